@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_DIALECT_BIFOCAL_SYMBOLICDIMS_H
+#define BIFOCAL_DIALECT_BIFOCAL_SYMBOLICDIMS_H
+
+#include "mlir/IR/AffineExpr.h"
+#include "llvm/ADT/SmallVector.h"
+
+namespace bifocal {
+
+/// The dims of one tensor; a constant expression where the type is static.
+using Dims = llvm::SmallVector<mlir::AffineExpr, 4>;
+
+/// The dims of all operands and results of one op, in order.
+struct SymbolicDims {
+  llvm::SmallVector<Dims> operands;
+  llvm::SmallVector<Dims> results;
+};
+
+/// The product of `dims`, optionally without the last one (the number of rows).
+mlir::AffineExpr elementCount(const Dims &dims, mlir::MLIRContext *context);
+mlir::AffineExpr rowCount(const Dims &dims, mlir::MLIRContext *context);
+
+} // namespace bifocal
+#endif
