@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Runs every test of a build and adds them up: lit, the GoogleTest programs, the golden files.
+
+The last line is `N passed, N failed, N skipped`; the exit status is 0 when nothing failed and something passed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LIT_OUTCOMES = {
+    "PASS": "passed", "XFAIL": "passed", "FLAKYPASS": "passed", "UNSUPPORTED": "skipped", "SKIPPED": "skipped", "EXCLUDED": "",
+}  # fmt: skip
+
+
+def announce(text: str) -> None:
+    print(f"== {text}", flush=True)
+
+
+def run_lit(build: Path, totals: Counter[str]) -> None:
+    """The lit suite, through the target's own configuration."""
+    lit = Path("/usr/lib/llvm-19/build/utils/lit/lit.py")
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "lit.json"
+        command = [sys.executable, str(lit), "-q", "-j2", "--output", str(results), str(build / "test")]
+        subprocess.run(command, check=False)
+        if not results.exists():
+            print("the lit suite wrote no results")
+            totals["failed"] += 1
+            return
+        for test in json.loads(results.read_text())["tests"]:
+            outcome = LIT_OUTCOMES.get(test["code"], "failed")
+            if outcome:
+                totals[outcome] += 1
+
+
+def run_gtest(program: Path, totals: Counter[str]) -> None:
+    """One GoogleTest program; a crash counts as a failure of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "results.json"
+        done = subprocess.run(
+            [str(program), "--gtest_brief=1", f"--gtest_output=json:{results}"], cwd=ROOT, check=False, timeout=1500
+        )
+        if not results.exists():
+            print(f"{program.name} ended with {done.returncode} and wrote no results")
+            totals["failed"] += 1
+            return
+        report = json.loads(results.read_text())
+        failed, skipped = report["failures"] + report.get("errors", 0), 0
+        for suite in report["testsuites"]:
+            skipped += sum(test["result"] == "SKIPPED" for test in suite["testsuite"])
+        totals["failed"] += failed
+        totals["skipped"] += skipped + report["disabled"]
+        totals["passed"] += report["tests"] - failed - skipped - report["disabled"]
+        if done.returncode != 0 and failed == 0:
+            print(f"{program.name} ended with {done.returncode} after its last test")
+            totals["failed"] += 1
+
+
+def run_golden(build: Path, shared: Path, totals: Counter[str]) -> None:
+    """The published tensors: the small copy in the tree always, the whole set where it is there."""
+    folders = [ROOT / "test" / "Golden", shared / "golden"]
+    for folder in folders:
+        if not folder.is_dir():
+            print(f"skipped: {folder.name} is not on this machine")
+            totals["skipped"] += 1
+            continue
+        done = subprocess.run([str(build / "bin" / "bifocal-golden"), str(folder)], capture_output=True, text=True, check=False)
+        lines = done.stdout.splitlines()
+        summary = re.search(r"(\d+) passed, (\d+) failed, (\d+) skipped", lines[-1] if lines else "")
+        if not summary:
+            print(f"bifocal-golden ended with {done.returncode} and without a summary\n{done.stderr[-2000:]}")
+            totals["failed"] += 1
+            continue
+        for line in lines:
+            if line.startswith("fail"):
+                print(line)
+        print(lines[-1])
+        for name, count in zip(("passed", "failed", "skipped"), summary.groups(), strict=True):
+            totals[name] += int(count)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=Path("build"), help="the build folder")
+    parser.add_argument("--only", choices=("lit", "unit", "golden"), help="one kind of tests")
+    args = parser.parse_args()
+    build = args.build.resolve()
+    shared = Path(os.environ.get("BIFOCAL_SHARED", ROOT.parent / "shared"))
+    totals: Counter[str] = Counter(passed=0, failed=0, skipped=0)
+    begin = time.monotonic()
+    if args.only in (None, "lit"):
+        announce("lit")
+        run_lit(build, totals)
+    if args.only in (None, "unit"):
+        for program in sorted((build / "bin").glob("*-test")):
+            announce(program.name)
+            run_gtest(program, totals)
+    if args.only in (None, "golden"):
+        announce("golden files")
+        run_golden(build, shared, totals)
+    print(f"{time.monotonic() - begin:.0f} s")
+    print(f"{totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped")
+    return 0 if totals["failed"] == 0 and totals["passed"] > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
