@@ -18,7 +18,7 @@ def Bifocal_LinearOp : Bifocal_PureOp<"linear", [DeclareOpInterfaceMethods<Diffe
   let arguments = (ins Bifocal_Tensor:$input, Bifocal_Matrix:$weight, Optional<Bifocal_Vector>:$bias,
     DefaultValuedAttr<Bifocal_Activation, "::bifocal::Activation::none">:$activation);
   let results = (outs Bifocal_Tensor:$output, Optional<Bifocal_Tensor>:$preactivation);
-  let assemblyFormat = [{ $input `,` $weight (`bias` $bias^)? attr-dict `:` functional-type(operands, results) }];
+  let assemblyFormat = [{ $input `,` $weight (`bias` $bias^)? (`activation` $activation^)? attr-dict `:` functional-type(operands, results) }];
   let hasVerifier = 1;
 }
 def Bifocal_LinearInputGradOp : Bifocal_PureOp<"linear_input_grad"> {

@@ -20,10 +20,15 @@ def Bifocal_CrossEntropyGradOp : Bifocal_PureOp<"cross_entropy_grad"> {
   let hasVerifier = 1;
 }
 // linear without bias, then cross_entropy, in slabs of rows: no [..., V] tensor lives as a whole. With input_grad and weight_grad: both, for a loss gradient of 1.
-def Bifocal_ProjectedCrossEntropyOp : Bifocal_PureOp<"projected_cross_entropy", [AttrSizedResultSegments]> {
+def Bifocal_ProjectedCrossEntropyOp : Bifocal_PureOp<"projected_cross_entropy"> {
   let summary = "output projection and cross-entropy in one";
   let arguments = (ins Bifocal_Tensor:$input, Bifocal_Matrix:$weight, Bifocal_Tokens:$targets, DefaultValuedAttr<F32Attr, "0.0f">:$smoothing, I32Attr:$ignore_index);
-  let results = (outs Bifocal_Scalar:$loss, Bifocal_Scalar:$nll, Bifocal_Scalar:$count, Optional<Bifocal_Tensor>:$input_grad, Optional<Bifocal_Matrix>:$weight_grad);
+  let results = (outs Bifocal_Scalar:$loss, Bifocal_Scalar:$nll, Bifocal_Scalar:$count, Variadic<Bifocal_Tensor>:$gradients);
+  let extraClassDeclaration = [{
+    /// The gradients, or null values where the op computes only the loss.
+    ::mlir::Value getInputGrad() { return getGradients().empty() ? ::mlir::Value() : getGradients()[0]; }
+    ::mlir::Value getWeightGrad() { return getGradients().size() < 2 ? ::mlir::Value() : getGradients()[1]; }
+  }];
   let assemblyFormat = "$input `,` $weight `,` $targets attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }

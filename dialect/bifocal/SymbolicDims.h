@@ -3,6 +3,7 @@
 #define BIFOCAL_DIALECT_BIFOCAL_SYMBOLICDIMS_H
 
 #include "mlir/IR/AffineExpr.h"
+#include "mlir/IR/Types.h"
 #include "llvm/ADT/SmallVector.h"
 
 namespace bifocal {
@@ -19,6 +20,9 @@ struct SymbolicDims {
 /// The product of `dims`, optionally without the last one (the number of rows).
 mlir::AffineExpr elementCount(const Dims &dims, mlir::MLIRContext *context);
 mlir::AffineExpr rowCount(const Dims &dims, mlir::MLIRContext *context);
+
+/// The dims of a tensor of `type`: a constant where an axis is static, else the expression of that axis in `dynamic`.
+Dims dimsOfType(mlir::Type type, llvm::ArrayRef<mlir::AffineExpr> dynamic);
 
 } // namespace bifocal
 #endif

@@ -13,6 +13,7 @@ def Plan_Dialect : Dialect {
   let name = "plan";
   let cppNamespace = "::bifocal::plan";
   let summary = "what the machine does: buffers, launches, library calls";
+  let useDefaultTypePrinterParser = 1;
 }
 class Plan_Op<string mnemonic, list<Trait> traits = []> : Op<Plan_Dialect, mnemonic, traits>;
 
