@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontend/Presets.h"
+
+#include <fmt/format.h>
+
+using namespace bifocal;
+
+namespace {
+/// What differs between the published configurations; everything else is common.
+struct Shape {
+  std::string_view recipe;
+  int dim, ffnDim, heads;
+  bool glu;
+  std::string_view sharing;
+  int sourceVocabulary, targetVocabulary;
+  double dropout, attentionDropout, weightDropout, inputDropout;
+};
+} // namespace
+
+// The recipes' dropout is the one of their training commands.
+static constexpr Shape iwslt{"iwslt", 512, 1024, 4, false, "none", 8848, 6632, 0.3, 0.1, 0.1, 0.0};
+static constexpr Shape wmt{"wmt", 512, 2048, 8, true, "all", 32768, 32768, 0.1, 0.0, 0.0, 0.1};
+static constexpr Shape wmtBig{"wmt", 1024, 4096, 16, true, "all", 32768, 32768, 0.3, 0.1, 0.1, 0.1};
+
+static constexpr std::string_view iwsltTraining = R"(
+[training]
+criterion = { name = "label_smoothed_cross_entropy", smoothing = 0.1 }
+optimizer = { name = "adam", betas = [0.9, 0.98], weight_decay = 1e-4 }
+schedule = { name = "inverse_sqrt", lr = 5e-4, warmup_updates = 4000, warmup_init_lr = 1e-7 }
+max_tokens = 4000
+max_update = 50000
+)";
+static constexpr std::string_view wmtTraining = R"(
+[training]
+criterion = { name = "label_smoothed_cross_entropy", smoothing = 0.1 }
+optimizer = { name = "adam", betas = [0.9, 0.98], weight_decay = 0.0 }
+schedule = { name = "cosine", lr = 1e-3, warmup_updates = 10000, warmup_init_lr = 1e-7, min_lr = 1e-7, period = 20000, shrink = 1.0 }
+max_tokens = 3584
+update_freq = 16
+max_update = 30000
+)";
+
+static std::string stackText(std::string_view table, const Shape &shape, std::string_view mixer, int layers,
+                             std::string_view kernelSizes) {
+  std::string text = fmt::format("\n[{}]\nlayers = {}\nmixer = \"{}\"\nheads = {}\nffn_dim = {}\n", table, layers, mixer,
+                                 shape.heads, shape.ffnDim);
+  if (mixer != "attention")
+    text += fmt::format("kernel_sizes = {}\nconv_dim = {}\nglu = {}\nweight_softmax = true\n", kernelSizes, shape.dim,
+                        shape.glu);
+  return text;
+}
+
+static std::string presetOf(const Shape &shape, std::string_view mixer) {
+  bool attention = mixer == "attention";
+  std::string text = fmt::format("[model]\nkind = \"translation\"\ndim = {}\nnorm = \"post\"\nshare_embeddings = \"{}\"\n"
+                                 "positions = \"sinusoidal\"\nmax_positions = 1024\n"
+                                 "source_vocabulary = {}\ntarget_vocabulary = {}\n"
+                                 "dropout = {}\nattention_dropout = {}\nweight_dropout = {}\ninput_dropout = {}\n",
+                                 shape.dim, shape.sharing, shape.sourceVocabulary, shape.targetVocabulary, shape.dropout,
+                                 shape.attentionDropout, attention ? 0.0 : shape.weightDropout,
+                                 attention ? 0.0 : shape.inputDropout);
+  text += stackText("encoder", shape, mixer, attention ? 6 : 7, "[3, 7, 15, 31, 31, 31, 31]");
+  text += stackText("decoder", shape, mixer, 6, "[3, 7, 15, 31, 31, 31]");
+  text += shape.recipe == "iwslt" ? iwsltTraining : wmtTraining;
+  return text;
+}
+
+std::vector<std::string> bifocal::presetNames() {
+  return {"lightconv_iwslt_de_en",   "lightconv_wmt_en_de",       "lightconv_wmt_en_de_big", "dynamicconv_iwslt_de_en",
+          "dynamicconv_wmt_en_de",   "dynamicconv_wmt_en_de_big", "transformer_iwslt_de_en", "transformer_wmt_en_de"};
+}
+
+std::string bifocal::presetText(std::string_view name) {
+  for (auto [prefix, mixer] : {std::pair<std::string_view, std::string_view>{"lightconv_", "light_conv"},
+                               {"dynamicconv_", "dynamic_conv"},
+                               {"transformer_", "attention"}}) {
+    if (!name.starts_with(prefix))
+      continue;
+    std::string_view size = name.substr(prefix.size());
+    if (size == "iwslt_de_en")
+      return presetOf(iwslt, mixer);
+    if (size == "wmt_en_de")
+      return presetOf(wmt, mixer);
+    if (size == "wmt_en_de_big" && mixer != "attention")
+      return presetOf(wmtBig, mixer);
+  }
+  return {};
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_FRONTEND_SPEC_H
+#define BIFOCAL_FRONTEND_SPEC_H
+
+#include "frontend/Diagnostics.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace bifocal {
+
+/// How a layer mixes positions.
+enum class Mixer { lightConv, dynamicConv, attention };
+/// Where the layer norm of a residual block stands.
+enum class NormPlace { post, pre };
+/// Which embedding tables are one tensor.
+enum class Sharing { none, decoderInOut, all };
+enum class PositionKind { sinusoidal, learned };
+
+/// Encoder or decoder. Sizes are those of the published models; see the presets.
+struct StackSpec {
+  int64_t layers = 0;
+  Mixer mixer = Mixer::lightConv;
+  std::vector<int64_t> kernelSizes; ///< one per layer; empty when the mixer is attention
+  int64_t heads = 0;                ///< of convolutions, self-attention and cross-attention
+  int64_t ffnDim = 0;
+  int64_t convDim = 0;
+  bool glu = false;
+  bool weightSoftmax = true;
+  bool convBias = false;
+};
+
+struct ModelSpec {
+  int64_t dim = 0;
+  NormPlace norm = NormPlace::post;
+  Sharing sharing = Sharing::none;
+  PositionKind positions = PositionKind::sinusoidal;
+  int64_t maxPositions = 1024;
+  int64_t sourceVocabulary = 0;
+  int64_t targetVocabulary = 0;
+  double dropout = 0;
+  double attentionDropout = 0;
+  double reluDropout = 0;
+  double inputDropout = 0;
+  double weightDropout = 0;
+};
+
+struct CriterionSpec {
+  std::string name = "label_smoothed_cross_entropy";
+  double smoothing = 0.1;
+};
+
+struct OptimizerSpec {
+  std::string name = "adam";
+  double beta1 = 0.9;
+  double beta2 = 0.98;
+  double epsilon = 1e-8;
+  double weightDecay = 0;
+};
+
+/// All schedules share one set of numbers; docs of the runtime's schedules say who reads which.
+struct ScheduleSpec {
+  std::string name = "inverse_sqrt";
+  double lr = 5e-4;
+  int64_t warmupUpdates = 4000;
+  double warmupInitLr = 1e-7;
+  double minLr = 0;
+  int64_t period = 0;
+  double periodGrowth = 1;
+  double shrink = 1;
+  double endLr = 0;
+  double power = 1;
+  int64_t totalUpdates = 0;
+};
+
+struct TrainingSpec {
+  CriterionSpec criterion;
+  OptimizerSpec optimizer;
+  ScheduleSpec schedule;
+  int64_t maxTokens = 4000;
+  int64_t maxSentences = 0; ///< 0: no limit
+  int64_t updateFreq = 1;
+  double clipNorm = 0; ///< 0: measure only
+  int64_t maxUpdate = 0;
+  int64_t maxEpoch = 0;
+  int64_t seed = 1;
+  std::string precision = "f32";
+};
+
+/// A validated model description: presets overlaid, lists broadcast, every cross-check passed.
+struct Spec {
+  std::string fileName;
+  ModelSpec model;
+  StackSpec encoder;
+  StackSpec decoder;
+  TrainingSpec training;
+  /// Where each key of the user's text stands, by its path: `encoder.kernel_sizes`, `encoder.kernel_sizes[2]`.
+  std::map<std::string, Position, std::less<>> where;
+
+  /// The place of `path`; else of the table that would hold it, of `preset`, or the first line.
+  Position whereOf(std::string_view path) const;
+};
+
+/// The ids that every vocabulary begins with.
+inline constexpr int64_t bosId = 0, padId = 1, eosId = 2, unkId = 3;
+
+/// Reads and checks the TOML `text`. On error the message is the full rendering of all problems, to be printed as it is.
+Result<Spec> parseSpec(std::string_view text, std::string_view fileName);
+
+/// The same model as TOML with every value written out; `parseSpec` reads it back to an equal Spec.
+std::string printSpec(const Spec &spec);
+
+std::string_view name(Mixer mixer);
+std::string_view name(NormPlace place);
+std::string_view name(Sharing sharing);
+std::string_view name(PositionKind kind);
+
+} // namespace bifocal
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontend/Presets.h"
+#include "frontend/TableReader.h"
+
+#include <fmt/format.h>
+
+using namespace bifocal;
+
+static constexpr double unbounded = std::numeric_limits<double>::infinity();
+static constexpr std::string_view laterMixers[] = {"diff_attention", "adaptive_span", "transformer_xl", "lsra"};
+
+Position Spec::whereOf(std::string_view path) const {
+  for (std::string_view rest = path; !rest.empty();) {
+    if (auto found = where.find(rest); found != where.end())
+      return found->second;
+    size_t cut = rest.find_last_of(".[");
+    rest = cut == std::string_view::npos ? std::string_view() : rest.substr(0, cut);
+  }
+  if (auto found = where.find("preset"); found != where.end())
+    return found->second;
+  return {1, 1};
+}
+
+static void readVocabularies(TableReader &table, ModelSpec &model) {
+  // Four ids are reserved, so a vocabulary with less than five has no word.
+  int64_t both = table.integer("vocabulary", 0, 5, std::numeric_limits<int32_t>::max());
+  if (table.userHas("vocabulary") && (table.userHas("source_vocabulary") || table.userHas("target_vocabulary")))
+    table.error("vocabulary", "expects either `vocabulary` or `source_vocabulary` and `target_vocabulary`, but got both");
+  model.sourceVocabulary = table.integer("source_vocabulary", 0, 5, std::numeric_limits<int32_t>::max());
+  model.targetVocabulary = table.integer("target_vocabulary", 0, 5, std::numeric_limits<int32_t>::max());
+  if (both > 0)
+    model.sourceVocabulary = model.targetVocabulary = both;
+  if (!table.has("vocabulary") && !table.has("source_vocabulary"))
+    table.error("source_vocabulary", "expects `source_vocabulary` (or `vocabulary`) in [model], but it is missing");
+  if (!table.has("vocabulary") && !table.has("target_vocabulary"))
+    table.error("target_vocabulary", "expects `target_vocabulary` (or `vocabulary`) in [model], but it is missing");
+  if (model.sharing == Sharing::all && model.sourceVocabulary > 0 && model.targetVocabulary > 0 &&
+      model.sourceVocabulary != model.targetVocabulary)
+    table.error("share_embeddings", fmt::format("`share_embeddings = \"all\"` expects one vocabulary for both sides, but the "
+                                                "source has {} words and the target {}",
+                                                model.sourceVocabulary, model.targetVocabulary));
+}
+
+static void readModel(TableReader table, ModelSpec &model) {
+  static constexpr std::string_view kinds[] = {"translation"}, laterKinds[] = {"language_model"};
+  static constexpr TableReader::Choice norms[] = {{"post", int(NormPlace::post)}, {"pre", int(NormPlace::pre)}};
+  static constexpr TableReader::Choice sharings[] = {
+      {"none", int(Sharing::none)}, {"decoder_in_out", int(Sharing::decoderInOut)}, {"all", int(Sharing::all)}};
+  static constexpr TableReader::Choice positions[] = {{"sinusoidal", int(PositionKind::sinusoidal)},
+                                                      {"learned", int(PositionKind::learned)}};
+  table.text("kind", "translation", kinds, laterKinds);
+  model.dim = table.integer("dim", 512, 1, 1 << 20);
+  model.norm = NormPlace(table.choice("norm", int(model.norm), norms));
+  model.sharing = Sharing(table.choice("share_embeddings", int(model.sharing), sharings));
+  model.positions = PositionKind(table.choice("positions", int(model.positions), positions));
+  model.maxPositions = table.integer("max_positions", model.maxPositions, 1, 1 << 24);
+  // The first and the last frequency of the sinusoid stand half - 1 apart.
+  if (model.positions == PositionKind::sinusoidal && model.dim < 4)
+    table.error("dim", fmt::format("sinusoidal positions expect dim >= 4, but got {}", model.dim));
+  readVocabularies(table, model);
+  model.dropout = table.number("dropout", 0.1, 0, 1, true);
+  model.attentionDropout = table.number("attention_dropout", 0, 0, 1, true);
+  model.reluDropout = table.number("relu_dropout", 0, 0, 1, true);
+  model.inputDropout = table.number("input_dropout", 0, 0, 1, true);
+  model.weightDropout = table.number("weight_dropout", model.attentionDropout, 0, 1, true);
+  table.finish();
+}
+
+/// Broadcasts a list of one size and compares the length of any other with the layers.
+static void checkKernelSizes(TableReader &table, StackSpec &stack) {
+  if (stack.kernelSizes.size() == 1)
+    stack.kernelSizes.resize(stack.layers, stack.kernelSizes.front());
+  if (stack.kernelSizes.size() == static_cast<size_t>(stack.layers))
+    return;
+  std::string_view culprit = table.userHas("kernel_sizes") || !table.userHas("layers") ? "kernel_sizes" : "layers";
+  if (!table.has("kernel_sizes"))
+    table.error(culprit, "a convolution expects `kernel_sizes`, one per layer, but the key is missing");
+  else
+    table.error(culprit, fmt::format("`kernel_sizes` expects one size per layer ({}) or one for all, but got {}{}", stack.layers,
+                                     stack.kernelSizes.size(), table.userHas("kernel_sizes") ? "" : " from the preset"));
+}
+
+static void readConvolution(TableReader &table, StackSpec &stack, int64_t dim) {
+  // The preset's sizes suit its own mixer; they are ignored where the user asks for attention.
+  std::vector<int64_t> sizes = table.integers("kernel_sizes", 1);
+  stack.convDim = table.userHas("conv_dim") ? table.integer("conv_dim", dim, 1, 1 << 20) : dim;
+  table.accept("conv_dim"); // the preset's follows its own dim
+  stack.glu = table.boolean("glu", true);
+  stack.weightSoftmax = table.boolean("weight_softmax", true);
+  stack.convBias = table.boolean("conv_bias", false);
+  if (stack.mixer == Mixer::attention) {
+    for (std::string_view key : {"kernel_sizes", "conv_dim", "glu", "weight_softmax", "conv_bias"})
+      if (table.userHas(key))
+        table.error(key, fmt::format("`{}` belongs to convolutions, but the mixer is `attention`", key));
+    stack.glu = false;
+    stack.convDim = dim;
+    return;
+  }
+  stack.kernelSizes = std::move(sizes);
+  checkKernelSizes(table, stack);
+  if (stack.convDim % stack.heads != 0)
+    table.error(table.userHas("conv_dim") ? "conv_dim" : "heads",
+                fmt::format("expects heads to divide conv_dim, but got {} heads and conv_dim {}", stack.heads, stack.convDim));
+}
+
+static void readStack(TableReader table, StackSpec &stack, const ModelSpec &model, bool decoder) {
+  static constexpr TableReader::Choice mixers[] = {{"light_conv", int(Mixer::lightConv)},
+                                                   {"dynamic_conv", int(Mixer::dynamicConv)},
+                                                   {"attention", int(Mixer::attention)}};
+  stack.layers = table.integer("layers", 6, 1, 1000);
+  stack.mixer = Mixer(table.choice("mixer", int(stack.mixer), mixers, laterMixers));
+  stack.heads = table.integer("heads", 8, 1, 1 << 20);
+  stack.ffnDim = table.integer("ffn_dim", 2048, 1, 1 << 24);
+  readConvolution(table, stack, model.dim);
+  // The decoder always attends to the encoder, with the same number of heads.
+  if ((decoder || stack.mixer == Mixer::attention) && model.dim % stack.heads != 0)
+    table.error("heads", fmt::format("expects heads to divide dim, but got {} heads and dim {}", stack.heads, model.dim));
+  table.finish();
+}
+
+static void readSchedule(TableReader table, ScheduleSpec &schedule) {
+  static constexpr std::string_view names[] = {"inverse_sqrt", "cosine", "polynomial", "constant"};
+  schedule.name = table.text("name", schedule.name, names);
+  schedule.lr = table.number("lr", schedule.lr, 0, unbounded);
+  schedule.warmupUpdates = table.integer("warmup_updates", schedule.name == "inverse_sqrt" ? 4000 : 0, 0);
+  schedule.warmupInitLr = table.number("warmup_init_lr", 0, 0, unbounded);
+  schedule.minLr = table.number("min_lr", 0, 0, unbounded);
+  schedule.period = table.integer("period", 0, 0);
+  schedule.periodGrowth = table.number("period_growth", 1, 1, unbounded);
+  schedule.shrink = table.number("shrink", 1, 0, 1);
+  schedule.endLr = table.number("end_lr", 0, 0, unbounded);
+  schedule.power = table.number("power", 1, 0, unbounded);
+  schedule.totalUpdates = table.integer("total_updates", 0, 0);
+  // The decay begins at the end of the warm-up and is scaled by its length.
+  if (schedule.name == "inverse_sqrt" && schedule.warmupUpdates == 0)
+    table.error("warmup_updates", "the schedule `inverse_sqrt` expects warmup_updates >= 1, but got 0");
+  table.finish();
+}
+
+static void readOptimizer(TableReader table, OptimizerSpec &optimizer) {
+  static constexpr std::string_view names[] = {"adam"}, later[] = {"adagrad", "nag", "sgd"};
+  optimizer.name = table.text("name", optimizer.name, names, later);
+  if (table.has("betas")) {
+    std::vector<double> betas = table.numbers("betas", 0, 1);
+    if (betas.size() == 2) {
+      optimizer.beta1 = betas[0];
+      optimizer.beta2 = betas[1];
+    } else {
+      table.error("betas", fmt::format("`betas` expects 2 numbers, but got {}", betas.size()));
+    }
+  } else {
+    table.numbers("betas", 0, 1);
+  }
+  optimizer.epsilon = table.number("epsilon", optimizer.epsilon, 0, 1);
+  optimizer.weightDecay = table.number("weight_decay", optimizer.weightDecay, 0, 1);
+  table.finish();
+}
+
+static void readTraining(TableReader table, TrainingSpec &training) {
+  static constexpr std::string_view criteria[] = {"label_smoothed_cross_entropy", "cross_entropy"};
+  static constexpr std::string_view precisions[] = {"f32"}, laterPrecisions[] = {"bf16", "f16"};
+  TableReader criterion = table.table("criterion");
+  training.criterion.name = criterion.text("name", training.criterion.name, criteria);
+  bool smoothed = training.criterion.name == criteria[0];
+  training.criterion.smoothing = criterion.number("smoothing", smoothed ? 0.1 : 0.0, 0, 1, true);
+  if (!smoothed) {
+    if (criterion.userHas("smoothing") && training.criterion.smoothing != 0)
+      criterion.error("smoothing", "`smoothing` belongs to `label_smoothed_cross_entropy`, but the criterion is `cross_entropy`");
+    training.criterion.smoothing = 0;
+  }
+  criterion.finish();
+  readOptimizer(table.table("optimizer"), training.optimizer);
+  readSchedule(table.table("schedule"), training.schedule);
+  training.maxTokens = table.integer("max_tokens", training.maxTokens, 1);
+  training.maxSentences = table.integer("max_sentences", 0, 0);
+  training.updateFreq = table.integer("update_freq", training.updateFreq, 1);
+  training.clipNorm = table.number("clip_norm", training.clipNorm, 0, unbounded);
+  training.maxUpdate = table.integer("max_update", training.maxUpdate, 0);
+  training.maxEpoch = table.integer("max_epoch", training.maxEpoch, 0);
+  training.seed = table.integer("seed", training.seed, 0);
+  training.precision = table.text("precision", training.precision, precisions, laterPrecisions);
+  table.finish();
+}
+
+/// Parses TOML; a syntax error becomes a diagnostic.
+static std::optional<toml::table> parseToml(std::string_view text, Diagnostics &diagnostics) {
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error &error) {
+    const toml::source_position &at = error.source().begin;
+    diagnostics.error({static_cast<uint32_t>(at.line), static_cast<uint32_t>(at.column)},
+                      fmt::format("expects TOML, but {}", error.description()));
+    return std::nullopt;
+  }
+}
+
+Result<Spec> bifocal::parseSpec(std::string_view text, std::string_view fileName) {
+  Diagnostics diagnostics(fileName, text);
+  std::optional<toml::table> user = parseToml(text, diagnostics);
+  if (!user)
+    return diagnostics.status();
+  Spec spec;
+  spec.fileName = fileName;
+  std::vector<std::string> names = presetNames();
+  std::vector<std::string_view> nameViews(names.begin(), names.end());
+  TableReader preliminary("", &*user, nullptr, {1, 1}, spec, diagnostics);
+  toml::table preset;
+  std::string presetName = preliminary.text("preset", "", nameViews);
+  if (!presetName.empty())
+    preset = toml::parse(presetText(presetName));
+  Position start = spec.whereOf("preset");
+  TableReader root("", &*user, &preset, start, spec, diagnostics);
+  root.accept("preset"); // read above
+  readModel(root.table("model"), spec.model);
+  readStack(root.table("encoder"), spec.encoder, spec.model, false);
+  readStack(root.table("decoder"), spec.decoder, spec.model, true);
+  readTraining(root.table("training"), spec.training);
+  root.finish();
+  if (!diagnostics.empty())
+    return diagnostics.status();
+  return spec;
+}
