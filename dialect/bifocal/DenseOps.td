@@ -35,7 +35,7 @@ def Bifocal_LinearWeightGradOp : Bifocal_PureOp<"linear_weight_grad"> {
   let assemblyFormat = "$output_grad `,` $input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
-def Bifocal_ColumnSumOp : Bifocal_RowOp<"column_sum"> {
+def Bifocal_ColumnSumOp : Bifocal_PureOp<"column_sum", [DeclareOpInterfaceMethods<FusibleOpInterface, ["hasColumnSums"]>]> {
   let summary = "sum over all rows";
   let arguments = (ins Bifocal_Tensor:$input);
   let results = (outs Bifocal_Vector:$output);
@@ -80,6 +80,7 @@ def Bifocal_MaskPaddingOp : Bifocal_RowOp<"mask_padding", [DeclareOpInterfaceMet
   let arguments = (ins Bifocal_Tensor:$input, Bifocal_Mask:$mask);
   let results = (outs Bifocal_Tensor:$output);
   let assemblyFormat = "$input `,` $mask attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
   let hasVerifier = 1;
 }
 
@@ -91,7 +92,7 @@ def Bifocal_LayerNormOp : Bifocal_RowOp<"layer_norm", [DeclareOpInterfaceMethods
   let assemblyFormat = "$input `,` $scale `,` $bias attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
-def Bifocal_LayerNormGradOp : Bifocal_RowOp<"layer_norm_grad"> {
+def Bifocal_LayerNormGradOp : Bifocal_PureOp<"layer_norm_grad", [DeclareOpInterfaceMethods<FusibleOpInterface, ["hasColumnSums"]>]> {
   let summary = "gradients of layer_norm for input, scale and bias";
   let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Tensor:$input, Bifocal_Vector:$scale, Bifocal_RowStat:$mean, Bifocal_RowStat:$rstd);
   let results = (outs Bifocal_Tensor:$input_grad, Bifocal_Vector:$scale_grad, Bifocal_Vector:$bias_grad);
@@ -114,6 +115,7 @@ def Bifocal_ReluOp : Bifocal_RowOp<"relu", [DeclareOpInterfaceMethods<Differenti
   let arguments = (ins Bifocal_Tensor:$input);
   let results = (outs Bifocal_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` type($output)";
+  let hasFolder = 1;
 }
 def Bifocal_ReluGradOp : Bifocal_RowOp<"relu_grad", [SameOperandsAndResultType]> {
   let summary = "output_grad where the output of relu is positive";

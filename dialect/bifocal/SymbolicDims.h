@@ -11,10 +11,11 @@ namespace bifocal {
 /// The dims of one tensor; a constant expression where the type is static.
 using Dims = llvm::SmallVector<mlir::AffineExpr, 4>;
 
-/// The dims of all operands and results of one op, in order.
+/// The dims of all operands and results of one op, in order, and of the states that it names, in attribute order.
 struct SymbolicDims {
   llvm::SmallVector<Dims> operands;
   llvm::SmallVector<Dims> results;
+  llvm::SmallVector<Dims> states;
 };
 
 /// The product of `dims`, optionally without the last one (the number of rows).
