@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_PASSES_PASSES_TD
+#define BIFOCAL_PASSES_PASSES_TD
+include "mlir/Pass/PassBase.td"
+
+defvar remarksOption = Option<"remarks", "remarks", "bool", /*default=*/"false",
+    "say at every candidate whether it was rewritten, and if not, why">;
+
+//--- Contracts of the phases -------------------------------------------------------------------------------------
+
+def VerifyDifferentiateInputPass : Pass<"bifocal-verify-differentiate-input", "::mlir::ModuleOp"> {
+  let summary = "check what the phase `differentiate` expects";
+  let description = [{
+    The phase reads what the importer writes:
+    - every argument and result of a function has a `bifocal.name`, and `bifocal.dims` (where present) has one string per axis;
+    - `@loss`, where present, has the dictionary `bifocal.train` and rank-0 f32 results named `loss` and `count`;
+    - every parameter and state that an op names exists.
+  }];
+}
+
+def VerifyOptimizeInputPass : Pass<"bifocal-verify-optimize-input", "::mlir::ModuleOp"> {
+  let summary = "check what the phase `optimize` expects";
+  let description = [{
+    Differentiation is over: no `@loss`, no function marked `bifocal.gradient`; functions have one block of ops on
+    tensors, and no `bifocal.map` exists yet.
+  }];
+}
+
+def VerifyScheduleInputPass : Pass<"bifocal-verify-schedule-input", "::mlir::ModuleOp"> {
+  let summary = "check what the phase `schedule` expects";
+  let description = [{
+    Every function is an entry point: one block, bifocal ops only, and every dynamic axis of an argument named in
+    `bifocal.dims`, because buffer sizes are expressions over these names. Projection and loss are one op wherever
+    both gradients are needed, so that no tensor of probabilities lives as a whole; one Adam op updates all parameters.
+  }];
+}
+
+def VerifyKernelsInputPass : Pass<"bifocal-verify-kernels-input", "::mlir::ModuleOp"> {
+  let summary = "check what the phase `kernels` expects";
+  let description = [{
+    Only parameters, states, `plan.entry` and `plan.kernel` are left, and every buffer of an entry has its offset.
+  }];
+}
+
+//--- Phase differentiate -----------------------------------------------------------------------------------------
+
+def FuseTapsIntoConvPass : Pass<"bifocal-fuse-taps-into-conv", "::mlir::func::FuncOp"> {
+  let summary = "fold the softmax and the DropConnect of taps into their convolution";
+  let description = [{
+    The convolution normalises its taps while it loads them and draws the mask of its DropConnect itself: no tensor of
+    normalised or masked taps reaches memory, forward or backward.
+
+        %w = bifocal.softmax %taps {group = 7}
+        %d = bifocal.dropout %w, %rng {rate = 0.1, site = 3}
+        %o = bifocal.light_conv %x, %d
+    becomes
+        %o = bifocal.light_conv %x, %taps rng %rng normalized {drop_rate = 0.1, site = 3}
+
+    The draw of a tap does not change: its element index is its index in the tensor of taps in both forms. The pass
+    runs before differentiation, because then the gradient of the fused op is one op with the same attributes; afterwards
+    it would have to find and match the three backward ops again.
+
+    Left alone: a softmax or dropout with a second reader (it would be computed twice), a softmax whose groups are not
+    the taps of one filter, and a dropout in front of the softmax.
+  }];
+  let options = [remarksOption];
+}
+
+def DifferentiatePass : Pass<"bifocal-differentiate", "::mlir::ModuleOp"> {
+  let summary = "write backward passes and training steps as ordinary ops";
+  let description = [{
+    Reverse mode over `DifferentiableOpInterface`.
+
+    - `@loss(inputs...) -> (loss, nll, count)` becomes `@train_step` (forward, backward, `store_gradient` for every
+      parameter, `global_norm`, `clip`, one `adam` per parameter), `@accumulate_gradients` (adds to the gradients) and
+      `@apply_gradients` (the update alone, leaving gradients of zero). `@loss` itself disappears.
+    - A function with the unit attribute `bifocal.gradient` gets a sibling `@<name>_gradient` that takes one gradient per
+      float result after the arguments, and returns one gradient per float argument after the float results.
+
+    Saved for backward: exactly the forward values that a gradient op reads, as SSA values; nothing is recomputed, but
+    dropout masks are drawn again, as they are a function of the generator, the site and the element. Forward ops that
+    only backward needs do not exist: what is not read is erased.
+
+    Contributions to the gradient of one value are added in the order in which the backward pass meets its readers, from
+    the last to the first, each as soon as it exists. References to one parameter count as one value; an
+    `embedding_grad` takes what has come before as its `initial`, so that a tied table needs no extra pass over memory.
+    A gradient is stored right after the last contribution.
+
+    An op without a gradient between a parameter and the loss is an error at that op; so is a trained parameter
+    that no gradient reaches.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::bifocal::BifocalDialect"];
+}
+
+//--- Phase optimize ----------------------------------------------------------------------------------------------
+
+def FoldPaddingMasksPass : Pass<"bifocal-fold-padding-masks", "::mlir::func::FuncOp"> {
+  let summary = "keep one padding mask per tokens";
+  let description = [{
+    Every layer asks for the mask of its input; all masks of the same tokens and pad id become the first one.
+
+        %m = bifocal.padding_mask %source {pad = 1 : i32}
+        %n = bifocal.padding_mask %source {pad = 1 : i32}
+    becomes one mask that both readers share. Left alone: masks of other tokens or of another pad id.
+  }];
+  let options = [remarksOption];
+}
+
+def FuseProjectedCrossEntropyPass : Pass<"bifocal-fuse-projected-cross-entropy", "::mlir::func::FuncOp"> {
+  let summary = "join the output projection and the cross-entropy, with both gradients in training";
+  let description = [{
+    The fused op goes through the rows in slabs, so no tensor of tokens times vocabulary lives as a whole.
+
+        %logits = bifocal.linear %x, %w
+        %loss, %nll, %count = bifocal.cross_entropy %logits, %targets
+        %dlogits = bifocal.cross_entropy_grad %logits, %targets
+        %dx = bifocal.linear_input_grad %dlogits, %w
+        %dw = bifocal.linear_weight_grad %dlogits, %x
+    becomes
+        %loss, %nll, %count, %dx, %dw = bifocal.projected_cross_entropy %x, %w, %targets
+
+    Left alone: a projection with a bias or an activation, logits with another reader (they must exist anyway), and a
+    gradient scaled by anything but 1.
+  }];
+  let options = [remarksOption];
+}
+
+def FuseActivationIntoLinearPass : Pass<"bifocal-fuse-activation-into-linear", "::mlir::func::FuncOp"> {
+  let summary = "apply relu and glu where their linear writes its result";
+  let description = [{
+        %a = bifocal.linear %x, %w bias %b
+        %y = bifocal.glu %a
+    becomes
+        %y = bifocal.linear %x, %w bias %b activation glu
+
+    In training the backward pass of glu reads `%a`: the fused linear then has it as its second result,
+    `preactivation`. The gradient of relu needs the output alone.
+
+    Left alone: a sum with any other reader, and an activation whose result goes through further row ops (dropout, a
+    padding mask, ...): bias, activation and these together become one map, which saves more.
+  }];
+  let options = [remarksOption];
+}
+
+def FuseRowMapsPass : Pass<"bifocal-fuse-row-maps", "::mlir::func::FuncOp"> {
+  let summary = "join row-wise ops into maps that go through memory once";
+  let description = [{
+    Neighbouring ops with `FusibleOpInterface` over the same rows become one `bifocal.map`: each row is loaded once, and
+    only what others read is stored.
+
+        %s = bifocal.linear %x, %w bias %b
+        %d = bifocal.dropout %s, %rng
+        %a = bifocal.add %residual, %d
+        %y, %mean, %rstd = bifocal.layer_norm %a, %scale, %shift
+    becomes
+        %s = bifocal.linear %x, %w
+        %y, %mean, %rstd = bifocal.map(%s, %b, %rng, %residual, %scale, %shift) {add_bias, dropout, add, layer_norm}
+
+    Ops join the group of their latest producer, in program order, so a map begins at the result of a product whenever
+    one is among its inputs, and can run as the epilogue of that product. A linear without activation whose
+    readers are all row ops gives up its bias; each of the maps adds it again for itself.
+
+    Left alone: a second row reduction (a map has at most one), a join that would make a cycle through an op outside of the
+    map, readers of column sums (they need all rows), and single ops.
+  }];
+  let options = [remarksOption];
+  let dependentDialects = ["::bifocal::BifocalDialect"];
+}
+
+def FuseOptimizerPass : Pass<"bifocal-fuse-optimizer", "::mlir::func::FuncOp"> {
+  let summary = "update all parameters by one op";
+  let description = [{
+    Neighbouring `adam` ops with the same factor, hyperparameters and attributes become one that lists the parameters of
+    all: parameters, gradients and moments each are one range of memory, so this is one kernel instead of hundreds.
+    `global_norm` has one list from the start.
+
+    Left alone: updates with other attributes (no decay for some parameters), and updates with an op that has an effect
+    between them, as it may read what they write.
+  }];
+  let options = [remarksOption];
+}
+
+//--- Phase schedule ----------------------------------------------------------------------------------------------
+
+//--- Phase kernels -----------------------------------------------------------------------------------------------
+
+#endif
