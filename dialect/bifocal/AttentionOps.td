@@ -28,7 +28,8 @@ def Bifocal_AttentionGradOp : Bifocal_PureOp<"attention_grad", [AttrSizedOperand
 
 // Self-attention of the newest step. key_cache, value_cache: states [P, R, C]; the new key and value of row n are written at [step, n].
 def Bifocal_AttentionStepOp : Bifocal_Op<"attention_step", [
-    DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>]> {
+    DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "attention of the newest step over cached keys and values";
   let arguments = (ins Bifocal_Matrix:$query, Bifocal_Matrix:$key, Bifocal_Matrix:$value,
     2DTensorOf<[I32]>:$ancestors, 0DTensorOf<[I32]>:$step, FlatSymbolRefAttr:$key_cache, FlatSymbolRefAttr:$value_cache,
@@ -40,7 +41,8 @@ def Bifocal_AttentionStepOp : Bifocal_Op<"attention_step", [
 
 // Attention of the newest step to the encoder. keys, values: states [B, S, C]; mask: state [B, S] i1; sentences [N]: the batch row of each hypothesis.
 def Bifocal_CrossAttentionStepOp : Bifocal_Op<"cross_attention_step", [
-    DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>]> {
+    DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "attention of the newest step to the encoded source";
   let arguments = (ins Bifocal_Matrix:$query, 1DTensorOf<[I32]>:$sentences, FlatSymbolRefAttr:$keys, FlatSymbolRefAttr:$values,
     FlatSymbolRefAttr:$mask, I64Attr:$heads, F32Attr:$scale);

@@ -52,7 +52,8 @@ def Bifocal_DynamicConvGradOp : Bifocal_PureOp<"dynamic_conv_grad"> {
 // One step of decoding. cache: symbol of a bifocal.state [K, R, C], slot of step t is t mod K; ancestors: [N, P] i32; step: i32 scalar.
 // Causal only (left_padding = K - 1). Writes the input into the cache at [step mod K, n], then reads steps step-K+1..step.
 def Bifocal_LightConvStepOp : Bifocal_Op<"light_conv_step", [AllTypesMatch<["input", "output"]>,
-    DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>]> {
+    DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "light_conv of the newest step over a cache of inputs";
   let arguments = (ins Bifocal_Matrix:$input, Bifocal_Sequence:$taps, Optional<Bifocal_Vector>:$bias,
     2DTensorOf<[I32]>:$ancestors, 0DTensorOf<[I32]>:$step, FlatSymbolRefAttr:$cache, UnitAttr:$normalized);
@@ -62,7 +63,8 @@ def Bifocal_LightConvStepOp : Bifocal_Op<"light_conv_step", [AllTypesMatch<["inp
 }
 
 def Bifocal_DynamicConvStepOp : Bifocal_Op<"dynamic_conv_step", [AllTypesMatch<["input", "output"]>,
-    DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>]> {
+    DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "dynamic_conv of the newest step over a cache of inputs";
   let arguments = (ins Bifocal_Matrix:$input, Bifocal_Matrix:$taps, Optional<Bifocal_Vector>:$bias,
     2DTensorOf<[I32]>:$ancestors, 0DTensorOf<[I32]>:$step, FlatSymbolRefAttr:$cache, I64Attr:$heads, UnitAttr:$normalized, UnitAttr:$renormalized, UnitAttr:$compat);

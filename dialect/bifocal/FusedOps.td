@@ -11,6 +11,7 @@ def Bifocal_MapOp : Bifocal_Op<"map", [IsolatedFromAbove, SingleBlock, Recursive
   let results = (outs Variadic<AnyRankedTensor>:$outputs);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
+  let hasCanonicalizer = 1;
   let hasVerifier = 1;
 }
 def Bifocal_YieldOp : Bifocal_Op<"yield", [Pure, Terminator, HasParent<"MapOp">]> {

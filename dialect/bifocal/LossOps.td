@@ -17,6 +17,7 @@ def Bifocal_CrossEntropyGradOp : Bifocal_PureOp<"cross_entropy_grad"> {
   let arguments = (ins Bifocal_Tensor:$logits, Bifocal_Tokens:$targets, Optional<Bifocal_Scalar>:$loss_grad, DefaultValuedAttr<F32Attr, "0.0f">:$smoothing, I32Attr:$ignore_index);
   let results = (outs Bifocal_Tensor:$logits_grad);
   let assemblyFormat = "$logits `,` $targets (`loss_grad` $loss_grad^)? attr-dict `:` functional-type(operands, results)";
+  let hasCanonicalizeMethod = 1;
   let hasVerifier = 1;
 }
 // linear without bias, then cross_entropy, in slabs of rows: no [..., V] tensor lives as a whole. With input_grad and weight_grad: both, for a loss gradient of 1.
@@ -30,6 +31,7 @@ def Bifocal_ProjectedCrossEntropyOp : Bifocal_PureOp<"projected_cross_entropy"> 
     ::mlir::Value getWeightGrad() { return getGradients().size() < 2 ? ::mlir::Value() : getGradients()[1]; }
   }];
   let assemblyFormat = "$input `,` $weight `,` $targets attr-dict `:` functional-type(operands, results)";
+  let hasCanonicalizeMethod = 1;
   let hasVerifier = 1;
 }
 def Bifocal_LogSoftmaxOp : Bifocal_PureOp<"log_softmax", [SameOperandsAndResultType]> {

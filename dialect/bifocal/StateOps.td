@@ -11,7 +11,7 @@ def Bifocal_ParamOp : Bifocal_Op<"param", [Symbol]> {
   let assemblyFormat = "$sym_name `:` $type `init` $init (`frozen` $frozen^)? (`transient` $transient^)? attr-dict";
   let hasVerifier = 1;
 }
-def Bifocal_ParamRefOp : Bifocal_Op<"param_ref", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Bifocal_ParamRefOp : Bifocal_Op<"param_ref", [Pure, DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "the value of a parameter";
   let arguments = (ins FlatSymbolRefAttr:$param);
   let results = (outs Bifocal_Tensor:$value);
@@ -24,7 +24,7 @@ def Bifocal_StateOp : Bifocal_Op<"state", [Symbol]> {
   let assemblyFormat = "$sym_name `:` $type `dims` $dims attr-dict";
   let hasVerifier = 1;
 }
-def Bifocal_StateWriteOp : Bifocal_Op<"state_write", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Bifocal_StateWriteOp : Bifocal_Op<"state_write", [DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "replaces a state";
   let arguments = (ins AnyRankedTensor:$value, FlatSymbolRefAttr:$state);
   let assemblyFormat = "$value `into` $state attr-dict `:` type($value)";
