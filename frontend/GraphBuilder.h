@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_FRONTEND_GRAPHBUILDER_H
+#define BIFOCAL_FRONTEND_GRAPHBUILDER_H
+
+#include "dialect/bifocal/BifocalOps.h"
+#include "frontend/Spec.h"
+
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace bifocal {
+
+/// Builds the body of one function of a model: the published layers, in ops of the dialect, unfused. Every op carries
+/// the place of the spec key that asked for it, under the name of its layer.
+class GraphBuilder {
+public:
+  using Value = mlir::Value;
+
+  /// `rng` is null in functions without dropout. Sites are numbered by the order in which layers are built, whether
+  /// their rate is zero or not, so a site keeps its number when another rate changes.
+  GraphBuilder(const Spec &spec, mlir::OpBuilder &builder, const llvm::StringMap<mlir::RankedTensorType> &parameterTypes,
+               Value rng)
+      : spec(spec), builder(builder), parameterTypes(parameterTypes), rng(rng), location(builder.getUnknownLoc()) {}
+
+  /// What a step of decoding has instead of the whole sequence.
+  struct Step {
+    Value sentences, ancestors, step;
+  };
+
+  /// i1 [B, S], true at real tokens.
+  Value sourceMask(Value source);
+  /// [B, S] -> [B, S, C].
+  Value encoder(Value source, Value mask);
+  /// [B, T] and [B, S, C] -> [B, T, C].
+  Value decoder(Value previous, Value encoderOutput, Value mask);
+  /// [N] -> [N, C]; reads and writes the states.
+  Value decoderStep(Value tokens, Value positions, const Step &step);
+  /// Writes what the steps of a decoder read of the encoder.
+  void writeEncoderStates(Value encoderOutput, Value mask);
+  /// [..., C] -> [..., V].
+  Value project(Value features);
+  /// loss, nll, count.
+  mlir::ValueRange crossEntropy(Value logits, Value target);
+
+  /// Later ops carry the place of `specPath` and the name `layer`.
+  void at(std::string_view specPath, llvm::StringRef layer);
+  mlir::Location loc() const { return location; }
+
+private:
+  struct Layer {
+    const StackSpec &stack;
+    bool decoder;
+    int64_t index;
+    std::string side, prefix;
+  };
+
+  Value embed(Value tokens, Value positions, bool decoder);
+  Value convolution(Value input, const Layer &layer, Value mask, const Step *step);
+  Value dynamicConvolution(Value input, const Layer &layer, const Step *step);
+  Value lightConvolution(Value input, const Layer &layer, const Step *step);
+  Value selfAttention(Value input, const Layer &layer, Value mask, const Step *step);
+  Value crossAttention(Value input, const Layer &layer, Value encoderOutput, Value mask, const Step *step);
+  Value attention(Value query, Value key, Value value, Value mask, const Layer &layer, bool causal);
+  Value feedForward(Value input, const Layer &layer);
+  Value encoderLayer(Value x, const Layer &layer, Value mask);
+  Value decoderLayer(Value x, const Layer &layer, Value encoderOutput, Value mask, const Step *step);
+  Layer layerOf(bool decoder, int64_t index) const;
+
+  /// x + dropout(body(norm(x))) or norm(x + dropout(body(x))).
+  Value residual(Value x, const std::string &norm, llvm::function_ref<Value(Value)> body);
+  Value normalize(Value x, const std::string &prefix);
+  Value linear(Value x, const std::string &prefix, bool bias = true);
+  /// The next site; no op where the rate is zero or the function has no generator.
+  Value dropout(Value x, double rate);
+  Value parameter(const std::string &name);
+  Value optionalParameter(bool present, const std::string &name) { return present ? parameter(name) : Value(); }
+  double attentionScale(const Layer &layer) const;
+  llvm::APFloat f32(double value) const { return llvm::APFloat(static_cast<float>(value)); }
+  mlir::RankedTensorType withLast(Value like, int64_t last) const;
+  mlir::RankedTensorType like(Value tokens, mlir::Type element) const;
+
+  const Spec &spec;
+  mlir::OpBuilder &builder;
+  const llvm::StringMap<mlir::RankedTensorType> &parameterTypes;
+  Value rng;
+  mlir::Location location;
+  uint32_t nextSite = 0;
+};
+
+} // namespace bifocal
+#endif

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontend/Import.h"
+
+#include "frontend/GraphBuilder.h"
+#include "frontend/Parameters.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace bifocal;
+using namespace mlir;
+
+namespace {
+/// One argument of an entry function.
+struct Argument {
+  StringRef name;
+  Type element;
+  SmallVector<StringRef> dims; ///< symbols; empty where the axis is static
+  SmallVector<int64_t> shape;
+};
+
+class Importer {
+public:
+  Importer(const Spec &spec, MLIRContext &context) : spec(spec), builder(&context) {}
+  OwningOpRef<ModuleOp> run();
+
+private:
+  void declareParameters();
+  void declareStates();
+  void declareState(const std::string &name, Type element, ArrayRef<int64_t> shape, ArrayRef<StringRef> dims, StringRef path);
+  void setAttributes();
+  DictionaryAttr trainingAttribute();
+  DictionaryAttr modelAttribute();
+
+  void buildLoss();
+  void buildEvaluate();
+  void buildForward();
+  void buildEncode();
+  void buildDecodeStep();
+  func::FuncOp begin(StringRef name, ArrayRef<Argument> arguments, StringRef path);
+  void finish(func::FuncOp function, ValueRange results, ArrayRef<StringRef> names);
+
+  Argument tokens(StringRef name, ArrayRef<StringRef> dims) {
+    return {name, builder.getI32Type(), SmallVector<StringRef>(dims), SmallVector<int64_t>(dims.size(), ShapedType::kDynamic)};
+  }
+  Location locationOf(std::string_view path) {
+    Position where = spec.whereOf(path);
+    return FileLineColLoc::get(builder.getContext(), spec.fileName, where.line, where.column);
+  }
+  NamedAttribute named(StringRef name, Attribute value) { return builder.getNamedAttr(name, value); }
+  NamedAttribute named(StringRef name, double value) { return named(name, builder.getF64FloatAttr(value)); }
+  NamedAttribute named(StringRef name, int64_t value) { return named(name, builder.getI64IntegerAttr(value)); }
+  NamedAttribute named(StringRef name, const std::string &value) { return named(name, builder.getStringAttr(value)); }
+
+  const Spec &spec;
+  OpBuilder builder;
+  ModuleOp module;
+  llvm::StringMap<RankedTensorType> parameterTypes;
+  SmallVector<NamedAttribute> cacheSteps;
+};
+} // namespace
+
+void Importer::declareParameters() {
+  for (const Parameter &parameter : listParameters(spec)) {
+    auto type = RankedTensorType::get(parameter.shape, builder.getF32Type());
+    SmallVector<NamedAttribute> init{named("kind", parameter.init.kind)};
+    if (parameter.init.kind == "xavier_uniform")
+      init.push_back(named("gain", parameter.init.value));
+    else if (parameter.init.kind == "normal")
+      init.push_back(named("std", parameter.init.value));
+    else if (parameter.init.kind == "uniform")
+      init.push_back(named("bound", parameter.init.value));
+    else if (parameter.init.kind == "sinusoidal")
+      init.push_back(named("pad", padId));
+    if (parameter.init.zeroRow >= 0)
+      init.push_back(named("zero_row", parameter.init.zeroRow));
+    SmallVector<StringRef> aliases(parameter.aliases.begin(), parameter.aliases.end());
+    builder.create<ParamOp>(locationOf(parameter.specPath), parameter.name, type, builder.getDictionaryAttr(init),
+                            builder.getStrArrayAttr(aliases), /*frozen=*/parameter.constant, /*transient=*/parameter.constant);
+    parameterTypes[parameter.name] = type;
+  }
+}
+
+void Importer::declareState(const std::string &name, Type element, ArrayRef<int64_t> shape, ArrayRef<StringRef> dims,
+                            StringRef path) {
+  builder.create<StateOp>(locationOf(std::string_view(path)), name, RankedTensorType::get(shape, element),
+                          builder.getStrArrayAttr(dims));
+}
+
+void Importer::declareStates() {
+  constexpr int64_t any = ShapedType::kDynamic;
+  Type f32 = builder.getF32Type();
+  int64_t dim = spec.model.dim;
+  const StackSpec &stack = spec.decoder;
+  declareState("source_mask", builder.getI1Type(), {any, any}, {"B", "S"}, "encoder");
+  for (int64_t layer = 0; layer < stack.layers; ++layer) {
+    std::string prefix = layerPrefix(true, layer);
+    if (stack.mixer == Mixer::attention) {
+      declareState(prefix + "self_attn.keys", f32, {any, any, dim}, {"P", "R", ""}, "decoder.heads");
+      declareState(prefix + "self_attn.values", f32, {any, any, dim}, {"P", "R", ""}, "decoder.heads");
+    } else {
+      int64_t taps = stack.kernelSizes[layer];
+      declareState(prefix + "conv.input", f32, {taps, any, stack.convDim}, {"", "R", ""},
+                   "decoder.kernel_sizes[" + std::to_string(layer) + "]");
+      cacheSteps.push_back(named(prefix + "conv.input", taps));
+    }
+    declareState(prefix + "encoder_attn.keys", f32, {any, any, dim}, {"B", "S", ""}, "decoder.heads");
+    declareState(prefix + "encoder_attn.values", f32, {any, any, dim}, {"B", "S", ""}, "decoder.heads");
+  }
+}
+
+DictionaryAttr Importer::modelAttribute() {
+  const ModelSpec &model = spec.model;
+  return builder.getDictionaryAttr({named("kind", std::string("translation")), named("pad", padId), named("bos", bosId),
+                                    named("eos", eosId), named("unk", unkId),
+                                    named("source_vocabulary", model.sourceVocabulary),
+                                    named("target_vocabulary", model.targetVocabulary),
+                                    named("max_positions", model.maxPositions),
+                                    named("cache_steps", builder.getDictionaryAttr(cacheSteps))});
+}
+
+DictionaryAttr Importer::trainingAttribute() {
+  const TrainingSpec &training = spec.training;
+  const OptimizerSpec &adam = training.optimizer;
+  const ScheduleSpec &schedule = training.schedule;
+  Attribute criterion = builder.getDictionaryAttr(
+      {named("name", training.criterion.name), named("smoothing", training.criterion.smoothing)});
+  Attribute optimizer = builder.getDictionaryAttr({named("name", adam.name), named("beta1", adam.beta1),
+                                                   named("beta2", adam.beta2), named("epsilon", adam.epsilon),
+                                                   named("weight_decay", adam.weightDecay)});
+  Attribute rates = builder.getDictionaryAttr(
+      {named("name", schedule.name), named("lr", schedule.lr), named("warmup_updates", schedule.warmupUpdates),
+       named("warmup_init_lr", schedule.warmupInitLr), named("min_lr", schedule.minLr), named("period", schedule.period),
+       named("period_growth", schedule.periodGrowth), named("shrink", schedule.shrink), named("end_lr", schedule.endLr),
+       named("power", schedule.power), named("total_updates", schedule.totalUpdates)});
+  return builder.getDictionaryAttr(
+      {named("criterion", criterion), named("optimizer", optimizer), named("schedule", rates),
+       named("max_tokens", training.maxTokens), named("max_sentences", training.maxSentences),
+       named("update_freq", training.updateFreq), named("clip_norm", training.clipNorm),
+       named("max_update", training.maxUpdate), named("max_epoch", training.maxEpoch), named("seed", training.seed),
+       named("precision", training.precision)});
+}
+
+void Importer::setAttributes() {
+  module->setAttr("bifocal.spec", builder.getStringAttr(printSpec(spec)));
+  module->setAttr("bifocal.model", modelAttribute());
+  module->setAttr("bifocal.training", trainingAttribute());
+}
+
+func::FuncOp Importer::begin(StringRef name, ArrayRef<Argument> arguments, StringRef path) {
+  SmallVector<Type> types;
+  for (const Argument &argument : arguments)
+    types.push_back(RankedTensorType::get(argument.shape, argument.element));
+  Location loc = locationOf(std::string_view(path));
+  builder.setInsertionPointToEnd(module.getBody());
+  auto function = builder.create<func::FuncOp>(loc, name, builder.getFunctionType(types, {}));
+  for (auto [index, argument] : llvm::enumerate(arguments)) {
+    function.setArgAttr(index, "bifocal.name", builder.getStringAttr(argument.name));
+    function.setArgAttr(index, "bifocal.dims", builder.getStrArrayAttr(argument.dims));
+  }
+  builder.setInsertionPointToStart(function.addEntryBlock());
+  return function;
+}
+
+void Importer::finish(func::FuncOp function, ValueRange results, ArrayRef<StringRef> names) {
+  builder.create<func::ReturnOp>(function.getLoc(), results);
+  function.setFunctionType(builder.getFunctionType(function.getArgumentTypes(), results.getTypes()));
+  for (auto [index, name] : llvm::enumerate(names))
+    function.setResultAttr(index, "bifocal.name", builder.getStringAttr(name));
+}
+
+void Importer::buildLoss() {
+  Argument rng{"rng", builder.getI64Type(), {""}, {2}};
+  func::FuncOp function =
+      begin("loss", {tokens("source", {"B", "S"}), tokens("previous", {"B", "T"}), tokens("target", {"B", "T"}), rng}, "training");
+  const OptimizerSpec &adam = spec.training.optimizer;
+  auto f32 = [&](StringRef name, double value) { return named(name, builder.getF32FloatAttr(static_cast<float>(value))); };
+  function->setAttr("bifocal.train",
+                    builder.getDictionaryAttr({f32("beta1", adam.beta1), f32("beta2", adam.beta2), f32("epsilon", adam.epsilon),
+                                               f32("weight_decay", adam.weightDecay)}));
+  GraphBuilder graph(spec, builder, parameterTypes, function.getArgument(3));
+  Value mask = graph.sourceMask(function.getArgument(0));
+  Value encoded = graph.encoder(function.getArgument(0), mask);
+  Value logits = graph.project(graph.decoder(function.getArgument(1), encoded, mask));
+  finish(function, graph.crossEntropy(logits, function.getArgument(2)), {"loss", "nll", "count"});
+}
+
+void Importer::buildEvaluate() {
+  func::FuncOp function =
+      begin("evaluate", {tokens("source", {"B", "S"}), tokens("previous", {"B", "T"}), tokens("target", {"B", "T"})}, "training");
+  GraphBuilder graph(spec, builder, parameterTypes, Value());
+  Value mask = graph.sourceMask(function.getArgument(0));
+  Value encoded = graph.encoder(function.getArgument(0), mask);
+  Value logits = graph.project(graph.decoder(function.getArgument(1), encoded, mask));
+  finish(function, graph.crossEntropy(logits, function.getArgument(2)), {"loss", "nll", "count"});
+}
+
+void Importer::buildForward() {
+  func::FuncOp function = begin("forward", {tokens("source", {"B", "S"}), tokens("previous", {"B", "T"})}, "model");
+  GraphBuilder graph(spec, builder, parameterTypes, Value());
+  Value mask = graph.sourceMask(function.getArgument(0));
+  Value encoded = graph.encoder(function.getArgument(0), mask);
+  finish(function, graph.project(graph.decoder(function.getArgument(1), encoded, mask)), {"logits"});
+}
+
+void Importer::buildEncode() {
+  func::FuncOp function = begin("encode", {tokens("source", {"B", "S"})}, "encoder");
+  GraphBuilder graph(spec, builder, parameterTypes, Value());
+  Value mask = graph.sourceMask(function.getArgument(0));
+  Value encoded = graph.encoder(function.getArgument(0), mask);
+  graph.writeEncoderStates(encoded, mask);
+  finish(function, encoded, {"encoder_output"});
+}
+
+void Importer::buildDecodeStep() {
+  func::FuncOp function = begin("decode_step",
+                                {tokens("tokens", {"N"}), tokens("positions", {"N"}), tokens("sentences", {"N"}),
+                                 tokens("ancestors", {"N", "P"}), tokens("step", {})},
+                                "decoder");
+  GraphBuilder graph(spec, builder, parameterTypes, Value());
+  GraphBuilder::Step step{function.getArgument(2), function.getArgument(3), function.getArgument(4)};
+  Value logits = graph.project(graph.decoderStep(function.getArgument(0), function.getArgument(1), step));
+  Value output = builder.create<LogSoftmaxOp>(graph.loc(), logits.getType(), logits).getOutput();
+  finish(function, output, {"log_probabilities"});
+}
+
+OwningOpRef<ModuleOp> Importer::run() {
+  module = ModuleOp::create(FileLineColLoc::get(builder.getContext(), spec.fileName, 1, 1));
+  builder.setInsertionPointToEnd(module.getBody());
+  declareParameters();
+  declareStates();
+  setAttributes();
+  buildLoss();
+  buildEvaluate();
+  buildForward();
+  buildEncode();
+  buildDecodeStep();
+  return module;
+}
+
+OwningOpRef<ModuleOp> bifocal::importSpec(const Spec &spec, MLIRContext &context) {
+  context.loadDialect<BifocalDialect, func::FuncDialect>();
+  return Importer(spec, context).run();
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// How the layers of GraphBuilder.cpp make an encoder and a decoder.
+
+#include "frontend/GraphBuilder.h"
+
+#include "frontend/Parameters.h"
+#include <cmath>
+
+using namespace bifocal;
+using namespace mlir;
+
+Value GraphBuilder::sourceMask(Value source) {
+  at("encoder", "encoder");
+  return builder.create<PaddingMaskOp>(location, like(source, builder.getI1Type()), source, builder.getI32IntegerAttr(padId));
+}
+
+Value GraphBuilder::embed(Value tokens, Value positions, bool decoder) {
+  std::string name = embeddingName(spec, decoder);
+  at(decoder ? "model.target_vocabulary" : "model.source_vocabulary", name);
+  SmallVector<int64_t> shape(cast<RankedTensorType>(tokens.getType()).getShape());
+  shape.push_back(spec.model.dim);
+  auto type = RankedTensorType::get(shape, builder.getF32Type());
+  float scale = std::sqrt(static_cast<float>(spec.model.dim));
+  Value words = builder.create<EmbeddingOp>(location, type, tokens, parameter(name), f32(scale), static_cast<uint32_t>(padId));
+  at("model.positions", positionTableName(spec, decoder));
+  if (!positions)
+    positions = builder.create<PositionsOp>(location, tokens.getType(), tokens, static_cast<uint32_t>(padId));
+  Value places = builder.create<EmbeddingOp>(location, type, positions, parameter(positionTableName(spec, decoder)), f32(1),
+                                             static_cast<uint32_t>(padId));
+  Value sum = builder.create<AddOp>(location, type, words, places).getOutput();
+  at("model.dropout", decoder ? "decoder" : "encoder");
+  return dropout(sum, spec.model.dropout);
+}
+
+Value GraphBuilder::encoderLayer(Value x, const Layer &layer, Value mask) {
+  x = residual(x, layer.prefix + mixerNormName(layer.stack, false), [&](Value input) {
+    return layer.stack.mixer == Mixer::attention ? selfAttention(input, layer, mask, nullptr)
+                                                 : convolution(input, layer, mask, nullptr);
+  });
+  return residual(x, layer.prefix + ffnNormName(layer.stack, false), [&](Value input) { return feedForward(input, layer); });
+}
+
+Value GraphBuilder::encoder(Value source, Value mask) {
+  Value x = embed(source, Value(), /*decoder=*/false);
+  for (int64_t index = 0; index < spec.encoder.layers; ++index)
+    x = encoderLayer(x, layerOf(false, index), mask);
+  if (spec.model.norm == NormPlace::post)
+    return x;
+  at("model.norm", "encoder.layer_norm");
+  return normalize(x, "encoder.layer_norm");
+}
+
+Value GraphBuilder::decoderLayer(Value x, const Layer &layer, Value encoderOutput, Value mask, const Step *step) {
+  x = residual(x, layer.prefix + mixerNormName(layer.stack, true), [&](Value input) {
+    return layer.stack.mixer == Mixer::attention ? selfAttention(input, layer, Value(), step)
+                                                 : convolution(input, layer, Value(), step);
+  });
+  x = residual(x, layer.prefix + "encoder_attn_layer_norm",
+               [&](Value input) { return crossAttention(input, layer, encoderOutput, mask, step); });
+  return residual(x, layer.prefix + ffnNormName(layer.stack, true), [&](Value input) { return feedForward(input, layer); });
+}
+
+Value GraphBuilder::decoder(Value previous, Value encoderOutput, Value mask) {
+  Value x = embed(previous, Value(), /*decoder=*/true);
+  for (int64_t index = 0; index < spec.decoder.layers; ++index)
+    x = decoderLayer(x, layerOf(true, index), encoderOutput, mask, nullptr);
+  if (spec.model.norm == NormPlace::post)
+    return x;
+  at("model.norm", "decoder.layer_norm");
+  return normalize(x, "decoder.layer_norm");
+}
+
+Value GraphBuilder::decoderStep(Value tokens, Value positions, const Step &step) {
+  Value x = embed(tokens, positions, /*decoder=*/true);
+  for (int64_t index = 0; index < spec.decoder.layers; ++index)
+    x = decoderLayer(x, layerOf(true, index), Value(), Value(), &step);
+  if (spec.model.norm == NormPlace::post)
+    return x;
+  at("model.norm", "decoder.layer_norm");
+  return normalize(x, "decoder.layer_norm");
+}
+
+void GraphBuilder::writeEncoderStates(Value encoderOutput, Value mask) {
+  at("encoder", "source_mask");
+  builder.create<StateWriteOp>(location, mask, "source_mask");
+  for (int64_t index = 0; index < spec.decoder.layers; ++index) {
+    std::string prefix = layerPrefix(true, index) + "encoder_attn";
+    at("decoder.heads", prefix);
+    builder.create<StateWriteOp>(location, linear(encoderOutput, prefix + ".k_proj"), prefix + ".keys");
+    builder.create<StateWriteOp>(location, linear(encoderOutput, prefix + ".v_proj"), prefix + ".values");
+  }
+}
+
+Value GraphBuilder::project(Value features) {
+  std::string name = outputProjectionName(spec);
+  at("model.share_embeddings", "decoder.output_projection");
+  Value weight = parameter(name);
+  return builder
+      .create<LinearOp>(location, withLast(features, spec.model.targetVocabulary), Type(), features, weight, Value(),
+                        Activation::none)
+      .getOutput();
+}
+
+ValueRange GraphBuilder::crossEntropy(Value logits, Value target) {
+  at("training.criterion", "criterion");
+  auto scalar = RankedTensorType::get({}, builder.getF32Type());
+  return builder
+      .create<CrossEntropyOp>(location, scalar, scalar, scalar, logits, target, f32(spec.training.criterion.smoothing),
+                              static_cast<uint32_t>(padId))
+      ->getResults();
+}
