@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/bifocal/BifocalOps.h"
+#include "frontend/Import.h"
+
+#include "mlir/IR/Verifier.h"
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <set>
+
+using namespace bifocal;
+using namespace mlir;
+
+namespace {
+struct Imported {
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+
+  explicit Imported(std::string_view text) {
+    context.disableMultithreading();
+    Result<Spec> spec = parseSpec(text, "m.toml");
+    if (!spec.ok()) {
+      ADD_FAILURE() << spec.status().message();
+      return;
+    }
+    module = importSpec(*spec, context);
+  }
+  func::FuncOp function(StringRef name) { return module->lookupSymbol<func::FuncOp>(name); }
+};
+} // namespace
+
+static constexpr std::string_view small = R"([model]
+dim = 32
+vocabulary = 41
+dropout = 0.1
+weight_dropout = 0.1
+input_dropout = 0.1
+relu_dropout = 0.1
+attention_dropout = 0.1
+[encoder]
+layers = 2
+mixer = "{}"
+heads = 4
+ffn_dim = 64
+{}
+[decoder]
+layers = 2
+mixer = "{}"
+heads = 4
+ffn_dim = 64
+{}
+)";
+
+static std::string smallSpec(std::string_view mixer) {
+  std::string_view kernels = mixer == "attention" ? "" : "kernel_sizes = [3, 7]";
+  return fmt::format(small, mixer, kernels, mixer, kernels);
+}
+
+class ImportMixer : public testing::TestWithParam<const char *> {};
+
+TEST_P(ImportMixer, makes_a_valid_module_with_all_functions) {
+  Imported imported(smallSpec(GetParam()));
+  ASSERT_TRUE(imported.module);
+  EXPECT_TRUE(succeeded(verify(*imported.module)));
+  for (StringRef name : {"loss", "evaluate", "forward", "encode", "decode_step"})
+    EXPECT_TRUE(imported.function(name)) << name.str();
+}
+
+TEST_P(ImportMixer, numbers_dropout_sites_once) {
+  Imported imported(smallSpec(GetParam()));
+  std::set<uint32_t> sites;
+  int64_t count = 0;
+  imported.function("loss").walk([&](Operation *op) {
+    auto site = op->getAttrOfType<IntegerAttr>("site");
+    bool draws = isa<DropoutOp>(op) || (isa<AttentionOp>(op) && cast<AttentionOp>(op).getRng());
+    if (draws && site) {
+      sites.insert(site.getValue().getZExtValue());
+      ++count;
+    }
+  });
+  EXPECT_GT(count, 10);
+  EXPECT_EQ(static_cast<int64_t>(sites.size()), count);
+}
+
+TEST_P(ImportMixer, draws_nothing_outside_training) {
+  Imported imported(smallSpec(GetParam()));
+  for (StringRef name : {"evaluate", "forward", "encode", "decode_step"})
+    imported.function(name).walk([&](DropoutOp op) { ADD_FAILURE() << "dropout in " << name.str(); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Mixers, ImportMixer, testing::Values("light_conv", "dynamic_conv", "attention"));
+
+TEST(Import, operations_carry_the_line_of_their_key) {
+  Imported imported(smallSpec("light_conv"));
+  std::set<unsigned> columns;
+  imported.function("forward").walk([&](LightConvOp op) {
+    auto place = op.getLoc()->findInstanceOf<FileLineColLoc>();
+    ASSERT_TRUE(place);
+    EXPECT_EQ(place.getFilename().str(), "m.toml");
+    columns.insert(place.getLine() * 100 + place.getColumn());
+  });
+  // kernel_sizes stands in lines 14 and 20; its elements in columns 17 and 20.
+  EXPECT_EQ(columns, (std::set<unsigned>{1417, 1420, 2017, 2020}));
+}
+
+TEST(Import, tied_tables_are_one_parameter_with_aliases) {
+  std::string text = smallSpec("light_conv");
+  text.insert(text.find("dim = 32"), "share_embeddings = \"all\"\n");
+  Imported imported(text);
+  auto table = imported.module->lookupSymbol<ParamOp>("encoder.embed_tokens.weight");
+  ASSERT_TRUE(table);
+  EXPECT_EQ(table.getAliases().size(), 2u);
+  EXPECT_FALSE(imported.module->lookupSymbol("decoder.output_projection.weight"));
+}

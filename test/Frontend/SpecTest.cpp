@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontend/Parameters.h"
+#include "frontend/Presets.h"
+#include "frontend/Spec.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+using namespace bifocal;
+
+static std::string errorsOf(std::string_view text) {
+  Result<Spec> spec = parseSpec(text, "m.toml");
+  return spec.ok() ? "" : spec.status().message();
+}
+
+static int64_t trained(std::string_view text) {
+  Result<Spec> spec = parseSpec(text, "m.toml");
+  if (!spec.ok()) {
+    ADD_FAILURE() << spec.status().message();
+    return 0;
+  }
+  return countTrained(listParameters(*spec));
+}
+
+/// The published counts are given in units of 10,000 parameters.
+static std::string millions(int64_t count) { return fmt::format("{:.2f}M", static_cast<double>(count) / 1e6); }
+
+TEST(Spec, presets_have_the_published_sizes) {
+  EXPECT_EQ(millions(trained("preset = \"lightconv_wmt_en_de_big\"")), "208.87M");
+  EXPECT_EQ(millions(trained("preset = \"dynamicconv_wmt_en_de_big\"")), "213.24M");
+  EXPECT_EQ(millions(trained("preset = \"lightconv_wmt_en_de\"")), "60.66M");
+  EXPECT_EQ(millions(trained("preset = \"dynamicconv_wmt_en_de\"")), "61.75M");
+  EXPECT_EQ(millions(trained("preset = \"lightconv_iwslt_de_en\"")), "38.14M");
+  EXPECT_EQ(millions(trained("preset = \"dynamicconv_iwslt_de_en\"")), "38.69M");
+}
+
+TEST(Spec, gates_off_give_the_published_sizes) {
+  constexpr std::string_view noGlu = "[encoder]\nglu = false\n[decoder]\nglu = false\n";
+  EXPECT_EQ(millions(trained(fmt::format("preset = \"lightconv_wmt_en_de_big\"\n{}", noGlu))), "195.22M");
+  EXPECT_EQ(millions(trained(fmt::format("preset = \"dynamicconv_wmt_en_de_big\"\n{}", noGlu))), "199.59M");
+  EXPECT_EQ(millions(trained(fmt::format("preset = \"lightconv_wmt_en_de\"\n{}", noGlu))), "57.24M");
+  EXPECT_EQ(millions(trained(fmt::format("preset = \"dynamicconv_wmt_en_de\"\n{}", noGlu))), "58.33M");
+}
+
+TEST(Spec, larger_vocabulary_gives_the_published_size) {
+  EXPECT_EQ(millions(trained("preset = \"lightconv_wmt_en_de_big\"\n[model]\nvocabulary = 44512\n")), "220.89M");
+}
+
+TEST(Spec, printed_specs_read_back_to_themselves) {
+  for (const std::string &name : presetNames()) {
+    Result<Spec> first = parseSpec(fmt::format("preset = \"{}\"", name), "m.toml");
+    ASSERT_TRUE(first.ok()) << name << first.status().message();
+    std::string printed = printSpec(*first);
+    Result<Spec> second = parseSpec(printed, "m.toml");
+    ASSERT_TRUE(second.ok()) << name << second.status().message();
+    EXPECT_EQ(printed, printSpec(*second)) << name;
+    EXPECT_EQ(countTrained(listParameters(*first)), countTrained(listParameters(*second))) << name;
+  }
+}
+
+TEST(Spec, problems_come_all_at_once_with_carets) {
+  std::string errors = errorsOf("preset = \"lightconv_iwslt_de_en\"\n"
+                                "[model]\n"
+                                "dropuot = 0.3\n"
+                                "dropout = 1.5\n"
+                                "[encoder]\n"
+                                "  kernel_sizes = [3, 0, 7]\n");
+  EXPECT_EQ(errors, "m.toml:3:1: error: unknown key `dropuot` in [model]; did you mean `dropout`?\n"
+                    "  dropuot = 0.3\n"
+                    "  ^\n"
+                    "m.toml:4:11: error: expects dropout in [0, 1), but got 1.5\n"
+                    "  dropout = 1.5\n"
+                    "            ^\n"
+                    "m.toml:6:18: error: `kernel_sizes` expects one size per layer (7) or one for all, but got 3\n"
+                    "    kernel_sizes = [3, 0, 7]\n"
+                    "                   ^\n"
+                    "m.toml:6:22: error: `kernel_sizes` expects elements >= 1, but got 0\n"
+                    "    kernel_sizes = [3, 0, 7]\n"
+                    "                       ^\n");
+}
+
+TEST(Spec, later_families_are_unsupported_not_wrong) {
+  Result<Spec> spec = parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nmixer = \"diff_attention\"\n", "m.toml");
+  ASSERT_FALSE(spec.ok());
+  EXPECT_EQ(spec.status().code(), StatusCode::unsupported);
+  EXPECT_EQ(spec.status().message(), "m.toml:3:9: error: `diff_attention` is not supported yet as `mixer`: allowed are "
+                                     "`light_conv`, `dynamic_conv` or `attention`\n"
+                                     "  mixer = \"diff_attention\"\n"
+                                     "          ^\n");
+}
+
+TEST(Spec, another_error_beside_a_later_family_is_an_error) {
+  Result<Spec> spec = parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nmixer = \"lsra\"\nheads = 0\n", "m.toml");
+  ASSERT_FALSE(spec.ok());
+  EXPECT_EQ(spec.status().code(), StatusCode::diagnostics);
+}
+
+TEST(Spec, syntax_errors_have_a_place) {
+  EXPECT_NE(errorsOf("[model\ndim = 3\n").find("m.toml:1:"), std::string::npos);
+}
+
+TEST(Spec, heads_divide_the_dims) {
+  EXPECT_NE(errorsOf("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nheads = 7\n")
+                .find("m.toml:3:9: error: expects heads to divide conv_dim, but got 7 heads and conv_dim 512"),
+            std::string::npos);
+}
+
+TEST(Spec, one_kernel_size_serves_all_layers) {
+  Result<Spec> spec = parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nlayers = 3\nkernel_sizes = [5]\n", "m.toml");
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  EXPECT_EQ(spec->encoder.kernelSizes, (std::vector<int64_t>{5, 5, 5}));
+}
+
+TEST(Spec, vocabulary_is_demanded_without_a_preset) {
+  EXPECT_NE(errorsOf("[encoder]\nkernel_sizes = [3]\n[decoder]\nkernel_sizes = [3]\n")
+                .find("expects `source_vocabulary` (or `vocabulary`) in [model], but it is missing"),
+            std::string::npos);
+}
+
+TEST(Spec, unknown_preset_names_the_nearest) {
+  EXPECT_NE(errorsOf("preset = \"lightconv_iwslt_deen\"\n").find("did you mean `lightconv_iwslt_de_en`?"), std::string::npos);
+}
