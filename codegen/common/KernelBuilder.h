@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_CODEGEN_COMMON_KERNELBUILDER_H
+#define BIFOCAL_CODEGEN_COMMON_KERNELBUILDER_H
+
+#include "codegen/common/CpuTarget.h"
+#include "mlir/IR/AffineExpr.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace bifocal {
+
+/// Writes the functions of kernels: `func.func @"<kernel>.<stage>"(%buffers, %sizes, %begin, %end)`. Every integer is an
+/// i64, every address is a pointer and an element index, and every vector has one dimension. Functions that take scalars
+/// take vectors of the same element type as well.
+class KernelBuilder {
+public:
+  using Value = mlir::Value;
+  using Values = llvm::SmallVector<mlir::Value>;
+
+  KernelBuilder(mlir::ModuleOp module, mlir::Location location, const CpuTarget &target);
+
+  /// Writes one stage; `body` is called once, inside the loop over the tiles [begin, end).
+  void stage(llvm::StringRef kernel, int64_t index, llvm::function_ref<void(Value tile)> body);
+
+  const CpuTarget &target() const { return cpu; }
+  /// Lanes of an f32 vector of the target.
+  int64_t width() const { return cpu.vectorWidth; }
+  mlir::OpBuilder &raw() { return builder; }
+  mlir::Location location() const { return loc; }
+
+  // The launch. Loaded once, at the entry of the function.
+  Value buffer(int64_t index);
+  Value size(int64_t index);
+  /// The value of an expression over the launch's sizes (symbol i is size i).
+  Value expression(mlir::AffineExpr expr);
+  /// Uninitialised memory of the stack with room for `count` elements, aligned to 64 bytes.
+  Value scratch(mlir::Type element, int64_t count);
+
+  // Types and constants.
+  mlir::Type i8();
+  mlir::Type i32();
+  mlir::Type i64();
+  mlir::Type f32();
+  mlir::Type f64();
+  /// A vector of `lanes` elements; as many as an f32 vector of the target has when `lanes` is 0.
+  mlir::VectorType vectorOf(mlir::Type element, int64_t lanes = 0);
+  Value index(int64_t value);
+  /// A constant of a scalar or vector type (integer or float).
+  Value constant(mlir::Type type, double value);
+  Value constantInt(mlir::Type type, int64_t value);
+  Value constantF32(double value) { return constant(f32(), value); }
+  /// A vector of f32 with all lanes `value`.
+  Value constantVector(double value) { return constant(vectorOf(f32()), value); }
+  /// The lanes' numbers 0, 1, ... plus `first`, as a vector of `element`.
+  Value lanes(mlir::Type element, int64_t count, int64_t first = 0);
+
+  // Arithmetic on integers and floats, folded where both sides are constants.
+  Value add(Value a, Value b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  Value div(Value a, Value b);
+  Value rem(Value a, Value b);
+  Value ceilDiv(Value a, Value b);
+  Value min(Value a, Value b);
+  /// For floats: b where a is NaN, and NaN where b is.
+  Value max(Value a, Value b);
+  Value fma(Value a, Value b, Value c);
+  Value neg(Value a);
+  Value sqrt(Value a);
+  Value exp(Value x);
+  Value log(Value x);
+  Value sigmoid(Value x);
+  Value add(Value a, int64_t b) { return add(a, index(b)); }
+  Value mul(Value a, int64_t b) { return mul(a, index(b)); }
+  Value bitAnd(Value a, Value b);
+  Value bitOr(Value a, Value b);
+  Value bitXor(Value a, Value b);
+  Value shiftLeft(Value a, int64_t bits);
+  /// Shifts zeros in.
+  Value shiftRight(Value a, int64_t bits);
+  Value bitcast(Value a, mlir::Type type);
+  /// Between integer widths (signed), integers and floats, and float widths; scalars or vectors.
+  Value convert(Value a, mlir::Type type);
+
+  // Comparisons (ordered for floats, signed for integers) and choices.
+  Value less(Value a, Value b);
+  Value lessEqual(Value a, Value b);
+  Value equal(Value a, Value b);
+  Value notEqual(Value a, Value b);
+  Value lessUnsigned(Value a, Value b);
+  Value select(Value condition, Value yes, Value no);
+
+  // Vectors.
+  Value splat(Value scalar, int64_t lanes = 0);
+  Value extract(Value vector, int64_t lane);
+  Value insert(Value scalar, Value vector, int64_t lane);
+  /// The lanes of a followed by b, picked by `lanes`.
+  Value shuffle(Value a, Value b, llvm::ArrayRef<int64_t> lanes);
+  /// Sum and maximum of the lanes, by halves: the order is fixed.
+  Value horizontalSum(Value vector);
+  Value horizontalMax(Value vector);
+  /// The mask of the lanes below `count` (an i64 or a constant).
+  Value tailMask(Value count, int64_t lanes = 0);
+  Value tailMask(int64_t count, int64_t lanes = 0);
+
+  // Memory: element `index` of the array of `element` at `base`. A null mask means all lanes; masked-off lanes are 0.
+  Value address(Value base, Value index, mlir::Type element);
+  Value address(Value base, Value index) { return address(base, index, f32()); }
+  Value load(Value base, Value index, mlir::Type element);
+  Value load(Value base, Value index) { return load(base, index, f32()); }
+  void store(Value scalar, Value base, Value index);
+  Value loadVector(Value base, Value index, Value mask = nullptr, mlir::Type element = nullptr, int64_t lanes = 0);
+  void storeVector(Value vector, Value base, Value index, Value mask = nullptr);
+
+  // Control flow.
+  void loop(Value begin, Value end, Value step, llvm::function_ref<void(Value)> body);
+  void loop(Value begin, Value end, int64_t step, llvm::function_ref<void(Value)> body) {
+    loop(begin, end, index(step), body);
+  }
+  /// `body` returns the next values of the loop-carried `initial`.
+  Values loop(Value begin, Value end, int64_t step, mlir::ValueRange initial,
+              llvm::function_ref<Values(Value, mlir::ValueRange)> body);
+  void when(Value condition, llvm::function_ref<void()> yes, llvm::function_ref<void()> no = nullptr);
+  Values choose(Value condition, llvm::function_ref<Values()> yes, llvm::function_ref<Values()> no);
+  /// Calls `body(column, mask, lane)` for the vectors that cover [0, count): an unrolled loop, single vectors, a masked tail (mask
+  /// null elsewhere). `unrolled` vectors share one iteration; `lane` tells them apart, so that each may have own sums.
+  void columns(int64_t count, int64_t unrolled, llvm::function_ref<void(Value column, Value mask, int64_t lane)> body);
+  /// The same with loop-carried values: `initial` holds `unrolled` groups of equal size, one per lane; `body` updates its group.
+  Values columns(int64_t count, int64_t unrolled, mlir::ValueRange initial,
+                 llvm::function_ref<Values(Value column, Value mask, mlir::ValueRange group)> body);
+  /// For counts that are known at run time only.
+  Values columns(Value count, mlir::ValueRange initial,
+                 llvm::function_ref<Values(Value column, Value mask, mlir::ValueRange group)> body);
+
+  // Randomness: see runtime/core/Philox.h.
+  /// The seed and the draw counter of an rng tensor at `rng`, with the round keys: computed once, at the current place.
+  struct PhiloxKeys {
+    Value key0[10], key1[10];
+    Value site, step;
+  };
+  PhiloxKeys philoxKeys(Value rng, int64_t site);
+  /// Draws of the `4 * width() / 2` elements that start at `4 * block`, in order, as a vector of i32.
+  Value philoxDraws(const PhiloxKeys &keys, Value block);
+  /// Number of elements that one call of philoxDraws serves.
+  int64_t philoxElements() const { return 2 * cpu.vectorWidth; }
+
+private:
+  mlir::Type typeLike(mlir::Type like, mlir::Type element);
+
+  mlir::OpBuilder builder;
+  mlir::Location loc;
+  CpuTarget cpu;
+  mlir::ModuleOp module;
+  mlir::Block *entry = nullptr;
+  llvm::SmallDenseMap<int64_t, Value> buffers, sizes;
+};
+
+} // namespace bifocal
+#endif

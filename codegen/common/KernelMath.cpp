@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Elementary functions, loops over columns and random numbers of the kernel builder.
+
+#include "codegen/common/KernelBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+static Value polynomial(KernelBuilder &kernel, Value x, ArrayRef<double> highestFirst) {
+  Value sum = kernel.constant(x.getType(), highestFirst.front());
+  for (double coefficient : highestFirst.drop_front())
+    sum = kernel.fma(sum, x, kernel.constant(x.getType(), coefficient));
+  return sum;
+}
+
+// e^x = 2^n e^r with |r| <= ln(2)/2. The power of two is applied in two halves, so results overflow to infinity and
+// fade through the denormals to 0 where they should.
+Value KernelBuilder::exp(Value x) {
+  Type type = x.getType(), integers = typeLike(type, i32());
+  x = max(constant(type, -104.0), min(constant(type, 89.0), x));
+  Value n = builder.create<math::RoundEvenOp>(loc, mul(x, constant(type, 1.4426950408889634)));
+  Value minusN = neg(n);
+  Value r = fma(minusN, constant(type, 0.693145751953125), x);
+  r = fma(minusN, constant(type, 1.428606765330187e-06), r);
+  // Taylor terms to r^7: the first that is left out is below 2^-27.
+  Value p = polynomial(*this, r,
+                       {1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1.0, 1.0});
+  Value power = convert(n, i32());
+  Value half = builder.create<arith::ShRSIOp>(loc, power, constantInt(integers, 1));
+  auto scale = [&](Value exponent) {
+    return bitcast(shiftLeft(add(exponent, constantInt(integers, 127)), 23), type);
+  };
+  return mul(mul(p, scale(half)), scale(sub(power, half)));
+}
+
+// log x = e ln(2) + log m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh((m-1)/(m+1)), a short odd series.
+Value KernelBuilder::log(Value x) {
+  Type type = x.getType(), integers = typeLike(type, i32());
+  Value tiny = less(x, constant(type, 1.17549435e-38));
+  Value scaled = select(tiny, mul(x, constant(type, 8388608.0)), x);
+  Value bits = sub(bitcast(scaled, integers), constantInt(integers, 0x3F3504F3));
+  Value exponent = builder.create<arith::ShRSIOp>(loc, bits, constantInt(integers, 23));
+  Value mantissa = bitcast(
+      add(bitAnd(bits, constantInt(integers, 0x007FFFFF)), constantInt(integers, 0x3F3504F3)), type);
+  Value e = add(convert(exponent, f32()), select(tiny, constant(type, -23.0), constant(type, 0.0)));
+  Value f = sub(mantissa, constant(type, 1.0));
+  Value s = div(f, add(f, constant(type, 2.0)));
+  Value z = mul(s, s);
+  Value series = polynomial(*this, z, {2.0 / 11, 2.0 / 9, 2.0 / 7, 2.0 / 5, 2.0 / 3});
+  // log(1+f) = f - f^2/2 + s (f^2/2 + z series): f itself carries no rounding error.
+  Value halfSquare = mul(mul(f, f), constant(type, 0.5));
+  Value low = fma(s, fma(z, series, halfSquare), mul(e, constant(type, 1.428606765330187e-06)));
+  Value result = add(sub(low, halfSquare), f);
+  result = fma(e, constant(type, 0.693145751953125), result);
+  Value infinity = constant(type, std::numeric_limits<double>::infinity());
+  result = select(less(x, infinity), result, x);
+  result = select(equal(x, constant(type, 0.0)), neg(infinity), result);
+  return select(less(x, constant(type, 0.0)), constant(type, std::numeric_limits<double>::quiet_NaN()), result);
+}
+
+Value KernelBuilder::sigmoid(Value x) {
+  Value one = constant(x.getType(), 1.0);
+  return div(one, add(one, exp(neg(x))));
+}
+
+void KernelBuilder::columns(int64_t count, int64_t unrolled,
+                            llvm::function_ref<void(Value column, Value mask, int64_t lane)> body) {
+  const int64_t step = unrolled * width(), whole = count / step * step;
+  if (whole == step) {
+    for (int64_t lane = 0; lane < unrolled; ++lane)
+      body(index(lane * width()), nullptr, lane);
+  } else if (whole > 0) {
+    loop(index(0), index(whole), step, [&](Value column) {
+      for (int64_t lane = 0; lane < unrolled; ++lane)
+        body(add(column, lane * width()), nullptr, lane);
+    });
+  }
+  int64_t lane = 0;
+  for (int64_t column = whole; column < count; column += width(), ++lane)
+    body(index(column), column + width() <= count ? Value() : tailMask(count - column), lane);
+}
+
+KernelBuilder::Values
+KernelBuilder::columns(int64_t count, int64_t unrolled, ValueRange initial,
+                       llvm::function_ref<Values(Value column, Value mask, ValueRange group)> body) {
+  const int64_t step = unrolled * width(), whole = count / step * step;
+  const size_t groupSize = initial.size() / unrolled;
+  auto update = [&](Values &state, int64_t lane, Value column, Value mask) {
+    Values next = body(column, mask, ValueRange(state).slice(lane * groupSize, groupSize));
+    llvm::copy(next, state.begin() + lane * groupSize);
+  };
+  Values state(initial);
+  if (whole > 0)
+    state = loop(index(0), index(whole), step, state, [&](Value column, ValueRange carried) {
+      Values next(carried);
+      for (int64_t lane = 0; lane < unrolled; ++lane)
+        update(next, lane, add(column, lane * width()), nullptr);
+      return next;
+    });
+  int64_t lane = 0;
+  for (int64_t column = whole; column < count; column += width(), ++lane)
+    update(state, lane, index(column), column + width() <= count ? Value() : tailMask(count - column));
+  return state;
+}
+
+KernelBuilder::Values
+KernelBuilder::columns(Value count, ValueRange initial,
+                       llvm::function_ref<Values(Value column, Value mask, ValueRange group)> body) {
+  Value whole = mul(div(count, index(width())), width());
+  Values state = loop(index(0), whole, width(), initial,
+                      [&](Value column, ValueRange carried) { return body(column, nullptr, carried); });
+  return loop(whole, count, width(), state, [&](Value column, ValueRange carried) {
+    return body(column, tailMask(sub(count, column)), carried);
+  });
+}
+
+// Counters live in the low halves of 64-bit lanes: one widening multiplication and one shift per product, no shuffles.
+// What the high halves hold never matters.
+KernelBuilder::PhiloxKeys KernelBuilder::philoxKeys(Value rng, int64_t site) {
+  PhiloxKeys keys;
+  Type lanes = vectorOf(i64(), width() / 2);
+  Value low = load(rng, index(0), i32()), high = load(rng, index(1), i32());
+  for (int64_t round = 0; round < 10; ++round) {
+    auto at = [&](Value key, uint32_t bump) {
+      Value moved = add(key, constantInt(i32(), static_cast<int32_t>(static_cast<uint32_t>(round) * bump)));
+      Value wide = builder.create<arith::ExtUIOp>(loc, i64(), moved);
+      return splat(wide, width() / 2);
+    };
+    keys.key0[round] = at(low, 0x9E3779B9);
+    keys.key1[round] = at(high, 0xBB67AE85);
+  }
+  Value step = load(rng, index(2), i32());
+  keys.step = splat(builder.create<arith::ExtUIOp>(loc, i64(), step), width() / 2);
+  keys.site = constantInt(lanes, static_cast<uint32_t>(site));
+  return keys;
+}
+
+Value KernelBuilder::philoxDraws(const PhiloxKeys &keys, Value block) {
+  const int64_t count = width() / 2;
+  Type lanesType = vectorOf(i64(), count);
+  Value low32 = constantInt(lanesType, 0xFFFFFFFF);
+  Value number = add(splat(block, count), lanes(i64(), count));
+  Value c0 = number, c1 = shiftRight(number, 32), c2 = keys.site, c3 = keys.step;
+  for (int64_t round = 0; round < 10; ++round) {
+    Value product0 = mul(bitAnd(c0, low32), constantInt(lanesType, 0xD2511F53));
+    Value product1 = mul(bitAnd(c2, low32), constantInt(lanesType, 0xCD9E8D57));
+    c0 = bitXor(bitXor(shiftRight(product1, 32), c1), keys.key0[round]);
+    c2 = bitXor(bitXor(shiftRight(product0, 32), c3), keys.key1[round]);
+    c1 = product1;
+    c3 = product0;
+  }
+  Value first = bitOr(bitAnd(c0, low32), shiftLeft(c1, 32));
+  Value second = bitOr(bitAnd(c2, low32), shiftLeft(c3, 32));
+  SmallVector<int64_t> order;
+  for (int64_t lane = 0; lane < count; ++lane)
+    order.append({lane, count + lane});
+  return bitcast(shuffle(first, second, order), vectorOf(i32(), 4 * count));
+}
+
+} // namespace bifocal

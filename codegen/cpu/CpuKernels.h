@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_CODEGEN_CPU_CPUKERNELS_H
+#define BIFOCAL_CODEGEN_CPU_CPUKERNELS_H
+
+#include "codegen/common/KernelBuilder.h"
+#include "dialect/plan/PlanOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace bifocal {
+
+/// One kernel to be written: `op` is the op in the body of `kernel`; its operands are the body's arguments.
+struct KernelTask {
+  plan::KernelOp kernel;
+  mlir::Operation *op;
+  KernelBuilder &builder;
+
+  llvm::StringRef name() { return kernel.getSymName(); }
+  /// The launch's buffer that holds operand or result `index` of `op`, and the first scratch buffer.
+  int64_t operandBuffer(int64_t index);
+  int64_t resultBuffer(int64_t index);
+  /// Scratch buffers follow the operands, the results and `states` states that the op names.
+  int64_t scratchBuffer(int64_t index, int64_t states = 0);
+};
+
+/// One per family: writes the stages that `scheduleKernel` promises. False: the op belongs to another family.
+mlir::FailureOr<bool> generateConv(KernelTask &task);
+mlir::FailureOr<bool> generateAttention(KernelTask &task);
+mlir::FailureOr<bool> generateRows(KernelTask &task);
+mlir::FailureOr<bool> generateSoftmax(KernelTask &task);
+mlir::FailureOr<bool> generateEmbedding(KernelTask &task);
+mlir::FailureOr<bool> generateLoss(KernelTask &task);
+mlir::FailureOr<bool> generateOptim(KernelTask &task);
+
+/// Writes the nested module of one level for all kernels of `module`.
+mlir::LogicalResult generateCpuKernels(mlir::ModuleOp module, const CpuTarget &target);
+
+/// The pass `bifocal-generate-cpu-kernels{levels=x86-64-v3,x86-64-v4}`.
+std::unique_ptr<mlir::Pass> createGenerateCpuKernelsPass(llvm::ArrayRef<std::string> levels = {});
+void registerCpuCodegenPasses();
+
+} // namespace bifocal
+#endif
