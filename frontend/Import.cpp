@@ -123,18 +123,20 @@ DictionaryAttr Importer::trainingAttribute() {
   const ScheduleSpec &schedule = training.schedule;
   Attribute criterion = builder.getDictionaryAttr(
       {named("name", training.criterion.name), named("smoothing", training.criterion.smoothing)});
-  Attribute optimizer = builder.getDictionaryAttr({named("name", adam.name), named("beta1", adam.beta1),
-                                                   named("beta2", adam.beta2), named("epsilon", adam.epsilon),
+  Attribute optimizer = builder.getDictionaryAttr({named("name", adam.name),
+                                                   named("betas", builder.getF64ArrayAttr({adam.beta1, adam.beta2})),
+                                                   named("epsilon", adam.epsilon),
                                                    named("weight_decay", adam.weightDecay)});
   Attribute rates = builder.getDictionaryAttr(
       {named("name", schedule.name), named("lr", schedule.lr), named("warmup_updates", schedule.warmupUpdates),
-       named("warmup_init_lr", schedule.warmupInitLr), named("min_lr", schedule.minLr), named("period", schedule.period),
-       named("period_growth", schedule.periodGrowth), named("shrink", schedule.shrink), named("end_lr", schedule.endLr),
+       named("warmup_init_lr", schedule.warmupInitLr), named("min_lr", schedule.minLr), named("period_updates", schedule.periodUpdates),
+       named("period_mult", schedule.periodMult), named("shrink", schedule.shrink), named("end_lr", schedule.endLr),
        named("power", schedule.power), named("total_updates", schedule.totalUpdates)});
   return builder.getDictionaryAttr(
       {named("criterion", criterion), named("optimizer", optimizer), named("schedule", rates),
        named("max_tokens", training.maxTokens), named("max_sentences", training.maxSentences),
-       named("update_freq", training.updateFreq), named("clip_norm", training.clipNorm),
+       named("batch_multiple", training.batchMultiple), named("validate_every", training.validateEvery),
+       named("save_every", training.saveEvery), named("patience", training.patience), named("update_freq", training.updateFreq), named("clip_norm", training.clipNorm),
        named("max_update", training.maxUpdate), named("max_epoch", training.maxEpoch), named("seed", training.seed),
        named("precision", training.precision)});
 }

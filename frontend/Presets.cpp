@@ -34,7 +34,7 @@ static constexpr std::string_view wmtTraining = R"(
 [training]
 criterion = { name = "label_smoothed_cross_entropy", smoothing = 0.1 }
 optimizer = { name = "adam", betas = [0.9, 0.98], weight_decay = 0.0 }
-schedule = { name = "cosine", lr = 1e-3, warmup_updates = 10000, warmup_init_lr = 1e-7, min_lr = 1e-7, period = 20000, shrink = 1.0 }
+schedule = { name = "cosine", lr = 1e-3, warmup_updates = 10000, warmup_init_lr = 1e-7, min_lr = 1e-7, period_updates = 20000, shrink = 1.0 }
 max_tokens = 3584
 update_freq = 16
 max_update = 30000

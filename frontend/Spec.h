@@ -64,11 +64,11 @@ struct ScheduleSpec {
   std::string name = "inverse_sqrt";
   double lr = 5e-4;
   int64_t warmupUpdates = 4000;
-  double warmupInitLr = 1e-7;
+  double warmupInitLr = -1; ///< below 0: where the schedule begins
   double minLr = 0;
-  int64_t period = 0;
-  double periodGrowth = 1;
-  double shrink = 1;
+  int64_t periodUpdates = -1;
+  double periodMult = 1;
+  double shrink = 0.1;
   double endLr = 0;
   double power = 1;
   int64_t totalUpdates = 0;
@@ -80,10 +80,14 @@ struct TrainingSpec {
   ScheduleSpec schedule;
   int64_t maxTokens = 4000;
   int64_t maxSentences = 0; ///< 0: no limit
+  int64_t batchMultiple = 1;
   int64_t updateFreq = 1;
   double clipNorm = 0; ///< 0: measure only
   int64_t maxUpdate = 0;
   int64_t maxEpoch = 0;
+  int64_t validateEvery = 0; ///< updates; 0: each epoch
+  int64_t saveEvery = 0;     ///< updates; 0: each epoch
+  int64_t patience = 0;      ///< validations without progress; 0: never stop
   int64_t seed = 1;
   std::string precision = "f32";
 };

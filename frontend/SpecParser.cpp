@@ -119,15 +119,15 @@ static void readStack(TableReader table, StackSpec &stack, const ModelSpec &mode
 }
 
 static void readSchedule(TableReader table, ScheduleSpec &schedule) {
-  static constexpr std::string_view names[] = {"inverse_sqrt", "cosine", "polynomial", "constant"};
+  static constexpr std::string_view names[] = {"inverse_sqrt", "cosine", "polynomial", "constant", "fixed"};
   schedule.name = table.text("name", schedule.name, names);
   schedule.lr = table.number("lr", schedule.lr, 0, unbounded);
   schedule.warmupUpdates = table.integer("warmup_updates", schedule.name == "inverse_sqrt" ? 4000 : 0, 0);
-  schedule.warmupInitLr = table.number("warmup_init_lr", 0, 0, unbounded);
+  schedule.warmupInitLr = table.number("warmup_init_lr", -1, -1, unbounded);
   schedule.minLr = table.number("min_lr", 0, 0, unbounded);
-  schedule.period = table.integer("period", 0, 0);
-  schedule.periodGrowth = table.number("period_growth", 1, 1, unbounded);
-  schedule.shrink = table.number("shrink", 1, 0, 1);
+  schedule.periodUpdates = table.integer("period_updates", -1, -1);
+  schedule.periodMult = table.number("period_mult", 1, 1, unbounded);
+  schedule.shrink = table.number("shrink", 0.1, 0, 1);
   schedule.endLr = table.number("end_lr", 0, 0, unbounded);
   schedule.power = table.number("power", 1, 0, unbounded);
   schedule.totalUpdates = table.integer("total_updates", 0, 0);
@@ -173,10 +173,14 @@ static void readTraining(TableReader table, TrainingSpec &training) {
   readSchedule(table.table("schedule"), training.schedule);
   training.maxTokens = table.integer("max_tokens", training.maxTokens, 1);
   training.maxSentences = table.integer("max_sentences", 0, 0);
+  training.batchMultiple = table.integer("batch_multiple", 1, 1);
   training.updateFreq = table.integer("update_freq", training.updateFreq, 1);
   training.clipNorm = table.number("clip_norm", training.clipNorm, 0, unbounded);
   training.maxUpdate = table.integer("max_update", training.maxUpdate, 0);
   training.maxEpoch = table.integer("max_epoch", training.maxEpoch, 0);
+  training.validateEvery = table.integer("validate_every", 0, 0);
+  training.saveEvery = table.integer("save_every", 0, 0);
+  training.patience = table.integer("patience", 0, 0);
   training.seed = table.integer("seed", training.seed, 0);
   training.precision = table.text("precision", training.precision, precisions, laterPrecisions);
   table.finish();

@@ -41,14 +41,14 @@ static std::string printTraining(const TrainingSpec &training) {
                                  training.criterion.smoothing);
   text += fmt::format("optimizer = {{ name = \"{}\", betas = [{}, {}], epsilon = {}, weight_decay = {} }}\n", optimizer.name,
                       optimizer.beta1, optimizer.beta2, optimizer.epsilon, optimizer.weightDecay);
-  text += fmt::format("schedule = {{ name = \"{}\", lr = {}, warmup_updates = {}, warmup_init_lr = {}, min_lr = {}, period = {}, "
-                      "period_growth = {}, shrink = {}, end_lr = {}, power = {}, total_updates = {} }}\n",
-                      schedule.name, schedule.lr, schedule.warmupUpdates, schedule.warmupInitLr, schedule.minLr, schedule.period,
-                      schedule.periodGrowth, schedule.shrink, schedule.endLr, schedule.power, schedule.totalUpdates);
-  text += fmt::format("max_tokens = {}\nmax_sentences = {}\nupdate_freq = {}\nclip_norm = {}\nmax_update = {}\nmax_epoch = {}\n"
-                      "seed = {}\nprecision = \"{}\"\n",
-                      training.maxTokens, training.maxSentences, training.updateFreq, training.clipNorm, training.maxUpdate,
-                      training.maxEpoch, training.seed, training.precision);
+  text += fmt::format("schedule = {{ name = \"{}\", lr = {}, warmup_updates = {}, warmup_init_lr = {}, min_lr = {}, period_updates = {}, "
+                      "period_mult = {}, shrink = {}, end_lr = {}, power = {}, total_updates = {} }}\n",
+                      schedule.name, schedule.lr, schedule.warmupUpdates, schedule.warmupInitLr, schedule.minLr, schedule.periodUpdates,
+                      schedule.periodMult, schedule.shrink, schedule.endLr, schedule.power, schedule.totalUpdates);
+  text += fmt::format("max_tokens = {}\nmax_sentences = {}\nbatch_multiple = {}\nupdate_freq = {}\nclip_norm = {}\nmax_update = {}\n"
+                      "max_epoch = {}\nvalidate_every = {}\nsave_every = {}\npatience = {}\nseed = {}\nprecision = \"{}\"\n",
+                      training.maxTokens, training.maxSentences, training.batchMultiple, training.updateFreq, training.clipNorm,
+                      training.maxUpdate, training.maxEpoch, training.validateEvery, training.saveEvery, training.patience, training.seed, training.precision);
   return text;
 }
 
