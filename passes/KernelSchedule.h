@@ -39,6 +39,9 @@ std::optional<KernelSchedule> scheduleDense(mlir::Operation *op);
 std::optional<KernelSchedule> scheduleLoss(mlir::Operation *op);
 std::optional<KernelSchedule> scheduleOptim(mlir::Operation *op);
 
+/// The states that `op` reads or writes, in the order of its definition: the order of their buffers in a launch.
+llvm::SmallVector<mlir::FlatSymbolRefAttr> namedStates(mlir::Operation *op);
+
 /// The dynamic dims of `op` in launch order, as symbols s0, s1, ...: one entry per operand, result and state.
 SymbolicDims launchSymbols(mlir::Operation *op);
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/KernelSchedule.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+SmallVector<FlatSymbolRefAttr> namedStates(Operation *op) {
+  return llvm::TypeSwitch<Operation *, SmallVector<FlatSymbolRefAttr>>(op)
+      .Case<LightConvStepOp, DynamicConvStepOp>(
+          [](auto step) { return SmallVector<FlatSymbolRefAttr>{step.getCacheAttr()}; })
+      .Case([](AttentionStepOp step) {
+        return SmallVector<FlatSymbolRefAttr>{step.getKeyCacheAttr(), step.getValueCacheAttr()};
+      })
+      .Case([](CrossAttentionStepOp step) {
+        return SmallVector<FlatSymbolRefAttr>{step.getKeysAttr(), step.getValuesAttr(), step.getMaskAttr()};
+      })
+      .Case([](StateWriteOp write) { return SmallVector<FlatSymbolRefAttr>{write.getStateAttr()}; })
+      .Default([](Operation *) { return SmallVector<FlatSymbolRefAttr>{}; });
+}
+
+SymbolicDims launchSymbols(Operation *op) {
+  SymbolicDims symbols;
+  unsigned next = 0;
+  auto dimsOf = [&](Type type) {
+    Dims dims;
+    for (int64_t size : cast<ShapedType>(type).getShape())
+      dims.push_back(ShapedType::isDynamic(size) ? getAffineSymbolExpr(next++, op->getContext())
+                                                 : getAffineConstantExpr(size, op->getContext()));
+    return dims;
+  };
+  for (Type type : op->getOperandTypes())
+    symbols.operands.push_back(dimsOf(type));
+  for (Type type : op->getResultTypes())
+    symbols.results.push_back(dimsOf(type));
+  for (FlatSymbolRefAttr name : namedStates(op))
+    if (auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(op, name))
+      symbols.states.push_back(dimsOf(state.getType()));
+  return symbols;
+}
+
+KernelSchedule scheduleKernel(Operation *op) {
+  for (auto schedule : {scheduleConv, scheduleAttention, scheduleDense, scheduleLoss, scheduleOptim})
+    if (std::optional<KernelSchedule> result = schedule(op))
+      return *result;
+  // No stages: the generators report the op, with its place.
+  KernelSchedule none;
+  none.family = "unknown";
+  return none;
+}
+
+} // namespace bifocal

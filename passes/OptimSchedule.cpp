@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/KernelSchedule.h"
+#include "passes/RowSchedule.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+std::optional<KernelSchedule> scheduleOptim(Operation *op) {
+  if (!isa<GlobalNormOp, ClipOp, AdamOp, StoreGradientOp>(op))
+    return std::nullopt;
+  MLIRContext *context = op->getContext();
+  AffineExpr one = getAffineConstantExpr(1, context);
+  KernelSchedule schedule;
+  schedule.family = op->getName().stripDialect().str();
+  if (isa<ClipOp>(op)) {
+    schedule.stages = {one};
+  } else if (isa<GlobalNormOp>(op)) {
+    // Sums of squares by shares of elements (f64); then their sum in order.
+    schedule.stages = {getAffineConstantExpr(lossShares, context), one};
+    schedule.scratch = {{getAffineConstantExpr(lossShares, context), 8}};
+  } else {
+    schedule.stages = {getAffineSymbolExpr(0, context).ceilDiv(elementsPerTile)};
+  }
+  return schedule;
+}
+
+} // namespace bifocal
