@@ -38,6 +38,10 @@ static AffineExpr scoredPairs(const Dims &query, const Dims &key, bool causal) {
   return query[0] * query[1] * key[1];
 }
 
+void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<DropUnusedRng<AttentionOp>>(context);
+}
+
 LogicalResult AttentionOp::verify() {
   if (failed(verifyAttention(*this)))
     return failure();
@@ -75,6 +79,10 @@ LogicalResult AttentionOp::buildGradient(OpBuilder &builder, ArrayRef<Value> res
   for (unsigned i = 0; i < 3; ++i)
     operandGrads[i] = gradient.getResult(i);
   return success();
+}
+
+void AttentionGradOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<DropUnusedRng<AttentionGradOp>>(context);
 }
 
 LogicalResult AttentionGradOp::verify() {
@@ -128,6 +136,13 @@ AffineExpr AttentionStepOp::getFlops(const SymbolicDims &dims) {
   return ancestors[0] * (ancestors[1] + 1) * (4 * channelsOf(getQuery()) + 6 * getHeads());
 }
 
+AffineExpr AttentionStepOp::getBytes(const SymbolicDims &dims) {
+  // Keys and values of all steps are read, those of one are written.
+  const Dims &ancestors = dims.operands[3];
+  int64_t row = channelsOf(getQuery()) * elementBytes(getQuery().getType());
+  return compulsoryBytes(*this, dims) + ancestors[0] * (ancestors[1] + 2) * (2 * row);
+}
+
 LogicalResult CrossAttentionStepOp::verify() {
   ArrayRef<int64_t> query = shapeOf(getQuery());
   // (C1)
@@ -144,10 +159,18 @@ void CrossAttentionStepOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVecto
   inferLike(*this, 0, operands[0], results);
 }
 
+/// Every row scores all source steps of its sentence; their number is a dim of the state `keys`.
+static AffineExpr sourceSteps(CrossAttentionStepOp op, const SymbolicDims &dims) {
+  return dims.states.empty() ? getAffineConstantExpr(1, op.getContext()) : dims.states[0][1];
+}
+
+AffineExpr CrossAttentionStepOp::getBytes(const SymbolicDims &dims) {
+  int64_t row = channelsOf(getQuery()) * elementBytes(getQuery().getType());
+  return compulsoryBytes(*this, dims) + dims.operands[0][0] * sourceSteps(*this, dims) * (2 * row + 1);
+}
+
 AffineExpr CrossAttentionStepOp::getFlops(const SymbolicDims &dims) {
-  // Every row scores all source steps of its sentence; their number is a dim of the state `keys`.
-  AffineExpr steps = dims.states.empty() ? getAffineConstantExpr(1, getContext()) : dims.states[0][1];
-  return dims.operands[0][0] * steps * (4 * channelsOf(getQuery()) + 6 * getHeads());
+  return dims.operands[0][0] * sourceSteps(*this, dims) * (4 * channelsOf(getQuery()) + 6 * getHeads());
 }
 
 } // namespace bifocal

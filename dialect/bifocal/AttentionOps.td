@@ -3,20 +3,91 @@
 #define BIFOCAL_DIALECT_BIFOCAL_ATTENTIONOPS_TD
 include "dialect/bifocal/BifocalDialect.td"
 
-// query [B,T,C], key/value [B,S,C], mask [B,S] (true at real keys), lse [B,H,T] = log of the sum of exp of the scaled scores.
 def Bifocal_AttentionOp : Bifocal_PureOp<"attention", [AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
   let summary = "multi-head scaled dot-product attention";
+  let description = [{
+    Head h owns the channels [h D, (h + 1) D), D = C / H. Over the visible keys s of query t (with `causal` s <= t, with
+    `mask` only where it is true):
+
+        e[b, h, t, s]   = exp(scale * <query[b, t, h], key[b, s, h]>)
+        lse[b, h, t]    = log(sum over s of e[b, h, t, s])
+        output[b, t, h] = sum over s of drop(e[b, h, t, s] / exp(lse[b, h, t])) * value[b, s, h]
+
+    A query that sees no key gets zeros.
+
+    | Name           | Shape       | Element    | Meaning                              |
+    |----------------|-------------|------------|--------------------------------------|
+    | `query`        | `[B, T, C]` | any float  | batch, time step, channel            |
+    | `key`, `value` | `[B, S, C]` | any float  |                                      |
+    | `mask`         | `[B, S]`    | i1         | optional; true at real keys          |
+    | `rng`          | `[2]`       | i64        | seed and draw counter of the weights |
+    | `output`       | `[B, T, C]` | as `query` |                                      |
+    | `lse`          | `[B, H, T]` | f32        | kept for the backward pass           |
+
+    With `drop_rate` > 0 weights are dropped as by `bifocal.dropout` on `[B, H, T, S]` at `site`. Scores, the softmax and
+    all sums are taken in f32; no `[T, S]` tensor lives in memory.
+
+    Constraints:
+    - (C1) `heads` >= 1 divides C.
+    - (C2) `key` and `value` have the batch and the channels of `query`, and one shape.
+    - (C3) `mask` has the shape `[B, S]`.
+    - (C4) `causal` needs T = S.
+    - (C5) `drop_rate` is in [0, 1); above 0 it needs `rng`.
+    - (C6) `output` has the shape of `query`.
+    - (C7) `lse` has the shape `[B, H, T]`.
+
+    Example:
+
+    ```mlir
+    %y, %lse = bifocal.attention %q, %k, %v mask %mask {heads = 8 : i64, scale = 0.125 : f32}
+        : (tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?xi1>)
+        -> (tensor<?x?x512xf32>, tensor<?x8x?xf32>)
+    ```
+  }];
   let arguments = (ins Bifocal_Sequence:$query, Bifocal_Sequence:$key, Bifocal_Sequence:$value, Optional<Bifocal_Mask>:$mask,
     Optional<Bifocal_Rng>:$rng, I64Attr:$heads, F32Attr:$scale, UnitAttr:$causal,
     DefaultValuedAttr<F32Attr, "0.0f">:$drop_rate, DefaultValuedAttr<I32Attr, "0">:$site);
   let results = (outs Bifocal_Sequence:$output, 3DTensorOf<[F32]>:$lse);
   let assemblyFormat = [{ $query `,` $key `,` $value (`mask` $mask^)? (`rng` $rng^)? (`causal` $causal^)? attr-dict `:` functional-type(operands, results) }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Bifocal_AttentionGradOp : Bifocal_PureOp<"attention_grad", [AttrSizedOperandSegments]> {
   let summary = "gradients of attention for query, key and value";
+  let description = [{
+    With the weights p = exp(scale <q, k> - lse) of `bifocal.attention` computed again, m their drop factors, and
+    d[b, h, t] = <output_grad[b, t, h], output[b, t, h]>:
+
+        value_grad[b, s, h] = sum over t of m p[t, s] * output_grad[b, t, h]
+        z[t, s]             = scale * p[t, s] * (m <output_grad[b, t, h], value[b, s, h]> - d[b, h, t])
+        query_grad[b, t, h] = sum over s of z[t, s] * key[b, s, h]
+        key_grad[b, s, h]   = sum over t of z[t, s] * query[b, t, h]
+
+    | Name                     | Shape       | Element   | Meaning                 |
+    |--------------------------|-------------|-----------|-------------------------|
+    | `output_grad`            | `[B, T, C]` | any float |                         |
+    | `query`, `key`, `value`  | as forward  | any float |                         |
+    | `output`, `lse`          | as forward  |           | of the forward pass     |
+    | `mask`, `rng`            | as forward  |           | optional                |
+    | `query_grad`             | `[B, T, C]` | any float |                         |
+    | `key_grad`, `value_grad` | `[B, S, C]` | any float |                         |
+
+    Sums are taken in f32, in an order that the shape alone fixes.
+
+    Constraints: (C1) to (C5) as for `bifocal.attention`.
+    - (C6) `output_grad` and `output` have the shape of `query`, `lse` is `[B, H, T]`.
+    - (C7) Every gradient has the shape of its operand.
+
+    Example:
+
+    ```mlir
+    %dq, %dk, %dv = bifocal.attention_grad %g, %q, %k, %v, %y, %lse causal {heads = 8 : i64, scale = 0.125 : f32}
+        : (tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x8x?xf32>)
+        -> (tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>)
+    ```
+  }];
   let arguments = (ins Bifocal_Sequence:$output_grad, Bifocal_Sequence:$query, Bifocal_Sequence:$key, Bifocal_Sequence:$value,
     Bifocal_Sequence:$output, 3DTensorOf<[F32]>:$lse, Optional<Bifocal_Mask>:$mask, Optional<Bifocal_Rng>:$rng,
     I64Attr:$heads, F32Attr:$scale, UnitAttr:$causal,
@@ -24,13 +95,42 @@ def Bifocal_AttentionGradOp : Bifocal_PureOp<"attention_grad", [AttrSizedOperand
   let results = (outs Bifocal_Sequence:$query_grad, Bifocal_Sequence:$key_grad, Bifocal_Sequence:$value_grad);
   let assemblyFormat = [{ $output_grad `,` $query `,` $key `,` $value `,` $output `,` $lse (`mask` $mask^)? (`rng` $rng^)? (`causal` $causal^)? attr-dict `:` functional-type(operands, results) }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
-// Self-attention of the newest step. key_cache, value_cache: states [P, R, C]; the new key and value of row n are written at [step, n].
 def Bifocal_AttentionStepOp : Bifocal_Op<"attention_step", [
-    DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>,
+    DeclareOpInterfaceMethods<CostOpInterface, ["getBytes"]>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "attention of the newest step over cached keys and values";
+  let description = [{
+    One decoding step of a causal `bifocal.attention`. With t the value of `step` it first writes `key[n]` and `value[n]`
+    to row n of step t of the caches, then attends from `query[n]` to the steps p <= t, whose row is `ancestors[n, p]`
+    for p < t and n for p = t.
+
+    | Name                       | Shape       | Element    | Meaning                                             |
+    |----------------------------|-------------|------------|-----------------------------------------------------|
+    | `query`, `key`, `value`    | `[N, C]`    | any float  | the newest step of N hypotheses                     |
+    | `ancestors`                | `[N, P]`    | i32        | the physical row of hypothesis n's history, by step |
+    | `step`                     | scalar      | i32        | number of steps before this one                     |
+    | `key_cache`, `value_cache` | `[P, R, C]` | as `query` | states, time-major                                  |
+    | `output`                   | `[N, C]`    | as `query` |                                                     |
+
+    Reads and writes the states, so it is neither moved nor merged. Sums are taken in f32.
+
+    Constraints:
+    - (C1) `heads` >= 1 divides C.
+    - (C2) `key`, `value` and `output` have the shape of `query`.
+    - (C3) `ancestors` has N rows.
+    - (C4) `key_cache` and `value_cache` name states `[P, R, C]` of the element type of `query`.
+
+    Example:
+
+    ```mlir
+    %y = bifocal.attention_step %q, %k, %v caches @self.key, @self.value ancestors %ancestors step %step
+        {heads = 8 : i64, scale = 0.125 : f32}
+        : (tensor<?x512xf32>, tensor<?x512xf32>, tensor<?x512xf32>, tensor<?x?xi32>, tensor<i32>) -> tensor<?x512xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Matrix:$query, Bifocal_Matrix:$key, Bifocal_Matrix:$value,
     2DTensorOf<[I32]>:$ancestors, 0DTensorOf<[I32]>:$step, FlatSymbolRefAttr:$key_cache, FlatSymbolRefAttr:$value_cache,
     I64Attr:$heads, F32Attr:$scale);
@@ -39,11 +139,37 @@ def Bifocal_AttentionStepOp : Bifocal_Op<"attention_step", [
   let hasVerifier = 1;
 }
 
-// Attention of the newest step to the encoder. keys, values: states [B, S, C]; mask: state [B, S] i1; sentences [N]: the batch row of each hypothesis.
 def Bifocal_CrossAttentionStepOp : Bifocal_Op<"cross_attention_step", [
-    DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>,
+    DeclareOpInterfaceMethods<CostOpInterface, ["getBytes"]>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "attention of the newest step to the encoded source";
+  let description = [{
+    `bifocal.attention` of one query per hypothesis n to the keys and values of sentence `sentences[n]`, where the mask is
+    true.
+
+    | Name             | Shape       | Element    | Meaning                          |
+    |------------------|-------------|------------|----------------------------------|
+    | `query`          | `[N, C]`    | any float  | the newest step of N hypotheses  |
+    | `sentences`      | `[N]`       | i32        | the batch row of each hypothesis |
+    | `keys`, `values` | `[B, S, C]` | as `query` | states that `encode` wrote       |
+    | `mask`           | `[B, S]`    | i1         | state; true at real source steps |
+    | `output`         | `[N, C]`    | as `query` |                                  |
+
+    Reads the states. Sums are taken in f32.
+
+    Constraints:
+    - (C1) `heads` >= 1 divides C.
+    - (C2) `output` has the shape of `query`.
+    - (C3) `sentences` has N elements.
+    - (C4) `keys` and `values` name states `[B, S, C]` of the element type of `query`, `mask` one `[B, S]` of i1.
+
+    Example:
+
+    ```mlir
+    %y = bifocal.cross_attention_step %q sentences %sentences states @cross.key, @cross.value, @source_mask
+        {heads = 8 : i64, scale = 0.125 : f32} : (tensor<?x512xf32>, tensor<?xi32>) -> tensor<?x512xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Matrix:$query, 1DTensorOf<[I32]>:$sentences, FlatSymbolRefAttr:$keys, FlatSymbolRefAttr:$values,
     FlatSymbolRefAttr:$mask, I64Attr:$heads, F32Attr:$scale);
   let results = (outs Bifocal_Matrix:$output);

@@ -34,7 +34,11 @@ def Bifocal_Sequence : 3DTensorOf<[Bifocal_Float]>;
 def Bifocal_Tokens : RankedTensorOf<[I32]>;
 def Bifocal_Mask : RankedTensorOf<[I1]>;
 def Bifocal_Scalar : 0DTensorOf<[F32]>;
-def Bifocal_Rng : 1DTensorOf<[I64]>;
+def Bifocal_Rng : Type<And<[1DTensorOf<[I64]>.predicate, CPred<"::llvm::cast<::mlir::ShapedType>($_self).getDimSize(0) == 2">]>,
+                       "seed and draw counter, tensor<2xi64>", "::mlir::RankedTensorType">;
+def Bifocal_Hyper : Type<And<[1DTensorOf<[F32]>.predicate, CPred<"::llvm::cast<::mlir::ShapedType>($_self).getDimSize(0) == 4">]>,
+                         "learning rate, corrected learning rate, clip norm and a reserved place, tensor<4xf32>",
+                         "::mlir::RankedTensorType">;
 def Bifocal_RowStat : RankedTensorOf<[F32]>;
 
 #endif

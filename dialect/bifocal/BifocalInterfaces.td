@@ -33,7 +33,10 @@ def CostOpInterface : OpInterface<"CostOpInterface"> {
   let cppNamespace = "::bifocal";
   let description = [{ Floating point operations and compulsory bytes as functions of the symbolic sizes. }];
   let methods = [InterfaceMethod<"Operations (a multiply-add counts two) given the dims of operands, then results.",
-    "::mlir::AffineExpr", "getFlops", (ins "const ::bifocal::SymbolicDims &":$dims)>];
+    "::mlir::AffineExpr", "getFlops", (ins "const ::bifocal::SymbolicDims &":$dims)>,
+    InterfaceMethod<"Bytes that any implementation has to move: every operand, result and touched state once.",
+    "::mlir::AffineExpr", "getBytes", (ins "const ::bifocal::SymbolicDims &":$dims), [{}],
+    [{ return ::bifocal::compulsoryBytes($_op.getOperation(), dims); }]>];
 }
 
 def SymbolicShapeOpInterface : OpInterface<"SymbolicShapeOpInterface"> {

@@ -59,7 +59,17 @@ static LogicalResult verifyTapFlags(Operation *op, bool normalized, bool renorma
   return success();
 }
 
+/// One tap that a softmax makes 1 copies its input.
+template <typename ConvLike> static OpFoldResult foldSingleTap(ConvLike op, int64_t kernelSize) {
+  bool copies = kernelSize == 1 && op.getNormalized() && !op.getBias() && op.getDropRate().isZero();
+  return copies ? op.getInput() : OpFoldResult();
+}
+
 //===- light_conv -===//
+
+void LightConvOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<DropUnusedRng<LightConvOp>>(context);
+}
 
 LogicalResult LightConvOp::verify() {
   if (failed(verifyLightTaps(*this, getTaps(), getInput())))
@@ -73,6 +83,8 @@ LogicalResult LightConvOp::verify() {
   // (C6)
   return verifyDropRate(*this, getDropRate(), getRng());
 }
+
+OpFoldResult LightConvOp::fold(FoldAdaptor) { return foldSingleTap(*this, channelsOf(getTaps())); }
 
 void LightConvOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims> &results) {
   inferLike(*this, 0, operands[0], results);
@@ -95,6 +107,10 @@ LogicalResult LightConvOp::buildGradient(OpBuilder &builder, ArrayRef<Value> res
   if (getBias())
     operandGrads[2] = builder.create<ColumnSumOp>(getLoc(), getBias().getType(), resultGrads[0]);
   return success();
+}
+
+void LightConvGradOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<DropUnusedRng<LightConvGradOp>>(context);
 }
 
 LogicalResult LightConvGradOp::verify() {
@@ -122,6 +138,10 @@ int64_t DynamicConvOp::getKernelSize() { return channelsOf(getTaps()) / getHeads
 
 int64_t DynamicConvGradOp::getKernelSize() { return channelsOf(getTaps()) / getHeads(); }
 
+void DynamicConvOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<DropUnusedRng<DynamicConvOp>>(context);
+}
+
 LogicalResult DynamicConvOp::verify() {
   if (failed(verifyDynamicTaps(*this, getTaps(), getInput(), getHeads())))
     return failure();
@@ -137,6 +157,8 @@ LogicalResult DynamicConvOp::verify() {
   // (C7)
   return verifyTapFlags(*this, getNormalized(), getRenormalized(), getCompat());
 }
+
+OpFoldResult DynamicConvOp::fold(FoldAdaptor) { return foldSingleTap(*this, getKernelSize()); }
 
 void DynamicConvOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims> &results) {
   inferLike(*this, 0, operands[0], results);
@@ -159,6 +181,10 @@ LogicalResult DynamicConvOp::buildGradient(OpBuilder &builder, ArrayRef<Value> r
   if (getBias())
     operandGrads[2] = builder.create<ColumnSumOp>(getLoc(), getBias().getType(), resultGrads[0]);
   return success();
+}
+
+void DynamicConvGradOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<DropUnusedRng<DynamicConvGradOp>>(context);
 }
 
 LogicalResult DynamicConvGradOp::verify() {
@@ -189,6 +215,16 @@ static LogicalResult verifyAncestors(Operation *op, Value ancestors, Value input
   return verifyShape(op, "ancestors", ancestors, {shapeOf(input)[0], ShapedType::kDynamic}, "one row per row of 'input'");
 }
 
+/// K steps of the cache are read and one is written, beside operands and results.
+static AffineExpr stepBytes(Operation *op, const SymbolicDims &dims, int64_t kernelSize) {
+  AffineExpr row = elementCount(dims.results[0], op->getContext()) * elementBytes(op->getResult(0).getType());
+  return compulsoryBytes(op, dims) + row * (kernelSize + 1);
+}
+
+AffineExpr LightConvStepOp::getBytes(const SymbolicDims &dims) {
+  return stepBytes(*this, dims, channelsOf(getTaps()));
+}
+
 LogicalResult LightConvStepOp::verify() {
   if (failed(verifyLightTaps(*this, getTaps(), getInput())))
     return failure();
@@ -205,6 +241,10 @@ void LightConvStepOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl
 
 AffineExpr LightConvStepOp::getFlops(const SymbolicDims &dims) {
   return convFlops(dims.results[0], dims.operands[1], channelsOf(getTaps()), getNormalized(), 1, getContext());
+}
+
+AffineExpr DynamicConvStepOp::getBytes(const SymbolicDims &dims) {
+  return stepBytes(*this, dims, channelsOf(getTaps()) / getHeads());
 }
 
 LogicalResult DynamicConvStepOp::verify() {

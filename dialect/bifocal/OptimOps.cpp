@@ -50,6 +50,11 @@ AffineExpr StoreGradientOp::getFlops(const SymbolicDims &dims) {
   return elementCount(dims.operands[0], getContext()) * (getAccumulate() ? 1 : 0);
 }
 
+// The slab is written, and read first where it accumulates.
+AffineExpr StoreGradientOp::getBytes(const SymbolicDims &dims) {
+  return compulsoryBytes(*this, dims) * (getAccumulate() ? 3 : 2);
+}
+
 LogicalResult GlobalNormOp::verifySymbolUses(SymbolTableCollection &tables) {
   return verifyParams(*this, getParams(), tables);
 }
@@ -60,6 +65,10 @@ void GlobalNormOp::inferSymbolicDims(ArrayRef<Dims>, SmallVectorImpl<Dims> &resu
 
 AffineExpr GlobalNormOp::getFlops(const SymbolicDims &) {
   return getAffineConstantExpr(2 * parameterElements(*this, getParams()), getContext());
+}
+
+AffineExpr GlobalNormOp::getBytes(const SymbolicDims &) {
+  return getAffineConstantExpr(4 * parameterElements(*this, getParams()), getContext());
 }
 
 void ClipOp::inferSymbolicDims(ArrayRef<Dims>, SmallVectorImpl<Dims> &results) { inferLike(*this, 0, {}, results); }
@@ -90,6 +99,11 @@ LogicalResult AdamOp::verifySymbolUses(SymbolTableCollection &tables) {
 // Scaled gradient 1, moments 3 and 4, decay 2, root, sum, quotient, step 2.
 AffineExpr AdamOp::getFlops(const SymbolicDims &) {
   return getAffineConstantExpr(15 * parameterElements(*this, getParams()), getContext());
+}
+
+// Parameters and both moments are read and written, gradients read, and written where they are cleared; all in f32.
+AffineExpr AdamOp::getBytes(const SymbolicDims &) {
+  return getAffineConstantExpr((getClearGradients() ? 32 : 28) * parameterElements(*this, getParams()), getContext());
 }
 
 } // namespace bifocal

@@ -7,6 +7,7 @@
 #include "dialect/bifocal/SymbolicDims.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Operation.h"
+#include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/SymbolTable.h"
 
 namespace bifocal {
@@ -54,6 +55,18 @@ mlir::FailureOr<mlir::RankedTensorType> lookUpTensor(mlir::Operation *op, mlir::
 llvm::LogicalResult verifyState(mlir::Operation *op, llvm::StringRef name, mlir::FlatSymbolRefAttr symbol,
                                 llvm::ArrayRef<int64_t> expected, mlir::Type element, llvm::StringRef why,
                                 mlir::SymbolTableCollection &tables);
+
+/// An op that drops nothing does not read `rng`.
+template <typename DroppingOp> struct DropUnusedRng : mlir::OpRewritePattern<DroppingOp> {
+  using mlir::OpRewritePattern<DroppingOp>::OpRewritePattern;
+
+  llvm::LogicalResult matchAndRewrite(DroppingOp op, mlir::PatternRewriter &rewriter) const override {
+    if (!op.getRng() || !op.getDropRate().isZero())
+      return rewriter.notifyMatchFailure(op, "there is no rng, or it is read");
+    rewriter.modifyOpInPlace(op, [&] { op.getRngMutable().clear(); });
+    return mlir::success();
+  }
+};
 
 /// Adds the dims of result number `index` of `op`, whose dynamic axes are those of `dynamic`.
 void inferLike(mlir::Operation *op, unsigned index, llvm::ArrayRef<mlir::AffineExpr> dynamic,

@@ -2,6 +2,7 @@
 #include "dialect/bifocal/SymbolicDims.h"
 
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 
@@ -27,6 +28,23 @@ Dims dimsOfType(Type type, llvm::ArrayRef<AffineExpr> dynamic) {
   for (auto [axis, size] : llvm::enumerate(shaped.getShape()))
     dims.push_back(ShapedType::isDynamic(size) ? dynamic[axis] : getAffineConstantExpr(size, type.getContext()));
   return dims;
+}
+
+int64_t elementBytes(Type type) {
+  unsigned bits = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
+  return (bits + 7) / 8;
+}
+
+AffineExpr compulsoryBytes(Operation *op, const SymbolicDims &dims) {
+  MLIRContext *context = op->getContext();
+  AffineExpr bytes = getAffineConstantExpr(0, context);
+  auto add = [&](ValueRange values, llvm::ArrayRef<Dims> all) {
+    for (auto [value, own] : llvm::zip_equal(values, all))
+      bytes = bytes + elementCount(own, context) * elementBytes(value.getType());
+  };
+  add(op->getOperands(), dims.operands);
+  add(op->getResults(), dims.results);
+  return bytes;
 }
 
 } // namespace bifocal

@@ -3,6 +3,7 @@
 #define BIFOCAL_DIALECT_BIFOCAL_SYMBOLICDIMS_H
 
 #include "mlir/IR/AffineExpr.h"
+#include "mlir/IR/Operation.h"
 #include "mlir/IR/Types.h"
 #include "llvm/ADT/SmallVector.h"
 
@@ -24,6 +25,12 @@ mlir::AffineExpr rowCount(const Dims &dims, mlir::MLIRContext *context);
 
 /// The dims of a tensor of `type`: a constant where an axis is static, else the expression of that axis in `dynamic`.
 Dims dimsOfType(mlir::Type type, llvm::ArrayRef<mlir::AffineExpr> dynamic);
+
+/// Bytes of one element in memory; booleans take a byte each.
+int64_t elementBytes(mlir::Type type);
+
+/// The bytes of all operands and results of `op`.
+mlir::AffineExpr compulsoryBytes(mlir::Operation *op, const SymbolicDims &dims);
 
 } // namespace bifocal
 #endif
