@@ -26,6 +26,10 @@ class Bifocal_PureOp<string mnemonic, list<Trait> traits = []>
     : Bifocal_Op<mnemonic, !listconcat([Pure, DeclareOpInterfaceMethods<CostOpInterface>,
                                         DeclareOpInterfaceMethods<SymbolicShapeOpInterface>], traits)>;
 
+// A pointwise op or a row reduction that a map may hold.
+class Bifocal_RowOp<string mnemonic, list<Trait> traits = []>
+    : Bifocal_PureOp<mnemonic, !listconcat([DeclareOpInterfaceMethods<FusibleOpInterface>], traits)>;
+
 def Bifocal_Float : AnyTypeOf<[F32, BF16, F16]>;
 def Bifocal_Tensor : RankedTensorOf<[Bifocal_Float]>;
 def Bifocal_Vector : 1DTensorOf<[Bifocal_Float]>;

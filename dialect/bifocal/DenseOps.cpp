@@ -101,6 +101,18 @@ LogicalResult LinearOp::buildGradient(OpBuilder &builder, ArrayRef<Value> result
   return success();
 }
 
+/// linear with a preactivation that nobody reads -> without it
+LogicalResult LinearOp::canonicalize(LinearOp op, PatternRewriter &rewriter) {
+  if (!op.getPreactivation() || !op.getPreactivation().use_empty())
+    return rewriter.notifyMatchFailure(op, "there is no preactivation, or it is read");
+  auto bare = rewriter.create<LinearOp>(op.getLoc(), TypeRange{op.getOutput().getType()}, op.getInput(), op.getWeight(),
+                                        op.getBias(), op.getActivation());
+  bare->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  rewriter.replaceAllUsesWith(op.getOutput(), bare.getOutput());
+  rewriter.eraseOp(op);
+  return success();
+}
+
 LogicalResult LinearInputGradOp::verify() {
   ArrayRef<int64_t> weight = shapeOf(getWeight());
   // (C1)

@@ -8,164 +8,266 @@ def Bifocal_Activation : I32EnumAttr<"Activation", "what a linear applies to its
   let cppNamespace = "::bifocal";
 }
 
-// A pointwise op over rows that a map may hold.
-class Bifocal_RowOp<string mnemonic, list<Trait> traits = []>
-    : Bifocal_PureOp<mnemonic, !listconcat([DeclareOpInterfaceMethods<FusibleOpInterface>], traits)>;
-
-// weight: [O, I] as in the state dict. output: [..., O], or [..., O/2] with glu. preactivation: [..., O], present when the backward pass reads it.
 def Bifocal_LinearOp : Bifocal_PureOp<"linear", [DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
   let summary = "affine map of the last axis";
+  let description = [{
+        preactivation[..., o] = sum over i of input[..., i] * weight[o, i] + bias[o]
+        output                = preactivation, max(preactivation, 0) or glu(preactivation)
+
+    | Name            | Shape                       | Element    | Meaning                                    |
+    |-----------------|-----------------------------|------------|--------------------------------------------|
+    | `input`         | `[..., I]`                  | any float  |                                            |
+    | `weight`        | `[O, I]`                    | any float  | as in the state dict                       |
+    | `bias`          | `[O]`                       | any float  | optional                                   |
+    | `output`        | `[..., O]`, glu: `[..., O/2]` | any float |                                            |
+    | `preactivation` | `[..., O]`                  | any float  | present where the backward pass reads it   |
+
+    Sums and the activation are taken in f32.
+
+    Constraints:
+    - (C1) `weight` has one column per channel of `input`.
+    - (C2) `bias` has O elements.
+    - (C3) glu needs an even O.
+    - (C4) `output` has the rows of `input` and O channels, O/2 with glu.
+    - (C5) `preactivation` has the rows of `input` and O channels.
+
+    Example:
+
+    ```mlir
+    %y = bifocal.linear %x, %w bias %b activation relu
+        : (tensor<?x?x512xf32>, tensor<1024x512xf32>, tensor<1024xf32>) -> tensor<?x?x1024xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Tensor:$input, Bifocal_Matrix:$weight, Optional<Bifocal_Vector>:$bias,
     DefaultValuedAttr<Bifocal_Activation, "::bifocal::Activation::none">:$activation);
   let results = (outs Bifocal_Tensor:$output, Optional<Bifocal_Tensor>:$preactivation);
   let assemblyFormat = [{ $input `,` $weight (`bias` $bias^)? (`activation` $activation^)? attr-dict `:` functional-type(operands, results) }];
   let hasVerifier = 1;
+  let hasCanonicalizeMethod = 1;
 }
+
 def Bifocal_LinearInputGradOp : Bifocal_PureOp<"linear_input_grad"> {
   let summary = "gradient of linear for its input";
+  let description = [{
+        input_grad[..., i] = sum over o of output_grad[..., o] * weight[o, i]
+
+    | Name          | Shape      | Element   | Meaning                      |
+    |---------------|------------|-----------|------------------------------|
+    | `output_grad` | `[..., O]` | any float | gradient before the activation |
+    | `weight`      | `[O, I]`   | any float |                              |
+    | `input_grad`  | `[..., I]` | any float |                              |
+
+    Sums are taken in f32.
+
+    Constraints:
+    - (C1) `weight` has one row per channel of `output_grad`.
+    - (C2) `input_grad` has the rows of `output_grad` and I channels.
+
+    Example:
+
+    ```mlir
+    %dx = bifocal.linear_input_grad %g, %w : (tensor<?x?x1024xf32>, tensor<1024x512xf32>) -> tensor<?x?x512xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Matrix:$weight);
   let results = (outs Bifocal_Tensor:$input_grad);
   let assemblyFormat = "$output_grad `,` $weight attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
+
 def Bifocal_LinearWeightGradOp : Bifocal_PureOp<"linear_weight_grad"> {
-  let summary = "gradient of linear for its weight: the sum over all rows of output_grad times input";
+  let summary = "gradient of linear for its weight";
+  let description = [{
+        weight_grad[o, i] = sum over all rows of output_grad[..., o] * input[..., i]
+
+    | Name          | Shape      | Element   |
+    |---------------|------------|-----------|
+    | `output_grad` | `[..., O]` | any float |
+    | `input`       | `[..., I]` | any float |
+    | `weight_grad` | `[O, I]`   | any float |
+
+    Sums are taken in f32.
+
+    Constraints:
+    - (C1) `input` has the rows of `output_grad`.
+    - (C2) `weight_grad` has the shape `[O, I]`.
+
+    Example:
+
+    ```mlir
+    %dw = bifocal.linear_weight_grad %g, %x : (tensor<?x?x1024xf32>, tensor<?x?x512xf32>) -> tensor<1024x512xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Tensor:$input);
   let results = (outs Bifocal_Matrix:$weight_grad);
   let assemblyFormat = "$output_grad `,` $input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
+
 def Bifocal_ColumnSumOp : Bifocal_PureOp<"column_sum", [DeclareOpInterfaceMethods<FusibleOpInterface, ["hasColumnSums"]>]> {
   let summary = "sum over all rows";
+  let description = [{
+        output[c] = sum over all rows of input[..., c]
+
+    | Name     | Shape      | Element   |
+    |----------|------------|-----------|
+    | `input`  | `[..., C]` | any float |
+    | `output` | `[C]`      | any float |
+
+    The sum is taken in f32, over rows in an order that the shape alone fixes.
+
+    Constraints:
+    - (C1) `output` has C elements.
+
+    Example:
+
+    ```mlir
+    %db = bifocal.column_sum %g : (tensor<?x?x1024xf32>) -> tensor<1024xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Tensor:$input);
   let results = (outs Bifocal_Vector:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 
-// ids: [...] i32, output: [..., C] = scale * table[ids]; the row `pad` of the table gets no gradient.
-def Bifocal_EmbeddingOp : Bifocal_RowOp<"embedding", [DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
-  let summary = "rows of a table";
-  let arguments = (ins Bifocal_Tokens:$ids, Bifocal_Matrix:$table, DefaultValuedAttr<F32Attr, "1.0f">:$scale, DefaultValuedAttr<I32Attr, "-1">:$pad);
-  let results = (outs Bifocal_Tensor:$output);
-  let assemblyFormat = "$ids `,` $table attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
-}
-// initial: added to the result (the other gradients of a tied table).
-def Bifocal_EmbeddingGradOp : Bifocal_PureOp<"embedding_grad"> {
-  let summary = "gradient of embedding for its table";
-  let arguments = (ins Bifocal_Tokens:$ids, Bifocal_Tensor:$output_grad, Optional<Bifocal_Matrix>:$initial,
-    DefaultValuedAttr<F32Attr, "1.0f">:$scale, DefaultValuedAttr<I32Attr, "-1">:$pad);
-  let results = (outs Bifocal_Matrix:$table_grad);
-  let assemblyFormat = "$ids `,` $output_grad (`initial` $initial^)? attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
-}
-// output[b,t] = pad + number of tokens != pad in tokens[b, 0..t] for a real token, pad for padding.
-def Bifocal_PositionsOp : Bifocal_PureOp<"positions"> {
-  let summary = "position ids of real tokens";
-  let arguments = (ins Bifocal_Tokens:$tokens, I32Attr:$pad);
-  let results = (outs Bifocal_Tokens:$output);
-  let assemblyFormat = "$tokens attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
-}
-def Bifocal_PaddingMaskOp : Bifocal_PureOp<"padding_mask"> {
-  let summary = "true at real tokens";
-  let arguments = (ins Bifocal_Tokens:$tokens, I32Attr:$pad);
-  let results = (outs Bifocal_Mask:$mask);
-  let assemblyFormat = "$tokens attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
-}
-def Bifocal_MaskPaddingOp : Bifocal_RowOp<"mask_padding", [DeclareOpInterfaceMethods<DifferentiableOpInterface>, AllTypesMatch<["input", "output"]>]> {
-  let summary = "zero where the mask is false";
-  let arguments = (ins Bifocal_Tensor:$input, Bifocal_Mask:$mask);
-  let results = (outs Bifocal_Tensor:$output);
-  let assemblyFormat = "$input `,` $mask attr-dict `:` functional-type(operands, results)";
-  let hasFolder = 1;
-  let hasVerifier = 1;
-}
-
-// mean, rstd: [...] without the last axis, saved for the backward pass.
-def Bifocal_LayerNormOp : Bifocal_RowOp<"layer_norm", [DeclareOpInterfaceMethods<DifferentiableOpInterface>, AllTypesMatch<["input", "output"]>]> {
-  let summary = "normalisation of the last axis to mean 0 and variance 1, then scale and bias";
-  let arguments = (ins Bifocal_Tensor:$input, Bifocal_Vector:$scale, Bifocal_Vector:$bias, DefaultValuedAttr<F32Attr, "1.0e-5f">:$epsilon);
-  let results = (outs Bifocal_Tensor:$output, Bifocal_RowStat:$mean, Bifocal_RowStat:$rstd);
-  let assemblyFormat = "$input `,` $scale `,` $bias attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
-}
-def Bifocal_LayerNormGradOp : Bifocal_PureOp<"layer_norm_grad", [DeclareOpInterfaceMethods<FusibleOpInterface, ["hasColumnSums"]>]> {
-  let summary = "gradients of layer_norm for input, scale and bias";
-  let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Tensor:$input, Bifocal_Vector:$scale, Bifocal_RowStat:$mean, Bifocal_RowStat:$rstd);
-  let results = (outs Bifocal_Tensor:$input_grad, Bifocal_Vector:$scale_grad, Bifocal_Vector:$bias_grad);
-  let assemblyFormat = "$output_grad `,` $input `,` $scale `,` $mean `,` $rstd attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
-}
-
-// Element e (row-major) is kept when its Philox draw is >= rate: key = rng[0], counter = (e / 4, site, rng[1]), lane e % 4; kept values are scaled by 1/(1-rate).
-// Linear in its input: its gradient is itself.
-def Bifocal_DropoutOp : Bifocal_RowOp<"dropout", [DeclareOpInterfaceMethods<DifferentiableOpInterface>, AllTypesMatch<["input", "output"]>]> {
-  let summary = "zeroes elements at random and scales the rest";
-  let arguments = (ins Bifocal_Tensor:$input, Bifocal_Rng:$rng, F32Attr:$rate, I32Attr:$site);
-  let results = (outs Bifocal_Tensor:$output);
-  let assemblyFormat = "$input `,` $rng attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
-  let hasFolder = 1;
-}
 def Bifocal_ReluOp : Bifocal_RowOp<"relu", [DeclareOpInterfaceMethods<DifferentiableOpInterface>, SameOperandsAndResultType]> {
-  let summary = "max(x, 0)";
+  let summary = "larger of an element and zero";
+  let description = [{
+        output = max(input, 0)
+
+    Both are tensors of any rank, one shape and one float type.
+
+    Example:
+
+    ```mlir
+    %y = bifocal.relu %x : tensor<?x?x1024xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Tensor:$input);
   let results = (outs Bifocal_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` type($output)";
   let hasFolder = 1;
 }
+
 def Bifocal_ReluGradOp : Bifocal_RowOp<"relu_grad", [SameOperandsAndResultType]> {
-  let summary = "output_grad where the output of relu is positive";
+  let summary = "gradient of relu";
+  let description = [{
+        input_grad = output_grad where output > 0, else 0
+
+    All are tensors of any rank, one shape and one float type. It reads the output of relu, not its input, so the
+    input need not live until the backward pass.
+
+    Example:
+
+    ```mlir
+    %dx = bifocal.relu_grad %g, %y : tensor<?x?x1024xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Tensor:$output);
   let results = (outs Bifocal_Tensor:$input_grad);
   let assemblyFormat = "$output_grad `,` $output attr-dict `:` type($input_grad)";
 }
-// input: [..., 2C], output: [..., C] = first half times sigmoid of the second.
+
 def Bifocal_GluOp : Bifocal_RowOp<"glu", [DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
   let summary = "gated linear unit";
+  let description = [{
+        output[..., c] = input[..., c] * sigmoid(input[..., C + c])
+
+    | Name     | Shape       | Element   |
+    |----------|-------------|-----------|
+    | `input`  | `[..., 2C]` | any float |
+    | `output` | `[..., C]`  | any float |
+
+    The sigmoid is taken in f32.
+
+    Constraints:
+    - (C1) `input` has the rows of `output` and twice its channels.
+
+    Example:
+
+    ```mlir
+    %y = bifocal.glu %x : (tensor<?x?x1024xf32>) -> tensor<?x?x512xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Tensor:$input);
   let results = (outs Bifocal_Tensor:$output);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
+
 def Bifocal_GluGradOp : Bifocal_RowOp<"glu_grad"> {
   let summary = "gradient of glu";
+  let description = [{
+    With s = sigmoid(input[..., C + c]) and g = output_grad[..., c]:
+
+        input_grad[..., c]     = g * s
+        input_grad[..., C + c] = g * input[..., c] * s * (1 - s)
+
+    | Name          | Shape       | Element   |
+    |---------------|-------------|-----------|
+    | `output_grad` | `[..., C]`  | any float |
+    | `input`       | `[..., 2C]` | any float |
+    | `input_grad`  | `[..., 2C]` | any float |
+
+    Constraints:
+    - (C1) `input` has the rows of `output_grad` and twice its channels.
+    - (C2) `input_grad` has the shape of `input`.
+
+    Example:
+
+    ```mlir
+    %dx = bifocal.glu_grad %g, %x : (tensor<?x?x512xf32>, tensor<?x?x1024xf32>) -> tensor<?x?x1024xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Tensor:$input);
   let results = (outs Bifocal_Tensor:$input_grad);
   let assemblyFormat = "$output_grad `,` $input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
+
 def Bifocal_AddOp : Bifocal_RowOp<"add", [DeclareOpInterfaceMethods<DifferentiableOpInterface>, SameOperandsAndResultType, Commutative]> {
-  let summary = "sum";
+  let summary = "elementwise sum";
+  let description = [{
+        output = lhs + rhs
+
+    All are tensors of any rank, one shape and one float type.
+
+    Example:
+
+    ```mlir
+    %y = bifocal.add %x, %residual : tensor<?x?x512xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Tensor:$lhs, Bifocal_Tensor:$rhs);
   let results = (outs Bifocal_Tensor:$output);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($output)";
   let hasCanonicalizer = 1;
 }
-// bias: [C], added to every row. Made by passes from a linear's bias; differentiable all the same.
+
 def Bifocal_AddBiasOp : Bifocal_RowOp<"add_bias", [DeclareOpInterfaceMethods<DifferentiableOpInterface>, AllTypesMatch<["input", "output"]>]> {
   let summary = "sum of every row with one vector";
+  let description = [{
+        output[..., c] = input[..., c] + bias[c]
+
+    | Name     | Shape      | Element    | Meaning                                       |
+    |----------|------------|------------|-----------------------------------------------|
+    | `input`  | `[..., C]` | any float  |                                               |
+    | `bias`   | `[C]`      | any float  | mostly of a linear, put into the map behind it |
+    | `output` | `[..., C]` | as `input` |                                               |
+
+    Constraints:
+    - (C1) `bias` has C elements.
+
+    Example:
+
+    ```mlir
+    %y = bifocal.add_bias %x, %b : (tensor<?x?x512xf32>, tensor<512xf32>) -> tensor<?x?x512xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Tensor:$input, Bifocal_Vector:$bias);
   let results = (outs Bifocal_Tensor:$output);
   let assemblyFormat = "$input `,` $bias attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
-}
-// group: the last axis is cut into groups of so many neighbours, each normalised on its own.
-def Bifocal_SoftmaxOp : Bifocal_PureOp<"softmax", [DeclareOpInterfaceMethods<DifferentiableOpInterface>, AllTypesMatch<["input", "output"]>]> {
-  let summary = "softmax over groups of the last axis";
-  let arguments = (ins Bifocal_Tensor:$input, I64Attr:$group);
-  let results = (outs Bifocal_Tensor:$output);
-  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
-}
-def Bifocal_SoftmaxGradOp : Bifocal_PureOp<"softmax_grad", [AllTypesMatch<["output_grad", "output", "input_grad"]>]> {
-  let summary = "gradient of softmax";
-  let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Tensor:$output, I64Attr:$group);
-  let results = (outs Bifocal_Tensor:$input_grad);
-  let assemblyFormat = "$output_grad `,` $output attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 #endif
