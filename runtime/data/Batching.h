@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_RUNTIME_DATA_BATCHING_H
+#define BIFOCAL_RUNTIME_DATA_BATCHING_H
+
+#include "runtime/core/Status.h"
+#include "runtime/data/Corpus.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace bifocal {
+
+struct BatchLimits {
+  int64_t maxTokens = 0;    ///< sentences x longest sentence of a batch; 0 = no limit
+  int64_t maxSentences = 0; ///< 0 = no limit
+  int64_t multiple = 1;     ///< a batch has fewer sentences than this, or a multiple of it
+};
+
+using Batches = std::vector<std::vector<int32_t>>;
+
+/// Cuts `order` (indices of sentences) into batches, greedily from the front. `lengths` is by sentence. Sentences at the
+/// end of a full batch that break the multiple begin the next one; a last batch that breaks it is left out.
+Result<Batches> batchBySize(std::span<const int32_t> order, std::span<const int32_t> lengths, const BatchLimits &limits);
+
+/// A permutation of [0, count): a pure function of its arguments (Fisher-Yates over Philox).
+std::vector<int32_t> shuffledIndices(int64_t count, uint64_t seed, uint32_t stream, uint32_t step);
+
+/// One batch as a model takes it: rows are padded at the end to the longest.
+struct Batch {
+  int64_t rows = 0, sourceSteps = 0, targetSteps = 0;
+  int64_t targetTokens = 0;          ///< without padding
+  std::vector<int32_t> source;       ///< [rows, sourceSteps]
+  std::vector<int32_t> previous;     ///< [rows, targetSteps]: target moved one step, `</s>` in front
+  std::vector<int32_t> target;       ///< [rows, targetSteps]
+};
+
+/// The pairs of a source and a target corpus, cut into batches of similar length.
+class ParallelData {
+public:
+  /// Pairs with a side longer than `maxPositions` or than `limits.maxTokens` are left out (see `skipped`). `seed` decides
+  /// among pairs of equal lengths. The corpora must outlive this object.
+  static Result<ParallelData> create(const Corpus &source, const Corpus &target, const BatchLimits &limits,
+                                     int64_t maxPositions, uint64_t seed);
+
+  int64_t batches() const { return static_cast<int64_t>(batches_.size()); }
+  int64_t sentences() const { return sentences_; }
+  int64_t skipped() const { return skipped_; }
+
+  /// The order of the batches in an epoch (counted from 1); the batches are the same in every epoch.
+  std::vector<int32_t> epochOrder(uint64_t seed, int64_t epoch) const;
+
+  /// Fills `batch` with batch `index`. Allocates only when a batch is larger than any before.
+  void fill(int64_t index, Batch &batch) const;
+
+private:
+  ParallelData(const Corpus &source, const Corpus &target) : source_(&source), target_(&target) {}
+
+  const Corpus *source_;
+  const Corpus *target_;
+  Batches batches_;
+  int64_t sentences_ = 0;
+  int64_t skipped_ = 0;
+};
+
+} // namespace bifocal
+#endif

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/data/Prepared.h"
+
+#include "runtime/data/Vocabulary.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace bifocal {
+namespace {
+
+using TokenizerPtr = std::shared_ptr<const Tokenizer>;
+
+std::string corpusPath(const std::string &folder, const std::string &split, const std::string &language) {
+  return fmt::format("{}/{}.{}.bin", folder, split, language);
+}
+
+/// SentencePiece models and word lists keep the endings that their own tools give them.
+std::string tokenizerFile(TokenizerKind kind, const std::string &language) {
+  if (kind == TokenizerKind::bytes)
+    return "";
+  const bool words = kind == TokenizerKind::whitespace;
+  if (language.empty())
+    return words ? "dict.txt" : "pieces.model";
+  return words ? fmt::format("dict.{}.txt", language) : fmt::format("pieces.{}.model", language);
+}
+
+Result<std::vector<std::string>> readSide(const std::string &prefix, const std::string &language) {
+  const std::string path = fmt::format("{}.{}", prefix, language);
+  if (!std::filesystem::exists(path) && std::filesystem::exists(path + ".txt"))
+    return readLines(path + ".txt");
+  return readLines(path);
+}
+
+Result<TokenizerPtr> loadTokenizer(TokenizerKind kind, const std::string &path) {
+  std::string content;
+  if (kind != TokenizerKind::bytes) {
+    Result<std::string> read = readFile(path);
+    if (!read.ok())
+      return read.status();
+    content = read.take();
+  }
+  Result<std::unique_ptr<Tokenizer>> tokenizer = Tokenizer::load(kind, content, path);
+  if (!tokenizer.ok())
+    return tokenizer.status();
+  return TokenizerPtr(tokenizer.take());
+}
+
+/// The text of all splits of one preparation.
+struct Text {
+  std::map<std::string, std::vector<std::string>> source, target;
+};
+
+Result<Text> readText(const PrepareOptions &options) {
+  Text text;
+  for (const auto &[split, prefix] : options.splits) {
+    Result<std::vector<std::string>> source = readSide(prefix, options.sourceLanguage);
+    if (!source.ok())
+      return source.status();
+    Result<std::vector<std::string>> target = readSide(prefix, options.targetLanguage);
+    if (!target.ok())
+      return target.status();
+    if (source->size() != target->size())
+      return Status(StatusCode::malformed,
+                    fmt::format("expects line n of '{0}.{1}' to translate line n of '{0}.{2}', but they have {3} and {4} lines",
+                                prefix, options.sourceLanguage, options.targetLanguage, source->size(), target->size()));
+    text.source[split] = source.take();
+    text.target[split] = target.take();
+  }
+  return text;
+}
+
+Result<TokenizerPtr> learnTokenizer(const PrepareOptions &options, const std::vector<std::string> &first,
+                                    const std::vector<std::string> &second) {
+  std::vector<std::string> lines(first);
+  lines.insert(lines.end(), second.begin(), second.end());
+  Result<std::unique_ptr<Tokenizer>> tokenizer = Tokenizer::learn(options.tokenizer, lines, options.vocabularySize);
+  if (!tokenizer.ok())
+    return tokenizer.status();
+  return TokenizerPtr(tokenizer.take());
+}
+
+Result<std::pair<TokenizerPtr, TokenizerPtr>> makeTokenizers(const PrepareOptions &options, Text &text) {
+  const auto side = [&](const std::string &existing, const std::vector<std::string> &first,
+                        const std::vector<std::string> &second) {
+    return existing.empty() ? learnTokenizer(options, first, second) : loadTokenizer(options.tokenizer, existing);
+  };
+  const std::vector<std::string> &source = text.source["train"], &target = text.target["train"], none;
+  Result<TokenizerPtr> first = side(options.sourceVocabulary, source, options.joint ? target : none);
+  if (!first.ok())
+    return first.status();
+  if (options.joint)
+    return std::pair(*first, *first);
+  Result<TokenizerPtr> second = side(options.targetVocabulary, target, none);
+  if (!second.ok())
+    return second.status();
+  return std::pair(*first, *second);
+}
+
+Result<PreparedSide> writeSide(const PrepareOptions &options, const std::string &split, const std::string &language,
+                               const std::vector<std::string> &lines, const Tokenizer &tokenizer) {
+  PreparedSide side{split, language, static_cast<int64_t>(lines.size())};
+  std::vector<std::vector<int32_t>> sentences;
+  sentences.reserve(lines.size());
+  for (const std::string &line : lines) {
+    std::vector<int32_t> &ids = sentences.emplace_back(tokenizer.encode(line));
+    ids.push_back(token::eos);
+    side.tokens += static_cast<int64_t>(ids.size());
+    side.unknown += std::count(ids.begin(), ids.end(), token::unk);
+  }
+  BIFOCAL_RETURN_IF_ERROR(writeCorpus(corpusPath(options.folder, split, language), sentences, tokenizer.size()));
+  return side;
+}
+
+Status writeDescription(const PrepareOptions &options, const Tokenizer &source, const Tokenizer &target) {
+  const std::string sourceFile = tokenizerFile(options.tokenizer, options.joint ? "" : options.sourceLanguage);
+  const std::string targetFile = tokenizerFile(options.tokenizer, options.joint ? "" : options.targetLanguage);
+  if (!sourceFile.empty()) {
+    BIFOCAL_RETURN_IF_ERROR(writeFileAtomically(options.folder + "/" + sourceFile, source.serialized()));
+    BIFOCAL_RETURN_IF_ERROR(writeFileAtomically(options.folder + "/" + targetFile, target.serialized()));
+  }
+  nlohmann::json splits = nlohmann::json::array();
+  for (const auto &[split, prefix] : options.splits)
+    splits.push_back(split);
+  const nlohmann::json description = {
+      {"format", 1}, {"tokenizer", name(options.tokenizer)}, {"joint", options.joint}, {"splits", splits},
+      {"source", {{"language", options.sourceLanguage}, {"tokenizer_file", sourceFile}, {"vocabulary", source.size()}}},
+      {"target", {{"language", options.targetLanguage}, {"tokenizer_file", targetFile}, {"vocabulary", target.size()}}}};
+  return writeFileAtomically(options.folder + "/data.json", description.dump(2) + "\n");
+}
+
+/// A name that is safe as part of a file name inside the folder.
+bool isPlainName(const std::string &text) {
+  return !text.empty() && text.size() < 100 && text[0] != '.' && text.find('/') == std::string::npos &&
+         text.find('\0') == std::string::npos;
+}
+
+std::string stringAt(const nlohmann::json &object, const char *key) {
+  return object.is_object() && object.contains(key) && object[key].is_string() ? object[key].get<std::string>() : "";
+}
+
+} // namespace
+
+Result<std::vector<PreparedSide>> prepare(const PrepareOptions &options) {
+  if (!options.splits.contains("train"))
+    return Status(StatusCode::usage, "expects a training text to learn the vocabulary from");
+  if (options.sourceLanguage == options.targetLanguage || !isPlainName(options.sourceLanguage) ||
+      !isPlainName(options.targetLanguage))
+    return Status(StatusCode::usage, fmt::format("expects two different language names, but got '{}' and '{}'",
+                                                 options.sourceLanguage, options.targetLanguage));
+  Result<Text> text = readText(options);
+  if (!text.ok())
+    return text.status();
+  auto tokenizers = makeTokenizers(options, *text);
+  if (!tokenizers.ok())
+    return tokenizers.status();
+  const auto &[source, target] = *tokenizers;
+  std::error_code error;
+  std::filesystem::create_directories(options.folder, error);
+  if (error)
+    return Status(StatusCode::cannotRead, fmt::format("cannot create '{}': {}", options.folder, error.message()));
+  std::vector<PreparedSide> report;
+  for (const auto &[split, prefix] : options.splits) {
+    for (bool isSource : {true, false}) {
+      Result<PreparedSide> side = writeSide(options, split, isSource ? options.sourceLanguage : options.targetLanguage,
+                                            (isSource ? text->source : text->target)[split], isSource ? *source : *target);
+      if (!side.ok())
+        return side.status();
+      report.push_back(side.take());
+    }
+  }
+  // The description comes last: a folder that has one is complete.
+  BIFOCAL_RETURN_IF_ERROR(writeDescription(options, *source, *target));
+  return report;
+}
+
+Result<PreparedData> PreparedData::open(const std::string &folder) {
+  const std::string path = folder + "/data.json";
+  Result<std::string> text = readFile(path);
+  if (!text.ok())
+    return Status(text.status().code(), text.status().message() + " (expects a folder that `bifocal prepare` made)");
+  const nlohmann::json json = nlohmann::json::parse(*text, nullptr, false);
+  const auto malformed = [&](std::string_view rule) {
+    return Status(StatusCode::malformed, fmt::format("'{}': {}", path, rule));
+  };
+  if (!json.is_object() || !json.contains("format") || json["format"] != 1)
+    return malformed("expects a JSON object with \"format\": 1");
+  Result<TokenizerKind> kind = tokenizerKindByName(stringAt(json, "tokenizer"));
+  if (!kind.ok())
+    return malformed(kind.status().message());
+  PreparedData data;
+  data.folder_ = folder;
+  if (json.contains("splits") && json["splits"].is_array())
+    for (const nlohmann::json &split : json["splits"])
+      if (split.is_string() && isPlainName(split.get<std::string>()))
+        data.splits_.push_back(split.get<std::string>());
+  for (const char *key : {"source", "target"}) {
+    const nlohmann::json side = json.contains(key) ? json[key] : nlohmann::json();
+    const std::string language = stringAt(side, "language"), file = stringAt(side, "tokenizer_file");
+    if (!isPlainName(language) || (*kind != TokenizerKind::bytes && !isPlainName(file)))
+      return malformed(fmt::format("expects a language and a tokenizer file in \"{}\"", key));
+    data.languages_.push_back(language);
+    Result<TokenizerPtr> tokenizer = loadTokenizer(*kind, folder + "/" + file);
+    if (!tokenizer.ok())
+      return tokenizer.status();
+    (data.source_ ? data.target_ : data.source_) = tokenizer.take();
+  }
+  return data;
+}
+
+Result<Corpus> PreparedData::corpus(const std::string &split, const std::string &language) const {
+  if (std::find(splits_.begin(), splits_.end(), split) == splits_.end())
+    return Status(StatusCode::usage, fmt::format("expects a split out of {}, but got '{}'", fmt::join(splits_, ", "), split));
+  const Tokenizer &tokenizer = language == languages_[0] ? *source_ : *target_;
+  const std::string path = corpusPath(folder_, split, language);
+  Result<Corpus> corpus = Corpus::open(path);
+  if (corpus.ok() && corpus->vocabularySize() != tokenizer.size())
+    return Status(StatusCode::malformed, fmt::format("'{}' was made with {} tokens, but the tokenizer of the folder has {}",
+                                                     path, corpus->vocabularySize(), tokenizer.size()));
+  return corpus;
+}
+
+} // namespace bifocal
