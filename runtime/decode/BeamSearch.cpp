@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/decode/BeamSearch.h"
+
+#include "runtime/data/Vocabulary.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <limits>
+
+namespace bifocal {
+namespace {
+
+constexpr float minusInfinity = -std::numeric_limits<float>::infinity();
+
+/// A continuation of one of a sentence's rows.
+struct Candidate {
+  float score;
+  int32_t row; ///< within the sentence
+  int32_t token;
+};
+
+/// Better first; equal scores in the order of (row, token).
+bool isBetter(const Candidate &a, const Candidate &b) {
+  if (a.score != b.score)
+    return a.score > b.score;
+  return a.row != b.row ? a.row < b.row : a.token < b.token;
+}
+
+/// An unfinished hypothesis.
+struct Active {
+  std::vector<int32_t> tokens;
+  std::vector<float> cumulative; ///< sum of log-probabilities up to each token
+  std::vector<int32_t> past;     ///< the row that each earlier step ran in
+
+  float score() const { return cumulative.empty() ? 0 : cumulative.back(); }
+};
+
+struct Sentence {
+  int32_t index = 0;
+  int64_t maxLength = 0;
+  std::vector<Active> active;
+};
+
+class Search {
+public:
+  Search(Stepper &stepper, const BeamOptions &options) : stepper_(stepper), options_(options) {}
+
+  Status run(std::span<const int64_t> sourceLengths);
+  std::vector<std::vector<Hypothesis>> takeResult() { return std::move(finished_); }
+
+private:
+  int64_t maxLength(int64_t sourceLength) const;
+  Status callStepper(int64_t step, int64_t rows);
+  void constrain(std::span<float> scores, const Active &active, int64_t step, int64_t maxLength) const;
+  void blockRepeats(std::span<float> scores, const std::vector<int32_t> &tokens) const;
+  void collect(const Sentence &sentence, int64_t firstRow, int64_t step);
+  void advance(Sentence &sentence, int64_t firstRow, int64_t step);
+  void finish(int32_t sentence, const Active &active, const Candidate &candidate);
+
+  Stepper &stepper_;
+  const BeamOptions &options_;
+  int64_t steps_ = 0;
+  std::vector<Sentence> sentences_;
+  std::vector<std::vector<Hypothesis>> finished_;
+  std::vector<int32_t> tokens_, sentenceOfRow_, ancestors_;
+  std::vector<float> scores_;
+  std::vector<Candidate> candidates_;
+};
+
+int64_t Search::maxLength(int64_t sourceLength) const {
+  const auto wanted = static_cast<int64_t>(options_.maxLengthRatio * static_cast<double>(sourceLength) +
+                                           static_cast<double>(options_.maxLengthOffset));
+  return std::clamp<int64_t>(wanted, 0, stepper_.maxSteps() - 1);
+}
+
+/// Runs the model for all rows of all sentences, in order.
+Status Search::callStepper(int64_t step, int64_t rows) {
+  const int64_t vocabulary = stepper_.vocabularySize();
+  tokens_.clear();
+  sentenceOfRow_.clear();
+  ancestors_.assign(static_cast<size_t>(rows * steps_), 0);
+  size_t row = 0;
+  for (const Sentence &sentence : sentences_)
+    for (const Active &active : sentence.active) {
+      tokens_.push_back(active.tokens.empty() ? token::eos : active.tokens.back());
+      sentenceOfRow_.push_back(sentence.index);
+      std::copy(active.past.begin(), active.past.end(),
+                ancestors_.begin() + static_cast<std::ptrdiff_t>(row * static_cast<size_t>(steps_)));
+      ++row;
+    }
+  scores_.resize(static_cast<size_t>(rows * vocabulary));
+  return stepper_.step({step, tokens_, sentenceOfRow_, ancestors_, steps_}, scores_);
+}
+
+/// Applies everything that forbids or prices tokens.
+void Search::constrain(std::span<float> scores, const Active &active, int64_t step, int64_t maxLength) const {
+  if (options_.temperature != 1) {
+    double sum = 0, largest = *std::max_element(scores.begin(), scores.end()) / options_.temperature;
+    for (float &score : scores) {
+      score = static_cast<float>(score / options_.temperature);
+      sum += std::exp(score - largest);
+    }
+    for (float &score : scores)
+      score = static_cast<float>(score - largest - std::log(sum));
+  }
+  for (float &score : scores)
+    if (std::isnan(score))
+      score = minusInfinity;
+  scores[token::pad] = minusInfinity;
+  scores[token::unk] -= static_cast<float>(options_.unknownPenalty);
+  const float end = scores[token::eos];
+  if (step >= maxLength)
+    std::fill(scores.begin(), scores.end(), minusInfinity);
+  if (options_.noRepeatNgram > 0)
+    blockRepeats(scores, active.tokens);
+  scores[token::eos] = step < maxLength && step < options_.minLength ? minusInfinity : end;
+}
+
+/// Forbids each token that would end an n-gram that the hypothesis already has.
+void Search::blockRepeats(std::span<float> scores, const std::vector<int32_t> &tokens) const {
+  const auto prefix = static_cast<size_t>(options_.noRepeatNgram - 1);
+  if (tokens.size() < prefix)
+    return;
+  const auto end = tokens.end() - static_cast<std::ptrdiff_t>(prefix);
+  for (auto at = tokens.begin(); at < end; ++at)
+    if (std::equal(end, tokens.end(), at))
+      scores[static_cast<size_t>(at[static_cast<std::ptrdiff_t>(prefix)])] = minusInfinity;
+}
+
+/// Puts the best 2 * beam continuations of a sentence into `candidates_`, best first.
+void Search::collect(const Sentence &sentence, int64_t firstRow, int64_t step) {
+  const int64_t vocabulary = stepper_.vocabularySize();
+  const auto rows = static_cast<int64_t>(sentence.active.size());
+  const auto wanted = static_cast<size_t>(std::min(2 * options_.beam, rows * vocabulary - 1));
+  candidates_.clear();
+  // A heap whose front is the worst candidate kept: most scores fail the one comparison with it.
+  for (int64_t row = 0; row < rows; ++row) {
+    const Active &active = sentence.active[static_cast<size_t>(row)];
+    const std::span<float> scores(scores_.data() + (firstRow + row) * vocabulary, static_cast<size_t>(vocabulary));
+    constrain(scores, active, step, sentence.maxLength);
+    const float before = active.score();
+    for (int64_t id = 0; id < vocabulary; ++id) {
+      const Candidate candidate{before + scores[static_cast<size_t>(id)], static_cast<int32_t>(row), static_cast<int32_t>(id)};
+      if (candidate.score == minusInfinity || (candidates_.size() == wanted && !isBetter(candidate, candidates_.front())))
+        continue;
+      if (candidates_.size() == wanted) {
+        std::pop_heap(candidates_.begin(), candidates_.end(), isBetter);
+        candidates_.pop_back();
+      }
+      candidates_.push_back(candidate);
+      std::push_heap(candidates_.begin(), candidates_.end(), isBetter);
+    }
+  }
+  std::sort(candidates_.begin(), candidates_.end(), isBetter);
+}
+
+void Search::finish(int32_t sentence, const Active &active, const Candidate &candidate) {
+  Hypothesis hypothesis;
+  hypothesis.tokens = active.tokens;
+  hypothesis.tokens.push_back(token::eos);
+  std::vector<float> cumulative = active.cumulative;
+  cumulative.push_back(candidate.score);
+  for (size_t i = 0; i < cumulative.size(); ++i)
+    hypothesis.tokenScores.push_back(i == 0 ? cumulative[0] : cumulative[i] - cumulative[i - 1]);
+  const auto length = static_cast<double>(cumulative.size());
+  hypothesis.score = options_.normalize ? candidate.score / std::pow(length, options_.lengthPenalty) : candidate.score;
+  finished_[static_cast<size_t>(sentence)].push_back(std::move(hypothesis));
+}
+
+/// Finishes and continues the hypotheses of one sentence; one that is done has no active hypotheses afterwards.
+void Search::advance(Sentence &sentence, int64_t firstRow, int64_t step) {
+  const auto beam = static_cast<size_t>(options_.beam);
+  std::vector<Hypothesis> &finished = finished_[static_cast<size_t>(sentence.index)];
+  std::vector<Active> next;
+  for (size_t rank = 0; rank < candidates_.size(); ++rank) {
+    const Candidate &candidate = candidates_[rank];
+    const Active &origin = sentence.active[static_cast<size_t>(candidate.row)];
+    if (candidate.token == token::eos) {
+      if (rank < beam && finished.size() < beam)
+        finish(sentence.index, origin, candidate);
+      continue;
+    }
+    if (next.size() == beam)
+      continue;
+    Active &active = next.emplace_back(origin);
+    active.tokens.push_back(candidate.token);
+    active.cumulative.push_back(candidate.score);
+    active.past.push_back(static_cast<int32_t>(firstRow + candidate.row));
+  }
+  if (finished.size() == beam || step >= sentence.maxLength)
+    next.clear();
+  sentence.active = std::move(next);
+}
+
+Status Search::run(std::span<const int64_t> sourceLengths) {
+  finished_.resize(sourceLengths.size());
+  for (size_t i = 0; i < sourceLengths.size(); ++i) {
+    sentences_.push_back({static_cast<int32_t>(i), maxLength(sourceLengths[i]), {Active()}});
+    steps_ = std::max(steps_, sentences_.back().maxLength + 1);
+  }
+  BIFOCAL_RETURN_IF_ERROR(stepper_.begin(static_cast<int64_t>(sourceLengths.size()) * options_.beam, steps_));
+  for (int64_t step = 0; !sentences_.empty(); ++step) {
+    int64_t rows = 0;
+    for (const Sentence &sentence : sentences_)
+      rows += static_cast<int64_t>(sentence.active.size());
+    BIFOCAL_RETURN_IF_ERROR(callStepper(step, rows));
+    int64_t firstRow = 0;
+    for (Sentence &sentence : sentences_) {
+      const auto count = static_cast<int64_t>(sentence.active.size());
+      collect(sentence, firstRow, step);
+      advance(sentence, firstRow, step);
+      firstRow += count;
+    }
+    std::erase_if(sentences_, [](const Sentence &sentence) { return sentence.active.empty(); });
+  }
+  for (std::vector<Hypothesis> &hypotheses : finished_)
+    std::stable_sort(hypotheses.begin(), hypotheses.end(),
+                     [](const Hypothesis &a, const Hypothesis &b) { return a.score > b.score; });
+  return Status();
+}
+
+} // namespace
+
+Result<std::vector<std::vector<Hypothesis>>> beamSearch(Stepper &stepper, std::span<const int64_t> sourceLengths,
+                                                        const BeamOptions &options) {
+  if (options.beam < 1 || 2 * options.beam >= stepper.vocabularySize())
+    return Status(StatusCode::usage, fmt::format("expects a beam from 1 to {}, but got {}",
+                                                 (stepper.vocabularySize() - 1) / 2, options.beam));
+  if (options.temperature <= 0)
+    return Status(StatusCode::usage, fmt::format("expects a temperature above 0, but got {}", options.temperature));
+  if (stepper.maxSteps() < 1)
+    return Status(StatusCode::usage, fmt::format("expects a model with at least one position, but got {}", stepper.maxSteps()));
+  Search search(stepper, options);
+  BIFOCAL_RETURN_IF_ERROR(search.run(sourceLengths));
+  return search.takeResult();
+}
+
+} // namespace bifocal
