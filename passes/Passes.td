@@ -12,17 +12,17 @@ def VerifyDifferentiateInputPass : Pass<"bifocal-verify-differentiate-input", ":
   let summary = "check what the phase `differentiate` expects";
   let description = [{
     The phase reads what the importer writes:
-    - every argument and result of a function has a `bifocal.name`, and `bifocal.dims` (where present) has one string per axis;
-    - `@loss`, where present, has the dictionary `bifocal.train` and rank-0 f32 results named `loss` and `count`;
-    - every parameter and state that an op names exists.
+    - every function has one block, and `bifocal.dims` (where present) has one string per axis;
+    - the training graph `@loss`, where present, has the dictionary `bifocal.train` with the f32 settings `beta1`, `beta2`,
+      `epsilon` and `weight_decay`, and rank-0 f32 results named `loss` and `count`.
   }];
 }
 
 def VerifyOptimizeInputPass : Pass<"bifocal-verify-optimize-input", "::mlir::ModuleOp"> {
   let summary = "check what the phase `optimize` expects";
   let description = [{
-    Differentiation is over: no `@loss`, no function marked `bifocal.gradient`; functions have one block of ops on
-    tensors, and no `bifocal.map` exists yet.
+    Differentiation is over: there is no `@loss` and no function marked `bifocal.gradient`. Every function has one block,
+    because fusion reasons about the order of its ops.
   }];
 }
 
@@ -30,8 +30,7 @@ def VerifyScheduleInputPass : Pass<"bifocal-verify-schedule-input", "::mlir::Mod
   let summary = "check what the phase `schedule` expects";
   let description = [{
     Every function is an entry point: one block, bifocal ops only, and every dynamic axis of an argument named in
-    `bifocal.dims`, because buffer sizes are expressions over these names. Projection and loss are one op wherever
-    both gradients are needed, so that no tensor of probabilities lives as a whole; one Adam op updates all parameters.
+    `bifocal.dims`, because buffer sizes are expressions over these names.
   }];
 }
 
@@ -66,7 +65,7 @@ def FuseTapsIntoConvPass : Pass<"bifocal-fuse-taps-into-conv", "::mlir::func::Fu
   let options = [remarksOption];
 }
 
-def DifferentiatePass : Pass<"bifocal-differentiate", "::mlir::ModuleOp"> {
+def InsertGradientsPass : Pass<"bifocal-insert-gradients", "::mlir::ModuleOp"> {
   let summary = "write backward passes and training steps as ordinary ops";
   let description = [{
     Reverse mode over `DifferentiableOpInterface`.

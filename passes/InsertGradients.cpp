@@ -7,7 +7,7 @@
 using namespace mlir;
 
 namespace bifocal {
-#define GEN_PASS_DEF_DIFFERENTIATEPASS
+#define GEN_PASS_DEF_INSERTGRADIENTSPASS
 #include "passes/Passes.h.inc"
 
 namespace {
@@ -47,7 +47,7 @@ Value returned(func::FuncOp function, StringRef name) {
   return {};
 }
 
-class Differentiate : public impl::DifferentiatePassBase<Differentiate> {
+class InsertGradients : public impl::InsertGradientsPassBase<InsertGradients> {
 public:
   void runOnOperation() override {
     SmallVector<func::FuncOp> marked;
@@ -76,7 +76,7 @@ private:
   SmallVector<ParamOp> trainedParameters();
 };
 
-SmallVector<ParamOp> Differentiate::trainedParameters() {
+SmallVector<ParamOp> InsertGradients::trainedParameters() {
   SmallVector<ParamOp> parameters;
   for (auto parameter : getOperation().getOps<ParamOp>())
     if (isTrained(parameter))
@@ -84,7 +84,7 @@ SmallVector<ParamOp> Differentiate::trainedParameters() {
   return parameters;
 }
 
-func::FuncOp Differentiate::cloneAs(func::FuncOp function, const Twine &name) {
+func::FuncOp InsertGradients::cloneAs(func::FuncOp function, const Twine &name) {
   func::FuncOp clone = function.clone();
   clone.setName(name.str());
   clone->removeAttr(gradientAttr);
@@ -93,7 +93,7 @@ func::FuncOp Differentiate::cloneAs(func::FuncOp function, const Twine &name) {
   return clone;
 }
 
-LogicalResult Differentiate::buildSibling(func::FuncOp function) {
+LogicalResult InsertGradients::buildSibling(func::FuncOp function) {
   function->removeAttr(gradientAttr);
   func::FuncOp sibling = cloneAs(function, function.getName() + "_gradient");
   sibling->moveAfter(function);
@@ -138,7 +138,7 @@ LogicalResult Differentiate::buildSibling(func::FuncOp function) {
   return success();
 }
 
-LogicalResult Differentiate::writeBackward(func::FuncOp function, bool accumulate) {
+LogicalResult InsertGradients::writeBackward(func::FuncOp function, bool accumulate) {
   Block &body = function.front();
   OpBuilder builder(body.getTerminator());
   Value loss = returned(function, "loss");
@@ -160,7 +160,7 @@ LogicalResult Differentiate::writeBackward(func::FuncOp function, bool accumulat
   return success();
 }
 
-Value Differentiate::writeUpdate(OpBuilder &builder, Location location, Value count, Value hyper,
+Value InsertGradients::writeUpdate(OpBuilder &builder, Location location, Value count, Value hyper,
                                  DictionaryAttr settings, bool clearGradients) {
   SmallVector<Attribute> symbols;
   for (ParamOp parameter : trainedParameters())
@@ -177,7 +177,7 @@ Value Differentiate::writeUpdate(OpBuilder &builder, Location location, Value co
   return norm;
 }
 
-void Differentiate::buildApply(func::FuncOp loss, DictionaryAttr settings) {
+void InsertGradients::buildApply(func::FuncOp loss, DictionaryAttr settings) {
   OpBuilder builder(loss);
   auto apply = builder.create<func::FuncOp>(loss.getLoc(), "apply_gradients", builder.getFunctionType({}, {}));
   Block *body = apply.addEntryBlock();
@@ -191,7 +191,7 @@ void Differentiate::buildApply(func::FuncOp loss, DictionaryAttr settings) {
   addResult(apply, norm, named(builder, "gradient_norm"));
 }
 
-LogicalResult Differentiate::buildTraining(func::FuncOp loss) {
+LogicalResult InsertGradients::buildTraining(func::FuncOp loss) {
   auto settings = loss->getAttrOfType<DictionaryAttr>(trainAttr);
   func::FuncOp step = cloneAs(loss, "train_step");
   if (failed(writeBackward(step, /*accumulate=*/false)))

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/bifocal/BifocalOps.h"
+#include "dialect/plan/PlanOps.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "passes/Passes.h"
+
+using namespace mlir;
+
+namespace bifocal {
+#define GEN_PASS_DEF_VERIFYDIFFERENTIATEINPUTPASS
+#define GEN_PASS_DEF_VERIFYOPTIMIZEINPUTPASS
+#define GEN_PASS_DEF_VERIFYSCHEDULEINPUTPASS
+#define GEN_PASS_DEF_VERIFYKERNELSINPUTPASS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+constexpr StringLiteral nameAttr = "bifocal.name", dimsAttr = "bifocal.dims";
+
+LogicalResult verifyOneBlock(func::FuncOp function) {
+  if (function.getBody().hasOneBlock())
+    return success();
+  return function.emitOpError("expects one block, but got ") << function.getBody().getBlocks().size();
+}
+
+/// `dims` has one entry per axis of `type`; with `named`, every dynamic axis has a name.
+LogicalResult verifyDims(func::FuncOp function, const Twine &what, Type type, Attribute dims, bool named) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return function.emitOpError("expects tensors, but ") << what << " is " << type;
+  auto names = dyn_cast_or_null<ArrayAttr>(dims);
+  if (names && static_cast<int64_t>(names.size()) != tensor.getRank())
+    return function.emitOpError("expects one entry of 'bifocal.dims' per axis, but ")
+           << what << " has rank " << tensor.getRank() << " and " << names.size() << " entries";
+  for (int64_t axis = 0; named && axis < tensor.getRank(); ++axis) {
+    auto name = names ? dyn_cast<StringAttr>(names[axis]) : StringAttr();
+    if (tensor.isDynamicDim(axis) && (!name || name.empty()))
+      return function.emitOpError("expects a name in 'bifocal.dims' for every dynamic axis, but axis ")
+             << axis << " of " << what << " has none";
+  }
+  return success();
+}
+
+LogicalResult verifySignature(func::FuncOp function, bool named) {
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    if (failed(verifyDims(function, "argument " + Twine(i), function.getArgumentTypes()[i],
+                          function.getArgAttr(i, dimsAttr), named)))
+      return failure();
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    if (failed(verifyDims(function, "result " + Twine(i), function.getResultTypes()[i],
+                          function.getResultAttr(i, dimsAttr), /*named=*/false)))
+      return failure();
+  return success();
+}
+
+LogicalResult verifyLoss(func::FuncOp loss) {
+  auto settings = loss->getAttrOfType<DictionaryAttr>("bifocal.train");
+  if (!settings)
+    return loss.emitOpError("expects the dictionary 'bifocal.train'");
+  for (StringRef name : {"beta1", "beta2", "epsilon", "weight_decay"}) {
+    auto setting = dyn_cast_or_null<FloatAttr>(settings.get(name));
+    if (!setting || !setting.getType().isF32())
+      return loss.emitOpError("expects the f32 setting '") << name << "' in 'bifocal.train'";
+  }
+  for (StringRef name : {"loss", "count"}) {
+    bool found = false;
+    for (unsigned i = 0; i < loss.getNumResults(); ++i) {
+      auto tensor = dyn_cast<RankedTensorType>(loss.getResultTypes()[i]);
+      auto given = loss.getResultAttrOfType<StringAttr>(i, nameAttr);
+      found |= given && given == name && tensor && tensor.getRank() == 0 && tensor.getElementType().isF32();
+    }
+    if (!found)
+      return loss.emitOpError("expects a result tensor<f32> with the 'bifocal.name' \"") << name << "\"";
+  }
+  return success();
+}
+
+struct VerifyDifferentiateInput : impl::VerifyDifferentiateInputPassBase<VerifyDifferentiateInput> {
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (failed(verifyOneBlock(function)) || failed(verifySignature(function, /*named=*/false)) ||
+          (function.getName() == "loss" && failed(verifyLoss(function))))
+        return signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+};
+
+struct VerifyOptimizeInput : impl::VerifyOptimizeInputPassBase<VerifyOptimizeInput> {
+  LogicalResult verify(func::FuncOp function) {
+    if (failed(verifyOneBlock(function)))
+      return failure();
+    if (function.getName() == "loss")
+      return function.emitOpError("expects the phase 'differentiate' to have replaced '@loss'");
+    if (function->hasAttr("bifocal.gradient"))
+      return function.emitOpError("expects the phase 'differentiate' to have removed 'bifocal.gradient'");
+    return success();
+  }
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (failed(verify(function)))
+        return signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+};
+
+struct VerifyScheduleInput : impl::VerifyScheduleInputPassBase<VerifyScheduleInput> {
+  LogicalResult verify(func::FuncOp function) {
+    if (failed(verifyOneBlock(function)) || failed(verifySignature(function, /*named=*/true)))
+      return failure();
+    for (Operation &op : function.front().without_terminator())
+      if (!isa<BifocalDialect>(op.getDialect()))
+        return op.emitOpError("expects only bifocal ops in an entry point");
+    return success();
+  }
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (failed(verify(function)))
+        return signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+};
+
+struct VerifyKernelsInput : impl::VerifyKernelsInputPassBase<VerifyKernelsInput> {
+  LogicalResult verify(Operation &op) {
+    if (!isa<ParamOp, StateOp, plan::EntryOp, plan::KernelOp>(op))
+      return op.emitOpError("expects only parameters, states, 'plan.entry' and 'plan.kernel' in the module");
+    WalkResult placed = op.walk([](plan::BufferOp buffer) {
+      if (static_cast<int64_t>(buffer.getOffset()) >= 0)
+        return WalkResult::advance();
+      buffer.emitOpError("expects a place in its region, but the offset is ") << static_cast<int64_t>(buffer.getOffset());
+      return WalkResult::interrupt();
+    });
+    return failure(placed.wasInterrupted());
+  }
+  void runOnOperation() override {
+    for (Operation &op : getOperation().getOps())
+      if (failed(verify(op)))
+        return signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+};
+
+} // namespace
+} // namespace bifocal
