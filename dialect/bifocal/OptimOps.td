@@ -3,29 +3,103 @@
 #define BIFOCAL_DIALECT_BIFOCAL_OPTIMOPS_TD
 include "dialect/bifocal/BifocalDialect.td"
 
-// Writes (or adds) a gradient into the gradient slab at the place of `param`.
-def Bifocal_StoreGradientOp : Bifocal_Op<"store_gradient", [DeclareOpInterfaceMethods<SymbolUserOpInterface>, DeclareOpInterfaceMethods<CostOpInterface, ["getBytes"]>]> {
-  let summary = "keeps the gradient of a parameter";
+// Gradients and moments are no values: they live in slabs with the offsets of the parameters. The ops below that touch
+// a slab have memory effects, so nothing merges, moves or deletes them.
+
+def Bifocal_StoreGradientOp : Bifocal_Op<"store_gradient", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    DeclareOpInterfaceMethods<CostOpInterface, ["getBytes"]>]> {
+  let summary = "write of a parameter's gradient into the gradient slab";
+  let description = [{
+        slab[param] = gradient, with `accumulate` slab[param] + gradient
+
+    `gradient` has the type of the parameter.
+
+    Constraints:
+    - (C1) `param` names a `bifocal.param`.
+    - (C2) `gradient` has its type.
+
+    Example:
+
+    ```mlir
+    bifocal.store_gradient %dw into @fc1.weight accumulate : tensor<1024x512xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Tensor:$gradient, FlatSymbolRefAttr:$param, UnitAttr:$accumulate);
   let assemblyFormat = "$gradient `into` $param (`accumulate` $accumulate^)? attr-dict `:` type($gradient)";
 }
-// norm = L2 norm of the listed gradients in the slab, divided by count (1 when absent).
-def Bifocal_GlobalNormOp : Bifocal_Op<"global_norm", [MemoryEffects<[MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>, DeclareOpInterfaceMethods<CostOpInterface, ["getBytes"]>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>]> {
+
+def Bifocal_GlobalNormOp : Bifocal_Op<"global_norm", [MemoryEffects<[MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    DeclareOpInterfaceMethods<CostOpInterface, ["getBytes"]>, DeclareOpInterfaceMethods<SymbolicShapeOpInterface>]> {
   let summary = "norm of the gradients of an update";
+  let description = [{
+        norm = sqrt(sum over all elements g of the gradients of `params` of g^2) / count
+
+    `count` and `norm` are f32 scalars. The sum is taken in f32 through partial sums whose order the sizes alone fix.
+
+    Constraints:
+    - (C1) There is at least one parameter.
+    - (C2) No parameter is listed twice.
+    - (C3) Every name is that of a trained `bifocal.param`.
+
+    Example:
+
+    ```mlir
+    %norm = bifocal.global_norm %count of [@fc1.weight, @fc1.bias] : (tensor<f32>) -> tensor<f32>
+    ```
+  }];
   let arguments = (ins Bifocal_Scalar:$count, TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params);
   let results = (outs Bifocal_Scalar:$norm);
   let assemblyFormat = "$count `of` $params attr-dict `:` functional-type(operands, results)";
 }
-// factor = min(1, c / (norm + 1e-6)) / count with c = hyper[2]; 1 / count when c is 0.
+
 def Bifocal_ClipOp : Bifocal_PureOp<"clip"> {
   let summary = "factor that bounds the global norm and makes a sum a mean";
+  let description = [{
+        factor = min(1, hyper[2] / (norm + 1e-6)) / count, with hyper[2] = 0: 1 / count
+
+    `hyper` is `[4]`: learning rate, bias-corrected learning rate, clip norm, reserved. All elements are f32.
+
+    Example:
+
+    ```mlir
+    %factor = bifocal.clip %norm, %count, %hyper : (tensor<f32>, tensor<f32>, tensor<4xf32>) -> tensor<f32>
+    ```
+  }];
   let arguments = (ins Bifocal_Scalar:$norm, Bifocal_Scalar:$count, Bifocal_Hyper:$hyper);
   let results = (outs Bifocal_Scalar:$factor);
   let assemblyFormat = "$norm `,` $count `,` $hyper attr-dict `:` functional-type(operands, results)";
 }
-// g = factor * gradient; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= weight_decay * hyper[0] * p; p -= hyper[1] * m / (sqrt(v) + eps).
-def Bifocal_AdamOp : Bifocal_Op<"adam", [DeclareOpInterfaceMethods<SymbolUserOpInterface>, DeclareOpInterfaceMethods<CostOpInterface, ["getBytes"]>]> {
-  let summary = "one Adam update with decoupled decay of the listed parameters, in place";
+
+def Bifocal_AdamOp : Bifocal_Op<"adam", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    DeclareOpInterfaceMethods<CostOpInterface, ["getBytes"]>]> {
+  let summary = "one Adam update of the listed parameters, in place";
+  let description = [{
+    For every element p of the parameters, with its gradient and its moments m and v:
+
+        g = factor * gradient
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g^2
+        p = p - weight_decay * hyper[0] * p
+        p = p - hyper[1] * m / (sqrt(v) + epsilon)
+
+    hyper[1] holds the learning rate times sqrt(1 - beta2^t) / (1 - beta1^t): the correction is the caller's, epsilon is
+    added to the uncorrected root. With `clear_gradients` the gradients are set to zero. Everything is f32.
+
+    Constraints:
+    - (C1) There is at least one parameter.
+    - (C2) No parameter is listed twice.
+    - (C3) Every name is that of a trained `bifocal.param`.
+    - (C4) `beta1` and `beta2` are in [0, 1).
+    - (C5) `epsilon` > 0.
+    - (C6) `weight_decay` >= 0.
+
+    Example:
+
+    ```mlir
+    bifocal.adam %factor, %hyper of [@fc1.weight, @fc1.bias] clear_gradients
+        {beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 1.0e-4 : f32} : tensor<f32>, tensor<4xf32>
+    ```
+  }];
   let arguments = (ins Bifocal_Scalar:$factor, Bifocal_Hyper:$hyper, TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
     F32Attr:$beta1, F32Attr:$beta2, F32Attr:$epsilon, F32Attr:$weight_decay, UnitAttr:$clear_gradients);
   let assemblyFormat = "$factor `,` $hyper `of` $params (`clear_gradients` $clear_gradients^)? attr-dict `:` type(operands)";
