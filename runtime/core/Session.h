@@ -48,14 +48,16 @@ public:
   virtual std::span<float> firstMoments() = 0;
   virtual std::span<float> secondMoments() = 0;
 
+  /// Bytes of the arena as it is now; never shrinks.
+  virtual size_t arenaBytes() const = 0;
+  /// What runs the kernels, e.g. "cpu x86-64-v4, 2 threads".
+  virtual std::string deviceDescription() const = 0;
+
   /// Time spent per step family (`gemm`, `light_conv`, ...) since the last reset; collected only after `profile(true)`.
-  struct FamilyTime {
-    std::string family;
-    double seconds = 0;
-    int64_t calls = 0;
-  };
   virtual void profile(bool on) = 0;
   virtual std::vector<FamilyTime> profileResult() const = 0;
+  /// Floating-point operations of the matrix products in the same span of time.
+  virtual double profiledFlops() const = 0;
 };
 
 } // namespace bifocal

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -27,6 +28,7 @@ constexpr size_t byteSize(ElementType type) {
 }
 
 std::string_view name(ElementType type); // "f32", ...
+std::optional<ElementType> elementTypeByName(std::string_view text);
 
 /// A dense row-major tensor in memory that somebody else owns. Rank at most 4.
 struct TensorView {

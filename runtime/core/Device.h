@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_RUNTIME_CORE_DEVICE_H
+#define BIFOCAL_RUNTIME_CORE_DEVICE_H
+
+#include "runtime/core/Artifact.h"
+#include "runtime/core/Status.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bifocal {
+
+/// Memory on a device, zero at first, at least 64-byte aligned; freed with its owner.
+class DeviceMemory {
+public:
+  virtual ~DeviceMemory() = default;
+  virtual std::byte *data() const = 0;
+  virtual size_t size() const = 0;
+};
+
+/// The memory of one call of an entry point.
+struct Bindings {
+  std::span<const int64_t> symbols;           ///< values in the order of EntryPlan::symbols
+  std::byte *arena = nullptr;                 ///< all size classes, one after the other
+  std::span<const int64_t> classBases;        ///< where each class begins in the arena, bytes
+  std::span<const int64_t> classValues;       ///< value of each class, rounded up
+  std::array<std::byte *, 4> slabs{};         ///< parameters, gradients, first and second moments
+  std::span<std::byte *const> states;         ///< in the order of Manifest::states
+  std::span<const int64_t> stateBytes;        ///< their sizes
+  std::span<std::byte *const> inputs, outputs;
+  std::span<const int64_t> inputBytes, outputBytes;
+};
+
+/// Time spent in one step family.
+struct FamilyTime {
+  std::string family;
+  double seconds = 0;
+  int64_t calls = 0;
+};
+
+/// Something that runs plans: this machine's CPU here; GPUs and their emulator stand behind the same interface.
+/// One call at a time.
+class Device {
+public:
+  virtual ~Device() = default;
+
+  /// What runs the kernels, for logs: e.g. "cpu x86-64-v4, 2 threads"; complete after `load`.
+  virtual std::string description() const = 0;
+  virtual Result<std::unique_ptr<DeviceMemory>> allocate(size_t bytes) = 0;
+  /// Loads the kernels of `artifact` and prepares every entry point; `execute` takes the position of the entry in the
+  /// artifact's plan. The artifact must outlive the device.
+  virtual Status load(const Artifact &artifact) = 0;
+  /// Runs all steps of an entry. Allocates nothing once every shape has been seen.
+  virtual Status execute(size_t entry, const Bindings &bindings) = 0;
+
+  /// Starts (and resets) or ends the collection of times per family.
+  virtual void profile(bool on) = 0;
+  virtual std::vector<FamilyTime> profileResult() const = 0;
+  /// Floating-point operations of library calls since the last `profile(true)`.
+  virtual double profiledFlops() const = 0;
+};
+
+} // namespace bifocal
+#endif

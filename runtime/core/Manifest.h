@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_RUNTIME_CORE_MANIFEST_H
+#define BIFOCAL_RUNTIME_CORE_MANIFEST_H
+
+#include "runtime/core/Expression.h"
+#include "runtime/core/Status.h"
+#include "runtime/core/Tensor.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bifocal {
+
+/// How a parameter gets its first values.
+struct InitializerSpec {
+  enum class Kind { zeros, ones, xavierUniform, normal, uniform, sinusoidal };
+  Kind kind = Kind::zeros;
+  double gain = 1.0;    ///< xavierUniform
+  double std = 0.0;     ///< normal
+  double bound = 0.0;   ///< uniform
+  int64_t zeroRow = -1; ///< normal: a row that is zero, or -1
+  int64_t pad = -1;     ///< sinusoidal: the row that is zero
+};
+
+/// One tensor in the parameter slab.
+struct Parameter {
+  std::string name;
+  std::vector<std::string> aliases; ///< further names in weight files for the same tensor
+  std::vector<int64_t> shape;
+  int64_t offset = 0; ///< elements from the start of the slab
+  InitializerSpec init;
+  bool trained = true;
+  bool stored = true; ///< false: made by its initialiser, never in a file
+
+  int64_t elements() const {
+    int64_t product = 1;
+    for (int64_t extent : shape)
+      product *= extent;
+    return product;
+  }
+};
+
+/// A tensor that lives between calls of entry points: a cache of the decoder.
+struct StateInfo {
+  std::string name;
+  ElementType type = ElementType::f32;
+  std::vector<Expression> dims; ///< over Manifest::stateSymbols
+};
+
+/// `manifest.json`, checked.
+struct Manifest {
+  static Result<Manifest> parse(std::string_view text);
+
+  std::string compilerVersion;
+  std::map<std::string, std::string> digests; ///< archive entry -> xxh3-128, hexadecimal
+  std::string spec;                           ///< the TOML text, presets expanded
+  std::string specHash;
+  nlohmann::json model;    ///< an object
+  nlohmann::json training; ///< an object
+  std::vector<Parameter> parameters;
+  int64_t parameterElements = 0;
+  int64_t trainedElements = 0;
+  std::vector<StateInfo> states;
+  std::vector<std::string> stateSymbols; ///< all symbols that the states' dims use, in order of appearance
+};
+
+} // namespace bifocal
+#endif

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/core/Plan.h"
+
+#include "runtime/core/ArtifactFormat.h"
+#include "runtime/core/Json.h"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <set>
+
+namespace bifocal {
+namespace {
+
+constexpr std::array<std::string_view, 8> regionNames = {"arena",   "parameter", "gradient", "moment1",
+                                                         "moment2", "state",     "input",    "output"};
+
+/// Reads one entry point; the first problem ends it.
+class EntryReader {
+public:
+  EntryReader(const Manifest &manifest, EntryPlan &entry) : manifest_(manifest), entry_(entry) {}
+
+  Status read(const nlohmann::json &json) {
+    JsonReader reader(json, fmt::format("plan.entries.{}", entry_.name));
+    BIFOCAL_RETURN_IF_ERROR(readSymbols(reader));
+    readArguments(reader, "inputs", entry_.inputs);
+    readArguments(reader, "outputs", entry_.outputs);
+    readClasses(reader);
+    BIFOCAL_RETURN_IF_ERROR(reader.status());
+    const nlohmann::json &buffers = reader.array("buffers");
+    for (size_t i = 0; i < buffers.size(); ++i)
+      BIFOCAL_RETURN_IF_ERROR(readBuffer(buffers[i], fmt::format("{}.buffers[{}]", reader.where(), i)));
+    BIFOCAL_RETURN_IF_ERROR(readSteps(reader.array("steps"), reader.where() + ".steps", false, entry_.steps));
+    return reader.status();
+  }
+
+private:
+  Status readSymbols(JsonReader &reader) {
+    for (const nlohmann::json &symbol : reader.array("symbols")) {
+      if (!symbol.is_string() || symbol.get<std::string>().empty() || symbol.get<std::string>() == format::windowSymbol)
+        reader.fail("symbols", "expects names other than W");
+      else if (std::find(entry_.symbols.begin(), entry_.symbols.end(), symbol.get<std::string>()) != entry_.symbols.end())
+        reader.fail("symbols", "expects distinct names");
+      else
+        entry_.symbols.push_back(symbol.get<std::string>());
+    }
+    entry_.symbols.emplace_back(format::windowSymbol);
+    return reader.status();
+  }
+
+  /// The names that an expression may use: W only inside `slabs`.
+  std::span<const std::string> names(bool window) const {
+    return std::span(entry_.symbols).first(entry_.symbols.size() - (window ? 0 : 1));
+  }
+
+  Expression expression(JsonReader &reader, const char *key, const nlohmann::json &json, bool window) {
+    Result<Expression> parsed = Expression::parse(json, names(window));
+    reader.check(key, parsed.status());
+    return parsed.ok() ? parsed.take() : Expression();
+  }
+
+  std::vector<Expression> expressions(JsonReader &reader, const char *key, bool window) {
+    std::vector<Expression> result;
+    for (const nlohmann::json &json : reader.array(key))
+      result.push_back(expression(reader, key, json, window));
+    return result;
+  }
+
+  ElementType elementType(JsonReader &reader) {
+    const std::string text = reader.string("dtype");
+    if (auto type = elementTypeByName(text))
+      return *type;
+    reader.fail("dtype", fmt::format("expects an element type, but got '{}'", text));
+    return ElementType::f32;
+  }
+
+  void readArguments(JsonReader &owner, const char *key, std::vector<PlanArgument> &arguments) {
+    for (const nlohmann::json &json : owner.array(key)) {
+      JsonReader reader(json, fmt::format("[{}]", arguments.size()));
+      PlanArgument argument;
+      argument.name = reader.string("name");
+      argument.type = elementType(reader);
+      argument.dims = expressions(reader, "dims", false);
+      if (argument.dims.size() > TensorView::maxRank)
+        reader.fail("dims", fmt::format("expects at most {} axes", TensorView::maxRank));
+      owner.check(key, reader.status());
+      arguments.push_back(std::move(argument));
+    }
+  }
+
+  void readClasses(JsonReader &reader) {
+    entry_.classes = expressions(reader, "classes", false);
+    for (const nlohmann::json &peak : reader.array("peak")) {
+      const bool valid = peak.is_number_integer() && peak.get<int64_t>() >= 0;
+      if (!valid)
+        reader.fail("peak", "expects integers >= 0");
+      entry_.peak.push_back(valid ? peak.get<int64_t>() : 0);
+    }
+    if (entry_.peak.size() != entry_.classes.size())
+      reader.fail("peak", fmt::format("expects one number per class, but got {} for {} classes", entry_.peak.size(),
+                                      entry_.classes.size()));
+  }
+
+  Status readBuffer(const nlohmann::json &json, const std::string &where) {
+    JsonReader reader(json, where);
+    PlanBuffer buffer;
+    const std::string region = reader.string("region");
+    const auto found = std::find(regionNames.begin(), regionNames.end(), region);
+    if (found == regionNames.end())
+      reader.fail("region", fmt::format("expects one of {}, but got '{}'", fmt::join(regionNames, ", "), region));
+    else
+      buffer.region = static_cast<Region>(found - regionNames.begin());
+    buffer.type = elementType(reader);
+    BIFOCAL_RETURN_IF_ERROR(reader.status());
+    switch (buffer.region) {
+    case Region::arena: readArenaExtent(reader, buffer); break;
+    case Region::parameter: readSlabExtent(reader, buffer, manifest_.parameterElements); break;
+    case Region::gradient:
+    case Region::moment1:
+    case Region::moment2:
+      entry_.needsTraining = true;
+      readSlabExtent(reader, buffer, manifest_.trainedElements);
+      break;
+    case Region::state: readStateIndex(reader, buffer); break;
+    case Region::input: readIndex(reader, buffer, entry_.inputs); break;
+    case Region::output: readIndex(reader, buffer, entry_.outputs); break;
+    }
+    entry_.buffers.push_back(buffer);
+    return reader.status();
+  }
+
+  void readArenaExtent(JsonReader &reader, PlanBuffer &buffer) {
+    const int64_t index = reader.integer("class");
+    buffer.offset = reader.integer("offset");
+    buffer.size = reader.integer("size");
+    if (index < 0 || static_cast<size_t>(index) >= entry_.classes.size())
+      return reader.fail("class", fmt::format("expects a class below {}, but got {}", entry_.classes.size(), index));
+    buffer.index = static_cast<size_t>(index);
+    if (buffer.offset < 0 || buffer.offset % format::bufferAlignment != 0)
+      reader.fail("offset", fmt::format("expects a multiple of {}, but got {}", format::bufferAlignment, buffer.offset));
+    const int64_t peak = entry_.peak[buffer.index];
+    if (buffer.size < 0 || buffer.size > peak || buffer.offset > peak - buffer.size)
+      reader.fail("size", fmt::format("expects the {} bytes at {} to end within the {} of class {}", buffer.size,
+                                      buffer.offset, peak, index));
+  }
+
+  void readSlabExtent(JsonReader &reader, PlanBuffer &buffer, int64_t elements) {
+    buffer.offset = reader.integer("offset");
+    buffer.size = reader.integer("size");
+    const int64_t bytes = elements * int64_t{sizeof(float)};
+    if (buffer.offset < 0 || buffer.offset % int64_t{sizeof(float)} != 0)
+      reader.fail("offset", fmt::format("expects a multiple of 4, but got {}", buffer.offset));
+    if (buffer.size < 0 || buffer.size > bytes || buffer.offset > bytes - buffer.size)
+      reader.fail("size", fmt::format("expects the {} bytes at {} to end within the slab of {}", buffer.size,
+                                      buffer.offset, bytes));
+  }
+
+  void readStateIndex(JsonReader &reader, PlanBuffer &buffer) {
+    const std::string name = reader.string("name");
+    const auto found = std::find_if(manifest_.states.begin(), manifest_.states.end(),
+                                    [&](const StateInfo &state) { return state.name == name; });
+    if (found == manifest_.states.end())
+      reader.fail("name", fmt::format("expects a state of the manifest, but got '{}'", name));
+    else
+      buffer.index = static_cast<size_t>(found - manifest_.states.begin());
+  }
+
+  void readIndex(JsonReader &reader, PlanBuffer &buffer, const std::vector<PlanArgument> &arguments) {
+    const int64_t index = reader.integer("index");
+    if (index < 0 || static_cast<size_t>(index) >= arguments.size())
+      return reader.fail("index", fmt::format("expects an index below {}, but got {}", arguments.size(), index));
+    buffer.index = static_cast<size_t>(index);
+    if (arguments[buffer.index].type != buffer.type)
+      reader.fail("dtype", fmt::format("expects {} as '{}' has, but got {}", bifocal::name(arguments[buffer.index].type),
+                                       arguments[buffer.index].name, bifocal::name(buffer.type)));
+  }
+
+  BufferRef reference(JsonReader &reader, const char *key, const nlohmann::json &json, bool window) {
+    BufferRef result;
+    int64_t id = -1;
+    if (json.is_number_integer()) {
+      id = json.get<int64_t>();
+    } else if (json.is_object() && window) {
+      JsonReader inner(json, key);
+      id = inner.integer("id");
+      result.rowBytes = inner.integer("row_bytes");
+      reader.check(key, inner.status());
+      if (result.rowBytes < 0)
+        reader.fail(key, fmt::format("expects row_bytes >= 0, but got {}", result.rowBytes));
+    }
+    if (id < 0 || static_cast<size_t>(id) >= entry_.buffers.size())
+      reader.fail(key, fmt::format("expects a buffer id below {}, but got {}", entry_.buffers.size(), json.dump()));
+    else
+      result.id = static_cast<size_t>(id);
+    return result;
+  }
+
+  std::vector<BufferRef> references(JsonReader &reader, const char *key, bool window) {
+    std::vector<BufferRef> result;
+    for (const nlohmann::json &json : reader.array(key))
+      result.push_back(reference(reader, key, json, window));
+    return result;
+  }
+
+  Status readSteps(const nlohmann::json &json, const std::string &where, bool window, std::vector<PlanStep> &steps) {
+    for (size_t i = 0; i < json.size(); ++i) {
+      JsonReader reader(json[i], fmt::format("{}[{}]", where, i));
+      PlanStep step;
+      const std::string op = reader.string("op");
+      step.location = reader.string("loc", "");
+      if (op == "launch")
+        step.action = readLaunch(reader, window);
+      else if (op == "gemm")
+        step.action = readGemm(reader, window);
+      else if (op == "fill")
+        step.action = readFill(reader, window);
+      else if (op == "copy")
+        step.action = CopyStep{reference(reader, "from", reader.member("from"), window),
+                               reference(reader, "to", reader.member("to"), window)};
+      else if (op == "slabs" && !window)
+        step.action = readSlabs(reader);
+      else
+        reader.fail("op", fmt::format("expects launch, gemm, fill, copy or, outside of slabs, slabs; but got '{}'", op));
+      const auto *launch = std::get_if<LaunchStep>(&step.action);
+      step.family = reader.string("family", launch ? launch->kernel : op);
+      BIFOCAL_RETURN_IF_ERROR(reader.status());
+      steps.push_back(std::move(step));
+    }
+    return {};
+  }
+
+  LaunchStep readLaunch(JsonReader &reader, bool window) {
+    LaunchStep launch;
+    launch.kernel = reader.string("kernel");
+    launch.buffers = references(reader, "buffers", window);
+    launch.sizes = expressions(reader, "sizes", window);
+    launch.stages = expressions(reader, "stages", window);
+    return launch;
+  }
+
+  GemmStep readGemm(JsonReader &reader, bool window) {
+    GemmStep gemm;
+    gemm.name = reader.string("name", "gemm");
+    gemm.m = expression(reader, "m", reader.member("m"), window);
+    gemm.n = expression(reader, "n", reader.member("n"), window);
+    gemm.k = expression(reader, "k", reader.member("k"), window);
+    gemm.a = reference(reader, "a", reader.member("a"), window);
+    gemm.b = reference(reader, "b", reader.member("b"), window);
+    gemm.c = reference(reader, "c", reader.member("c"), window);
+    gemm.transA = reader.boolean("trans_a", false);
+    gemm.transB = reader.boolean("trans_b", false);
+    const double beta = reader.number("beta", 0.0);
+    if (beta != 0.0 && beta != 1.0)
+      reader.fail("beta", fmt::format("expects 0 or 1, but got {}", beta));
+    gemm.accumulate = beta == 1.0;
+    if (reader.status().ok())
+      for (const BufferRef &ref : {gemm.a, gemm.b, gemm.c})
+        if (entry_.buffers[ref.id].type != ElementType::f32)
+          reader.fail("a", "expects f32 buffers");
+    const nlohmann::json &json = reader.member("epilogue");
+    if (!json.is_null()) {
+      JsonReader inner(json, "epilogue");
+      gemm.epilogue = GemmStep::Epilogue{inner.string("kernel"), references(inner, "buffers", window),
+                                         expressions(inner, "sizes", window), inner.integer("rows_per_tile")};
+      if (gemm.epilogue->rowsPerTile < 1)
+        inner.fail("rows_per_tile", "expects at least 1");
+      reader.check("epilogue", inner.status());
+    }
+    return gemm;
+  }
+
+  FillStep readFill(JsonReader &reader, bool window) {
+    FillStep fill{reference(reader, "buffer", reader.member("buffer"), window), 0};
+    const int64_t value = reader.integer("value", 0);
+    if (value < 0 || value > int64_t{UINT32_MAX})
+      reader.fail("value", fmt::format("expects the 32 bits of a number, but got {}", value));
+    fill.value = static_cast<uint32_t>(value);
+    return fill;
+  }
+
+  SlabsStep readSlabs(JsonReader &reader) {
+    SlabsStep slabs;
+    slabs.rows = expression(reader, "rows", reader.member("rows"), false);
+    slabs.by = reader.integer("by");
+    if (slabs.by < 1)
+      reader.fail("by", fmt::format("expects at least 1, but got {}", slabs.by));
+    reader.check("body", readSteps(reader.array("body"), "body", true, slabs.body));
+    return slabs;
+  }
+
+  const Manifest &manifest_;
+  EntryPlan &entry_;
+};
+
+} // namespace
+
+Result<Plan> Plan::parse(std::string_view text, const Manifest &manifest) {
+  Result<nlohmann::json> json = parseJson(text, format::planEntry);
+  if (!json.ok())
+    return json.status();
+  JsonReader reader(*json, "plan");
+  Plan plan;
+  for (auto &[name, entry] : reader.object("entries").items()) {
+    plan.entries.emplace_back().name = name;
+    BIFOCAL_RETURN_IF_ERROR(EntryReader(manifest, plan.entries.back()).read(entry));
+  }
+  BIFOCAL_RETURN_IF_ERROR(reader.status());
+  return plan;
+}
+
+const EntryPlan *Plan::find(std::string_view name) const {
+  for (const EntryPlan &entry : entries)
+    if (entry.name == name)
+      return &entry;
+  return nullptr;
+}
+
+std::string EntryPlan::peakFormula() const {
+  std::string text;
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (peak[i] == 0)
+      continue;
+    text += text.empty() ? "" : " + ";
+    if (auto constant = classes[i].constant())
+      text += std::to_string(peak[i] * format::roundUpToClass(*constant));
+    else
+      text += fmt::format("{} * roundup16({})", peak[i], classes[i].str(symbols));
+  }
+  return text.empty() ? "0" : text;
+}
+
+} // namespace bifocal

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_RUNTIME_CORE_PLAN_H
+#define BIFOCAL_RUNTIME_CORE_PLAN_H
+
+#include "runtime/core/Expression.h"
+#include "runtime/core/Manifest.h"
+#include "runtime/core/Status.h"
+#include "runtime/core/Tensor.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace bifocal {
+
+enum class Region : uint8_t { arena, parameter, gradient, moment1, moment2, state, input, output };
+
+/// Where the bytes of a buffer are.
+struct PlanBuffer {
+  Region region = Region::arena;
+  ElementType type = ElementType::f32;
+  size_t index = 0;   ///< arena: the size class; state, input, output: the position in its list
+  int64_t offset = 0; ///< arena: bytes per class unit; slabs: bytes
+  int64_t size = 0;   ///< like offset; not used for states, inputs and outputs
+};
+
+/// A buffer as a step uses it: inside `slabs` it is advanced by rowBytes for every row before the window.
+struct BufferRef {
+  size_t id = 0;
+  int64_t rowBytes = 0;
+};
+
+/// A kernel over tiles, stage by stage.
+struct LaunchStep {
+  std::string kernel;
+  std::vector<BufferRef> buffers;
+  std::vector<Expression> sizes;
+  std::vector<Expression> stages; ///< tiles of each stage
+};
+
+/// C[m,n] = op(A) op(B) + beta C, with an optional kernel over row tiles of C.
+struct GemmStep {
+  std::string name;
+  Expression m, n, k;
+  BufferRef a, b, c;
+  bool transA = false, transB = false;
+  bool accumulate = false; ///< beta is 1
+  struct Epilogue {
+    std::string kernel;
+    std::vector<BufferRef> buffers;
+    std::vector<Expression> sizes;
+    int64_t rowsPerTile = 1;
+  };
+  std::optional<Epilogue> epilogue;
+};
+
+struct FillStep {
+  BufferRef buffer;
+  uint32_t value = 0; ///< the bits of every 32-bit word
+};
+
+struct CopyStep {
+  BufferRef from, to;
+};
+
+struct PlanStep;
+
+/// Runs the body for windows of at most `by` rows.
+struct SlabsStep {
+  Expression rows;
+  int64_t by = 1;
+  std::vector<PlanStep> body;
+};
+
+struct PlanStep {
+  std::string family; ///< for reports; never empty
+  std::string location;
+  std::variant<LaunchStep, GemmStep, FillStep, CopyStep, SlabsStep> action;
+};
+
+/// An input or output of an entry point.
+struct PlanArgument {
+  std::string name;
+  ElementType type = ElementType::f32;
+  std::vector<Expression> dims;
+};
+
+struct EntryPlan {
+  std::string name;
+  std::vector<std::string> symbols; ///< the last one is the window symbol, which is 0 outside `slabs`
+  std::vector<PlanArgument> inputs, outputs;
+  std::vector<Expression> classes;
+  std::vector<int64_t> peak; ///< bytes per unit of each class
+  std::vector<PlanBuffer> buffers;
+  std::vector<PlanStep> steps;
+  bool needsTraining = false; ///< uses gradients or moments
+
+  /// The arena formula as text, e.g. "4096 * roundup16(1) + 512 * roundup16((B * S))".
+  std::string peakFormula() const;
+};
+
+/// `plan.json`, checked: every index, class, region, expression and extent that does not depend on symbols is in range.
+struct Plan {
+  static Result<Plan> parse(std::string_view text, const Manifest &manifest);
+
+  const EntryPlan *find(std::string_view name) const;
+
+  std::vector<EntryPlan> entries;
+};
+
+} // namespace bifocal
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/cpu/CpuDevice.h"
+
+#include "runtime/core/ArtifactFormat.h"
+#include "runtime/cpu/Executor.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <omp.h>
+#include <sys/mman.h>
+
+namespace bifocal {
+namespace {
+
+/// Pages straight from the system: zero, and huge where the system has them, which spares the GEMMs TLB misses.
+class HostMemory final : public DeviceMemory {
+public:
+  HostMemory(std::byte *data, size_t size) : data_(data), size_(size) {}
+  ~HostMemory() override {
+    if (data_)
+      ::munmap(data_, size_);
+  }
+  std::byte *data() const override { return data_; }
+  size_t size() const override { return size_; }
+
+private:
+  std::byte *data_;
+  size_t size_;
+};
+
+class CpuDevice final : public Device {
+public:
+  explicit CpuDevice(const CpuOptions &options)
+      : threads_(options.threads > 0 ? options.threads : omp_get_max_threads()), wanted_(options.level) {}
+
+  std::string description() const override {
+    return fmt::format("cpu {}, {} thread{}", level_.empty() ? "without kernels" : level_, threads_, threads_ == 1 ? "" : "s");
+  }
+
+  Result<std::unique_ptr<DeviceMemory>> allocate(size_t bytes) override {
+    if (bytes == 0)
+      return std::unique_ptr<DeviceMemory>(std::make_unique<HostMemory>(nullptr, 0));
+    void *address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (address == MAP_FAILED)
+      return Status(StatusCode::overBudget, fmt::format("expects {} bytes of memory, but the system has less", bytes));
+    ::madvise(address, bytes, MADV_HUGEPAGE);
+    return std::unique_ptr<DeviceMemory>(std::make_unique<HostMemory>(static_cast<std::byte *>(address), bytes));
+  }
+
+  Status load(const Artifact &artifact) override {
+    BIFOCAL_RETURN_IF_ERROR(loadKernels(artifact));
+    for (const EntryPlan &plan : artifact.plan().entries) {
+      Result<std::unique_ptr<Executor>> executor = Executor::create(plan, object_.get(), profile_);
+      if (!executor.ok())
+        return executor.status();
+      executors_.push_back(executor.take());
+    }
+    return {};
+  }
+
+  Status execute(size_t entry, const Bindings &bindings) override { return executors_[entry]->run(bindings, threads_); }
+
+  void profile(bool on) override {
+    profile_.on = on;
+    if (!on)
+      return;
+    profile_.flops = 0;
+    for (FamilyTime &family : profile_.families)
+      family.seconds = 0, family.calls = 0;
+  }
+  std::vector<FamilyTime> profileResult() const override {
+    std::vector<FamilyTime> result;
+    for (const FamilyTime &family : profile_.families)
+      if (family.calls > 0)
+        result.push_back(family);
+    return result;
+  }
+  double profiledFlops() const override { return profile_.flops; }
+
+private:
+  Status loadKernels(const Artifact &artifact) {
+    const std::vector<Artifact::HostObject> &objects = artifact.hostObjects();
+    std::vector<std::string_view> present;
+    for (std::string_view level : format::hostLevels) {
+      const auto found = std::find_if(objects.begin(), objects.end(), [&](auto &object) { return object.level == level; });
+      if (found == objects.end())
+        continue;
+      present.push_back(level);
+      if (object_ || (!wanted_.empty() && wanted_ != level) || !cpuHasLevel(level))
+        continue;
+      Result<std::unique_ptr<SharedObject>> object = SharedObject::load(found->bytes, found->level);
+      if (!object.ok())
+        return object.status();
+      object_ = object.take();
+      level_ = level;
+    }
+    if (object_ || (objects.empty() && wanted_.empty()))
+      return {};
+    return {StatusCode::unsupported,
+            fmt::format("the artifact has kernels for {}, but {}", present.empty() ? "no known level" : fmt::format("{}", fmt::join(present, ", ")),
+                        wanted_.empty() ? "this CPU has none of these" : fmt::format("'{}' is not there or not in this CPU", wanted_))};
+  }
+
+  int threads_;
+  std::string wanted_, level_;
+  std::unique_ptr<SharedObject> object_;
+  Profile profile_;
+  std::vector<std::unique_ptr<Executor>> executors_;
+};
+
+} // namespace
+
+bool cpuHasLevel(std::string_view level) {
+  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+                  __builtin_cpu_supports("bmi2");
+  if (level == "x86-64-v3")
+    return v3;
+  return level == "x86-64-v4" && v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+std::unique_ptr<Device> makeCpuDevice(const CpuOptions &options) { return std::make_unique<CpuDevice>(options); }
+
+} // namespace bifocal

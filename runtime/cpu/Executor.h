@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_RUNTIME_CPU_EXECUTOR_H
+#define BIFOCAL_RUNTIME_CPU_EXECUTOR_H
+
+#include "runtime/core/Device.h"
+#include "runtime/core/Plan.h"
+#include "runtime/cpu/SharedObject.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace bifocal {
+
+/// Times and counts per step family; off by default, when it costs nothing.
+struct Profile {
+  bool on = false;
+  std::vector<FamilyTime> families;
+  double flops = 0;
+
+  size_t family(const std::string &name);
+};
+
+/// One entry point, prepared: kernel addresses resolved, argument arrays allocated. `run` allocates nothing.
+class Executor {
+public:
+  static Result<std::unique_ptr<Executor>> create(const EntryPlan &plan, const SharedObject *object, Profile &profile);
+
+  Status run(const Bindings &bindings, int threads);
+
+private:
+  using Kernel = void (*)(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end);
+
+  /// A step with its own memory for arguments.
+  struct Prepared {
+    const PlanStep *step = nullptr;
+    size_t family = 0;
+    std::vector<Kernel> kernels; ///< one per stage; one for an epilogue
+    std::vector<void *> pointers;
+    std::vector<int64_t> sizes;
+    std::vector<Prepared> body;
+  };
+
+  Executor(const EntryPlan &plan, Profile &profile);
+  Status prepare(const std::vector<PlanStep> &steps, const SharedObject *object, std::vector<Prepared> &prepared);
+  Result<Kernel> resolve(const SharedObject *object, const std::string &kernel, size_t stage, const PlanStep &step) const;
+  Status locateBuffers(const Bindings &bindings);
+  Status runAll(std::vector<Prepared> &steps, int threads);
+  Status runStep(Prepared &prepared, int threads);
+  Status launch(Prepared &prepared, const LaunchStep &step, int threads);
+  Status multiply(Prepared &prepared, const GemmStep &step, int threads);
+  Status fill(const FillStep &step, const PlanStep &owner, int threads);
+  Status copy(const CopyStep &step, const PlanStep &owner);
+  Status slabs(Prepared &prepared, const SlabsStep &step, int threads);
+  Status gather(Prepared &prepared, const std::vector<BufferRef> &buffers, const std::vector<Expression> &sizes);
+  Status sizeError(const PlanStep &step) const;
+
+  std::byte *address(const BufferRef &ref) const { return addresses_[ref.id] + ref.rowBytes * windowStart_; }
+  int64_t bytesFrom(const BufferRef &ref) const { return bytes_[ref.id] - ref.rowBytes * windowStart_; }
+
+  const EntryPlan &plan_;
+  Profile &profile_;
+  std::vector<Prepared> steps_;
+  std::vector<std::byte *> addresses_; ///< of each buffer in this run
+  std::vector<int64_t> bytes_;         ///< and its size
+  std::vector<int64_t> symbols_;
+  int64_t windowStart_ = 0;
+};
+
+} // namespace bifocal
+#endif

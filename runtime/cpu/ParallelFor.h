@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_RUNTIME_CPU_PARALLELFOR_H
+#define BIFOCAL_RUNTIME_CPU_PARALLELFOR_H
+
+#include <cstdint>
+#include <type_traits>
+
+namespace bifocal {
+
+/// Calls `body(context, thread, begin, end)` on contiguous, disjoint ranges that cover [0, tiles), one per thread, and
+/// waits for all. The only parallel loop of the runtime, on libgomp, which oneDNN shares. Not to be nested.
+void parallelFor(int threads, int64_t tiles, void (*body)(void *context, int thread, int64_t begin, int64_t end),
+                 void *context);
+
+/// The same for a callable `body(thread, begin, end)`, without copying it to the heap.
+template <typename Body> void parallelFor(int threads, int64_t tiles, Body &&body) {
+  parallelFor(
+      threads, tiles,
+      [](void *context, int thread, int64_t begin, int64_t end) {
+        (*static_cast<std::remove_reference_t<Body> *>(context))(thread, begin, end);
+      },
+      &body);
+}
+
+} // namespace bifocal
+#endif
