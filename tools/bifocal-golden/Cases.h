@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_TOOLS_BIFOCALGOLDEN_CASES_H
+#define BIFOCAL_TOOLS_BIFOCALGOLDEN_CASES_H
+
+#include "runtime/core/Status.h"
+#include "tools/bifocal-golden/Comparison.h"
+#include "tools/bifocal-golden/GoldenFile.h"
+
+#include <nlohmann/json.hpp>
+
+namespace bifocal::golden {
+
+// One function per kind of golden file: compiles what the file's hyper-parameters describe, runs it and compares.
+Status compareConvolution(const GoldenFile &file, Comparison &comparison);
+Status compareLayer(const GoldenFile &file, Comparison &comparison);
+Status compareModel(const GoldenFile &file, Comparison &comparison);
+/// `base` is the file that holds the parameters.
+Status compareUpdates(const GoldenFile &file, const GoldenFile &base, Comparison &comparison);
+Status compareBeams(const GoldenFile &file, const GoldenFile &base, Comparison &comparison);
+Status compareSchedules(const nlohmann::json &file, Comparison &comparison);
+Status compareTrajectories(const nlohmann::json &file, Comparison &comparison);
+Status compareBatches(const nlohmann::json &file, Comparison &comparison);
+Status compareBleu(const nlohmann::json &file, Comparison &comparison);
+
+} // namespace bifocal::golden
+#endif

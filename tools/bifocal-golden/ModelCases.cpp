@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/bifocal-golden/ModelCases.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+
+using namespace bifocal;
+using namespace bifocal::golden;
+using nlohmann::json;
+
+static std::string stackText(const std::string &side, const json &args, const std::string &kind) {
+  auto integer = [&](const char *key) { return args.value(side + key, int64_t(0)); };
+  std::string text = fmt::format("[{}]\nlayers = {}\nheads = {}\nffn_dim = {}\n", side, integer("_layers"),
+                                 integer("_attention_heads"), integer("_ffn_embed_dim"));
+  if (kind == "transformer")
+    return text + "mixer = \"attention\"\n";
+  return text + fmt::format("mixer = \"{}\"\nkernel_sizes = {}\nconv_dim = {}\nglu = {}\nweight_softmax = {}\n",
+                            kind == "light" ? "light_conv" : "dynamic_conv", args[side + "_kernel_size_list"].dump(),
+                            integer("_conv_dim"), args.value(side + "_glu", true), args.value("weight_softmax", true));
+}
+
+std::string golden::specOfModel(const GoldenFile &file, const AdamSettings &adam) {
+  const json &args = file.hparams["args"];
+  std::string kind = file.hparams.value("kind", "");
+  const char *sharing = args.value("share_all_embeddings", false)              ? "all"
+                        : args.value("share_decoder_input_output_embed", false) ? "decoder_in_out"
+                                                                                : "none";
+  std::string text = fmt::format("[model]\ndim = {}\nnorm = \"{}\"\nshare_embeddings = \"{}\"\nsource_vocabulary = {}\n"
+                                 "target_vocabulary = {}\ndropout = 0.0\n",
+                                 args.value("encoder_embed_dim", 0), args.value("encoder_normalize_before", false) ? "pre" : "post",
+                                 sharing, file.integer("vocab_src"), file.integer("vocab_tgt"));
+  text += stackText("encoder", args, kind) + stackText("decoder", args, kind);
+  text += fmt::format("[training]\ncriterion = {{ name = \"label_smoothed_cross_entropy\", smoothing = {} }}\n"
+                      "optimizer = {{ name = \"adam\", betas = [{}, {}], epsilon = {}, weight_decay = {} }}\n",
+                      file.hparams.value("label_smoothing", 0.1), adam.beta1, adam.beta2, adam.epsilon, adam.weightDecay);
+  return text;
+}
+
+Status golden::loadParameters(CompiledModule &module, const GoldenFile &file) {
+  for (const auto &[name, tensor] : file.tensors) {
+    // The published dictionaries also hold a version and a bias that is never read.
+    if (!name.starts_with("param.") || name.ends_with(".version") || name.ends_with(".conv_bias"))
+      continue;
+    std::span<float> piece = module.parameter(name.substr(6));
+    if (piece.size() != tensor.values.size())
+      return Status(StatusCode::numericMismatch, fmt::format("the model has {} elements in `{}`, but the file {}", piece.size(),
+                                                             name.substr(6), tensor.values.size()));
+    std::copy(tensor.values.begin(), tensor.values.end(), piece.begin());
+  }
+  return {};
+}
+
+namespace {
+/// The batch of a model file and the scalars that its entries return.
+struct Batch {
+  explicit Batch(const GoldenFile &file)
+      : source(ids(file["input.src_tokens"])), previous(ids(file["input.prev_output_tokens"])),
+        target(ids(file["input.target"])) {}
+
+  std::map<std::string, HostTensor *> arguments() {
+    return {{"source", &source}, {"previous", &previous}, {"target", &target}, {"rng", &rng},     {"hyper", &hyper},
+            {"loss", &loss},     {"nll", &nll},           {"count", &count},   {"gradient_norm", &norm}};
+  }
+  static HostTensor ids(const GoldenTensor &tensor) { return HostTensor::ofInts(tensor.shape, tensor.integers); }
+  double value(const HostTensor &tensor) const { return tensor.floats()[0]; }
+
+  static constexpr int64_t seed[2] = {1, 0};
+  static constexpr float nothing[4] = {0, 0, 0, 0};
+  HostTensor source, previous, target;
+  HostTensor rng = HostTensor::ofLongs({2}, seed), hyper = HostTensor::ofFloats({4}, nothing);
+  HostTensor loss = HostTensor::zeros({}), nll = loss, count = loss, norm = loss;
+};
+} // namespace
+
+static Status compareForward(CompiledModule &module, const GoldenFile &file, Batch &batch, Comparison &comparison) {
+  auto arguments = batch.arguments();
+  HostTensor logits = HostTensor::zeros(file["output.logits"].shape);
+  arguments["logits"] = &logits;
+  BIFOCAL_RETURN_IF_ERROR(module.run("forward", arguments));
+  comparison.relative("output.logits", logits.floats(), file["output.logits"].values, outputBound);
+  GoldenTensor expected = swapFirstAxes(file["output.encoder_out"]);
+  HostTensor encoded = HostTensor::zeros(expected.shape);
+  arguments["encoder_output"] = &encoded;
+  BIFOCAL_RETURN_IF_ERROR(module.session().sizeStates({{"B", expected.shape[0]}, {"S", expected.shape[1]}, {"R", 1}, {"P", 1}}));
+  BIFOCAL_RETURN_IF_ERROR(module.run("encode", arguments));
+  // Only real steps: padded ones hold whatever the layers made of them.
+  std::vector<float> found, wanted;
+  const std::vector<int64_t> &tokens = file["input.src_tokens"].integers;
+  size_t width = expected.values.size() / tokens.size();
+  for (size_t i = 0; i < tokens.size(); ++i)
+    for (size_t c = 0; c < width && tokens[i] != 1; ++c) {
+      found.push_back(encoded.floats()[i * width + c]);
+      wanted.push_back(expected.values[i * width + c]);
+    }
+  comparison.relative("output.encoder_out", found, wanted, outputBound);
+  return {};
+}
+
+static void compareLoss(const Batch &batch, const GoldenFile &file, const std::string &entry, Comparison &comparison) {
+  double loss = file.hparams.value("loss", 0.0), nll = file.hparams.value("nll_loss", 0.0);
+  comparison.absolute(entry + " loss", batch.value(batch.loss), loss, outputBound * loss);
+  comparison.absolute(entry + " nll", batch.value(batch.nll), nll, outputBound * nll);
+  comparison.equal(entry + " count", batch.value(batch.count) == static_cast<double>(file.integer("ntokens")));
+}
+
+static void compareGradients(CompiledModule &module, const GoldenFile &file, const std::string &entry, Comparison &comparison) {
+  for (const auto &[name, tensor] : file.tensors)
+    if (name.starts_with("grad."))
+      comparison.relative(entry + " " + name, module.gradient(name.substr(5)), tensor.values, gradientBound, 0.1);
+}
+
+Status golden::compareModel(const GoldenFile &file, Comparison &comparison) {
+  auto module = CompiledModule::ofSpec(specOfModel(file, {}), /*training=*/true);
+  if (!module.ok())
+    return module.status();
+  BIFOCAL_RETURN_IF_ERROR(loadParameters(**module, file));
+  Batch batch(file);
+  BIFOCAL_RETURN_IF_ERROR(compareForward(**module, file, batch, comparison));
+  BIFOCAL_RETURN_IF_ERROR((*module)->run("evaluate", batch.arguments()));
+  compareLoss(batch, file, "evaluate", comparison);
+  BIFOCAL_RETURN_IF_ERROR((*module)->run("accumulate_gradients", batch.arguments()));
+  compareLoss(batch, file, "accumulate_gradients", comparison);
+  compareGradients(**module, file, "accumulate_gradients", comparison);
+  // A learning rate of zero leaves the parameters where they are.
+  BIFOCAL_RETURN_IF_ERROR((*module)->run("train_step", batch.arguments()));
+  compareLoss(batch, file, "train_step", comparison);
+  compareGradients(**module, file, "train_step", comparison);
+  return {};
+}
+
+Status golden::compareUpdates(const GoldenFile &file, const GoldenFile &base, Comparison &comparison) {
+  const json &hparams = file.hparams;
+  AdamSettings adam{hparams["betas"][0], hparams["betas"][1], hparams.value("eps", 1e-8), hparams.value("wd", 0.0)};
+  auto module = CompiledModule::ofSpec(specOfModel(base, adam), /*training=*/true);
+  if (!module.ok())
+    return module.status();
+  BIFOCAL_RETURN_IF_ERROR(loadParameters(**module, base));
+  Batch batch(base);
+  std::vector<double> rates = hparams["lrs"], losses = hparams["losses"], norms = hparams["grad_norms"];
+  for (size_t update = 0; update < rates.size(); ++update) {
+    double correction = std::sqrt(1 - std::pow(adam.beta2, update + 1)) / (1 - std::pow(adam.beta1, update + 1));
+    float hyper[4] = {static_cast<float>(rates[update]), static_cast<float>(rates[update] * correction),
+                      static_cast<float>(hparams.value("clip", 0.0)), 0};
+    batch.hyper = HostTensor::ofFloats({4}, hyper);
+    BIFOCAL_RETURN_IF_ERROR((*module)->run("train_step", batch.arguments()));
+    comparison.absolute(fmt::format("loss {}", update), batch.value(batch.loss), losses[update], updateBound * losses[update]);
+    comparison.absolute(fmt::format("norm {}", update), batch.value(batch.norm), norms[update], updateBound * norms[update]);
+  }
+  BIFOCAL_RETURN_IF_ERROR((*module)->run("evaluate", batch.arguments()));
+  comparison.absolute("last loss", batch.value(batch.loss), losses.back(), updateBound * losses.back());
+  for (const auto &[name, tensor] : file.tensors) {
+    // The gradient of a key's bias is rounding noise that Adam blows up to steps of the learning rate.
+    if (!name.starts_with("param_after.") || name.ends_with("k_proj.bias") || name.ends_with(".version") ||
+        name.ends_with(".conv_bias"))
+      continue;
+    std::span<float> found = (*module)->parameter(name.substr(12));
+    comparison.equal(name + " size", found.size() == tensor.values.size());
+    for (size_t i = 0; i < std::min(found.size(), tensor.values.size()); ++i)
+      comparison.absolute(name, found[i], tensor.values[i], parameterBound);
+  }
+  return {};
+}
