@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "codegen/cpu/CpuKernels.h"
+
+#include "passes/KernelSchedule.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+int64_t KernelTask::operandBuffer(int64_t index) { return cast<BlockArgument>(op->getOperand(index)).getArgNumber(); }
+int64_t KernelTask::resultBuffer(int64_t index) { return kernel.getBody().getNumArguments() + index; }
+int64_t KernelTask::scratchBuffer(int64_t index, int64_t states) {
+  return resultBuffer(op->getNumResults() + states + index);
+}
+
+using Generator = FailureOr<bool> (*)(KernelTask &);
+static constexpr Generator generators[] = {generateRows, generateSoftmax, generateEmbedding, generateLoss, generateOptim};
+
+static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, const CpuTarget &target) {
+  Operation *op = &kernel.getBody().front().front();
+  for (Value operand : op->getOperands())
+    if (!isa<BlockArgument>(operand))
+      return op->emitOpError("expects the arguments of its kernel as operands");
+  KernelBuilder builder(functions, op->getLoc(), target);
+  KernelTask task{kernel, op, builder};
+  for (Generator generator : generators) {
+    FailureOr<bool> done = generator(task);
+    if (failed(done))
+      return failure();
+    if (*done)
+      return success();
+  }
+  return op->emitOpError("has no CPU kernel");
+}
+
+LogicalResult generateCpuKernels(ModuleOp module, const CpuTarget &target) {
+  OpBuilder builder(module.getContext());
+  builder.setInsertionPointToEnd(module.getBody());
+  auto functions = builder.create<ModuleOp>(module.getLoc(), target.level);
+  bool broken = false;
+  for (auto kernel : module.getOps<plan::KernelOp>())
+    broken |= failed(generateKernel(kernel, functions, target));
+  return failure(broken);
+}
+
+namespace {
+
+struct GenerateCpuKernels : PassWrapper<GenerateCpuKernels, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(GenerateCpuKernels)
+
+  GenerateCpuKernels() = default;
+  GenerateCpuKernels(const GenerateCpuKernels &other) : PassWrapper(other) { levels = other.levels; }
+
+  StringRef getArgument() const override { return "bifocal-generate-cpu-kernels"; }
+  StringRef getDescription() const override { return "write the functions of all kernels for levels of CPUs"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect, scf::SCFDialect,
+                    vector::VectorDialect>();
+  }
+  void runOnOperation() override {
+    for (const std::string &level : levels) {
+      std::optional<CpuTarget> target = CpuTarget::find(level);
+      if (!target) {
+        getOperation().emitError("expects the level x86-64-v3 or x86-64-v4, but got '") << level << "'";
+        return signalPassFailure();
+      }
+      if (failed(generateCpuKernels(getOperation(), *target)))
+        return signalPassFailure();
+    }
+  }
+
+  ListOption<std::string> levels{*this, "levels", llvm::cl::desc("levels of CPUs, e.g. x86-64-v3,x86-64-v4")};
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createGenerateCpuKernelsPass(ArrayRef<std::string> levels) {
+  auto pass = std::make_unique<GenerateCpuKernels>();
+  for (const std::string &level : levels)
+    pass->levels.push_back(level);
+  return pass;
+}
+
+void registerCpuCodegenPasses() {
+  registerPass([] { return createGenerateCpuKernelsPass(); });
+}
+
+} // namespace bifocal

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "codegen/cpu/CpuKernels.h"
+#include "passes/KernelSchedule.h"
+#include "passes/RowSchedule.h"
+
+#include <limits>
+
+using namespace mlir;
+
+namespace bifocal {
+
+using Values = KernelBuilder::Values;
+
+namespace {
+
+/// What both kernels know about the rows of logits.
+struct LossShape {
+  int64_t classes;
+  /// The weights of the target and of every class in the smoothed loss, as the op defines them.
+  double targetWeight, classWeight;
+  int32_t ignored;
+  AffineExpr rows;
+};
+
+} // namespace
+
+template <typename Op>
+static LossShape lossShape(Op op) {
+  int64_t classes = lastAxis(op.getLogits());
+  double smoothing = op.getSmoothing().convertToDouble();
+  double share = classes > 1 ? smoothing / static_cast<double>(classes - 1) : 0.0;
+  return {classes, 1.0 - smoothing - share, share, static_cast<int32_t>(op.getIgnoreIndex()),
+          rowCount(launchSymbols(op).operands[0], op.getContext())};
+}
+
+/// The maximum of a row, the sum of e^(x - maximum), and the sum of (x - maximum) when `plainSum`.
+struct RowSums {
+  Value maximum, exponentials, plain;
+};
+
+static RowSums sumRow(KernelBuilder &kernel, Value row, int64_t classes, bool plainSum) {
+  constexpr int64_t lanes = 4;
+  Value lowest = kernel.constantVector(-std::numeric_limits<double>::infinity()), zero = kernel.constantVector(0.0);
+  auto peaks = kernel.columns(classes, lanes, SmallVector<Value>(lanes, lowest), [&](Value at, Value mask, ValueRange group) {
+    Value x = kernel.loadVector(row, at, mask);
+    return Values{kernel.max(mask ? kernel.select(mask, x, lowest) : x, group[0])};
+  });
+  Value peak = kernel.horizontalMax(
+      kernel.max(kernel.max(peaks[0], peaks[1]), kernel.max(peaks[2], peaks[3])));
+  Value peakVector = kernel.splat(peak);
+  int64_t perLane = plainSum ? 2 : 1;
+  auto sums = kernel.columns(classes, lanes, SmallVector<Value>(lanes * perLane, zero),
+                             [&](Value at, Value mask, ValueRange group) {
+    Value x = kernel.sub(kernel.loadVector(row, at, mask), peakVector), e = kernel.exp(x);
+    Values next{kernel.add(group[0], mask ? kernel.select(mask, e, zero) : e)};
+    if (plainSum)
+      next.push_back(kernel.add(group[1], mask ? kernel.select(mask, x, zero) : x));
+    return next;
+  });
+  auto total = [&](int64_t which) {
+    Value pairs = kernel.add(kernel.add(sums[which], sums[perLane + which]),
+                             kernel.add(sums[2 * perLane + which], sums[3 * perLane + which]));
+    return kernel.horizontalSum(pairs);
+  };
+  return {peak, total(0), plainSum ? total(1) : Value()};
+}
+
+/// Loss and likelihood of one row, added to the three f64 sums `carried`.
+static Values addRow(KernelBuilder &kernel, const LossShape &shape, Value row, Value target, ValueRange carried) {
+  bool smooth = shape.classWeight != 0.0;
+  RowSums sums = sumRow(kernel, row, shape.classes, smooth);
+  Value inside = kernel.min(kernel.max(kernel.convert(target, kernel.i64()), kernel.index(0)), kernel.index(shape.classes - 1));
+  auto wide = [&](Value value) { return kernel.convert(value, kernel.f64()); };
+  Value logarithm = kernel.log(sums.exponentials);
+  Value nll = kernel.sub(wide(logarithm), wide(kernel.sub(kernel.load(row, inside), sums.maximum)));
+  Value loss = nll;
+  if (smooth) {
+    // The sum of -lp over all classes: V log(sum) - sum(x - max).
+    Value all = kernel.sub(kernel.mul(wide(logarithm), kernel.constant(kernel.f64(), static_cast<double>(shape.classes))),
+                           wide(sums.plain));
+    loss = kernel.add(kernel.mul(nll, kernel.constant(kernel.f64(), shape.targetWeight)),
+                      kernel.mul(all, kernel.constant(kernel.f64(), shape.classWeight)));
+  }
+  return {kernel.add(carried[0], loss), kernel.add(carried[1], nll),
+          kernel.add(carried[2], kernel.constant(kernel.f64(), 1.0))};
+}
+
+static void writeCrossEntropy(KernelTask &task, CrossEntropyOp op) {
+  KernelBuilder &kernel = task.builder;
+  LossShape shape = lossShape(op);
+  Type f64 = kernel.f64();
+  kernel.stage(task.name(), 0, [&](Value share) {
+    Value logits = kernel.buffer(task.operandBuffer(0)), targets = kernel.buffer(task.operandBuffer(1));
+    Value rows = kernel.expression(shape.rows), perShare = kernel.ceilDiv(rows, kernel.index(lossShares));
+    Value begin = kernel.min(kernel.mul(share, perShare), rows), end = kernel.min(kernel.add(begin, perShare), rows);
+    Value zero = kernel.constant(f64, 0.0);
+    Values sums = kernel.loop(begin, end, 1, {zero, zero, zero}, [&](Value row, ValueRange carried) {
+      Value target = kernel.load(targets, row, kernel.i32());
+      Value ignored = kernel.equal(target, kernel.constantInt(kernel.i32(), shape.ignored));
+      return kernel.choose(
+          ignored, [&] { return Values(carried); },
+          [&] { return addRow(kernel, shape, kernel.address(logits, kernel.mul(row, shape.classes)), target, carried); });
+    });
+    Value place = kernel.address(kernel.buffer(task.scratchBuffer(0)), kernel.mul(share, 4), f64);
+    for (auto [index, sum] : llvm::enumerate(sums))
+      kernel.store(sum, place, kernel.index(index));
+  });
+  bool accumulate = task.kernel->hasAttr("accumulate");
+  kernel.stage(task.name(), 1, [&](Value) {
+    Value place = kernel.buffer(task.scratchBuffer(0)), zero = kernel.constant(f64, 0.0);
+    Values sums = kernel.loop(kernel.index(0), kernel.index(lossShares), 1, {zero, zero, zero},
+                              [&](Value share, ValueRange carried) {
+      Values next;
+      for (auto [index, sum] : llvm::enumerate(carried))
+        next.push_back(kernel.add(sum, kernel.load(place, kernel.add(kernel.mul(share, 4), index), f64)));
+      return next;
+    });
+    for (auto [index, sum] : llvm::enumerate(sums)) {
+      Value target = kernel.buffer(task.resultBuffer(index));
+      Value total = kernel.convert(sum, kernel.f32());
+      if (accumulate)
+        total = kernel.add(kernel.load(target, kernel.index(0)), total);
+      kernel.store(total, target, kernel.index(0));
+    }
+  });
+}
+
+/// softmax - weights of the smoothed target, times the loss gradient. Input and output may be the same memory.
+static void writeGradRow(KernelTask &task, const LossShape &shape, Value row, Value output, Value target, Value scale) {
+  KernelBuilder &kernel = task.builder;
+  RowSums sums = sumRow(kernel, row, shape.classes, false);
+  // All weights together are the target's and V times the classes' one.
+  double weights = shape.targetWeight + static_cast<double>(shape.classes) * shape.classWeight;
+  Value factor = kernel.div(kernel.mul(scale, kernel.constantF32(weights)), sums.exponentials);
+  Value factors = kernel.splat(factor), peak = kernel.splat(sums.maximum);
+  Value offset = kernel.splat(kernel.mul(scale, kernel.constantF32(-shape.classWeight)));
+  kernel.columns(shape.classes, 4, [&](Value at, Value mask, int64_t) {
+    Value e = kernel.exp(kernel.sub(kernel.loadVector(row, at, mask), peak));
+    kernel.storeVector(kernel.fma(e, factors, offset), output, at, mask);
+  });
+  Value inside = kernel.min(kernel.max(kernel.convert(target, kernel.i64()), kernel.index(0)), kernel.index(shape.classes - 1));
+  Value less = kernel.mul(scale, kernel.constantF32(shape.targetWeight));
+  kernel.store(kernel.sub(kernel.load(output, inside), less), output, inside);
+}
+
+static void writeCrossEntropyGrad(KernelTask &task, CrossEntropyGradOp op) {
+  KernelBuilder &kernel = task.builder;
+  LossShape shape = lossShape(op);
+  kernel.stage(task.name(), 0, [&](Value tile) {
+    Value logits = kernel.buffer(task.operandBuffer(0)), targets = kernel.buffer(task.operandBuffer(1));
+    Value result = kernel.buffer(task.resultBuffer(0));
+    Value scale = op.getLossGrad() ? kernel.load(kernel.buffer(task.operandBuffer(2)), kernel.index(0)) : kernel.constantF32(1.0);
+    int64_t perTile = rowsPerTile(shape.classes);
+    Value begin = kernel.mul(tile, perTile), end = kernel.min(kernel.add(begin, perTile), kernel.expression(shape.rows));
+    kernel.loop(begin, end, 1, [&](Value row) {
+      Value target = kernel.load(targets, row, kernel.i32()), first = kernel.mul(row, shape.classes);
+      Value output = kernel.address(result, first);
+      kernel.when(
+          kernel.equal(target, kernel.constantInt(kernel.i32(), shape.ignored)),
+          [&] {
+            kernel.columns(shape.classes, 4, [&](Value at, Value mask, int64_t) {
+              kernel.storeVector(kernel.constantVector(0.0), output, at, mask);
+            });
+          },
+          [&] { writeGradRow(task, shape, kernel.address(logits, first), output, target, scale); });
+    });
+  });
+}
+
+FailureOr<bool> generateLoss(KernelTask &task) {
+  if (auto op = dyn_cast<CrossEntropyOp>(task.op))
+    writeCrossEntropy(task, op);
+  else if (auto op = dyn_cast<CrossEntropyGradOp>(task.op))
+    writeCrossEntropyGrad(task, op);
+  else
+    return false;
+  return true;
+}
+
+} // namespace bifocal

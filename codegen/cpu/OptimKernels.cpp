@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The optimizer over whole slabs. Buffers are listed in docs/Artifact.md; the only size is the number of elements.
+
+#include "codegen/cpu/CpuKernels.h"
+#include "passes/RowSchedule.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+using Values = KernelBuilder::Values;
+
+/// Calls `body(place, mask)` for the vectors of one tile of elements.
+static void overElements(KernelBuilder &kernel, Value tile, llvm::function_ref<void(Value, Value)> body) {
+  Value begin = kernel.mul(tile, elementsPerTile);
+  Value count = kernel.sub(kernel.min(kernel.add(begin, elementsPerTile), kernel.size(0)), begin);
+  kernel.columns(count, {}, [&](Value at, Value mask, ValueRange) {
+    body(kernel.add(begin, at), mask);
+    return Values{};
+  });
+}
+
+static void writeStoreGradient(KernelTask &task, StoreGradientOp op) {
+  KernelBuilder &kernel = task.builder;
+  kernel.stage(task.name(), 0, [&](Value tile) {
+    Value source = kernel.buffer(task.operandBuffer(0)), slab = kernel.buffer(task.resultBuffer(0));
+    overElements(kernel, tile, [&](Value at, Value mask) {
+      Value gradient = kernel.loadVector(source, at, mask);
+      if (op.getAccumulate())
+        gradient = kernel.add(kernel.loadVector(slab, at, mask), gradient);
+      kernel.storeVector(gradient, slab, at, mask);
+    });
+  });
+}
+
+/// The sum of the squares of [begin, end) as an f64: in f32 over short runs, whose sums are added in f64.
+static Value sumOfSquares(KernelBuilder &kernel, Value gradient, Value begin, Value end) {
+  constexpr int64_t run = 2048;
+  Value total = kernel.constant(kernel.f64(), 0.0);
+  return kernel.loop(begin, end, run, ValueRange{total}, [&](Value first, ValueRange carried) {
+    Value count = kernel.min(kernel.sub(end, first), kernel.index(run));
+    Value base = kernel.address(gradient, first);
+    Value zero = kernel.constantVector(0.0);
+    // Four sums, so that additions need not wait for each other.
+    Value whole = kernel.mul(kernel.div(count, kernel.index(4 * kernel.width())), 4 * kernel.width());
+    Values sums = kernel.loop(kernel.index(0), whole, 4 * kernel.width(), ValueRange{zero, zero, zero, zero},
+                              [&](Value at, ValueRange lanes) {
+      Values next;
+      for (int64_t lane = 0; lane < 4; ++lane) {
+        Value x = kernel.loadVector(base, kernel.add(at, lane * kernel.width()));
+        next.push_back(kernel.fma(x, x, lanes[lane]));
+      }
+      return next;
+    });
+    Value sum = kernel.add(kernel.add(sums[0], sums[1]), kernel.add(sums[2], sums[3]));
+    Value rest = kernel.address(base, whole);
+    sum = kernel.columns(kernel.sub(count, whole), ValueRange{sum}, [&](Value at, Value mask, ValueRange group) {
+      Value x = kernel.loadVector(rest, at, mask);
+      return Values{kernel.fma(x, x, group[0])};
+    })[0];
+    Value wide = kernel.convert(sum, kernel.f64());
+    return Values{kernel.add(carried[0], kernel.horizontalSum(wide))};
+  })[0];
+}
+
+static void writeGlobalNorm(KernelTask &task) {
+  KernelBuilder &kernel = task.builder;
+  // Buffers: count, norm, the gradients, the partial sums.
+  int64_t norm = task.resultBuffer(0), gradients = norm + 1, partials = norm + 2;
+  kernel.stage(task.name(), 0, [&](Value share) {
+    Value elements = kernel.size(0);
+    Value perShare = kernel.mul(kernel.ceilDiv(elements, kernel.index(lossShares * 16)), 16);
+    Value begin = kernel.min(kernel.mul(share, perShare), elements), end = kernel.min(kernel.add(begin, perShare), elements);
+    Value sum = sumOfSquares(kernel, kernel.buffer(gradients), begin, end);
+    kernel.store(sum, kernel.buffer(partials), share);
+  });
+  kernel.stage(task.name(), 1, [&](Value) {
+    Value place = kernel.buffer(partials), zero = kernel.constant(kernel.f64(), 0.0);
+    Value total = kernel.loop(kernel.index(0), kernel.index(lossShares), 1, ValueRange{zero},
+                              [&](Value share, ValueRange carried) {
+      return Values{kernel.add(carried[0], kernel.load(place, share, kernel.f64()))};
+    })[0];
+    Value count = kernel.load(kernel.buffer(task.operandBuffer(0)), kernel.index(0));
+    Value root = kernel.convert(kernel.sqrt(total), kernel.f32());
+    // Without a single target all gradients are 0, and so is the norm.
+    Value any = kernel.less(kernel.constantF32(0.0), count);
+    kernel.store(kernel.div(root, kernel.select(any, count, kernel.constantF32(1.0))), kernel.buffer(norm), kernel.index(0));
+  });
+}
+
+static void writeClip(KernelTask &task) {
+  KernelBuilder &kernel = task.builder;
+  kernel.stage(task.name(), 0, [&](Value) {
+    auto scalar = [&](int64_t operand, int64_t at) {
+      return kernel.load(kernel.buffer(task.operandBuffer(operand)), kernel.index(at));
+    };
+    Value one = kernel.constantF32(1.0), zero = kernel.constantF32(0.0);
+    Value norm = scalar(0, 0), count = scalar(1, 0), bound = scalar(2, 2);
+    Value factor = kernel.div(bound, kernel.add(norm, kernel.constantF32(1e-6)));
+    factor = kernel.select(kernel.less(zero, bound), kernel.min(factor, one), one);
+    Value divisor = kernel.select(kernel.less(zero, count), count, one);
+    kernel.store(kernel.div(factor, divisor), kernel.buffer(task.resultBuffer(0)), kernel.index(0));
+  });
+}
+
+static void writeAdam(KernelTask &task, AdamOp op) {
+  KernelBuilder &kernel = task.builder;
+  // Buffers: factor, hyper, parameters, gradients, both moments.
+  int64_t first = task.resultBuffer(0);
+  kernel.stage(task.name(), 0, [&](Value tile) {
+    Value hyper = kernel.buffer(task.operandBuffer(1));
+    Value factor = kernel.splat(kernel.load(kernel.buffer(task.operandBuffer(0)), kernel.index(0)));
+    Value rate = kernel.load(hyper, kernel.index(0)), step = kernel.splat(kernel.load(hyper, kernel.index(1)));
+    auto constant = [&](llvm::APFloat value) { return kernel.constantVector(value.convertToFloat()); };
+    float beta1 = op.getBeta1().convertToFloat(), beta2 = op.getBeta2().convertToFloat();
+    float decay = op.getWeightDecay().convertToFloat();
+    Value keep = kernel.splat(kernel.sub(kernel.constantF32(1.0), kernel.mul(rate, kernel.constantF32(decay))));
+    Value parameter = kernel.buffer(first), gradient = kernel.buffer(first + 1);
+    Value moment1 = kernel.buffer(first + 2), moment2 = kernel.buffer(first + 3);
+    overElements(kernel, tile, [&](Value at, Value mask) {
+      Value g = kernel.mul(kernel.loadVector(gradient, at, mask), factor);
+      Value m = kernel.fma(kernel.loadVector(moment1, at, mask), constant(op.getBeta1()),
+                           kernel.mul(g, kernel.constantVector(1.0f - beta1)));
+      Value v = kernel.fma(kernel.loadVector(moment2, at, mask), constant(op.getBeta2()),
+                           kernel.mul(kernel.mul(g, g), kernel.constantVector(1.0f - beta2)));
+      Value p = kernel.loadVector(parameter, at, mask);
+      if (decay != 0.0f)
+        p = kernel.mul(p, keep);
+      Value denominator = kernel.add(kernel.sqrt(v), constant(op.getEpsilon()));
+      p = kernel.sub(p, kernel.div(kernel.mul(step, m), denominator));
+      kernel.storeVector(m, moment1, at, mask);
+      kernel.storeVector(v, moment2, at, mask);
+      kernel.storeVector(p, parameter, at, mask);
+      if (op.getClearGradients())
+        kernel.storeVector(kernel.constantVector(0.0), gradient, at, mask);
+    });
+  });
+}
+
+FailureOr<bool> generateOptim(KernelTask &task) {
+  if (auto op = dyn_cast<StoreGradientOp>(task.op))
+    writeStoreGradient(task, op);
+  else if (isa<GlobalNormOp>(task.op))
+    writeGlobalNorm(task);
+  else if (isa<ClipOp>(task.op))
+    writeClip(task);
+  else if (auto op = dyn_cast<AdamOp>(task.op))
+    writeAdam(task, op);
+  else
+    return false;
+  return true;
+}
+
+} // namespace bifocal

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "codegen/cpu/RowKernels.h"
+
+#include "passes/KernelSchedule.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+RowWriter::RowWriter(KernelTask &task, RowShape shape)
+    : task(task), kernel(task.builder), shape(std::move(shape)), ops(rowOps(task.op)), outputs(rowOutputs(task.op)) {
+  findDependents();
+}
+
+// Operands that are not rows of the iteration space: vectors, tables, ids, masks, statistics, generators.
+static bool isSideOperand(Operation *op, unsigned index) {
+  if (isa<AddBiasOp, DropoutOp, MaskPaddingOp, LayerNormOp>(op))
+    return index > 0;
+  if (isa<EmbeddingOp>(op))
+    return true;
+  return isa<LayerNormGradOp>(op) && index > 1;
+}
+
+void RowWriter::findDependents() {
+  for (Operation *op : ops)
+    if (isa<LayerNormOp, LayerNormGradOp>(op))
+      reduction = op;
+  if (!reduction)
+    return;
+  for (Operation *op : ops) {
+    bool depends = op == reduction;
+    for (Value operand : op->getOperands())
+      depends |= operand.getDefiningOp() && dependents.contains(operand.getDefiningOp());
+    if (!depends)
+      continue;
+    dependents.insert(op);
+    for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
+      Operation *source = operand.getDefiningOp();
+      if (source && llvm::is_contained(ops, source) && !dependents.contains(source) && !isSideOperand(op, index))
+        saved.insert({operand, Value()});
+    }
+  }
+}
+
+LogicalResult RowWriter::check() {
+  for (Operation *op : ops) {
+    if (!isa<AddOp, AddBiasOp, ReluOp, ReluGradOp, GluOp, GluGradOp, DropoutOp, MaskPaddingOp, EmbeddingOp, LayerNormOp,
+             LayerNormGradOp, ColumnSumOp>(op))
+      return op->emitOpError("has no CPU kernel");
+    for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
+      bool inside = operand.getDefiningOp() && llvm::is_contained(ops, operand.getDefiningOp());
+      if (inside && isSideOperand(op, index))
+        return op->emitOpError("expects operand ") << index << " to come from outside the map";
+      Type element = cast<ShapedType>(operand.getType()).getElementType();
+      if (isa<FloatType>(element) && !element.isF32())
+        return op->emitOpError("expects f32 on CPUs, but got ") << element;
+      if (!isSideOperand(op, index) && lastAxis(operand) % shape.width)
+        return op->emitOpError("expects rows of a multiple of ") << shape.width << " columns, but got " << lastAxis(operand);
+    }
+  }
+  return success();
+}
+
+Value RowWriter::bufferOf(Value argument) {
+  if (isa<MapOp>(task.op))
+    argument = task.op->getOperand(cast<BlockArgument>(argument).getArgNumber());
+  return kernel.buffer(cast<BlockArgument>(argument).getArgNumber());
+}
+
+bool RowWriter::hasRow(Value value) const {
+  Operation *op = value.getDefiningOp();
+  return op && llvm::is_contained(ops, op);
+}
+
+void RowWriter::write() {
+  kernel.stage(task.name(), 0, [&](Value tile) { writeTile(tile); });
+  if (!shape.columnSums.empty())
+    kernel.stage(task.name(), 1, [&](Value tile) { writeColumnSums(tile); });
+}
+
+static int64_t paddedWidth(Value sum) { return llvm::alignTo(lastAxis(sum), 16); }
+
+static int64_t partialWidth(const RowShape &shape) {
+  int64_t width = 0;
+  for (Value sum : shape.columnSums)
+    width += paddedWidth(sum);
+  return width;
+}
+
+void RowWriter::writeTile(Value tile) {
+  Value rows = kernel.expression(shape.rows);
+  Value perTile = shape.columnSums.empty() ? kernel.index(rowsPerTile(shape.width))
+                                           : kernel.ceilDiv(rows, kernel.index(rowShares));
+  Value first = kernel.min(kernel.mul(tile, perTile), rows);
+  Value last = kernel.min(kernel.add(first, perTile), rows);
+  if (!shape.columnSums.empty()) {
+    int64_t width = partialWidth(shape);
+    partials = kernel.address(kernel.buffer(task.scratchBuffer(0)), kernel.mul(tile, width));
+    kernel.columns(width, 4, [&](Value at, Value tail, int64_t) {
+      kernel.storeVector(kernel.constantVector(0.0), partials, at, tail);
+    });
+  }
+  for (Operation *op : ops)
+    if (auto dropout = dyn_cast<DropoutOp>(op)) {
+      keys[op] = kernel.philoxKeys(bufferOf(dropout.getRng()), dropout.getSite());
+      draws[op] = kernel.scratch(kernel.i32(), llvm::alignTo(lastAxis(dropout.getInput()) + 3, 64) + 64);
+    }
+  for (auto &[value, place] : saved)
+    place = kernel.scratch(kernel.f32(), llvm::alignTo(lastAxis(value), 16));
+  kernel.loop(first, last, 1, [&](Value row) { writeRow(row); });
+}
+
+/// Adds the shares of one sum in order.
+void RowWriter::writeColumnSums(Value tile) {
+  int64_t width = partialWidth(shape), offset = 0, number = 0;
+  Value base = kernel.buffer(task.scratchBuffer(0));
+  for (Value sum : shape.columnSums) {
+    int64_t result = std::distance(outputs.begin(), llvm::find(outputs, sum));
+    Value target = kernel.buffer(task.resultBuffer(result));
+    kernel.when(kernel.equal(tile, kernel.index(number++)), [&] {
+      kernel.columns(lastAxis(sum), 1, [&](Value at, Value tail, int64_t) {
+        Value total = kernel.loadVector(base, kernel.add(at, offset));
+        for (int64_t share = 1; share < rowShares; ++share)
+          total = kernel.add(total, kernel.loadVector(base, kernel.add(at, offset + share * width)));
+        kernel.storeVector(total, target, at, tail);
+      });
+    });
+    offset += paddedWidth(sum);
+  }
+}
+
+void RowWriter::startRow(Value row) {
+  currentRow = row;
+  rowPointer.clear();
+  outputPointer.clear();
+  scalars.clear();
+  savedIsReady = false;
+  auto pointer = [&](Value buffer, Value tensor) {
+    return kernel.address(buffer, kernel.mul(row, lastAxis(tensor)));
+  };
+  for (Operation *op : ops) {
+    for (auto [index, operand] : llvm::enumerate(op->getOperands()))
+      if (!isSideOperand(op, index) && !hasRow(operand) && !rowPointer.contains(operand))
+        rowPointer[operand] = pointer(bufferOf(operand), operand);
+    if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
+      int64_t tableRows = cast<ShapedType>(embedding.getTable().getType()).getDimSize(0);
+      Value id = kernel.convert(kernel.load(bufferOf(embedding.getIds()), row, kernel.i32()), kernel.i64());
+      id = kernel.min(kernel.max(id, kernel.index(0)), kernel.index(tableRows - 1));
+      scalars[op] = {kernel.address(bufferOf(embedding.getTable()), kernel.mul(id, lastAxis(embedding.getTable())))};
+    } else if (auto masking = dyn_cast<MaskPaddingOp>(op)) {
+      Value byte = kernel.load(bufferOf(masking.getMask()), row, kernel.i8());
+      scalars[op] = {kernel.notEqual(byte, kernel.constantInt(kernel.i8(), 0))};
+    } else if (auto grad = dyn_cast<LayerNormGradOp>(op)) {
+      scalars[op] = {kernel.splat(kernel.load(bufferOf(grad.getMean()), row)),
+                     kernel.splat(kernel.load(bufferOf(grad.getRstd()), row))};
+    }
+  }
+  for (auto [index, output] : llvm::enumerate(outputs)) {
+    bool statistics = isa_and_nonnull<LayerNormOp>(output.getDefiningOp()) && cast<OpResult>(output).getResultNumber() > 0;
+    Value buffer = isColumnSum(output) ? Value() : kernel.buffer(task.resultBuffer(index));
+    outputPointer.push_back(!buffer || statistics ? buffer : pointer(buffer, output));
+  }
+}
+
+/// Fills the scratch row of a dropout with the draws of this row's elements.
+void RowWriter::drawRow(Operation *dropout) {
+  int64_t width = lastAxis(dropout->getOperand(0)), elements = kernel.philoxElements();
+  bool aligned = width % 4 == 0;
+  Value first = kernel.mul(currentRow, width);
+  Value block = kernel.div(first, kernel.index(4));
+  drawShift[dropout] = aligned ? kernel.index(0) : kernel.rem(first, kernel.index(4));
+  int64_t chunks = llvm::divideCeil(aligned ? width : width + 3, elements);
+  kernel.loop(kernel.index(0), kernel.index(chunks), 1, [&](Value chunk) {
+    Value drawn = kernel.philoxDraws(keys[dropout], kernel.add(block, kernel.mul(chunk, elements / 4)));
+    kernel.storeVector(drawn, draws[dropout], kernel.mul(chunk, elements));
+  });
+}
+
+void RowWriter::writeRow(Value row) {
+  startRow(row);
+  for (Operation *op : ops)
+    if (isa<DropoutOp>(op))
+      drawRow(op);
+  if (auto norm = dyn_cast_or_null<LayerNormOp>(reduction))
+    reduceLayerNorm(norm);
+  else if (auto grad = dyn_cast_or_null<LayerNormGradOp>(reduction))
+    reduceLayerNormGrad(grad);
+  kernel.columns(shape.width, 2, [&](Value at, Value tail, int64_t) {
+    startBlock(at, tail);
+    finishBlock(/*afterReduction=*/reduction != nullptr);
+  });
+}
+
+void RowWriter::startBlock(Value at, Value tail) {
+  column = at;
+  mask = tail;
+  known.clear();
+}
+
+void RowWriter::finishBlock(bool afterReduction) {
+  if (!afterReduction)
+    for (auto &[value, place] : saved)
+      for (int64_t block = 0; block < blocks(value); ++block)
+        kernel.storeVector(evaluate(value, block), place, columnAt(block), mask);
+  for (auto [index, output] : llvm::enumerate(outputs)) {
+    Operation *op = output.getDefiningOp();
+    bool after = op && dependents.contains(op);
+    bool statistics = isa_and_nonnull<LayerNormOp>(op) && cast<OpResult>(output).getResultNumber() > 0;
+    if (statistics || after != afterReduction)
+      continue;
+    if (isColumnSum(output))
+      addToColumnSum(output);
+    else
+      storeOutput(index);
+  }
+}
+
+void RowWriter::storeOutput(int64_t index) {
+  for (int64_t block = 0; block < blocks(outputs[index]); ++block)
+    kernel.storeVector(evaluate(outputs[index], block), outputPointer[index], columnAt(block), mask);
+}
+
+void RowWriter::addToColumnSum(Value sum) {
+  int64_t offset = 0;
+  for (Value other : shape.columnSums) {
+    if (other == sum)
+      break;
+    offset += paddedWidth(other);
+  }
+  auto result = cast<OpResult>(sum);
+  for (int64_t block = 0; block < blocks(sum); ++block) {
+    Value addend = compute(result.getOwner(), result.getResultNumber(), block);
+    Value at = kernel.add(columnAt(block), offset);
+    kernel.storeVector(kernel.add(kernel.loadVector(partials, at, mask), addend), partials, at, mask);
+  }
+}
+
+FailureOr<bool> generateRows(KernelTask &task) {
+  std::optional<RowShape> shape = describeRows(task.op);
+  if (!shape)
+    return false;
+  RowWriter writer(task, *shape);
+  if (failed(writer.check()))
+    return failure();
+  writer.write();
+  return true;
+}
+
+} // namespace bifocal

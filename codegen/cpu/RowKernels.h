@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_CODEGEN_CPU_ROWKERNELS_H
+#define BIFOCAL_CODEGEN_CPU_ROWKERNELS_H
+
+#include "codegen/cpu/CpuKernels.h"
+#include "passes/RowSchedule.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace bifocal {
+
+/// Writes the kernel of a map or of one row-wise op. A row goes through three sweeps over its columns when the ops hold
+/// a reduction (what the reduction reads; the reduction's second sum; what reads the reduction), else through one. Within a
+/// sweep every value is computed on demand, one vector of columns at a time; nothing but what a later sweep reads leaves the
+/// registers.
+class RowWriter {
+public:
+  RowWriter(KernelTask &task, RowShape shape);
+
+  /// Whether every op can be written; reports the first that cannot.
+  mlir::LogicalResult check();
+  void write();
+
+private:
+  using Value = mlir::Value;
+
+  // Set-up.
+  void findDependents();
+  void writeTile(Value tile);
+  void writeColumnSums(Value tile);
+
+  // One row.
+  void startRow(Value row);
+  void drawRow(mlir::Operation *dropout);
+  void writeRow(Value row);
+  void reduceLayerNorm(LayerNormOp norm);
+  void reduceLayerNormGrad(LayerNormGradOp grad);
+
+  // One vector of columns.
+  void startBlock(Value column, Value mask);
+  /// Stores what this sweep (before or after the reduction) hands on: outputs, sums over rows, values for the next sweep.
+  void finishBlock(bool afterReduction);
+  void storeOutput(int64_t index);
+  void addToColumnSum(Value sum);
+  /// Columns [block * shape.width + column, ...) of `value`.
+  Value evaluate(Value value, int64_t block);
+  Value compute(mlir::Operation *op, int64_t result, int64_t block);
+  Value vectorOperand(Value value, int64_t block);
+  Value gate(GluGradOp op, int64_t block);
+  Value normalized(LayerNormGradOp op, int64_t block);
+  Value columnAt(int64_t block);
+
+  int64_t blocks(Value value) const { return lastAxis(value) / shape.width; }
+  Value bufferOf(Value argument);
+  bool hasRow(Value value) const;
+
+  KernelTask &task;
+  KernelBuilder &kernel;
+  RowShape shape;
+  llvm::SmallVector<mlir::Operation *> ops;
+  llvm::SmallVector<Value> outputs;
+  mlir::Operation *reduction = nullptr;
+  llvm::SmallPtrSet<mlir::Operation *, 8> dependents;
+  /// Values that sweep 1 computes and sweep 2 reads, with their scratch rows.
+  llvm::MapVector<Value, Value> saved;
+  bool savedIsReady = false;
+
+  llvm::DenseMap<mlir::Operation *, KernelBuilder::PhiloxKeys> keys;
+  llvm::DenseMap<mlir::Operation *, Value> draws, drawShift;
+  llvm::DenseMap<Value, Value> rowPointer;
+  llvm::SmallVector<Value> outputPointer;
+  /// Per-row scalars of an op: the address of an embedding's row, the truth of a mask, mean and rstd, the two gradient means.
+  llvm::DenseMap<mlir::Operation *, llvm::SmallVector<Value, 4>> scalars;
+  Value currentRow, column, mask, partials;
+  llvm::DenseMap<std::pair<Value, int64_t>, Value> known;
+};
+
+} // namespace bifocal
+#endif
