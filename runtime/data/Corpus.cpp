@@ -42,7 +42,7 @@ uint64_t digestOf(const Header &header, std::span<const std::byte> offsets, std:
 } // namespace
 
 Result<Corpus> Corpus::open(const std::string &path) {
-  Result<MappedFile> file = MappedFile::open(path);
+  Result<std::shared_ptr<const MappedFile>> file = MappedFile::open(path);
   if (!file.ok())
     return file.status();
   Corpus corpus(file.take());
@@ -54,7 +54,7 @@ Status Corpus::check(const std::string &path) {
   const auto malformed = [&](const std::string &what) {
     return Status(StatusCode::malformed, fmt::format("'{}': {}", path, what));
   };
-  const std::span<const std::byte> bytes = file_.bytes();
+  const std::span<const std::byte> bytes = file_->bytes();
   if (bytes.size() < sizeof(Header))
     return malformed(fmt::format("expects a header of {} bytes, but the file has {}", sizeof(Header), bytes.size()));
   Header header;
@@ -102,11 +102,13 @@ Status writeCorpus(const std::string &path, std::span<const std::vector<int32_t>
   header.sentences = sentences.size();
   header.tokens = ids.size();
   header.digest = digestOf(header, std::as_bytes(std::span(offsets)), std::as_bytes(std::span(ids)));
-  return writeFileAtomically(path, [&](FileWriter &writer) {
-    writer.write(&header, sizeof header);
-    writer.write(offsets.data(), offsets.size() * sizeof(uint64_t));
-    writer.write(ids.data(), ids.size() * sizeof(int32_t));
-  });
+  Result<std::unique_ptr<AtomicFile>> file = AtomicFile::create(path);
+  if (!file.ok())
+    return file.status();
+  BIFOCAL_RETURN_IF_ERROR((*file)->write(std::as_bytes(std::span(&header, 1))));
+  BIFOCAL_RETURN_IF_ERROR((*file)->write(std::as_bytes(std::span(offsets))));
+  BIFOCAL_RETURN_IF_ERROR((*file)->write(std::as_bytes(std::span(ids))));
+  return (*file)->commit();
 }
 
 } // namespace bifocal

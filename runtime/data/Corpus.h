@@ -2,8 +2,8 @@
 #ifndef BIFOCAL_RUNTIME_DATA_CORPUS_H
 #define BIFOCAL_RUNTIME_DATA_CORPUS_H
 
+#include "runtime/core/File.h"
 #include "runtime/core/Status.h"
-#include "runtime/data/File.h"
 
 #include <cstdint>
 #include <span>
@@ -35,10 +35,10 @@ public:
   int32_t length(int64_t index) const { return static_cast<int32_t>(sentence(index).size()); }
 
 private:
-  explicit Corpus(MappedFile file) : file_(std::move(file)) {}
+  explicit Corpus(std::shared_ptr<const MappedFile> file) : file_(std::move(file)) {}
   Status check(const std::string &path);
 
-  MappedFile file_;
+  std::shared_ptr<const MappedFile> file_;
   std::span<const uint64_t> offsets_;
   std::span<const int32_t> ids_;
   int32_t vocabularySize_ = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/data/Prepared.h"
 
+#include "runtime/core/Json.h"
+#include "runtime/data/Text.h"
 #include "runtime/data/Vocabulary.h"
 
 #include <algorithm>
@@ -37,7 +39,7 @@ Result<std::vector<std::string>> readSide(const std::string &prefix, const std::
 Result<TokenizerPtr> loadTokenizer(TokenizerKind kind, const std::string &path) {
   std::string content;
   if (kind != TokenizerKind::bytes) {
-    Result<std::string> read = readFile(path);
+    Result<std::string> read = readText(path);
     if (!read.ok())
       return read.status();
     content = read.take();
@@ -118,8 +120,8 @@ Status writeDescription(const PrepareOptions &options, const Tokenizer &source, 
   const std::string sourceFile = tokenizerFile(options.tokenizer, options.joint ? "" : options.sourceLanguage);
   const std::string targetFile = tokenizerFile(options.tokenizer, options.joint ? "" : options.targetLanguage);
   if (!sourceFile.empty()) {
-    BIFOCAL_RETURN_IF_ERROR(writeFileAtomically(options.folder + "/" + sourceFile, source.serialized()));
-    BIFOCAL_RETURN_IF_ERROR(writeFileAtomically(options.folder + "/" + targetFile, target.serialized()));
+    BIFOCAL_RETURN_IF_ERROR(writeTextAtomically(options.folder + "/" + sourceFile, source.serialized()));
+    BIFOCAL_RETURN_IF_ERROR(writeTextAtomically(options.folder + "/" + targetFile, target.serialized()));
   }
   nlohmann::json splits = nlohmann::json::array();
   for (const auto &[split, prefix] : options.splits)
@@ -128,7 +130,7 @@ Status writeDescription(const PrepareOptions &options, const Tokenizer &source, 
       {"format", 1}, {"tokenizer", name(options.tokenizer)}, {"joint", options.joint}, {"splits", splits},
       {"source", {{"language", options.sourceLanguage}, {"tokenizer_file", sourceFile}, {"vocabulary", source.size()}}},
       {"target", {{"language", options.targetLanguage}, {"tokenizer_file", targetFile}, {"vocabulary", target.size()}}}};
-  return writeFileAtomically(options.folder + "/data.json", description.dump(2) + "\n");
+  return writeTextAtomically(options.folder + "/data.json", description.dump(2) + "\n");
 }
 
 /// A name that is safe as part of a file name inside the folder.
@@ -178,10 +180,13 @@ Result<std::vector<PreparedSide>> prepare(const PrepareOptions &options) {
 
 Result<PreparedData> PreparedData::open(const std::string &folder) {
   const std::string path = folder + "/data.json";
-  Result<std::string> text = readFile(path);
+  Result<std::string> text = readText(path);
   if (!text.ok())
     return Status(text.status().code(), text.status().message() + " (expects a folder that `bifocal prepare` made)");
-  const nlohmann::json json = nlohmann::json::parse(*text, nullptr, false);
+  Result<nlohmann::json> parsed = parseJson(*text, path);
+  if (!parsed.ok())
+    return parsed.status();
+  const nlohmann::json &json = *parsed;
   const auto malformed = [&](std::string_view rule) {
     return Status(StatusCode::malformed, fmt::format("'{}': {}", path, rule));
   };

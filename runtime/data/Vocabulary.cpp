@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/data/Vocabulary.h"
 
-#include "runtime/data/File.h"
+#include "runtime/data/Text.h"
 
 #include <charconv>
 #include <fmt/format.h>
@@ -14,7 +14,7 @@ Vocabulary::Vocabulary() {
 }
 
 Result<Vocabulary> Vocabulary::read(const std::string &path) {
-  Result<std::string> text = readFile(path);
+  Result<std::string> text = readText(path);
   if (!text.ok())
     return text.status();
   return parse(*text, path);

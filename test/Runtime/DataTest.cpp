@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/data/Batching.h"
 #include "runtime/data/Prepared.h"
+#include "runtime/data/Text.h"
 #include "runtime/data/Vocabulary.h"
 
 #include "test/Runtime/GoldenJson.h"
@@ -104,19 +105,19 @@ TEST(Batching, long_sentences_are_left_out_and_counted) {
 TEST(Corpus, damage_is_an_error_at_every_byte) {
   const std::string folder = test::emptyFolder("corpus"), path = folder + "/c.bin";
   corpusOf(path, {{4, 5, 2}, {2}, {6, 2}}, 8);
-  const std::string good = readFile(path).take();
+  const std::string good = readText(path).take();
   for (size_t bytes = 0; bytes < good.size(); ++bytes) {
-    ASSERT_TRUE(writeFileAtomically(path, good.substr(0, bytes)).ok());
+    ASSERT_TRUE(writeTextAtomically(path, good.substr(0, bytes)).ok());
     EXPECT_EQ(Corpus::open(path).status().code(), StatusCode::malformed) << bytes;
   }
   for (size_t at = 0; at < good.size(); ++at)
     for (int bit = 0; bit < 8; ++bit) {
       std::string bad = good;
       bad[at] = static_cast<char>(bad[at] ^ (1 << bit));
-      ASSERT_TRUE(writeFileAtomically(path, bad).ok());
+      ASSERT_TRUE(writeTextAtomically(path, bad).ok());
       EXPECT_FALSE(Corpus::open(path).ok()) << at << " bit " << bit;
     }
-  ASSERT_TRUE(writeFileAtomically(path, good + "x").ok());
+  ASSERT_TRUE(writeTextAtomically(path, good + "x").ok());
   EXPECT_FALSE(Corpus::open(path).ok());
   EXPECT_EQ(Corpus::open(folder + "/none").status().code(), StatusCode::cannotRead);
 }
@@ -162,8 +163,8 @@ TEST(Prepared, folder_is_complete_and_reproducible) {
   std::string text;
   for (const std::string &line : lines)
     text += line + "\n";
-  ASSERT_TRUE(writeFileAtomically(folder + "/t.de", text).ok());
-  ASSERT_TRUE(writeFileAtomically(folder + "/t.en.txt", text).ok());
+  ASSERT_TRUE(writeTextAtomically(folder + "/t.de", text).ok());
+  ASSERT_TRUE(writeTextAtomically(folder + "/t.en.txt", text).ok());
   PrepareOptions options;
   options.sourceLanguage = "de";
   options.targetLanguage = "en";
@@ -176,7 +177,7 @@ TEST(Prepared, folder_is_complete_and_reproducible) {
     EXPECT_EQ(report->size(), 4u);
   }
   for (const char *file : {"/data.json", "/pieces.model", "/train.de.bin", "/valid.en.bin"})
-    EXPECT_EQ(*readFile(folder + "/a" + file), *readFile(folder + "/b" + file)) << file;
+    EXPECT_EQ(*readText(folder + "/a" + file), *readText(folder + "/b" + file)) << file;
   const Result<PreparedData> data = PreparedData::open(folder + "/a");
   ASSERT_TRUE(data.ok()) << data.status().message();
   const Corpus corpus = data->corpus("train", "de").take();
@@ -188,8 +189,8 @@ TEST(Prepared, folder_is_complete_and_reproducible) {
 
 TEST(Prepared, unequal_sides_are_an_error) {
   const std::string folder = test::emptyFolder("unequal");
-  ASSERT_TRUE(writeFileAtomically(folder + "/t.de", "a\nb\n").ok());
-  ASSERT_TRUE(writeFileAtomically(folder + "/t.en", "a\n").ok());
+  ASSERT_TRUE(writeTextAtomically(folder + "/t.de", "a\nb\n").ok());
+  ASSERT_TRUE(writeTextAtomically(folder + "/t.en", "a\n").ok());
   PrepareOptions options;
   options.sourceLanguage = "de";
   options.targetLanguage = "en";

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/decode/SessionStepper.h"
+
+#include "runtime/core/Json.h"
+#include "runtime/data/Vocabulary.h"
+
+#include <fmt/format.h>
+
+namespace bifocal {
+namespace {
+
+/// The extent of the last axis of an entry's first output.
+Result<int64_t> outputWidth(const Plan &plan, std::string_view entryName) {
+  const EntryPlan *entry = plan.find(entryName);
+  if (!entry)
+    return Status(StatusCode::unsupported,
+                  fmt::format("decoding expects a model with the entry '{}', which this one does not have", entryName));
+  if (entry->outputs.empty() || entry->outputs[0].dims.empty() || !entry->outputs[0].dims.back().constant())
+    return Status(StatusCode::malformed, fmt::format("entry '{}' expects an output whose last axis is fixed", entryName));
+  return *entry->outputs[0].dims.back().constant();
+}
+
+/// The model does not change what it reads.
+int32_t *readOnly(std::span<const int32_t> ids) { return const_cast<int32_t *>(ids.data()); }
+
+} // namespace
+
+Result<SessionStepper> SessionStepper::create(Session &session) {
+  const Artifact &artifact = session.artifact();
+  const Result<int64_t> width = outputWidth(artifact.plan(), "encode");
+  if (!width.ok())
+    return width.status();
+  const Result<int64_t> vocabulary = outputWidth(artifact.plan(), "decode_step");
+  if (!vocabulary.ok())
+    return vocabulary.status();
+  SessionStepper stepper(session);
+  stepper.encoderWidth_ = *width;
+  stepper.vocabularySize_ = *vocabulary;
+  JsonReader model(artifact.manifest().model, "model");
+  stepper.maxSteps_ = model.integer("max_positions");
+  if (!model.status().ok())
+    return model.status();
+  return stepper;
+}
+
+void SessionStepper::setSource(std::vector<int32_t> ids, int64_t sentences, int64_t steps) {
+  source_ = std::move(ids);
+  sentences_ = sentences;
+  sourceSteps_ = steps;
+}
+
+Status SessionStepper::begin(int64_t rows, int64_t steps) {
+  if (static_cast<int64_t>(source_.size()) != sentences_ * sourceSteps_)
+    return Status(StatusCode::usage, fmt::format("expects {} x {} source ids, but got {}", sentences_, sourceSteps_, source_.size()));
+  BIFOCAL_RETURN_IF_ERROR(
+      session_->sizeStates({{"B", sentences_}, {"S", sourceSteps_}, {"R", rows}, {"N", rows}, {"P", steps}}));
+  encoderOutput_.resize(static_cast<size_t>(sentences_ * sourceSteps_ * encoderWidth_));
+  const TensorView inputs[] = {TensorView(ElementType::i32, {sentences_, sourceSteps_}, source_.data())};
+  const TensorView outputs[] = {
+      TensorView(ElementType::f32, {sentences_, sourceSteps_, encoderWidth_}, encoderOutput_.data())};
+  return session_->run("encode", inputs, outputs);
+}
+
+Status SessionStepper::step(const Rows &rows, std::span<float> logProbabilities) {
+  const auto count = static_cast<int64_t>(rows.tokens.size());
+  positions_.assign(rows.tokens.size(), static_cast<int32_t>(token::pad + 1 + rows.step));
+  auto step = static_cast<int32_t>(rows.step);
+  const TensorView inputs[] = {TensorView(ElementType::i32, {count}, readOnly(rows.tokens)),
+                               TensorView(ElementType::i32, {count}, positions_.data()),
+                               TensorView(ElementType::i32, {count}, readOnly(rows.sentences)),
+                               TensorView(ElementType::i32, {count, rows.stride}, readOnly(rows.ancestors)),
+                               TensorView(ElementType::i32, {}, &step)};
+  const TensorView outputs[] = {TensorView(ElementType::f32, {count, vocabularySize_}, logProbabilities.data())};
+  return session_->run("decode_step", inputs, outputs);
+}
+
+} // namespace bifocal

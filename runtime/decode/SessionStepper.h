@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_RUNTIME_DECODE_SESSIONSTEPPER_H
+#define BIFOCAL_RUNTIME_DECODE_SESSIONSTEPPER_H
+
+#include "runtime/core/Session.h"
+#include "runtime/decode/BeamSearch.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace bifocal {
+
+/// Decodes with a translation model: the entries `encode` and `decode_step` of a session, whose states are the caches.
+class SessionStepper final : public Stepper {
+public:
+  /// The session must outlive the stepper.
+  static Result<SessionStepper> create(Session &session);
+
+  /// The sentences of the next search: ids [sentences, steps] with padding.
+  void setSource(std::vector<int32_t> ids, int64_t sentences, int64_t steps);
+
+  int64_t vocabularySize() const override { return vocabularySize_; }
+  int64_t maxSteps() const override { return maxSteps_; }
+  /// Sizes the states and runs the encoder.
+  Status begin(int64_t rows, int64_t steps) override;
+  Status step(const Rows &rows, std::span<float> logProbabilities) override;
+
+private:
+  explicit SessionStepper(Session &session) : session_(&session) {}
+
+  Session *session_;
+  int64_t vocabularySize_ = 0, maxSteps_ = 0, encoderWidth_ = 0;
+  std::vector<int32_t> source_, positions_;
+  int64_t sentences_ = 0, sourceSteps_ = 0;
+  std::vector<float> encoderOutput_;
+};
+
+} // namespace bifocal
+#endif

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/train/TrainingOptions.h"
+
+#include "runtime/core/Json.h"
+
+#include <fmt/format.h>
+#include <span>
+
+namespace bifocal {
+namespace {
+
+Status readSchedule(const nlohmann::json &json, ScheduleOptions &schedule) {
+  JsonReader reader(json, "training.schedule");
+  schedule.name = reader.string("name", schedule.name);
+  schedule.rate = reader.number("lr", schedule.rate);
+  schedule.warmupUpdates = reader.integer("warmup_updates", schedule.warmupUpdates);
+  schedule.warmupInitRate = reader.number("warmup_init_lr", schedule.warmupInitRate);
+  schedule.minRate = reader.number("min_lr", schedule.minRate);
+  schedule.periodUpdates = reader.integer("period_updates", schedule.periodUpdates);
+  schedule.periodMult = reader.number("period_mult", schedule.periodMult);
+  schedule.shrink = reader.number("shrink", schedule.shrink);
+  schedule.endRate = reader.number("end_lr", schedule.endRate);
+  schedule.power = reader.number("power", schedule.power);
+  schedule.totalUpdates = reader.integer("total_updates", schedule.totalUpdates);
+  return reader.status();
+}
+
+Status readOptimizer(const nlohmann::json &json, TrainingOptions &options) {
+  JsonReader reader(json, "training.optimizer");
+  const std::string name = reader.string("name", "adam");
+  if (name != "adam")
+    reader.fail("name", "expects \"adam\"");
+  if (reader.has("betas")) {
+    const nlohmann::json &betas = reader.array("betas");
+    if (betas.size() != 2 || !betas[0].is_number() || !betas[1].is_number())
+      reader.fail("betas", "expects two numbers");
+    else
+      std::tie(options.beta1, options.beta2) = std::pair(betas[0].get<double>(), betas[1].get<double>());
+  }
+  if (!(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1))
+    reader.fail("betas", "expects numbers from 0 to below 1");
+  return reader.status();
+}
+
+} // namespace
+
+Result<TrainingOptions> TrainingOptions::read(const nlohmann::json &training) {
+  TrainingOptions options;
+  JsonReader reader(training, "training");
+  if (reader.has("schedule"))
+    BIFOCAL_RETURN_IF_ERROR(readSchedule(reader.object("schedule"), options.schedule));
+  if (reader.has("optimizer"))
+    BIFOCAL_RETURN_IF_ERROR(readOptimizer(reader.object("optimizer"), options));
+  const auto atLeast = [&reader](const char *key, int64_t lowest, int64_t absent) {
+    const int64_t value = reader.integer(key, absent);
+    if (value < lowest)
+      reader.fail(key, fmt::format("expects at least {}, but got {}", lowest, value));
+    return value;
+  };
+  options.limits.maxTokens = atLeast("max_tokens", 0, options.limits.maxTokens);
+  options.limits.maxSentences = atLeast("max_sentences", 0, 0);
+  options.limits.multiple = atLeast("batch_multiple", 1, 1);
+  options.updateFrequency = atLeast("update_freq", 1, 1);
+  options.clipNorm = reader.number("clip_norm", 0);
+  options.maxUpdates = atLeast("max_update", 0, 0);
+  options.maxEpochs = atLeast("max_epoch", 0, 0);
+  options.seed = static_cast<uint64_t>(atLeast("seed", 0, 1));
+  options.validateEvery = atLeast("validate_every", 0, 0);
+  options.saveEvery = atLeast("save_every", 0, 0);
+  options.patience = atLeast("patience", 0, 0);
+  if (!reader.status().ok())
+    return reader.status();
+  return options;
+}
+
+} // namespace bifocal

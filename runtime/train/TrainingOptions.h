@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_RUNTIME_TRAIN_TRAININGOPTIONS_H
+#define BIFOCAL_RUNTIME_TRAIN_TRAININGOPTIONS_H
+
+#include "runtime/core/Status.h"
+#include "runtime/data/Batching.h"
+#include "runtime/train/Schedule.h"
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+
+namespace bifocal {
+
+/// How a model is trained: the manifest's "training" object, with what a command line changes. Loss, optimizer and
+/// dropout are compiled into the model; what stands here is what the host decides.
+struct TrainingOptions {
+  double beta1 = 0.9, beta2 = 0.98; ///< as compiled in; they scale the step
+  ScheduleOptions schedule;
+  BatchLimits limits{4000, 0, 1};
+  int64_t updateFrequency = 1; ///< batches per update
+  double clipNorm = 0;         ///< 0 = off
+  int64_t maxUpdates = 0;      ///< 0 = no limit, like the next two
+  int64_t maxEpochs = 0;
+  double maxMinutes = 0; ///< of this run
+  uint64_t seed = 1;
+  int64_t validateEvery = 0; ///< updates; 0 = at the end of each epoch
+  int64_t saveEvery = 0;     ///< updates; 0 = at the end of each epoch
+  int64_t patience = 0;      ///< validations without a new best before training ends; 0 = off
+
+  static Result<TrainingOptions> read(const nlohmann::json &training);
+};
+
+} // namespace bifocal
+#endif
