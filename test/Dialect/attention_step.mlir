@@ -1,0 +1,14 @@
+// RUN: bifocal-opt %s | bifocal-opt | FileCheck %s
+// RUN: bifocal-opt %s --mlir-print-op-generic | bifocal-opt | FileCheck %s
+
+bifocal.state @self.key : tensor<?x?x512xf32> dims ["P", "R", ""]
+bifocal.state @self.value : tensor<?x?x512xf32> dims ["P", "R", ""]
+
+// One query per hypothesis.
+
+// CHECK-LABEL: func @step(
+// CHECK:         bifocal.attention_step %{{.+}}, %{{.+}}, %{{.+}} caches @self.key, @self.value ancestors %{{.+}} step %{{.+}} {heads = 8 : i64, scale = 1.250000e-01 : f32} : (tensor<?x512xf32>, tensor<?x512xf32>, tensor<?x512xf32>, tensor<?x?xi32>, tensor<i32>) -> tensor<?x512xf32>{{$}}
+func.func @step(%q: tensor<?x512xf32>, %k: tensor<?x512xf32>, %v: tensor<?x512xf32>, %a: tensor<?x?xi32>, %t: tensor<i32>) {
+  %y = bifocal.attention_step %q, %k, %v caches @self.key, @self.value ancestors %a step %t {heads = 8 : i64, scale = 1.250000e-01 : f32} : (tensor<?x512xf32>, tensor<?x512xf32>, tensor<?x512xf32>, tensor<?x?xi32>, tensor<i32>) -> tensor<?x512xf32>
+  return
+}

@@ -1,0 +1,11 @@
+// RUN: bifocal-opt %s | bifocal-opt | FileCheck %s
+// RUN: bifocal-opt %s --mlir-print-op-generic | bifocal-opt | FileCheck %s
+
+// Groups of seven taps.
+
+// CHECK-LABEL: func @plain(
+// CHECK:         bifocal.softmax_grad %{{.+}}, %{{.+}} {group = 7 : i64} : (tensor<?x?x28xf32>, tensor<?x?x28xf32>) -> tensor<?x?x28xf32>{{$}}
+func.func @plain(%g: tensor<?x?x28xf32>, %y: tensor<?x?x28xf32>) {
+  %dx = bifocal.softmax_grad %g, %y {group = 7 : i64} : (tensor<?x?x28xf32>, tensor<?x?x28xf32>) -> tensor<?x?x28xf32>
+  return
+}
