@@ -1,0 +1,23 @@
+// RUN: bifocal-opt %s --split-input-file --verify-diagnostics
+
+// c1_dynamic_shape
+// expected-error@+1 {{'bifocal.param' op expects a static shape, but got ?x8}}
+bifocal.param @w : tensor<?x8xf32> init {kind = "zeros"}
+
+// -----
+
+// c2_no_kind
+// expected-error@+1 {{'bifocal.param' op expects 'init' to have a string 'kind', but got {gain = 1.000000e+00 : f64}}}
+bifocal.param @w : tensor<8xf32> init {gain = 1.0 : f64}
+
+// -----
+
+// c2_unknown_kind
+// expected-error@+1 {{'bifocal.param' op expects an initialiser zeros, ones, xavier_uniform, normal, uniform or sinusoidal, but got 'kaiming'}}
+bifocal.param @w : tensor<8xf32> init {kind = "kaiming"}
+
+// -----
+
+// c3_transient_but_trained
+// expected-error@+1 {{'bifocal.param' op expects 'frozen' beside 'transient': what is not stored cannot be trained}}
+bifocal.param @w : tensor<8xf32> init {kind = "zeros"} transient
