@@ -68,6 +68,9 @@ public:
   Status sizeStates(const std::map<std::string, int64_t> &symbols) override;
   Result<int64_t> peakBytes(std::string_view name, const std::map<std::string, int64_t> &symbols) const override;
 
+  Result<std::vector<std::vector<int64_t>>> outputShapes(std::string_view name,
+                                                         std::span<const TensorView> inputs) const override;
+
   std::span<float> parameters() override { return slab(0); }
   std::span<float> gradients() override { return slab(1); }
   std::span<float> firstMoments() override { return slab(2); }
@@ -283,6 +286,28 @@ Status SessionImpl::run(std::string_view name, std::span<const TensorView> input
   bindings.outputs = entry.outputs;
   bindings.outputBytes = entry.outputBytes;
   return device_->execute(*index, bindings);
+}
+
+Result<std::vector<std::vector<int64_t>>> SessionImpl::outputShapes(std::string_view name,
+                                                                    std::span<const TensorView> inputs) const {
+  const Result<size_t> index = findEntry(name);
+  if (!index.ok())
+    return index.status();
+  EntryState entry = entries_[*index];
+  if (inputs.size() != entry.plan->inputs.size())
+    return usage(fmt::format("entry '{}' expects {} inputs, but got {}", name, entry.plan->inputs.size(), inputs.size()));
+  BIFOCAL_RETURN_IF_ERROR(bindSymbols(entry, inputs));
+  std::vector<std::vector<int64_t>> shapes;
+  for (const PlanArgument &output : entry.plan->outputs) {
+    std::vector<int64_t> &shape = shapes.emplace_back();
+    for (const Expression &dim : output.dims) {
+      const std::optional<int64_t> extent = dim.evaluate(entry.symbols);
+      if (!extent)
+        return usage(fmt::format("output '{}' expects a size that fits in 64 bits", output.name));
+      shape.push_back(*extent);
+    }
+  }
+  return shapes;
 }
 
 Status SessionImpl::sizeStates(const std::map<std::string, int64_t> &symbols) {

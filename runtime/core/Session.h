@@ -36,6 +36,10 @@ public:
   /// values need more than any call before; otherwise allocates nothing. States must have been sized by `sizeStates`.
   virtual Status run(std::string_view entry, std::span<const TensorView> inputs, std::span<const TensorView> outputs) = 0;
 
+  /// The shapes of the outputs of `entry` for these inputs, of which only types and dims are looked at.
+  virtual Result<std::vector<std::vector<int64_t>>> outputShapes(std::string_view entry,
+                                                                 std::span<const TensorView> inputs) const = 0;
+
   /// Allocates the states for these symbol values (e.g. {"B", 32}, {"S", 40}, {"R", 160}, {"P", 200}); content is lost.
   virtual Status sizeStates(const std::map<std::string, int64_t> &symbols) = 0;
 

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_RUNTIME_CORE_WEIGHTS_H
+#define BIFOCAL_RUNTIME_CORE_WEIGHTS_H
+
+#include "runtime/core/Safetensors.h"
+#include "runtime/core/Session.h"
+#include "runtime/core/Status.h"
+
+#include <string>
+
+namespace bifocal {
+
+/// Fills every stored parameter of the session from `weights`, under its name or an alias; parameters that are not
+/// stored come from their initialisers. Every stored parameter must be there with the right number of elements;
+/// tensors whose names start with "optimizer." are left alone, any other unknown tensor is an error.
+Status readParameters(Session &session, const Safetensors &weights);
+
+/// The same from a file.
+Status readParameters(Session &session, const std::string &path);
+
+} // namespace bifocal
+#endif

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/core/Artifact.h"
+#include "runtime/core/Safetensors.h"
+#include "runtime/cpu/CpuDevice.h"
+#include "tools/bifocal/Verb.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+
+using namespace bifocal;
+
+namespace {
+
+/// What the steps of an entry are made of.
+struct StepCount {
+  std::map<std::string, int64_t> families;
+  std::set<std::string> kernels;
+  int64_t steps = 0;
+
+  void add(const std::vector<PlanStep> &list) {
+    for (const PlanStep &step : list) {
+      if (const auto *slabs = std::get_if<SlabsStep>(&step.action)) {
+        add(slabs->body);
+        continue;
+      }
+      ++steps;
+      ++families[step.family];
+      if (const auto *launch = std::get_if<LaunchStep>(&step.action))
+        kernels.insert(launch->kernel);
+      if (const auto *gemm = std::get_if<GemmStep>(&step.action); gemm && gemm->epilogue)
+        kernels.insert(gemm->epilogue->kernel);
+    }
+  }
+};
+
+std::string signature(const EntryPlan &entry, const std::vector<PlanArgument> &arguments) {
+  std::vector<std::string> parts;
+  for (const PlanArgument &argument : arguments) {
+    std::vector<std::string> dims;
+    for (const Expression &dim : argument.dims)
+      dims.push_back(dim.str(entry.symbols));
+    parts.push_back(fmt::format("{} {}[{}]", argument.name, name(argument.type), fmt::join(dims, ", ")));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+nlohmann::json describe(const Artifact &artifact) {
+  const Manifest &manifest = artifact.manifest();
+  nlohmann::json json;
+  int64_t trained = 0, stored = 0;
+  for (const Parameter &parameter : manifest.parameters) {
+    trained += parameter.trained ? parameter.elements() : 0;
+    stored += parameter.stored ? parameter.elements() : 0;
+    json["parameters"].push_back({{"name", parameter.name}, {"shape", parameter.shape}, {"trained", parameter.trained}});
+  }
+  json["kind"] = "artifact";
+  json["compiler"] = manifest.compilerVersion;
+  json["spec_hash"] = manifest.specHash;
+  json["model"] = manifest.model;
+  json["trained_parameters"] = trained;
+  json["stored_parameters"] = stored;
+  for (const Artifact::HostObject &object : artifact.hostObjects())
+    json["levels"].push_back({{"name", object.level}, {"bytes", object.bytes.size()}, {"runs_here", cpuHasLevel(object.level)}});
+  for (const StateInfo &state : manifest.states) {
+    std::vector<std::string> dims;
+    for (const Expression &dim : state.dims)
+      dims.push_back(dim.str(manifest.stateSymbols));
+    json["states"].push_back({{"name", state.name}, {"dtype", name(state.type)}, {"dims", dims}});
+  }
+  for (const EntryPlan &entry : artifact.plan().entries) {
+    StepCount count;
+    count.add(entry.steps);
+    json["entries"].push_back({{"name", entry.name}, {"inputs", signature(entry, entry.inputs)},
+                               {"outputs", signature(entry, entry.outputs)}, {"peak_bytes", entry.peakFormula()},
+                               {"steps", count.steps}, {"families", count.families}, {"kernels", count.kernels}});
+  }
+  return json;
+}
+
+void printText(const nlohmann::json &json, const Artifact &artifact) {
+  fmt::print("compiled by bifocal {}, spec {}\n", json["compiler"].get<std::string>(), json["spec_hash"].get<std::string>());
+  fmt::print("parameters {} trained, {} in a weights file\n", json["trained_parameters"].get<int64_t>(),
+             json["stored_parameters"].get<int64_t>());
+  for (const Artifact::HostObject &object : artifact.hostObjects())
+    fmt::print("kernels {} {} bytes{}\n", object.level, object.bytes.size(), cpuHasLevel(object.level) ? "" : " (not for this CPU)");
+  for (const EntryPlan &entry : artifact.plan().entries) {
+    StepCount count;
+    count.add(entry.steps);
+    std::vector<std::string> families;
+    for (const auto &[family, number] : count.families)
+      families.push_back(fmt::format("{} {}", number, family));
+    fmt::print("\n{}({}) -> ({})\n  peak bytes {}\n  {} steps: {}\n", entry.name, signature(entry, entry.inputs),
+               signature(entry, entry.outputs), entry.peakFormula(), count.steps, fmt::join(families, ", "));
+  }
+  fmt::print("\n");
+  for (const Parameter &parameter : artifact.manifest().parameters)
+    fmt::print("{} [{}]{}\n", parameter.name, fmt::join(parameter.shape, ", "), parameter.trained ? "" : " constant");
+}
+
+Status inspectWeights(const std::string &path, bool asJson) {
+  Result<Safetensors> file = Safetensors::open(path);
+  if (!file.ok())
+    return file.status();
+  nlohmann::json json = {{"kind", "safetensors"}, {"metadata", file->metadata()}};
+  int64_t elements = 0;
+  for (const auto &[tensorName, entry] : file->tensors()) {
+    elements += entry.elements();
+    if (asJson)
+      json["tensors"].push_back({{"name", tensorName}, {"dtype", name(entry.type)}, {"shape", entry.shape}});
+    else
+      fmt::print("{} {}[{}]\n", tensorName, name(entry.type), fmt::join(entry.shape, ", "));
+  }
+  json["elements"] = elements;
+  if (asJson)
+    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  else
+    fmt::print("{} tensors, {} elements\n", file->tensors().size(), elements);
+  return {};
+}
+
+Status inspect(const std::string &path, bool asJson) {
+  if (path.ends_with(".safetensors"))
+    return inspectWeights(path, asJson);
+  Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(path);
+  if (!artifact.ok())
+    return artifact.status();
+  const nlohmann::json json = describe(**artifact);
+  if (asJson)
+    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  else
+    printText(json, **artifact);
+  return {};
+}
+
+} // namespace
+
+void tools::addInspect(CLI::App &app, int &exitCode) {
+  struct Options {
+    std::string path, format = "text";
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App *verb = app.add_subcommand("inspect", "Show what an artifact or a weights file contains");
+  verb->add_option("file", options->path, "An artifact, or a file that ends in .safetensors")->required();
+  verb->add_option("--format", options->format, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  verb->callback([options, &exitCode] { exitCode = report(inspect(options->path, options->format == "json")); });
+}

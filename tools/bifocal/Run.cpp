@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/core/Session.h"
+#include "runtime/core/Weights.h"
+#include "runtime/cpu/CpuDevice.h"
+#include "tools/bifocal/TensorArgument.h"
+#include "tools/bifocal/Verb.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <map>
+#include <memory>
+
+using namespace bifocal;
+using namespace bifocal::tools;
+
+namespace {
+
+struct Options {
+  std::string artifact, entry, weights, level;
+  std::vector<std::string> inputs, outputs, expected, symbols;
+  double rtol = 1e-5, atol = 1e-6;
+  int threads = 0;
+  uint64_t seed = 1;
+  bool profile = false;
+};
+
+using Assignments = std::map<std::string, std::string>;
+
+Result<Assignments> assignments(const std::vector<std::string> &list) {
+  Assignments result;
+  for (const std::string &text : list) {
+    Result<std::pair<std::string, std::string>> pair = splitAssignment(text);
+    if (!pair.ok())
+      return pair.status();
+    if (!result.insert(pair.take()).second)
+      return Status(StatusCode::usage, fmt::format("expects each name once, but got '{}' again", text));
+  }
+  return result;
+}
+
+/// Every name must be one of the entry's arguments.
+Status checkNames(const Assignments &given, const std::vector<PlanArgument> &arguments, const char *kind) {
+  for (const auto &[name, unused] : given) {
+    bool known = false;
+    std::vector<std::string_view> names;
+    for (const PlanArgument &argument : arguments) {
+      known |= argument.name == name;
+      names.push_back(argument.name);
+    }
+    if (!known)
+      return {StatusCode::usage, fmt::format("expects an {} out of {}, but got '{}'", kind, fmt::join(names, ", "), name)};
+  }
+  return {};
+}
+
+Result<std::vector<HostTensor>> readInputs(const EntryPlan &plan, const Assignments &given) {
+  std::vector<HostTensor> tensors;
+  for (const PlanArgument &argument : plan.inputs) {
+    const auto found = given.find(argument.name);
+    if (found == given.end())
+      return Status(StatusCode::usage, fmt::format("expects --input {}=...", argument.name));
+    Result<HostTensor> tensor = readTensorArgument(found->second);
+    if (tensor.ok())
+      tensor = convert(*tensor, argument.type);
+    if (!tensor.ok())
+      return Status(tensor.status().code(), fmt::format("input '{}': {}", argument.name, tensor.status().message()));
+    if (tensor->shape.size() > TensorView::maxRank)
+      return Status(StatusCode::usage, fmt::format("input '{}': expects at most {} axes", argument.name, TensorView::maxRank));
+    tensors.push_back(tensor.take());
+  }
+  return tensors;
+}
+
+/// States get the sizes of --symbol, else those of the inputs.
+Status sizeStates(Session &session, const EntryPlan &plan, const Options &options, std::vector<HostTensor> &inputs) {
+  if (session.artifact().manifest().states.empty())
+    return {};
+  std::map<std::string, int64_t> values;
+  for (const std::string &symbol : session.artifact().manifest().stateSymbols)
+    values[symbol] = 1;
+  for (size_t i = 0; i < plan.inputs.size(); ++i)
+    for (size_t axis = 0; axis < plan.inputs[i].dims.size() && axis < inputs[i].shape.size(); ++axis)
+      if (auto symbol = plan.inputs[i].dims[axis].symbol())
+        values[plan.symbols[*symbol]] = inputs[i].shape[axis];
+  Result<Assignments> given = assignments(options.symbols);
+  if (!given.ok())
+    return given.status();
+  for (const auto &[name, text] : *given) {
+    char *end = nullptr;
+    values[name] = std::strtoll(text.c_str(), &end, 10);
+    if (text.empty() || *end != '\0' || values[name] < 0)
+      return {StatusCode::usage, fmt::format("expects --symbol {}=N with N >= 0, but got '{}'", name, text)};
+  }
+  return session.sizeStates(values);
+}
+
+/// Writes, compares or prints the outputs.
+Status deliver(const EntryPlan &plan, std::vector<HostTensor> &outputs, const Options &options) {
+  Result<Assignments> files = assignments(options.outputs), expected = assignments(options.expected);
+  for (const auto *given : {&files, &expected}) {
+    if (!given->ok())
+      return given->status();
+    BIFOCAL_RETURN_IF_ERROR(checkNames(**given, plan.outputs, "output"));
+  }
+  Status mismatch;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const std::string &name = plan.outputs[i].name;
+    const auto file = files->find(name), reference = expected->find(name);
+    if (file != files->end())
+      BIFOCAL_RETURN_IF_ERROR(writeNpy(file->second.starts_with('@') ? file->second.substr(1) : file->second, outputs[i]));
+    if (reference != expected->end()) {
+      Result<HostTensor> tensor = readTensorArgument(reference->second);
+      if (!tensor.ok())
+        return tensor.status();
+      Result<Difference> worst = compare(outputs[i], *tensor, options.rtol, options.atol);
+      const bool same = worst.ok() && worst->mismatches == 0;
+      const std::string detail = worst.ok() ? fmt::format("{} of {} differ, worst at {}: {:.9g} instead of {:.9g}", worst->mismatches,
+                                                          outputs[i].elements(), worst->index, worst->actual, worst->expected)
+                                            : worst.status().message();
+      fmt::print("{} {} ({})\n", name, same ? "matches" : "differs", detail);
+      if (!same && mismatch.ok())
+        mismatch = {StatusCode::numericMismatch, fmt::format("output '{}': {}", name, detail)};
+    }
+    if (file == files->end() && reference == expected->end())
+      fmt::print("{} {}\n", name, summary(outputs[i]));
+  }
+  return mismatch;
+}
+
+Status run(const Options &options) {
+  Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(options.artifact);
+  if (!artifact.ok())
+    return artifact.status();
+  const EntryPlan *plan = (*artifact)->plan().find(options.entry);
+  if (!plan) {
+    std::vector<std::string_view> names;
+    for (const EntryPlan &entry : (*artifact)->plan().entries)
+      names.push_back(entry.name);
+    return {StatusCode::usage, fmt::format("expects an entry point out of {}, but got '{}'", fmt::join(names, ", "), options.entry)};
+  }
+  Result<Assignments> given = assignments(options.inputs);
+  if (!given.ok())
+    return given.status();
+  BIFOCAL_RETURN_IF_ERROR(checkNames(*given, plan->inputs, "input"));
+  Result<std::vector<HostTensor>> inputs = readInputs(*plan, *given);
+  if (!inputs.ok())
+    return inputs.status();
+  Result<std::unique_ptr<Session>> session =
+      Session::create(*artifact, makeCpuDevice({.threads = options.threads, .level = options.level}), plan->needsTraining);
+  if (!session.ok())
+    return session.status();
+  if (options.weights.empty())
+    (*session)->initialize(options.seed);
+  else
+    BIFOCAL_RETURN_IF_ERROR(readParameters(**session, options.weights));
+  BIFOCAL_RETURN_IF_ERROR(sizeStates(**session, *plan, options, *inputs));
+
+  std::vector<TensorView> inputViews, outputViews;
+  for (HostTensor &tensor : *inputs)
+    inputViews.push_back(tensor.view());
+  Result<std::vector<std::vector<int64_t>>> shapes = (*session)->outputShapes(options.entry, inputViews);
+  if (!shapes.ok())
+    return shapes.status();
+  std::vector<HostTensor> outputs;
+  for (size_t i = 0; i < shapes->size(); ++i)
+    outputs.push_back(HostTensor::zeros(plan->outputs[i].type, (*shapes)[i]));
+  for (HostTensor &tensor : outputs)
+    outputViews.push_back(tensor.view());
+  (*session)->profile(options.profile);
+  BIFOCAL_RETURN_IF_ERROR((*session)->run(options.entry, inputViews, outputViews));
+  if (options.profile) {
+    fmt::print(stderr, "{}, arena {} bytes\n", (*session)->deviceDescription(), (*session)->arenaBytes());
+    for (const FamilyTime &time : (*session)->profileResult())
+      fmt::print(stderr, "{:<24} {:>10.3f} ms {:>6} steps\n", time.family, time.seconds * 1e3, time.calls);
+  }
+  return deliver(*plan, outputs, options);
+}
+
+} // namespace
+
+void tools::addRun(CLI::App &app, int &exitCode) {
+  auto options = std::make_shared<Options>();
+  CLI::App *verb = app.add_subcommand("run", "Run one entry point of an artifact on given tensors");
+  verb->add_option("artifact", options->artifact, "The artifact ('-' is stdin)")->required();
+  verb->add_option("entry", options->entry, "The entry point, e.g. forward")->required();
+  verb->add_option("--input", options->inputs, "name=@x.npy, name=@x.safetensors:key or name=2x3xi32=1,2,3,4,5,6");
+  verb->add_option("--weights", options->weights, "Parameters, a safetensors file (without: initialised from --seed)");
+  verb->add_option("--output", options->outputs, "name=@y.npy: write this output to a file");
+  verb->add_option("--expected", options->expected, "name=@y.npy: compare this output; exit code 8 where it differs");
+  verb->add_option("--rtol", options->rtol, "Relative tolerance of --expected")->capture_default_str();
+  verb->add_option("--atol", options->atol, "Absolute tolerance of --expected")->capture_default_str();
+  verb->add_option("--symbol", options->symbols, "NAME=N: size of the states where the inputs do not say it");
+  verb->add_option("--threads", options->threads, "Threads (0: all)")->check(CLI::Range(0, 1024));
+  verb->add_option("--level", options->level, "CPU level of the kernels, e.g. x86-64-v3 (without: the best that fits)");
+  verb->add_option("--seed", options->seed, "Seed of the initialisers")->capture_default_str();
+  verb->add_flag("--profile", options->profile, "Print the time per kernel family to stderr");
+  verb->callback([options, &exitCode] { exitCode = report(run(*options)); });
+}
