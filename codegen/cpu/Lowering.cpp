@@ -14,6 +14,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -88,6 +89,7 @@ static void setAttributes(llvm::Module &module, const CpuTarget &target) {
     function.addFnAttr("target-cpu", target.level);
     function.addFnAttr("prefer-vector-width", std::to_string(32 * target.vectorWidth));
     function.addFnAttr(llvm::Attribute::NoUnwind);
+    function.addFnAttr("no-builtins");
     // Both tables are only read, and nobody writes them while a kernel runs.
     for (unsigned table : {0u, 1u}) {
       function.addParamAttr(table, llvm::Attribute::NoAlias);
@@ -105,6 +107,10 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
   llvm::ModuleAnalysisManager modules;
+  // Kernels call nothing outside themselves, so no loop may become a call of memset or memcpy.
+  llvm::TargetLibraryInfoImpl library(llvm::Triple(module.getTargetTriple()));
+  library.disableAllFunctions();
+  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(library); });
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(components);
   builder.registerFunctionAnalyses(functions);

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "test/Codegen/KernelHarness.h"
+
+#include "codegen/cpu/CpuKernels.h"
+#include "codegen/cpu/Lowering.h"
+#include "passes/KernelSchedule.h"
+#include "mlir/Dialect/DLTI/DLTI.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include <chrono>
+#include <cstring>
+#include <dlfcn.h>
+
+using namespace mlir;
+
+namespace bifocal::test {
+
+using Function = void (*)(void *const *, const int64_t *, int64_t, int64_t);
+
+struct KernelHarness::State {
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module, functions;
+  KernelSchedule schedule;
+  std::string level;
+  void *library = nullptr;
+  std::vector<Function> stages;
+
+  std::vector<std::vector<char>> addScratch(std::vector<void *> &buffers, const std::vector<int64_t> &sizes);
+};
+
+static int64_t evaluate(AffineExpr expr, const std::vector<int64_t> &sizes) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return constant.getValue();
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return sizes.at(symbol.getPosition());
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  int64_t lhs = evaluate(binary.getLHS(), sizes), rhs = evaluate(binary.getRHS(), sizes);
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return lhs + rhs;
+  case AffineExprKind::Mul:
+    return lhs * rhs;
+  case AffineExprKind::Mod:
+    return lhs % rhs;
+  case AffineExprKind::FloorDiv:
+    return lhs / rhs;
+  default:
+    return (lhs + rhs - 1) / rhs;
+  }
+}
+
+KernelHarness::KernelHarness() : state(std::make_unique<State>()) {}
+KernelHarness::~KernelHarness() {
+  if (state->library)
+    dlclose(state->library);
+}
+
+static std::string load(const std::string &bytes, void *&library) {
+  llvm::SmallString<128> path;
+  int descriptor = -1;
+  if (llvm::sys::fs::createTemporaryFile("kernel-harness", "so", descriptor, path))
+    return "cannot make a temporary file";
+  llvm::raw_fd_ostream(descriptor, true) << bytes;
+  library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  llvm::sys::fs::remove(path);
+  return library ? "" : dlerror();
+}
+
+std::unique_ptr<KernelHarness> KernelHarness::create(std::string_view source, std::string_view level, std::string &error) {
+  std::unique_ptr<KernelHarness> harness(new KernelHarness);
+  State &state = *harness->state;
+  state.level = level;
+  state.context.loadDialect<BifocalDialect, plan::PlanDialect, DLTIDialect>();
+  ScopedDiagnosticHandler handler(&state.context, [&](Diagnostic &diagnostic) { error += diagnostic.str() + "\n"; });
+  state.module = parseSourceString<ModuleOp>(source, ParserConfig(&state.context));
+  std::optional<CpuTarget> target = CpuTarget::find(level);
+  if (!state.module || !target || failed(generateCpuKernels(*state.module, *target)))
+    return error += "cannot be generated", nullptr;
+  auto kernel = *state.module->getOps<plan::KernelOp>().begin();
+  state.schedule = scheduleKernel(&kernel.getBody().front().front());
+  state.functions = cast<ModuleOp>((*state.module->getOps<ModuleOp>().begin())->clone());
+  auto object = emitSharedObject(*state.functions, level);
+  if (!object)
+    return error += llvm::toString(object.takeError()), nullptr;
+  error += load(*object, state.library);
+  for (size_t stage = 0; state.library && stage < state.schedule.stages.size(); ++stage) {
+    std::string name = kernel.getSymName().str() + "." + std::to_string(stage);
+    state.stages.push_back(reinterpret_cast<Function>(dlsym(state.library, name.c_str())));
+    if (!state.stages.back())
+      return error += "expects a function " + name, nullptr;
+  }
+  return error.empty() ? std::move(harness) : nullptr;
+}
+
+constexpr size_t guardBytes = 256;
+
+std::vector<std::vector<char>> KernelHarness::State::addScratch(std::vector<void *> &buffers,
+                                                                const std::vector<int64_t> &sizes) {
+  std::vector<std::vector<char>> scratch;
+  for (const KernelScratch &piece : schedule.scratch)
+    scratch.emplace_back(evaluate(piece.units, sizes) * piece.bytesPerUnit + guardBytes + 64, char(0xFF));
+  for (auto &piece : scratch)
+    buffers.push_back(reinterpret_cast<void *>((reinterpret_cast<uintptr_t>(piece.data()) + 63) / 64 * 64));
+  return scratch;
+}
+
+std::string KernelHarness::run(std::vector<void *> buffers, const std::vector<int64_t> &sizes, unsigned repeat) {
+  size_t given = buffers.size();
+  std::vector<std::vector<char>> scratch = state->addScratch(buffers, sizes);
+  for (unsigned round = 0; round < repeat; ++round)
+    for (auto [stage, function] : llvm::enumerate(state->stages))
+      for (int64_t tile = evaluate(state->schedule.stages[stage], sizes); tile-- > 0;)
+        function(buffers.data(), sizes.data(), tile, tile + 1);
+  for (auto [index, piece] : llvm::enumerate(scratch)) {
+    size_t bytes = piece.size() - guardBytes - 64;
+    const char *end = static_cast<const char *>(buffers[given + index]) + bytes;
+    for (size_t at = 0; at < guardBytes; ++at)
+      if (end[at] != char(0xFF))
+        return "writes " + std::to_string(at) + " bytes behind scratch buffer " + std::to_string(index);
+  }
+  return "";
+}
+
+double KernelHarness::time(std::vector<void *> buffers, const std::vector<int64_t> &sizes, unsigned repeat) {
+  std::vector<std::vector<char>> scratch = state->addScratch(buffers, sizes);
+  double best = 1e30;
+  for (unsigned round = 0; round < repeat; ++round) {
+    auto start = std::chrono::steady_clock::now();
+    for (auto [stage, function] : llvm::enumerate(state->stages))
+      function(buffers.data(), sizes.data(), 0, evaluate(state->schedule.stages[stage], sizes));
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return best;
+}
+
+const std::string &KernelHarness::family() const { return state->schedule.family; }
+
+std::string KernelHarness::assembly() const {
+  auto text = emitKernelText(*state->functions, state->level, KernelText::Assembly);
+  return text ? *text : llvm::toString(text.takeError());
+}
+
+std::vector<std::string> runnableLevels() {
+  std::vector<std::string> levels;
+  for (const char *level : {"x86-64-v3", "x86-64-v4"})
+    if (std::string_view(level) == "x86-64-v3" ? __builtin_cpu_supports("x86-64-v3") : __builtin_cpu_supports("x86-64-v4"))
+      levels.push_back(level);
+  return levels;
+}
+
+std::string kernelSource(const std::string &arguments, const std::string &op, const std::string &results,
+                         const std::string &attributes) {
+  std::string stages = attributes.empty() ? "" : " attributes {" + attributes + "}";
+  return "plan.kernel @k \"test\" stages 1" + stages + " {\n^bb0(" + arguments + "):\n  " + op + "\n  plan.return " + results +
+         "\n}\n";
+}
+
+} // namespace bifocal::test

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_TEST_CODEGEN_KERNELHARNESS_H
+#define BIFOCAL_TEST_CODEGEN_KERNELHARNESS_H
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bifocal::test {
+
+/// One kernel, from IR to machine code in this process.
+class KernelHarness {
+public:
+  /// `source`: a module with one plan.kernel (and the states that its op names). Null, with a message in `error`, when it
+  /// cannot be compiled.
+  static std::unique_ptr<KernelHarness> create(std::string_view source, std::string_view level, std::string &error);
+  ~KernelHarness();
+
+  /// Runs every tile of every stage, one by one and the last first. `buffers`: arguments, results, then states or slabs;
+  /// scratch is added, filled with NaN and checked for writes behind its end. Empty, or what went wrong.
+  std::string run(std::vector<void *> buffers, const std::vector<int64_t> &sizes, unsigned repeat = 1);
+  /// Seconds of the fastest of `repeat` runs with all tiles in one call.
+  double time(std::vector<void *> buffers, const std::vector<int64_t> &sizes, unsigned repeat);
+
+  const std::string &family() const;
+  std::string assembly() const;
+
+private:
+  struct State;
+  KernelHarness();
+  std::unique_ptr<State> state;
+};
+
+/// The levels that this machine can run, the widest last.
+std::vector<std::string> runnableLevels();
+
+/// The text of a module with one kernel `k` whose body is `op`; `arguments` as in "%a: tensor<?x8xf32>, ...", `results`
+/// as in "%r : tensor<?x8xf32>" (empty when there are none).
+std::string kernelSource(const std::string &arguments, const std::string &op, const std::string &results,
+                         const std::string &attributes = "");
+
+} // namespace bifocal::test
+#endif
