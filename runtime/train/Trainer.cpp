@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/train/Trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fmt/format.h>
+
+namespace bifocal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Removes what a killed run left of checkpoints that it was writing: `<name>.safetensors.` and six characters.
+void removeLeftovers(const std::string &folder) {
+  std::error_code error;
+  for (const auto &entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    for (std::string_view stem : {"last.safetensors.", "best.safetensors."})
+      if (name.starts_with(stem) && name.size() == stem.size() + 6)
+        std::filesystem::remove(entry.path(), error);
+  }
+}
+
+double secondsSince(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+TensorView view(std::vector<int32_t> &ids, int64_t rows, int64_t steps) {
+  return TensorView(ElementType::i32, {rows, steps}, ids.data());
+}
+
+TensorView scalar(float &value) { return TensorView(ElementType::f32, {}, &value); }
+
+/// Outputs that every entry with a loss begins with.
+struct LossOutputs {
+  float loss = 0, nll = 0, count = 0;
+
+  void addTo(LossSums &sums) const {
+    sums.loss += loss;
+    sums.nll += nll;
+    sums.tokens += count;
+  }
+};
+
+} // namespace
+
+double LossSums::perplexity() const { return std::exp(nllPerToken()); }
+
+Result<LossSums> evaluateData(Session &session, const ParallelData &data) {
+  LossSums sums;
+  Batch batch;
+  for (int64_t i = 0; i < data.batches(); ++i) {
+    data.fill(i, batch);
+    LossOutputs out;
+    const TensorView inputs[] = {view(batch.source, batch.rows, batch.sourceSteps),
+                                 view(batch.previous, batch.rows, batch.targetSteps),
+                                 view(batch.target, batch.rows, batch.targetSteps)};
+    const TensorView outputs[] = {scalar(out.loss), scalar(out.nll), scalar(out.count)};
+    BIFOCAL_RETURN_IF_ERROR(session.run("evaluate", inputs, outputs));
+    out.addTo(sums);
+  }
+  return sums;
+}
+
+Result<Trainer> Trainer::create(Session &session, const Manifest &manifest, const ParallelData &training,
+                                const ParallelData *validation, const TrainingOptions &options, std::string folder,
+                                uint64_t dataDigest, TrainObserver &observer) {
+  ScheduleOptions scheduleOptions = options.schedule;
+  scheduleOptions.maxUpdates = options.maxUpdates;
+  Result<Schedule> schedule = Schedule::create(scheduleOptions);
+  if (!schedule.ok())
+    return schedule.status();
+  Trainer trainer(session, manifest, training, validation, options, schedule.take(), std::move(folder), observer);
+  trainer.state_.seed = options.seed;
+  trainer.state_.specHash = manifest.specHash;
+  trainer.state_.dataDigest = dataDigest;
+  trainer.state_.batches = training.batches();
+  return trainer;
+}
+
+void Trainer::initialize() {
+  session_.initialize(options_.seed);
+  std::ranges::fill(session_.gradients(), 0.0f);
+  std::ranges::fill(session_.firstMoments(), 0.0f);
+  std::ranges::fill(session_.secondMoments(), 0.0f);
+}
+
+Status Trainer::resume() {
+  // Constants that no file holds come from their initialisers.
+  initialize();
+  Result<TrainingState> read = readCheckpoint(lastPath(), manifest_, session_);
+  if (!read.ok())
+    return read.status();
+  const auto mismatch = [&](std::string_view what, const auto &expected, const auto &got) {
+    return Status(StatusCode::usage, fmt::format("'{}' was written with another {}: expects {}, but got {}", lastPath(),
+                                                 what, expected, got));
+  };
+  if (read->specHash != state_.specHash)
+    return mismatch("spec", state_.specHash, read->specHash);
+  if (read->dataDigest != state_.dataDigest)
+    return mismatch("training text", fmt::format("digest {:016x}", state_.dataDigest), fmt::format("{:016x}", read->dataDigest));
+  if (read->seed != state_.seed)
+    return mismatch("seed", state_.seed, read->seed);
+  if (read->batches != state_.batches)
+    return mismatch("cut of the text", fmt::format("{} batches", state_.batches), read->batches);
+  state_ = read.take();
+  return Status();
+}
+
+/// One batch: a whole update if it is alone, else its share of the gradient.
+Status Trainer::runBatch(int64_t index, bool alone, UpdateReport &report) {
+  training_.fill(index, batch_);
+  int64_t rng[2] = {static_cast<int64_t>(options_.seed), state_.draws};
+  LossOutputs out;
+  float norm = 0;
+  const TensorView inputs[] = {view(batch_.source, batch_.rows, batch_.sourceSteps),
+                               view(batch_.previous, batch_.rows, batch_.targetSteps),
+                               view(batch_.target, batch_.rows, batch_.targetSteps), TensorView(ElementType::i64, {2}, rng),
+                               TensorView(ElementType::f32, {4}, hyper_.data())};
+  const TensorView outputs[] = {scalar(out.loss), scalar(out.nll), scalar(out.count), scalar(norm)};
+  if (alone)
+    BIFOCAL_RETURN_IF_ERROR(session_.run("train_step", inputs, outputs));
+  else
+    BIFOCAL_RETURN_IF_ERROR(session_.run("accumulate_gradients", std::span(inputs).first(4), std::span(outputs).first(3)));
+  ++state_.draws;
+  out.addTo(report.sums);
+  report.gradientNorm = norm;
+  return Status();
+}
+
+Status Trainer::applyGradients(UpdateReport &report) {
+  auto count = static_cast<float>(report.sums.tokens);
+  float norm = 0;
+  const TensorView inputs[] = {scalar(count), TensorView(ElementType::f32, {4}, hyper_.data())};
+  const TensorView outputs[] = {scalar(norm)};
+  BIFOCAL_RETURN_IF_ERROR(session_.run("apply_gradients", inputs, outputs));
+  report.gradientNorm = norm;
+  return Status();
+}
+
+Status Trainer::update() {
+  const Clock::time_point begin = Clock::now();
+  UpdateReport report;
+  report.rate = schedule_.rate(state_.updates);
+  const auto t = static_cast<double>(state_.updates + 1);
+  const double correction = std::sqrt(1 - std::pow(options_.beta2, t)) / (1 - std::pow(options_.beta1, t));
+  hyper_ = {static_cast<float>(report.rate), static_cast<float>(report.rate * correction),
+            static_cast<float>(options_.clipNorm), 0};
+  // The last update of an epoch may have fewer batches than the others.
+  const int64_t end = std::min<int64_t>(state_.cursor + options_.updateFrequency, training_.batches());
+  for (int64_t i = state_.cursor; i < end; ++i)
+    BIFOCAL_RETURN_IF_ERROR(runBatch(order_[static_cast<size_t>(i)], options_.updateFrequency == 1, report));
+  if (options_.updateFrequency > 1)
+    BIFOCAL_RETURN_IF_ERROR(applyGradients(report));
+  state_.cursor = end;
+  ++state_.updates;
+  report.update = state_.updates;
+  report.epoch = state_.epoch;
+  report.seconds = secondsSince(begin);
+  if (!std::isfinite(report.sums.loss) || !std::isfinite(report.gradientNorm))
+    return Status(StatusCode::numericMismatch,
+                  fmt::format("expects finite numbers, but update {} gave the loss {} and the gradient norm {}; the last "
+                              "checkpoint is from before; try a lower learning rate or clip_norm",
+                              state_.updates, report.sums.lossPerToken(), report.gradientNorm));
+  observer_.onUpdate(report);
+  return Status();
+}
+
+Status Trainer::validate() {
+  state_.validatedAt = state_.updates;
+  if (!validation_)
+    return Status();
+  const Clock::time_point begin = Clock::now();
+  Result<LossSums> sums = evaluateData(session_, *validation_);
+  if (!sums.ok())
+    return sums.status();
+  if (!std::isfinite(sums->loss))
+    return Status(StatusCode::numericMismatch,
+                  fmt::format("expects a finite validation loss, but got {} after update {}", sums->loss, state_.updates));
+  ValidationReport report{state_.updates, state_.epoch, *sums};
+  report.isBest = state_.validations == 0 || sums->lossPerToken() < state_.bestLoss;
+  report.seconds = secondsSince(begin);
+  ++state_.validations;
+  ++state_.validationsSinceBest;
+  if (report.isBest) {
+    state_.bestLoss = sums->lossPerToken();
+    state_.validationsSinceBest = 0;
+    BIFOCAL_RETURN_IF_ERROR(writeWeights(folder_ + "/best.safetensors", manifest_, session_));
+  }
+  observer_.onValidation(report);
+  return Status();
+}
+
+Status Trainer::save() {
+  BIFOCAL_RETURN_IF_ERROR(writeCheckpoint(lastPath(), manifest_, session_, state_));
+  observer_.onCheckpoint(lastPath(), state_.updates);
+  return Status();
+}
+
+std::optional<TrainEnd> Trainer::reachedLimit() const {
+  if (options_.maxUpdates > 0 && state_.updates >= options_.maxUpdates)
+    return TrainEnd::maxUpdates;
+  if (options_.maxEpochs > 0 && state_.epoch > options_.maxEpochs)
+    return TrainEnd::maxEpochs;
+  if (options_.patience > 0 && state_.validationsSinceBest >= options_.patience)
+    return TrainEnd::patience;
+  if (options_.maxMinutes > 0 && secondsSince(begin_) >= options_.maxMinutes * 60)
+    return TrainEnd::maxMinutes;
+  return std::nullopt;
+}
+
+Result<TrainEnd> Trainer::run(const std::atomic<bool> &stop) {
+  begin_ = Clock::now();
+  removeLeftovers(folder_);
+  order_ = training_.epochOrder(options_.seed, state_.epoch);
+  std::optional<TrainEnd> limit = reachedLimit();
+  while (!limit && !stop) {
+    BIFOCAL_RETURN_IF_ERROR(update());
+    const bool epochEnds = state_.cursor == training_.batches();
+    const auto isDue = [&](int64_t every) { return every > 0 ? state_.updates % every == 0 : epochEnds; };
+    const bool validates = isDue(options_.validateEvery);
+    if (validates)
+      BIFOCAL_RETURN_IF_ERROR(validate());
+    if (epochEnds) {
+      ++state_.epoch;
+      state_.cursor = 0;
+      order_ = training_.epochOrder(options_.seed, state_.epoch);
+    }
+    limit = reachedLimit();
+    // A validation is followed by a checkpoint, so that a resumed run knows of the best one it has written.
+    if (!limit && (validates || isDue(options_.saveEvery)))
+      BIFOCAL_RETURN_IF_ERROR(save());
+  }
+  if (!limit) {
+    BIFOCAL_RETURN_IF_ERROR(save());
+    return TrainEnd::interrupted;
+  }
+  if (state_.validatedAt != state_.updates)
+    BIFOCAL_RETURN_IF_ERROR(validate());
+  BIFOCAL_RETURN_IF_ERROR(save());
+  return *limit;
+}
+
+} // namespace bifocal

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_RUNTIME_TRAIN_TRAINER_H
+#define BIFOCAL_RUNTIME_TRAIN_TRAINER_H
+
+#include "runtime/core/Session.h"
+#include "runtime/data/Batching.h"
+#include "runtime/train/Checkpoint.h"
+#include "runtime/train/TrainingOptions.h"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <string>
+
+namespace bifocal {
+
+/// Sums over the target tokens of some batches; natural logarithms.
+struct LossSums {
+  double loss = 0;   ///< what is minimised
+  double nll = 0;    ///< negative log-likelihood
+  double tokens = 0;
+
+  double lossPerToken() const { return loss / tokens; }
+  double nllPerToken() const { return nll / tokens; }
+  double perplexity() const;
+};
+
+struct UpdateReport {
+  int64_t update = 0, epoch = 0;
+  LossSums sums;
+  double gradientNorm = 0; ///< before clipping
+  double rate = 0;
+  double seconds = 0; ///< wall time of the update
+};
+
+struct ValidationReport {
+  int64_t update = 0, epoch = 0;
+  LossSums sums;
+  bool isBest = false;
+  double seconds = 0;
+};
+
+/// What a training tells while it runs.
+class TrainObserver {
+public:
+  virtual ~TrainObserver() = default;
+  virtual void onUpdate(const UpdateReport &report) = 0;
+  virtual void onValidation(const ValidationReport &report) = 0;
+  virtual void onCheckpoint(const std::string &path, int64_t update) = 0;
+};
+
+/// Why `Trainer::run` came back.
+enum class TrainEnd { maxUpdates, maxEpochs, maxMinutes, patience, interrupted };
+
+/// Sums of the `evaluate` entry over all batches.
+Result<LossSums> evaluateData(Session &session, const ParallelData &data);
+
+/// The training loop. Everything that decides the next update (parameters, moments, counters, data cursor) is in the
+/// checkpoint, and every random number is a pure function of the seed and these counters: a run that is stopped at any
+/// moment and resumed from its last checkpoint writes the same bytes as one that was never stopped.
+class Trainer {
+public:
+  /// All arguments must outlive the trainer. `validation` may be null. Checkpoints go to `folder`: `last.safetensors`,
+  /// and `best.safetensors` (parameters alone) after the best validation.
+  static Result<Trainer> create(Session &session, const Manifest &manifest, const ParallelData &training,
+                                const ParallelData *validation, const TrainingOptions &options, std::string folder,
+                                uint64_t dataDigest, TrainObserver &observer);
+
+  /// Fresh parameters and counters.
+  void initialize();
+  /// Continues from `last.safetensors` of the folder.
+  Status resume();
+
+  /// Trains until a limit is reached or `stop` becomes true; then saves.
+  Result<TrainEnd> run(const std::atomic<bool> &stop);
+
+  const TrainingState &state() const { return state_; }
+
+private:
+  Trainer(Session &session, const Manifest &manifest, const ParallelData &training, const ParallelData *validation,
+          const TrainingOptions &options, Schedule schedule, std::string folder, TrainObserver &observer)
+      : session_(session), manifest_(manifest), training_(training), validation_(validation), options_(options),
+        schedule_(std::move(schedule)), folder_(std::move(folder)), observer_(observer) {}
+
+  Status update();
+  Status runBatch(int64_t index, bool alone, UpdateReport &report);
+  Status applyGradients(UpdateReport &report);
+  Status validate();
+  Status save();
+  std::optional<TrainEnd> reachedLimit() const;
+  std::string lastPath() const { return folder_ + "/last.safetensors"; }
+
+  Session &session_;
+  const Manifest &manifest_;
+  const ParallelData &training_;
+  const ParallelData *validation_;
+  const TrainingOptions &options_;
+  Schedule schedule_;
+  std::string folder_;
+  TrainObserver &observer_;
+  TrainingState state_;
+  std::vector<int32_t> order_; ///< of the batches of the current epoch
+  Batch batch_;
+  std::array<float, 4> hyper_{};
+  std::chrono::steady_clock::time_point begin_;
+};
+
+} // namespace bifocal
+#endif
