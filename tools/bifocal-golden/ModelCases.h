@@ -4,15 +4,9 @@
 
 #include "tools/bifocal-golden/Cases.h"
 #include "tools/bifocal-golden/CompiledModule.h"
+#include "tools/bifocal-golden/ModelSpec.h"
 
 namespace bifocal::golden {
-
-struct AdamSettings {
-  double beta1 = 0.9, beta2 = 0.98, epsilon = 1e-8, weightDecay = 0;
-};
-
-/// The TOML spec of a model file's hyper-parameters.
-std::string specOfModel(const GoldenFile &file, const AdamSettings &adam);
 
 /// Copies every `param.` tensor into the slab.
 Status loadParameters(CompiledModule &module, const GoldenFile &file);

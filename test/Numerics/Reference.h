@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_TEST_NUMERICS_REFERENCE_H
+#define BIFOCAL_TEST_NUMERICS_REFERENCE_H
+
+// Evaluates functions of bifocal ops with LibTorch in f64. Only forward ops are known; gradients come from LibTorch's
+// own differentiation, so nothing here shares code or derivations with the compiler.
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <torch/torch.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace bifocal::test {
+
+class Reference {
+public:
+  explicit Reference(mlir::ModuleOp module) : module(module) {}
+
+  /// f64 values of parameters and states by name; ids are int64, masks bool.
+  std::map<std::string, torch::Tensor> parameters, states;
+
+  /// The results of `function`. Throws std::runtime_error for an op that it does not know.
+  std::vector<torch::Tensor> run(llvm::StringRef function, const std::vector<torch::Tensor> &arguments);
+
+private:
+  void evaluate(mlir::Operation *op);
+  bool evaluateRow(mlir::Operation *op);
+  bool evaluateSequence(mlir::Operation *op);
+  bool evaluateStep(mlir::Operation *op);
+  torch::Tensor &value(mlir::Value value);
+  torch::Tensor optional(mlir::Value value);
+
+  mlir::ModuleOp module;
+  std::map<void *, torch::Tensor> values;
+};
+
+/// 0 where an element of a tensor of this shape is dropped, else 1 / (1 - rate): the draws that every device makes.
+torch::Tensor dropoutMask(torch::IntArrayRef shape, double rate, uint32_t site, const torch::Tensor &rng);
+
+} // namespace bifocal::test
+#endif

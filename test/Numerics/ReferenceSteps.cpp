@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The ops of one decoding step, by following each row's ancestors.
+
+#include "dialect/bifocal/BifocalOps.h"
+#include "test/Numerics/Reference.h"
+
+using namespace bifocal;
+using namespace bifocal::test;
+using torch::Tensor;
+using torch::indexing::Slice;
+
+/// The rows [from..step] of a cache that belong to row `n`, oldest first; slot of step p is p mod `slots`.
+static Tensor history(const Tensor &cache, const Tensor &ancestors, int64_t row, int64_t from, int64_t step, int64_t slots) {
+  std::vector<Tensor> rows;
+  for (int64_t past = from; past <= step; ++past) {
+    int64_t physical = past == step ? row : ancestors[row][past].item<int64_t>();
+    rows.push_back(cache[past % slots][physical]);
+  }
+  return torch::stack(rows);
+}
+
+/// One row: the newest K inputs under the newest taps. `taps` is [H, K].
+static Tensor convolveRow(const Tensor &past, const Tensor &taps) {
+  int64_t count = past.size(0), width = past.size(1) / taps.size(0);
+  Tensor used = taps.index({Slice(), Slice(taps.size(1) - count)}).repeat_interleave(width, 0);
+  return (past * used.t()).sum(0);
+}
+
+static Tensor attendRow(const Tensor &query, const Tensor &keys, const Tensor &values, int64_t heads, double scale, const Tensor &mask) {
+  int64_t width = query.size(0) / heads;
+  Tensor scores = torch::einsum("shd,hd->hs", {keys.reshape({-1, heads, width}), query.reshape({heads, width})}) * scale;
+  if (mask.defined())
+    scores = scores.masked_fill(mask.logical_not(), -INFINITY);
+  return torch::einsum("hs,shd->hd", {torch::softmax(scores, -1), values.reshape({-1, heads, width})}).reshape({-1});
+}
+
+/// Taps of row `n` as [H, K], normalised where the op asks for it.
+template <typename Op> static Tensor tapsOfRow(Op op, const Tensor &taps, int64_t row, int64_t heads, int64_t seen) {
+  Tensor all = taps.dim() == 3 ? taps.squeeze(1) : taps[row].reshape({heads, -1});
+  if (!op.getNormalized())
+    return all;
+  if constexpr (std::is_same_v<Op, DynamicConvStepOp>)
+    if (op.getRenormalized()) {
+      Tensor last = torch::softmax(all.index({Slice(), Slice(all.size(1) - seen)}), -1);
+      return torch::constant_pad_nd(last, {all.size(1) - seen, 0});
+    }
+  return torch::softmax(all, -1);
+}
+
+template <typename Op>
+static Tensor convolveStep(Op op, const Tensor &input, const Tensor &taps, const Tensor &ancestors, int64_t step, int64_t heads, Tensor &cache) {
+  int64_t slots = cache.size(0);
+  std::vector<Tensor> outputs;
+  for (int64_t row = 0; row < input.size(0); ++row)
+    cache[step % slots][row] = input[row];
+  for (int64_t row = 0; row < input.size(0); ++row) {
+    int64_t from = std::max<int64_t>(0, step - slots + 1);
+    Tensor past = history(cache, ancestors, row, from, step, slots);
+    outputs.push_back(convolveRow(past, tapsOfRow(op, taps, row, heads, step - from + 1)));
+  }
+  return torch::stack(outputs);
+}
+
+bool Reference::evaluateStep(mlir::Operation *op) {
+  return llvm::TypeSwitch<mlir::Operation *, bool>(op)
+      .Case([&](StateWriteOp write) { states[write.getState().str()] = value(write.getValue()).clone(); return true; })
+      .Case<LightConvStepOp, DynamicConvStepOp>([&](auto conv) {
+        int64_t heads = 0;
+        if constexpr (std::is_same_v<decltype(conv), DynamicConvStepOp>)
+          heads = conv.getHeads();
+        Tensor output = convolveStep(conv, value(conv.getInput()), value(conv.getTaps()), value(conv.getAncestors()),
+                                     value(conv.getStep()).template item<int64_t>(), heads, states.at(conv.getCache().str()));
+        value(conv.getOutput()) = conv.getBias() ? output + value(conv.getBias()) : output;
+        return true;
+      })
+      .Case([&](AttentionStepOp attention) {
+        Tensor query = value(attention.getQuery()), &keys = states.at(attention.getKeyCache().str());
+        Tensor &cachedValues = states.at(attention.getValueCache().str());
+        int64_t step = value(attention.getStep()).item<int64_t>();
+        std::vector<Tensor> rows;
+        keys[step].index_put_({Slice(0, query.size(0))}, value(attention.getKey()));
+        cachedValues[step].index_put_({Slice(0, query.size(0))}, value(attention.getValue()));
+        for (int64_t row = 0; row < query.size(0); ++row)
+          rows.push_back(attendRow(query[row], history(keys, value(attention.getAncestors()), row, 0, step, keys.size(0)),
+                                   history(cachedValues, value(attention.getAncestors()), row, 0, step, keys.size(0)),
+                                   attention.getHeads(), attention.getScale().convertToFloat(), Tensor()));
+        value(attention.getOutput()) = torch::stack(rows);
+        return true;
+      })
+      .Case([&](CrossAttentionStepOp attention) {
+        Tensor query = value(attention.getQuery());
+        std::vector<Tensor> rows;
+        for (int64_t row = 0; row < query.size(0); ++row) {
+          int64_t sentence = value(attention.getSentences())[row].item<int64_t>();
+          rows.push_back(attendRow(query[row], states.at(attention.getKeys().str())[sentence],
+                                   states.at(attention.getValues().str())[sentence], attention.getHeads(),
+                                   attention.getScale().convertToFloat(), states.at(attention.getMask().str())[sentence]));
+        }
+        value(attention.getOutput()) = torch::stack(rows);
+        return true;
+      })
+      .Default([](mlir::Operation *) { return false; });
+}
