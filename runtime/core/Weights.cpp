@@ -24,14 +24,18 @@ std::string_view nameInFile(const Parameter &parameter, const Safetensors &weigh
 } // namespace
 
 Status readParameters(Session &session, const Safetensors &weights) {
-  const std::vector<Parameter> &parameters = session.artifact().manifest().parameters;
+  return readParameters(session.artifact().manifest(), session.parameters(), weights);
+}
+
+Status readParameters(const Manifest &manifest, std::span<float> slab, const Safetensors &weights) {
+  const std::vector<Parameter> &parameters = manifest.parameters;
   std::set<std::string_view> known;
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Parameter &parameter = parameters[i];
     known.insert(parameter.name);
     known.insert(parameter.aliases.begin(), parameter.aliases.end());
-    const std::span<float> values = session.parameters().subspan(static_cast<size_t>(parameter.offset),
-                                                                 static_cast<size_t>(parameter.elements()));
+    const std::span<float> values =
+        slab.subspan(static_cast<size_t>(parameter.offset), static_cast<size_t>(parameter.elements()));
     if (!parameter.stored) {
       initializeParameter(parameter, i, 0, values);
       continue;

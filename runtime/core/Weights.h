@@ -15,6 +15,9 @@ namespace bifocal {
 /// tensors whose names start with "optimizer." are left alone, any other unknown tensor is an error.
 Status readParameters(Session &session, const Safetensors &weights);
 
+/// The same into a parameter slab laid out as the manifest says.
+Status readParameters(const Manifest &manifest, std::span<float> slab, const Safetensors &weights);
+
 /// The same from a file.
 Status readParameters(Session &session, const std::string &path);
 

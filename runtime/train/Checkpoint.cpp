@@ -3,11 +3,10 @@
 
 #include "runtime/core/Json.h"
 #include "runtime/core/Safetensors.h"
+#include "runtime/core/Weights.h"
 
-#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
-#include <set>
 
 namespace bifocal {
 namespace {
@@ -99,7 +98,7 @@ Result<TrainingState> parseState(const std::string &text, const std::string &pat
   return state;
 }
 
-/// Reads one tensor into part of a slab; the name of the file goes into messages.
+/// Reads a moment into its part of a slab; the name of the file goes into messages.
 Status readInto(const Safetensors &file, const std::string &path, const std::string &name,
                 const std::vector<int64_t> &shape, std::span<float> values) {
   const Safetensors::Entry *entry = file.find(name);
@@ -111,31 +110,7 @@ Status readInto(const Safetensors &file, const std::string &path, const std::str
   return file.readFloats(name, values);
 }
 
-Status readParameters(const Safetensors &file, const std::string &path, const Manifest &manifest, Session &session) {
-  std::set<std::string, std::less<>> known;
-  for (const Parameter &parameter : manifest.parameters) {
-    const std::vector<std::string> names = namesOf(parameter);
-    known.insert(names.begin(), names.end());
-    if (!parameter.stored)
-      continue;
-    const auto present = std::ranges::find_if(names, [&](const std::string &name) { return file.find(name); });
-    BIFOCAL_RETURN_IF_ERROR(readInto(file, path, present == names.end() ? parameter.name : *present, parameter.shape,
-                                     valuesOf(parameter, session.parameters())));
-  }
-  for (const auto &[name, entry] : file.tensors())
-    if (!known.contains(name) && !name.starts_with("optimizer."))
-      return Status(StatusCode::malformed, fmt::format("'{}' has a tensor '{}' that the model does not have", path, name));
-  return Status();
-}
-
 } // namespace
-
-Status readWeights(const std::string &path, const Manifest &manifest, Session &session) {
-  const Result<Safetensors> file = Safetensors::open(path);
-  if (!file.ok())
-    return file.status();
-  return readParameters(*file, path, manifest, session);
-}
 
 Status writeWeights(const std::string &path, const Manifest &manifest, Session &session) {
   std::vector<SafetensorsItem> items;
@@ -168,7 +143,7 @@ Result<TrainingState> readCheckpoint(const std::string &path, const Manifest &ma
     return state.status();
   if (state->specHash != manifest.specHash)
     return state; // The caller says what differs; the tensors would only say so less clearly.
-  BIFOCAL_RETURN_IF_ERROR(readParameters(*file, path, manifest, session));
+  BIFOCAL_RETURN_IF_ERROR(readParameters(manifest, session.parameters(), *file));
   for (size_t order : {0, 1})
     for (const Parameter &parameter : manifest.parameters)
       if (parameter.trained)

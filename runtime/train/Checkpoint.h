@@ -26,11 +26,6 @@ struct TrainingState {
   std::string specHash;
 };
 
-/// Reads every stored parameter of the model from a weights file or a checkpoint, under any of its names. Tensors that
-/// the model does not have are passed over if their name begins with `optimizer.`, else they are an error. Parameters
-/// that no file holds are left alone: `Session::initialize` makes them.
-Status readWeights(const std::string &path, const Manifest &manifest, Session &session);
-
 /// Writes the parameters under all their names.
 Status writeWeights(const std::string &path, const Manifest &manifest, Session &session);
 

@@ -2,6 +2,7 @@
 #include "runtime/train/Trainer.h"
 
 #include "runtime/core/Philox.h"
+#include "runtime/core/Weights.h"
 #include "runtime/data/Text.h"
 #include "test/Runtime/GoldenJson.h"
 
@@ -260,8 +261,8 @@ TEST_F(TrainerTest, damaged_checkpoints_are_errors) {
   ToySession session;
   const Manifest manifest = toyManifest();
   EXPECT_TRUE(readCheckpoint(path, manifest, session).ok());
-  EXPECT_TRUE(readWeights(path, manifest, session).ok());
-  EXPECT_TRUE(readWeights(folder_ + "/a/best.safetensors", manifest, session).ok());
+  EXPECT_TRUE(readParameters(manifest, session.parameters(), *Safetensors::open(path)).ok());
+  EXPECT_TRUE(readParameters(manifest, session.parameters(), *Safetensors::open(folder_ + "/a/best.safetensors")).ok());
   EXPECT_EQ(readCheckpoint(folder_ + "/a/best.safetensors", manifest, session).status().code(), StatusCode::malformed);
   for (size_t bytes = 0; bytes < good.size(); ++bytes) {
     ASSERT_TRUE(writeTextAtomically(path, good.substr(0, bytes)).ok());
@@ -270,7 +271,7 @@ TEST_F(TrainerTest, damaged_checkpoints_are_errors) {
   Manifest other = manifest;
   other.parameters[0].shape = {vocabulary, 2};
   ASSERT_TRUE(writeTextAtomically(path, good).ok());
-  EXPECT_EQ(readWeights(path, other, session).code(), StatusCode::malformed);
+  EXPECT_EQ(readCheckpoint(path, other, session).status().code(), StatusCode::malformed);
 }
 
 } // namespace
