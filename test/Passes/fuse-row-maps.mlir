@@ -4,7 +4,7 @@
 
 // CHECK-LABEL: func @folds_end_of_sublayer
 // CHECK:         %[[SUMS:.+]] = bifocal.linear %{{.+}}, %{{.+}} : (tensor<?x?x8xf32>, tensor<4x8xf32>)
-// CHECK-NEXT:    %[[OUT:.+]] = bifocal.map (%[[IN:.+]] = %[[SUMS]]
+// CHECK-NEXT:    %[[OUT:.+]] = bifocal.map (%[[IN:.+]] = %[[SUMS]] :
 // CHECK-NEXT:      %[[A:.+]] = bifocal.add_bias %[[IN]]
 // CHECK-NEXT:      %[[D:.+]] = bifocal.dropout %[[A]], %{{.+}} {rate = 3.000000e-01 : f32, site = 5 : i32}
 // CHECK-NEXT:      %[[S:.+]] = bifocal.add %{{.+}}, %[[D]]
@@ -86,12 +86,12 @@ func.func @folds_backward_of_sublayer(%g: tensor<?x?x4xf32>, %h: tensor<?x?x4xf3
 
 // CHECK-LABEL: func @splits_bias_for_every_reader
 // CHECK:         %[[SUMS:.+]] = bifocal.linear %{{.+}}, %{{.+}} : (tensor<?x?x4xf32>, tensor<6x4xf32>)
-// CHECK:         bifocal.map ({{.*}} = %[[SUMS]]
+// CHECK:         bifocal.map ({{.*}} = %[[SUMS]] :
 // CHECK-NEXT:      bifocal.add_bias
 // CHECK-NEXT:      bifocal.glu
 // CHECK-NEXT:      bifocal.mask_padding
 // CHECK:         bifocal.light_conv
-// CHECK:         bifocal.map ({{.*}} = %[[SUMS]]
+// CHECK:         bifocal.map ({{.*}} = %[[SUMS]] :
 // CHECK:           bifocal.add_bias
 // CHECK:           bifocal.glu_grad
 func.func @splits_bias_for_every_reader(%x: tensor<?x?x4xf32>, %w: tensor<6x4xf32>, %b: tensor<6xf32>, %mask: tensor<?x?xi1>,
