@@ -29,7 +29,7 @@ def Bifocal_AttentionOp : Bifocal_PureOp<"attention", [AttrSizedOperandSegments,
     all sums are taken in f32; no `[T, S]` tensor lives in memory.
 
     Constraints:
-    - (C1) `heads` >= 1 divides C.
+    - (C1) `heads` >= 1 divides C, which is static.
     - (C2) `key` and `value` have the batch and the channels of `query`, and one shape.
     - (C3) `mask` has the shape `[B, S]`.
     - (C4) `causal` needs T = S.
@@ -118,7 +118,7 @@ def Bifocal_AttentionStepOp : Bifocal_Op<"attention_step", [
     Reads and writes the states, so it is neither moved nor merged. Sums are taken in f32.
 
     Constraints:
-    - (C1) `heads` >= 1 divides C.
+    - (C1) `heads` >= 1 divides C, which is static.
     - (C2) `key`, `value` and `output` have the shape of `query`.
     - (C3) `ancestors` has N rows.
     - (C4) `key_cache` and `value_cache` name states `[P, R, C]` of the element type of `query`.
@@ -158,7 +158,7 @@ def Bifocal_CrossAttentionStepOp : Bifocal_Op<"cross_attention_step", [
     Reads the states. Sums are taken in f32.
 
     Constraints:
-    - (C1) `heads` >= 1 divides C.
+    - (C1) `heads` >= 1 divides C, which is static.
     - (C2) `output` has the shape of `query`.
     - (C3) `sentences` has N elements.
     - (C4) `keys` and `values` name states `[B, S, C]` of the element type of `query`, `mask` one `[B, S]` of i1.

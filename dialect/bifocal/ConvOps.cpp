@@ -27,7 +27,7 @@ static LogicalResult verifyLightTaps(Operation *op, Value taps, Value input) {
     return failure();
   // (C2)
   if (shape[2] < 1)
-    return op->emitOpError("expects a kernel size K >= 1, but got ") << shape[2];
+    return op->emitOpError("expects a kernel size K >= 1, but got ") << shapeText({shape[2]});
   // (C3)
   return verifyHeads(op, shape[0], "input", input);
 }
@@ -41,7 +41,7 @@ static LogicalResult verifyDynamicTaps(Operation *op, Value taps, Value input, i
   int64_t columns = channelsOf(taps);
   if (columns < heads || columns % heads != 0)
     return op->emitOpError("expects H * K taps per position with K >= 1, but got ")
-           << columns << " taps and " << heads << " heads";
+           << shapeText({columns}) << " taps and " << heads << " heads";
   // (C3)
   return verifyShape(op, "taps", taps, withChannels(rowsOf(input), columns), "one row per row of 'input'");
 }

@@ -27,7 +27,7 @@ def Bifocal_LightConvOp : Bifocal_PureOp<"light_conv", [AttrSizedOperandSegments
     Constraints:
     - (C1) `taps` has the shape `[H, 1, K]`.
     - (C2) `K >= 1`.
-    - (C3) H >= 1 divides C.
+    - (C3) H >= 1 divides C, which is static.
     - (C4) `0 <= left_padding < K`.
     - (C5) `bias` has C elements.
     - (C6) `drop_rate` is in [0, 1); above 0 it needs `rng`.
@@ -111,7 +111,7 @@ def Bifocal_DynamicConvOp : Bifocal_PureOp<"dynamic_conv", [AttrSizedOperandSegm
     the softmax are taken in f32.
 
     Constraints:
-    - (C1) `heads` >= 1 divides C.
+    - (C1) `heads` >= 1 divides C, which is static.
     - (C2) `taps` has H * K columns with K >= 1.
     - (C3) `taps` has the rows of `input`.
     - (C4) `0 <= left_padding < K`.

@@ -56,7 +56,9 @@ LogicalResult verifyHeads(Operation *op, int64_t heads, StringRef name, Value va
   if (heads < 1)
     return op->emitOpError("expects heads >= 1, but got ") << heads;
   int64_t channels = channelsOf(value);
-  if (!ShapedType::isDynamic(channels) && channels % heads != 0)
+  if (ShapedType::isDynamic(channels))
+    return op->emitOpError("expects a static number of channels of '") << name << "', but got ?";
+  if (channels % heads != 0)
     return op->emitOpError("expects heads that divide the channels of '")
            << name << "', but got " << heads << " heads and " << channels << " channels";
   return success();

@@ -24,5 +24,160 @@ void PlanDialect::initialize() {
       >();
 }
 
-LogicalResult KernelOp::verify() { return success(); }
-LogicalResult EntryOp::verify() { return success(); }
+/// A size: one expression, symbols only.
+static LogicalResult verifyExpression(Operation *op, StringRef name, AffineMap map) {
+  if (map.getNumDims() == 0 && map.getNumResults() == 1)
+    return success();
+  return op->emitOpError("expects '") << name << "' to be one expression without dims, but got " << map.getNumResults()
+                                      << " expressions and " << map.getNumDims() << " dims";
+}
+
+static LogicalResult verifyExpressions(Operation *op, StringRef name, ArrayAttr maps) {
+  for (auto map : maps.getAsRange<AffineMapAttr>())
+    if (failed(verifyExpression(op, name, map.getValue())))
+      return failure();
+  return success();
+}
+
+LogicalResult KernelOp::verify() {
+  // (C1)
+  if (auto stages = static_cast<int64_t>(getStages()); stages < 1)
+    return emitOpError("expects stages >= 1, but got ") << stages;
+  // (C2)
+  Block &body = getBody().front();
+  if (body.empty() || !isa<ReturnOp>(body.back()))
+    return emitOpError("expects a body that ends in 'plan.return'");
+  return success();
+}
+
+static LogicalResult verifyTensors(EntryOp op, StringRef what, ArrayAttr tensors) {
+  for (auto [index, tensor] : llvm::enumerate(tensors)) {
+    // (C1)
+    auto fields = dyn_cast<DictionaryAttr>(tensor);
+    auto dims = fields ? fields.getAs<ArrayAttr>("dims") : ArrayAttr();
+    if (!dims || !fields.getAs<StringAttr>("name") || !fields.getAs<StringAttr>("dtype"))
+      return op.emitOpError("expects a string 'name', a string 'dtype' and an array 'dims' in every ")
+             << what << ", but number " << index << " is " << tensor;
+    // (C2)
+    for (Attribute dim : dims)
+      if (!isa<IntegerAttr>(dim) && !llvm::is_contained(op.getSymbols(), dim))
+        return op.emitOpError("expects every dim to be an integer or a symbol of the entry, but ")
+               << what << " number " << index << " has " << dim;
+  }
+  return success();
+}
+
+LogicalResult EntryOp::verify() {
+  if (failed(verifyTensors(*this, "input", getInputs())) || failed(verifyTensors(*this, "output", getOutputs())))
+    return failure();
+  // (C3)
+  if (getPeak().size() != getClasses().size())
+    return emitOpError("expects one peak per size class, but got ")
+           << getPeak().size() << " peaks and " << getClasses().size() << " classes";
+  // (C4)
+  for (Attribute sizeClass : getClasses()) {
+    auto map = dyn_cast<AffineMapAttr>(sizeClass);
+    if (!map)
+      return emitOpError("expects every class to be an affine map, but got ") << sizeClass;
+    if (failed(verifyExpression(*this, "classes", map.getValue())))
+      return failure();
+    if (map.getValue().getNumSymbols() > getSymbols().size())
+      return emitOpError("expects classes over the symbols of the entry, but got ")
+             << map.getValue().getNumSymbols() << " and " << getSymbols().size() << " symbols";
+  }
+  return success();
+}
+
+LogicalResult BufferOp::verify() {
+  // (C1)
+  int64_t size = getSize(), sizeClass = getClassIndex(), offset = getOffset();
+  if (size < 0 || sizeClass < 0 || offset < -1)
+    return emitOpError("expects size >= 0, class >= 0 and offset >= -1, but got size ")
+           << size << ", class " << sizeClass << " and offset " << offset;
+  // (C2)
+  static constexpr StringLiteral types[] = {"f32", "bf16", "i32", "i64", "i1"};
+  if (!llvm::is_contained(types, getDtype()))
+    return emitOpError("expects an element type f32, bf16, i32, i64 or i1, but got '") << getDtype() << "'";
+  // (C3)
+  bool bound = getRegion() == Region::input || getRegion() == Region::output;
+  if (bound != getIndex().has_value())
+    return emitOpError("expects an index exactly where the region is input or output, but got ")
+           << (bound ? "none" : "one") << " in the region " << stringifyRegion(getRegion());
+  // (C4)
+  if (getRegion() == Region::state && !getName())
+    return emitOpError("expects the name of the state, but got none");
+  return success();
+}
+
+LogicalResult LaunchOp::verify() {
+  // (C2)
+  if (getWindowed() && getWindowed()->size() != getBuffers().size())
+    return emitOpError("expects one element of 'windowed' per buffer, but got ")
+           << getWindowed()->size() << " elements and " << getBuffers().size() << " buffers";
+  // (C3)
+  if (failed(verifyExpressions(*this, "sizes", getSizes())))
+    return failure();
+  return verifyExpressions(*this, "stages", getStages());
+}
+
+static FailureOr<KernelOp> lookUpKernel(Operation *op, FlatSymbolRefAttr name, SymbolTableCollection &tables) {
+  auto kernel = tables.lookupNearestSymbolFrom<KernelOp>(op, name);
+  if (!kernel)
+    return op->emitOpError("expects the name of a 'plan.kernel', but there is none named '") << name.getValue() << "'";
+  return kernel;
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
+  // (C1)
+  FailureOr<KernelOp> kernel = lookUpKernel(*this, getKernelAttr(), tables);
+  if (failed(kernel))
+    return failure();
+  if (kernel->getStages() != getStages().size())
+    return emitOpError("expects one number of tiles per stage of the kernel, but got ")
+           << getStages().size() << " numbers and " << kernel->getStages() << " stages";
+  return success();
+}
+
+LogicalResult GemmOp::verify() {
+  // (C1)
+  if (!getBeta().isZero() && !getBeta().isExactlyValue(1.0))
+    return emitOpError("expects a beta of 0 or 1, but got ") << getBeta().convertToFloat();
+  // (C2)
+  for (auto [name, map] : {std::pair("m", getM()), std::pair("n", getN()), std::pair("k", getK())})
+    if (failed(verifyExpression(*this, name, map)))
+      return failure();
+  // (C3)
+  size_t buffers = 3 + getEpilogueBuffers().size();
+  if (getWindowed() && getWindowed()->size() != buffers)
+    return emitOpError("expects one element of 'windowed' per buffer, but got ")
+           << getWindowed()->size() << " elements and " << buffers << " buffers";
+  // (C4)
+  if (!getEpilogue())
+    return getEpilogueBuffers().empty() ? success() : emitOpError("expects no buffers without an epilogue, but got ")
+                                                          << getEpilogueBuffers().size();
+  int64_t rowsPerTile = getRowsPerTile();
+  if (!getEpilogueSizes() || rowsPerTile < 1)
+    return emitOpError("expects sizes and rows_per_tile >= 1 beside an epilogue, but got ")
+           << (getEpilogueSizes() ? "sizes" : "no sizes") << " and " << rowsPerTile;
+  return verifyExpressions(*this, "epilogue_sizes", *getEpilogueSizes());
+}
+
+LogicalResult GemmOp::verifySymbolUses(SymbolTableCollection &tables) {
+  // (C4)
+  if (!getEpilogue())
+    return success();
+  FailureOr<KernelOp> kernel = lookUpKernel(*this, getEpilogueAttr(), tables);
+  if (failed(kernel))
+    return failure();
+  if (kernel->getStages() != 1)
+    return emitOpError("expects an epilogue of one stage, but '") << *getEpilogue() << "' has " << kernel->getStages();
+  return success();
+}
+
+LogicalResult SlabsOp::verify() {
+  // (C1)
+  if (auto rows = static_cast<int64_t>(getBy()); rows < 1)
+    return emitOpError("expects windows of at least 1 row, but got ") << rows;
+  // (C2)
+  return verifyExpression(*this, "rows", getRows());
+}

@@ -7,17 +7,24 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/IR/BuiltinAttributes.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-// Everything here maps one to one to docs/Artifact.md. Size expressions are affine maps without dims whose symbols are
-// the entry's `symbols`, in order: affine_map<()[s0, s1] -> (s0 * s1)>.
 def Plan_Dialect : Dialect {
   let name = "plan";
   let cppNamespace = "::bifocal::plan";
   let summary = "what the machine does: buffers, launches, library calls";
+  let description = [{
+    Everything here maps one to one to the plan of an artifact. Size expressions are affine maps without dims whose symbols
+    are those of the entry, in order: `affine_map<()[s0, s1] -> (s0 * s1)>`; inside `plan.slabs` there is one more at the
+    end, the rows of the window. Steps run in order; there is no data-dependent control flow.
+  }];
   let useDefaultTypePrinterParser = 1;
 }
+
 class Plan_Op<string mnemonic, list<Trait> traits = []> : Op<Plan_Dialect, mnemonic, traits>;
 
-def Plan_BufferType : TypeDef<Plan_Dialect, "Buffer"> { let mnemonic = "buffer"; let summary = "a piece of memory with a place in a region"; }
+def Plan_BufferType : TypeDef<Plan_Dialect, "Buffer"> {
+  let mnemonic = "buffer";
+  let summary = "a piece of memory with a place in a region";
+}
 
 def Plan_Region : I32EnumAttr<"Region", "where a buffer lives", [
   I32EnumAttrCase<"arena", 0>, I32EnumAttrCase<"parameter", 1>, I32EnumAttrCase<"gradient", 2>, I32EnumAttrCase<"moment1", 3>,
@@ -25,70 +32,208 @@ def Plan_Region : I32EnumAttr<"Region", "where a buffer lives", [
   let cppNamespace = "::bifocal::plan";
 }
 
-// A kernel is described by the one bifocal op (or map) in its body; the phase `kernels` writes its machine-level twin for every target.
-// The launch's buffers are the arguments, then the returned values, then `scratch` bytes-per-size-class buffers; its sizes are the dynamic
-// dims ('?') of arguments, then of results, in order. `stages`: the number of functions <name>.0, <name>.1, ...
 def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> {
   let summary = "what one kernel computes";
+  let description = [{
+    The body holds one bifocal op or map on whole tensors; the phase `kernels` writes its machine-level twin for every
+    target. A launch's buffers are the block arguments, then the returned values, then scratch; its sizes are the dynamic
+    dims of arguments, then of results, then of states, in order. The kernel is `stages` functions `<name>.0`,
+    `<name>.1`, ..., with a barrier between them.
+
+    Constraints:
+    - (C1) `stages` >= 1.
+    - (C2) The body ends in `plan.return`.
+
+    Example:
+
+    ```mlir
+    plan.kernel @relu_0 "map" stages 1 {
+    ^bb0(%x: tensor<?x512xf32>):
+      %y = bifocal.relu %x : tensor<?x512xf32>
+      plan.return %y : tensor<?x512xf32>
+    }
+    ```
+  }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$stages, StrAttr:$family);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name $family `stages` $stages attr-dict-with-keyword $body";
   let hasVerifier = 1;
 }
+
 def Plan_ReturnOp : Plan_Op<"return", [Pure, Terminator, HasParent<"KernelOp">]> {
   let summary = "the results of a kernel's description";
+  let description = [{
+    Ends the body of a `plan.kernel`.
+
+    Example:
+
+    ```mlir
+    plan.return %y : tensor<?x512xf32>
+    ```
+  }];
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
 }
 
-// inputs, outputs: array of {name, dtype, dims = [names or integers]}. classes: array of affine maps; peak: bytes per unit of each class.
 def Plan_EntryOp : Plan_Op<"entry", [Symbol, IsolatedFromAbove, SingleBlock, NoTerminator]> {
   let summary = "the steps of one entry point";
+  let description = [{
+    `inputs` and `outputs` are arrays of `{name, dtype, dims}`, where a dim is an integer or the name of a symbol.
+    `classes` are the size classes of the arena, `peak` the bytes per unit of each: the entry needs
+    sum of peak[i] * classes[i] bytes. Both are empty until the memory is assigned.
+
+    Constraints:
+    - (C1) Every input and output has a string `name`, a string `dtype` and an array `dims`.
+    - (C2) A dim is an integer or one of `symbols`.
+    - (C3) `peak` has one element per class.
+    - (C4) Every class is one expression over the symbols.
+
+    Example:
+
+    ```mlir
+    plan.entry @forward symbols ["N"] attributes {inputs = [{dims = ["N", 512], dtype = "f32", name = "x"} ],
+                                                  outputs = [{dims = ["N", 512], dtype = "f32", name = "y"} ]} {
+      %x = plan.buffer input[0] class 0 at 0 size 2048 "f32"
+      %y = plan.buffer output[0] class 0 at 0 size 2048 "f32"
+      plan.copy %x to %y
+    }
+    ```
+  }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$symbols, ArrayAttr:$inputs, ArrayAttr:$outputs,
     DefaultValuedAttr<ArrayAttr, "{}">:$classes, DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$peak);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name `symbols` $symbols attr-dict-with-keyword $body";
   let hasVerifier = 1;
 }
-// class_index, offset, size as in docs/Artifact.md (offset and size are bytes per class unit); offset is -1 until assign-memory has run.
+
 def Plan_BufferOp : Plan_Op<"buffer", []> {
   let summary = "one buffer of an entry";
+  let description = [{
+    In the arena `offset` and `size` are bytes per unit of the class `class_index`; in the slabs of parameters, gradients
+    and moments they are bytes. `index` is the place among the inputs or outputs, `name` that of a state. `offset` is -1
+    until the memory is assigned.
+
+    Constraints:
+    - (C1) `size` >= 0, `class_index` >= 0 and `offset` >= -1.
+    - (C2) `dtype` is f32, bf16, i32, i64 or i1.
+    - (C3) Inputs and outputs have an `index`, other regions none.
+    - (C4) A state has a `name`.
+
+    Example:
+
+    ```mlir
+    %t = plan.buffer arena class 1 at 0 size 512 "f32"
+    ```
+  }];
   let arguments = (ins Plan_Region:$region, I64Attr:$class_index, I64Attr:$offset, I64Attr:$size, StrAttr:$dtype,
     OptionalAttr<I64Attr>:$index, OptionalAttr<StrAttr>:$name);
   let results = (outs Plan_BufferType:$buffer);
   let assemblyFormat = "$region (`[` $index^ `]`)? (`name` $name^)? `class` $class_index `at` $offset `size` $size $dtype attr-dict";
+  let hasVerifier = 1;
 }
-// windowed: per buffer, the bytes per row by which a `slabs` body advances it; 0 for none.
-def Plan_LaunchOp : Plan_Op<"launch", []> {
-  let summary = "runs all stages of a kernel";
+
+def Plan_LaunchOp : Plan_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "run of all stages of a kernel";
+  let description = [{
+    `stages` holds the number of tiles of every stage; tiles of a stage run in any order. `windowed` says per buffer by how
+    many bytes per row the body of a `plan.slabs` advances it, 0 for not at all.
+
+    Constraints:
+    - (C1) `kernel` names a `plan.kernel` with as many stages.
+    - (C2) `windowed` has one element per buffer.
+    - (C3) Every size and every stage is one expression without dims.
+
+    Example:
+
+    ```mlir
+    plan.launch @relu_0(%x, %y) sizes [affine_map<()[s0] -> (s0)>] stages [affine_map<()[s0] -> (s0 ceildiv 64)>]
+    ```
+  }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Plan_BufferType>:$buffers, AffineMapArrayAttr:$sizes, AffineMapArrayAttr:$stages,
     OptionalAttr<DenseI64ArrayAttr>:$windowed);
   let assemblyFormat = "$kernel `(` $buffers `)` `sizes` $sizes `stages` $stages attr-dict";
+  let hasVerifier = 1;
 }
-def Plan_GemmOp : Plan_Op<"gemm", []> {
-  let summary = "C = op(A) op(B) + beta C by the GEMM library, then an optional row-wise epilogue";
+
+def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "matrix product by the GEMM library, then an optional row-wise epilogue";
+  let description = [{
+        c[m, n] = op(a) op(b) + beta * c
+
+    Row major, f32. `a` is stored `[m, k]`, `[k, m]` where transposed; `b` is stored `[k, n]`, `[n, k]` where transposed.
+    The epilogue is a kernel of one stage whose tile i covers rows [i * rows_per_tile, (i + 1) * rows_per_tile) of c, so it
+    may run on rows that are still in cache.
+
+    Constraints:
+    - (C1) `beta` is 0 or 1.
+    - (C2) `m`, `n` and `k` are one expression without dims each.
+    - (C3) `windowed` has three elements, for a, b and c, and one more per buffer of the epilogue.
+    - (C4) An epilogue has sizes and `rows_per_tile` >= 1, and names a `plan.kernel` of one stage.
+
+    Example:
+
+    ```mlir
+    plan.gemm %x, %w transposed into %y m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (512)> k affine_map<()[s0] -> (512)>
+    ```
+  }];
   let arguments = (ins Plan_BufferType:$a, Plan_BufferType:$b, Plan_BufferType:$c, AffineMapAttr:$m, AffineMapAttr:$n, AffineMapAttr:$k,
     UnitAttr:$trans_a, UnitAttr:$trans_b, DefaultValuedAttr<F32Attr, "0.0f">:$beta, OptionalAttr<DenseI64ArrayAttr>:$windowed,
     OptionalAttr<FlatSymbolRefAttr>:$epilogue, Variadic<Plan_BufferType>:$epilogue_buffers, OptionalAttr<AffineMapArrayAttr>:$epilogue_sizes,
     DefaultValuedAttr<I64Attr, "0">:$rows_per_tile);
   let assemblyFormat = [{ $a (`transposed` $trans_a^)? `,` $b (`transposed` $trans_b^)? `into` $c `m` $m `n` $n `k` $k (`beta` $beta^)?
     (`epilogue` $epilogue^ `(` $epilogue_buffers `)` `sizes` $epilogue_sizes `rows_per_tile` $rows_per_tile)? attr-dict }];
+  let hasVerifier = 1;
 }
+
 def Plan_FillOp : Plan_Op<"fill", []> {
-  let summary = "sets every byte pattern of a buffer to one f32 value";
+  let summary = "one f32 value in every element of a buffer";
+  let description = [{
+    Example:
+
+    ```mlir
+    plan.fill %t with 0.0
+    ```
+  }];
   let arguments = (ins Plan_BufferType:$buffer, F32Attr:$value);
   let assemblyFormat = "$buffer `with` $value attr-dict";
 }
+
 def Plan_CopyOp : Plan_Op<"copy", []> {
-  let summary = "copies a whole buffer";
+  let summary = "copy of a whole buffer";
+  let description = [{
+    Both buffers have the same size in bytes.
+
+    Example:
+
+    ```mlir
+    plan.copy %x to %y
+    ```
+  }];
   let arguments = (ins Plan_BufferType:$from, Plan_BufferType:$to);
   let assemblyFormat = "$from `to` $to attr-dict";
 }
-// Inside the body size expressions have one more symbol at the end: W, the rows of the window.
+
 def Plan_SlabsOp : Plan_Op<"slabs", [SingleBlock, NoTerminator]> {
-  let summary = "runs its body for one window of rows after the other";
+  let summary = "its body for one window of rows after the other";
+  let description = [{
+    Windows are [0, by), [by, 2 by), ... of `rows`, the last one shorter. Size expressions inside have one more symbol at
+    the end, the rows of the window; windowed buffers are advanced by the rows before it.
+
+    Constraints:
+    - (C1) `by` >= 1.
+    - (C2) `rows` is one expression without dims.
+
+    Example:
+
+    ```mlir
+    plan.slabs affine_map<()[s0] -> (s0)> by 256 {
+      plan.copy %x to %y
+    }
+    ```
+  }];
   let arguments = (ins AffineMapAttr:$rows, I64Attr:$by);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$rows `by` $by attr-dict-with-keyword $body";
+  let hasVerifier = 1;
 }
 #endif

@@ -69,3 +69,11 @@ func.func @c6_rate_without_rng(%x: tensor<2x6x8xf32>, %taps: tensor<2x1x3xf32>) 
   %y = bifocal.light_conv %x, %taps {drop_rate = 0.5 : f32, left_padding = 1 : i64} : (tensor<2x6x8xf32>, tensor<2x1x3xf32>) -> tensor<2x6x8xf32>
   return
 }
+
+// -----
+
+func.func @c3_dynamic_channels(%x: tensor<2x6x?xf32>, %taps: tensor<2x1x3xf32>) {
+  // expected-error@+1 {{'bifocal.light_conv' op expects a static number of channels of 'input', but got ?}}
+  %y = bifocal.light_conv %x, %taps {left_padding = 1 : i64} : (tensor<2x6x?xf32>, tensor<2x1x3xf32>) -> tensor<2x6x?xf32>
+  return
+}

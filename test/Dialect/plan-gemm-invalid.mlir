@@ -1,0 +1,77 @@
+// RUN: bifocal-opt %s --split-input-file --verify-diagnostics
+
+plan.entry @c1_beta_of_two symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %b = plan.buffer arena class 0 at 0 size 64 "f32"
+  %c = plan.buffer arena class 0 at 0 size 64 "f32"
+  // expected-error@+1 {{'plan.gemm' op expects a beta of 0 or 1, but got 2.000000e+00}}
+  plan.gemm %a, %b into %c m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)> beta 2.0
+}
+
+// -----
+
+plan.entry @c2_m_with_dims symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %b = plan.buffer arena class 0 at 0 size 64 "f32"
+  %c = plan.buffer arena class 0 at 0 size 64 "f32"
+  // expected-error@+1 {{'plan.gemm' op expects 'm' to be one expression without dims, but got 1 expressions and 1 dims}}
+  plan.gemm %a, %b into %c m affine_map<(d0) -> (d0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
+}
+
+// -----
+
+plan.entry @c3_windowed_for_one symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %b = plan.buffer arena class 0 at 0 size 64 "f32"
+  %c = plan.buffer arena class 0 at 0 size 64 "f32"
+  // expected-error@+1 {{'plan.gemm' op expects one element of 'windowed' per buffer, but got 1 elements and 3 buffers}}
+  plan.gemm %a, %b into %c m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)> {windowed = array<i64: 4>}
+}
+
+// -----
+
+plan.kernel @relu "map" stages 1 {
+^bb0(%x: tensor<?x512xf32>):
+  %y = bifocal.relu %x : tensor<?x512xf32>
+  plan.return %y : tensor<?x512xf32>
+}
+plan.entry @c4_no_rows_per_tile symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %b = plan.buffer arena class 0 at 0 size 64 "f32"
+  %c = plan.buffer arena class 0 at 0 size 64 "f32"
+  %d = plan.buffer arena class 0 at 0 size 64 "f32"
+  // expected-error@+1 {{'plan.gemm' op expects sizes and rows_per_tile >= 1 beside an epilogue, but got sizes and 0}}
+  plan.gemm %a, %b into %c m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)> epilogue @relu(%c, %d) sizes [affine_map<()[s0] -> (s0)>] rows_per_tile 0
+}
+
+// -----
+
+plan.kernel @relu "map" stages 1 {
+^bb0(%x: tensor<?x512xf32>):
+  %y = bifocal.relu %x : tensor<?x512xf32>
+  plan.return %y : tensor<?x512xf32>
+}
+plan.entry @c4_no_such_kernel symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %b = plan.buffer arena class 0 at 0 size 64 "f32"
+  %c = plan.buffer arena class 0 at 0 size 64 "f32"
+  %d = plan.buffer arena class 0 at 0 size 64 "f32"
+  // expected-error@+1 {{'plan.gemm' op expects the name of a 'plan.kernel', but there is none named 'other'}}
+  plan.gemm %a, %b into %c m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)> epilogue @other(%c, %d) sizes [affine_map<()[s0] -> (s0)>] rows_per_tile 64
+}
+
+// -----
+
+plan.kernel @relu "map" stages 2 {
+^bb0(%x: tensor<?x512xf32>):
+  %y = bifocal.relu %x : tensor<?x512xf32>
+  plan.return %y : tensor<?x512xf32>
+}
+plan.entry @c4_two_stages symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %b = plan.buffer arena class 0 at 0 size 64 "f32"
+  %c = plan.buffer arena class 0 at 0 size 64 "f32"
+  %d = plan.buffer arena class 0 at 0 size 64 "f32"
+  // expected-error@+1 {{'plan.gemm' op expects an epilogue of one stage, but 'relu' has 2}}
+  plan.gemm %a, %b into %c m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)> epilogue @relu(%c, %d) sizes [affine_map<()[s0] -> (s0)>] rows_per_tile 64
+}

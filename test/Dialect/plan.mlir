@@ -1,0 +1,49 @@
+// RUN: bifocal-opt %s | bifocal-opt | FileCheck %s
+// RUN: bifocal-opt %s --mlir-print-op-generic | bifocal-opt | FileCheck %s
+
+// A kernel says what it computes as one op on whole tensors.
+
+// CHECK-LABEL: plan.kernel @relu_0 "map" stages 1 {
+// CHECK-NEXT:  ^bb0(%[[X:.+]]: tensor<?x512xf32>):
+// CHECK-NEXT:    %[[Y:.+]] = bifocal.relu %[[X]]
+// CHECK-NEXT:    plan.return %[[Y]] : tensor<?x512xf32>
+plan.kernel @relu_0 "map" stages 1 {
+^bb0(%x: tensor<?x512xf32>):
+  %y = bifocal.relu %x : tensor<?x512xf32>
+  plan.return %y : tensor<?x512xf32>
+}
+
+// Every kind of buffer and of step.
+
+// CHECK-LABEL: plan.entry @forward symbols ["N"] attributes {classes = [{{.+}}, {{.+}}], inputs = [{{.+}}], outputs = [{{.+}}], peak = array<i64: 4096, 512>} {
+// CHECK-NEXT:    %[[X:.+]] = plan.buffer input[0] class 1 at 0 size 2048 "f32"
+// CHECK-NEXT:    %[[Y:.+]] = plan.buffer output[0] class 1 at 0 size 2048 "f32"
+// CHECK-NEXT:    %[[W:.+]] = plan.buffer parameter class 0 at 64 size 1048576 "f32"
+// CHECK-NEXT:    %[[T:.+]] = plan.buffer arena class 1 at -1 size 2048 "f32"
+// CHECK-NEXT:    %[[S:.+]] = plan.buffer state name "cache" class 1 at 0 size 2048 "f32"
+// CHECK-NEXT:    plan.fill %[[T]] with 0.000000e+00
+// CHECK-NEXT:    plan.launch @relu_0(%[[X]], %[[Y]]) sizes [#{{.+}}] stages [#{{.+}}]
+// CHECK-NEXT:    plan.gemm %[[X]], %[[W]] transposed into %[[T]] m #{{.+}} n #{{.+}} k #{{.+}}
+// CHECK-NEXT:    plan.gemm %[[X]], %[[W]] into %[[T]] m #{{.+}} n #{{.+}} k #{{.+}} beta 1.000000e+00 epilogue @relu_0(%[[T]], %[[Y]]) sizes [#{{.+}}] rows_per_tile 64
+// CHECK-NEXT:    plan.slabs #{{.+}} by 256 {
+// CHECK-NEXT:      plan.launch @relu_0(%[[X]], %[[Y]]) sizes [#{{.+}}] stages [#{{.+}}] {windowed = array<i64: 2048, 2048>}
+// CHECK-NEXT:    }
+// CHECK-NEXT:    plan.copy %[[T]] to %[[S]]
+plan.entry @forward symbols ["N"] attributes {
+    inputs = [{dims = ["N", 512], dtype = "f32", name = "x"}], outputs = [{dims = ["N", 512], dtype = "f32", name = "y"}],
+    classes = [affine_map<()[s0] -> (1)>, affine_map<()[s0] -> (s0)>], peak = array<i64: 4096, 512>} {
+  %x = plan.buffer input[0] class 1 at 0 size 2048 "f32"
+  %y = plan.buffer output[0] class 1 at 0 size 2048 "f32"
+  %w = plan.buffer parameter class 0 at 64 size 1048576 "f32"
+  %t = plan.buffer arena class 1 at -1 size 2048 "f32"
+  %s = plan.buffer state name "cache" class 1 at 0 size 2048 "f32"
+  plan.fill %t with 0.0
+  plan.launch @relu_0(%x, %y) sizes [affine_map<()[s0] -> (s0)>] stages [affine_map<()[s0] -> (s0 ceildiv 64)>]
+  plan.gemm %x, %w transposed into %t m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (512)> k affine_map<()[s0] -> (512)>
+  plan.gemm %x, %w into %t m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (512)> k affine_map<()[s0] -> (512)> beta 1.0
+      epilogue @relu_0(%t, %y) sizes [affine_map<()[s0] -> (s0)>] rows_per_tile 64
+  plan.slabs affine_map<()[s0] -> (s0)> by 256 {
+    plan.launch @relu_0(%x, %y) sizes [affine_map<()[s0, s1] -> (s1)>] stages [affine_map<()[s0, s1] -> (s1 ceildiv 64)>] {windowed = array<i64: 2048, 2048>}
+  }
+  plan.copy %t to %s
+}
