@@ -25,6 +25,7 @@ struct KernelHarness::State {
   void *library = nullptr;
   std::vector<Function> stages;
 
+  std::string link();
   std::vector<std::vector<char>> addScratch(std::vector<void *> &buffers, const std::vector<int64_t> &sizes);
 };
 
@@ -66,6 +67,21 @@ static std::string load(const std::string &bytes, void *&library) {
   return library ? "" : dlerror();
 }
 
+std::string KernelHarness::State::link() {
+  auto object = emitSharedObject(*functions, level);
+  if (!object)
+    return llvm::toString(object.takeError());
+  if (std::string error = load(*object, library); !error.empty())
+    return error;
+  for (size_t stage = 0; stage < schedule.stages.size(); ++stage) {
+    std::string name = "k." + std::to_string(stage);
+    stages.push_back(reinterpret_cast<Function>(dlsym(library, name.c_str())));
+    if (!stages.back())
+      return "expects a function " + name;
+  }
+  return "";
+}
+
 std::unique_ptr<KernelHarness> KernelHarness::create(std::string_view source, std::string_view level, std::string &error) {
   std::unique_ptr<KernelHarness> harness(new KernelHarness);
   State &state = *harness->state;
@@ -79,16 +95,21 @@ std::unique_ptr<KernelHarness> KernelHarness::create(std::string_view source, st
   auto kernel = *state.module->getOps<plan::KernelOp>().begin();
   state.schedule = scheduleKernel(&kernel.getBody().front().front());
   state.functions = cast<ModuleOp>((*state.module->getOps<ModuleOp>().begin())->clone());
-  auto object = emitSharedObject(*state.functions, level);
-  if (!object)
-    return error += llvm::toString(object.takeError()), nullptr;
-  error += load(*object, state.library);
-  for (size_t stage = 0; state.library && stage < state.schedule.stages.size(); ++stage) {
-    std::string name = kernel.getSymName().str() + "." + std::to_string(stage);
-    state.stages.push_back(reinterpret_cast<Function>(dlsym(state.library, name.c_str())));
-    if (!state.stages.back())
-      return error += "expects a function " + name, nullptr;
-  }
+  error += state.link();
+  return error.empty() ? std::move(harness) : nullptr;
+}
+
+std::unique_ptr<KernelHarness> KernelHarness::write(const std::function<void(KernelBuilder &)> &write,
+                                                    std::string_view level, std::string &error) {
+  std::unique_ptr<KernelHarness> harness(new KernelHarness);
+  State &state = *harness->state;
+  state.level = level;
+  Location location = UnknownLoc::get(&state.context);
+  state.functions = ModuleOp::create(location);
+  KernelBuilder builder(*state.functions, location, *CpuTarget::find(level));
+  write(builder);
+  state.schedule.stages = {getAffineConstantExpr(1, &state.context)};
+  error += state.link();
   return error.empty() ? std::move(harness) : nullptr;
 }
 

@@ -3,19 +3,27 @@
 #define BIFOCAL_TEST_CODEGEN_KERNELHARNESS_H
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace bifocal {
+class KernelBuilder;
+}
 
 namespace bifocal::test {
 
 /// One kernel, from IR to machine code in this process.
 class KernelHarness {
 public:
-  /// `source`: a module with one plan.kernel (and the states that its op names). Null, with a message in `error`, when it
+  /// `source`: a module with one plan.kernel `k` (and the states that its op names). Null, with a message in `error`, when it
   /// cannot be compiled.
   static std::unique_ptr<KernelHarness> create(std::string_view source, std::string_view level, std::string &error);
+  /// A kernel of one stage with one tile and no scratch that `write` writes under the name `k`.
+  static std::unique_ptr<KernelHarness> write(const std::function<void(KernelBuilder &)> &write, std::string_view level,
+                                              std::string &error);
   ~KernelHarness();
 
   /// Runs every tile of every stage, one by one and the last first. `buffers`: arguments, results, then states or slabs;

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The elementary functions of the kernel builder over all magnitudes, and its random numbers.
+
+#include "codegen/common/KernelBuilder.h"
+#include "runtime/core/Philox.h"
+#include "test/Codegen/KernelHarness.h"
+#include "test/Codegen/KernelTestData.h"
+#include <bit>
+#include <gtest/gtest.h>
+
+namespace bifocal::test {
+namespace {
+
+using Function = mlir::Value (KernelBuilder::*)(mlir::Value);
+
+class KernelBuilderTest : public testing::TestWithParam<std::string> {
+protected:
+  /// f(x) for every x, a vector at a time.
+  std::vector<float> apply(Function function, std::vector<float> x) {
+    std::vector<float> y(x.size());
+    std::string error;
+    auto kernel = KernelHarness::write([&](KernelBuilder &builder) {
+      builder.stage("k", 0, [&](mlir::Value) {
+        builder.columns(builder.size(0), {}, [&](mlir::Value at, mlir::Value mask, mlir::ValueRange) {
+          mlir::Value value = builder.loadVector(builder.buffer(0), at, mask);
+          builder.storeVector((builder.*function)(value), builder.buffer(1), at, mask);
+          return KernelBuilder::Values{};
+        });
+      });
+    }, GetParam(), error);
+    EXPECT_TRUE(kernel) << error;
+    if (kernel)
+      EXPECT_EQ(kernel->run({x.data(), y.data()}, {static_cast<int64_t>(x.size())}), "");
+    return y;
+  }
+};
+
+/// Every 997th float pattern: all exponents, both signs, infinities and NaN are added by the tests.
+std::vector<float> sampleFloats() {
+  std::vector<float> values;
+  for (uint64_t bits = 0; bits < (uint64_t{1} << 32); bits += 99991)
+    if (float value = std::bit_cast<float>(static_cast<uint32_t>(bits)); std::isfinite(value))
+      values.push_back(value);
+  for (int step = -110000; step <= 110000; step += 3)
+    values.push_back(step * 1e-3f);
+  return values;
+}
+
+/// The distance of `actual` from the true value in units of the last place of an f32.
+double ulps(float actual, double expected) {
+  if (static_cast<float>(expected) == actual)
+    return 0;
+  float near = static_cast<float>(std::abs(expected));
+  double unit = std::max<double>(std::nextafter(near, INFINITY) - near, std::numeric_limits<float>::denorm_min());
+  return std::abs(actual - expected) / unit;
+}
+
+TEST_P(KernelBuilderTest, ExpIsWithinTwoUlps) {
+  std::vector<float> x = sampleFloats(), y = apply(&KernelBuilder::exp, x);
+  for (size_t at = 0; at < x.size(); ++at)
+    ASSERT_LE(ulps(y[at], std::exp(static_cast<double>(x[at]))), 2.0) << x[at] << " -> " << y[at];
+  std::vector<float> edges = apply(&KernelBuilder::exp, {-INFINITY, INFINITY, NAN, 0.0f, -0.0f});
+  EXPECT_EQ(edges[0], 0.0f);
+  EXPECT_EQ(edges[1], INFINITY);
+  EXPECT_TRUE(std::isnan(edges[2]));
+  EXPECT_EQ(edges[3], 1.0f);
+  EXPECT_EQ(edges[4], 1.0f);
+}
+
+TEST_P(KernelBuilderTest, LogIsWithinTwoUlps) {
+  std::vector<float> x = sampleFloats();
+  std::erase_if(x, [](float value) { return value <= 0; });
+  std::vector<float> y = apply(&KernelBuilder::log, x);
+  for (size_t at = 0; at < x.size(); ++at)
+    ASSERT_LE(ulps(y[at], std::log(static_cast<double>(x[at]))), 2.0) << x[at] << " -> " << y[at];
+  std::vector<float> edges = apply(&KernelBuilder::log, {0.0f, INFINITY, -1.0f, NAN, 1.0f, 1e-45f});
+  EXPECT_EQ(edges[0], -INFINITY);
+  EXPECT_EQ(edges[1], INFINITY);
+  EXPECT_TRUE(std::isnan(edges[2]) && std::isnan(edges[3]));
+  EXPECT_EQ(edges[4], 0.0f);
+  EXPECT_LE(ulps(edges[5], std::log(static_cast<double>(1e-45f))), 2.0);
+}
+
+TEST_P(KernelBuilderTest, SigmoidIsWithinThreeUlps) {
+  std::vector<float> x = sampleFloats(), y = apply(&KernelBuilder::sigmoid, x);
+  for (size_t at = 0; at < x.size(); ++at)
+    if (x[at] > -87)
+      ASSERT_LE(ulps(y[at], 1 / (1 + std::exp(-static_cast<double>(x[at])))), 3.0) << x[at] << " -> " << y[at];
+    else
+      ASSERT_LE(y[at], 2e-38f) << x[at];
+}
+
+TEST_P(KernelBuilderTest, PhiloxDrawsMatchTheReference) {
+  std::vector<int64_t> rng = {-0x123456789ABCDEF, 0x100000007};
+  for (int64_t first : {int64_t{0}, int64_t{4096}, (int64_t{1} << 34) - 8}) {
+    std::vector<uint32_t> draws(64);
+    std::string error;
+    auto kernel = KernelHarness::write([&](KernelBuilder &builder) {
+      builder.stage("k", 0, [&](mlir::Value) {
+        auto keys = builder.philoxKeys(builder.buffer(0), -3);
+        for (int64_t at = 0; at < 64; at += builder.philoxElements())
+          builder.storeVector(builder.philoxDraws(keys, builder.index((first + at) / 4)), builder.buffer(1), builder.index(at));
+      });
+    }, GetParam(), error);
+    ASSERT_TRUE(kernel) << error;
+    ASSERT_EQ(kernel->run({rng.data(), draws.data()}, {}), "");
+    for (int64_t at = 0; at < 64; ++at)
+      ASSERT_EQ(draws[at], philoxDraw(rng[0], first + at, static_cast<uint32_t>(-3), static_cast<uint32_t>(rng[1]))) << first + at;
+  }
+}
+
+TEST_P(KernelBuilderTest, HorizontalSumsAndMaximaSeeEveryLane) {
+  for (int64_t hot = 0; hot < 16; ++hot) {
+    std::vector<float> x(16, -2.0f), y(2);
+    x[hot] = 5.0f;
+    std::string error;
+    int64_t width = 0;
+    auto kernel = KernelHarness::write([&](KernelBuilder &builder) {
+      width = builder.width();
+      builder.stage("k", 0, [&](mlir::Value) {
+        mlir::Value vector = builder.loadVector(builder.buffer(0), builder.index(0));
+        builder.store(builder.horizontalSum(vector), builder.buffer(1), builder.index(0));
+        builder.store(builder.horizontalMax(vector), builder.buffer(1), builder.index(1));
+      });
+    }, GetParam(), error);
+    ASSERT_TRUE(kernel) << error;
+    ASSERT_EQ(kernel->run({x.data(), y.data()}, {}), "");
+    if (hot < width) {
+      EXPECT_EQ(y[0], 5.0f - 2.0f * (width - 1));
+      EXPECT_EQ(y[1], 5.0f);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, KernelBuilderTest, testing::ValuesIn(runnableLevels()), [](const auto &info) {
+  return info.param == "x86-64-v4" ? "v4" : "v3";
+});
+
+} // namespace
+} // namespace bifocal::test
