@@ -18,7 +18,7 @@ bool isRowOperand(OpOperand &operand) {
   unsigned index = operand.getOperandNumber();
   return llvm::TypeSwitch<Operation *, bool>(operand.getOwner())
       .Case<EmbeddingOp, AddBiasOp, DropoutOp, LayerNormOp>([&](auto) { return index == 0; })
-      .Case([&](LayerNormGradOp) { return index != 2; })
+      .Case([&](LayerNormGradOp) { return index < 2; })
       .Default([](Operation *) { return true; });
 }
 
