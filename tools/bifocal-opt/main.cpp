@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Runs any of our passes, and the few upstream ones that tests need, over IR.
+#include "codegen/cpu/CpuKernels.h"
 #include "dialect/bifocal/BifocalOps.h"
 #include "dialect/plan/PlanOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -18,5 +19,6 @@ int main(int argc, char **argv) {
                   mlir::func::FuncDialect, mlir::LLVM::LLVMDialect, mlir::math::MathDialect, mlir::scf::SCFDialect,
                   mlir::vector::VectorDialect>();
   bifocal::registerPipelines();
+  bifocal::registerCpuCodegenPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Bifocal modular optimizer driver\n", registry));
 }
