@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_TOOLS_BIFOCAL_MODEL_H
+#define BIFOCAL_TOOLS_BIFOCAL_MODEL_H
+
+#include "runtime/core/Session.h"
+#include "runtime/data/Prepared.h"
+
+#include <memory>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace bifocal::tools {
+
+/// The options by which verbs name a model and what runs it.
+struct ModelOptions {
+  std::string model;
+  std::string weights;
+  int threads = 0;
+  std::string level;
+
+  void addModel(CLI::App &verb);
+  void addWeights(CLI::App &verb);
+  void addDevice(CLI::App &verb);
+
+  /// Opens the artifact, or compiles a spec where the compiler is built in.
+  Result<std::shared_ptr<const Artifact>> openArtifact() const;
+  Result<std::unique_ptr<Session>> openSession(std::shared_ptr<const Artifact> artifact, bool training) const;
+  /// Artifact, session and weights in one.
+  Result<std::unique_ptr<Session>> openWithWeights() const;
+};
+
+/// The vocabularies of model and data must have equal sizes.
+Status checkVocabularies(const Artifact &artifact, const PreparedData &data);
+
+/// The most positions that the model can take.
+Result<int64_t> maxPositions(const Artifact &artifact);
+
+} // namespace bifocal::tools
+#endif

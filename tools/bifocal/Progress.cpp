@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/bifocal/Progress.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace bifocal::tools {
+namespace {
+
+/// 950 tok/s, 107k tok/s
+std::string rateText(double tokensPerSecond) {
+  return tokensPerSecond < 1e4 ? fmt::format("{:.0f} tok/s", tokensPerSecond) : fmt::format("{:.0f}k tok/s", tokensPerSecond / 1e3);
+}
+
+std::string goal(int64_t update, int64_t maxUpdates) {
+  return maxUpdates > 0 ? fmt::format("{}/{}", update, maxUpdates) : fmt::format("{}", update);
+}
+
+size_t terminalWidth() {
+  struct winsize size {};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+void printJson(const nlohmann::json &json) {
+  fmt::print("{}\n", json.dump());
+  std::fflush(stdout);
+}
+
+} // namespace
+
+/// How much of the training is done, as far as a limit tells; 0 if none does.
+double Progress::fraction(int64_t update) const {
+  double done = 0;
+  if (options_.maxUpdates > 0)
+    done = static_cast<double>(update) / static_cast<double>(options_.maxUpdates);
+  if (options_.maxMinutes > 0)
+    done = std::max(done, std::chrono::duration<double>(Clock::now() - start_).count() / (options_.maxMinutes * 60));
+  return std::min(done, 1.0);
+}
+
+bool Progress::isDue(const UpdateReport &report) const {
+  if (format_ == LogFormat::bar)
+    return Clock::now() - shown_ > std::chrono::milliseconds(200) || report.update == options_.maxUpdates;
+  return report.update % every_ == 0 || report.update == options_.maxUpdates;
+}
+
+std::string Progress::describe(const UpdateReport &report) const {
+  return fmt::format("update {} epoch {} loss {:.3f} ppl {:.4g} gnorm {:.2f} lr {:.1e} {:.1f} ms {}",
+                     goal(report.update, options_.maxUpdates), report.epoch, sums_.lossPerToken(), sums_.perplexity(),
+                     report.gradientNorm, report.rate, 1e3 * seconds_ / static_cast<double>(updates_),
+                     rateText(sums_.tokens / seconds_));
+}
+
+void Progress::showBar(const std::string &text, int64_t update) {
+  const double done = fraction(update);
+  const size_t width = terminalWidth();
+  std::string line = text;
+  constexpr size_t frame = 10, shortest = 10, longest = 30;
+  if (done > 0 && text.size() + frame + shortest < width) {
+    const size_t room = std::min(width - text.size() - frame, longest);
+    const auto full = static_cast<size_t>(done * static_cast<double>(room));
+    line = fmt::format("[{}{}] {:3.0f} % {}", std::string(full, '#'), std::string(room - full, '.'), 100 * done, text);
+  }
+  fmt::print(stderr, "\r\x1b[2K{}", std::string_view(line).substr(0, width - 1));
+  std::fflush(stderr);
+  lineOpen_ = true;
+}
+
+void Progress::onUpdate(const UpdateReport &report) {
+  sums_.loss += report.sums.loss;
+  sums_.nll += report.sums.nll;
+  sums_.tokens += report.sums.tokens;
+  seconds_ += report.seconds;
+  ++updates_;
+  if (!isDue(report))
+    return;
+  if (format_ == LogFormat::json)
+    printJson({{"event", "update"}, {"update", report.update}, {"epoch", report.epoch}, {"loss", sums_.lossPerToken()},
+               {"nll", sums_.nllPerToken()}, {"ppl", sums_.perplexity()}, {"gnorm", report.gradientNorm},
+               {"lr", report.rate}, {"ms", 1e3 * seconds_ / static_cast<double>(updates_)},
+               {"tokens_per_second", sums_.tokens / seconds_}});
+  else if (format_ == LogFormat::bar)
+    showBar(describe(report), report.update);
+  else
+    fmt::print(stderr, "{}\n", describe(report));
+  sums_ = {};
+  seconds_ = 0;
+  updates_ = 0;
+  shown_ = Clock::now();
+}
+
+void Progress::onValidation(const ValidationReport &report) {
+  if (format_ == LogFormat::json) {
+    printJson({{"event", "validation"}, {"update", report.update}, {"epoch", report.epoch},
+               {"loss", report.sums.lossPerToken()}, {"nll", report.sums.nllPerToken()},
+               {"ppl", report.sums.perplexity()}, {"best", report.isBest}, {"seconds", report.seconds}});
+    return;
+  }
+  endLine();
+  fmt::print(stderr, "valid  {} epoch {} loss {:.3f} ppl {:.4g} {:.1f} s{}\n", goal(report.update, options_.maxUpdates),
+             report.epoch, report.sums.lossPerToken(), report.sums.perplexity(), report.seconds,
+             report.isBest ? ", the best so far" : "");
+}
+
+void Progress::onCheckpoint(const std::string &path, int64_t update) {
+  if (format_ == LogFormat::json)
+    printJson({{"event", "checkpoint"}, {"update", update}, {"path", path}});
+}
+
+void Progress::endLine() {
+  if (lineOpen_)
+    fmt::print(stderr, "\n");
+  lineOpen_ = false;
+}
+
+} // namespace bifocal::tools

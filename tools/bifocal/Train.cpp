@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/train/Trainer.h"
+#include "tools/bifocal/Model.h"
+#include "tools/bifocal/Progress.h"
+#include "tools/bifocal/Verb.h"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <filesystem>
+#include <fmt/format.h>
+#include <unistd.h>
+
+using namespace bifocal;
+using namespace bifocal::tools;
+
+namespace {
+
+/// What the command line changes about the training table of the spec.
+struct Overrides {
+  std::optional<double> rate, clipNorm, maxMinutes;
+  std::optional<int64_t> warmupUpdates, maxTokens, maxSentences, updateFrequency, maxUpdates, maxEpochs, validateEvery,
+      saveEvery, patience;
+  std::optional<uint64_t> seed;
+
+  void apply(TrainingOptions &options) const {
+    const auto set = [](auto &field, const auto &value) {
+      if (value)
+        field = *value;
+    };
+    set(options.schedule.rate, rate);
+    set(options.schedule.warmupUpdates, warmupUpdates);
+    set(options.clipNorm, clipNorm);
+    set(options.maxMinutes, maxMinutes);
+    set(options.limits.maxTokens, maxTokens);
+    set(options.limits.maxSentences, maxSentences);
+    set(options.updateFrequency, updateFrequency);
+    set(options.maxUpdates, maxUpdates);
+    set(options.maxEpochs, maxEpochs);
+    set(options.validateEvery, validateEvery);
+    set(options.saveEvery, saveEvery);
+    set(options.patience, patience);
+    set(options.seed, seed);
+  }
+};
+
+struct Options {
+  ModelOptions model;
+  Overrides overrides;
+  std::string data, folder, resume = "never", logFormat = "auto", trainSplit = "train", validSplit = "valid";
+  int64_t logEvery = 50;
+};
+
+std::atomic<bool> stopRequested{false};
+
+/// The first signal asks for an orderly end, the second ends at once.
+void stopOnSignals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { stopRequested = true; };
+  action.sa_flags = SA_RESETHAND;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+LogFormat logFormat(const Options &options) {
+  if (options.logFormat == "json")
+    return LogFormat::json;
+  if (options.logFormat == "bar" || (options.logFormat == "auto" && isatty(STDERR_FILENO)))
+    return LogFormat::bar;
+  return LogFormat::plain;
+}
+
+/// Both sides of one split; corpora stay mapped as long as the pairs are used.
+struct Split {
+  std::unique_ptr<Corpus> source, target;
+  std::unique_ptr<ParallelData> pairs;
+};
+
+Result<Split> openSplit(const PreparedData &data, const std::string &name, const BatchLimits &limits, int64_t positions,
+                        uint64_t seed) {
+  Result<Corpus> source = data.corpus(name, data.sourceLanguage());
+  if (!source.ok())
+    return source.status();
+  Result<Corpus> target = data.corpus(name, data.targetLanguage());
+  if (!target.ok())
+    return target.status();
+  Split split{std::make_unique<Corpus>(source.take()), std::make_unique<Corpus>(target.take()), nullptr};
+  Result<ParallelData> pairs = ParallelData::create(*split.source, *split.target, limits, positions, seed);
+  if (!pairs.ok())
+    return pairs.status();
+  if (pairs->skipped() > 0)
+    fmt::print(stderr, "{}: left out {} pairs that are too long\n", name, pairs->skipped());
+  split.pairs = std::make_unique<ParallelData>(pairs.take());
+  return Result<Split>(std::move(split));
+}
+
+bool hasSplit(const PreparedData &data, const std::string &name) {
+  return std::find(data.splits().begin(), data.splits().end(), name) != data.splits().end();
+}
+
+/// Begins anew, or continues from the folder's checkpoint.
+Status start(Trainer &trainer, const Options &options) {
+  const std::string last = options.folder + "/last.safetensors";
+  const bool exists = std::filesystem::exists(last);
+  if (exists && options.resume == "never")
+    return Status(StatusCode::usage, fmt::format("'{}' is there already; continue with --resume=auto or choose another folder", last));
+  if (!exists && options.resume == "must")
+    return Status(StatusCode::cannotRead, fmt::format("expects a checkpoint '{}' to continue from, but there is none", last));
+  if (!exists) {
+    trainer.initialize();
+    return Status();
+  }
+  BIFOCAL_RETURN_IF_ERROR(trainer.resume());
+  fmt::print(stderr, "continues after update {}, epoch {}\n", trainer.state().updates, trainer.state().epoch);
+  return Status();
+}
+
+std::string_view describe(TrainEnd end) {
+  switch (end) {
+  case TrainEnd::maxUpdates: return "done: the last update";
+  case TrainEnd::maxEpochs: return "done: the last epoch";
+  case TrainEnd::maxMinutes: return "done: time is up";
+  case TrainEnd::patience: return "done: the validation loss no longer falls";
+  case TrainEnd::interrupted: return "stopped and saved; continue with --resume=auto";
+  }
+  return "";
+}
+
+Status train(Session &session, const PreparedData &data, const TrainingOptions &training, const Options &options) {
+  const Artifact &artifact = session.artifact();
+  const Result<int64_t> positions = maxPositions(artifact);
+  if (!positions.ok())
+    return positions.status();
+  Result<Split> pairs = openSplit(data, options.trainSplit, training.limits, *positions, training.seed);
+  if (!pairs.ok())
+    return pairs.status();
+  Split validation;
+  if (hasSplit(data, options.validSplit)) {
+    Result<Split> opened = openSplit(data, options.validSplit, training.limits, *positions, training.seed);
+    if (!opened.ok())
+      return opened.status();
+    validation = opened.take();
+  }
+  std::error_code error;
+  std::filesystem::create_directories(options.folder, error);
+  if (error)
+    return Status(StatusCode::cannotRead, fmt::format("cannot create '{}': {}", options.folder, error.message()));
+  const uint64_t digest = pairs->source->digest() * 31 + pairs->target->digest();
+  Progress progress(logFormat(options), options.logEvery, training);
+  Result<Trainer> trainer = Trainer::create(session, artifact.manifest(), *pairs->pairs, validation.pairs.get(), training,
+                                            options.folder, digest, progress);
+  if (!trainer.ok())
+    return trainer.status();
+  fmt::print(stderr, "{} pairs in {} batches, {} parameters, {}\n", pairs->pairs->sentences(), pairs->pairs->batches(),
+             artifact.manifest().trainedElements, session.deviceDescription());
+  BIFOCAL_RETURN_IF_ERROR(start(*trainer, options));
+  stopOnSignals();
+  const Result<TrainEnd> end = trainer->run(stopRequested);
+  progress.endLine();
+  if (!end.ok())
+    return end.status();
+  fmt::print(stderr, "{} ({} updates, {})\n", describe(*end), trainer->state().updates, options.folder);
+  return Status();
+}
+
+Status run(const Options &options) {
+  Result<std::shared_ptr<const Artifact>> artifact = options.model.openArtifact();
+  if (!artifact.ok())
+    return artifact.status();
+  Result<PreparedData> data = PreparedData::open(options.data);
+  if (!data.ok())
+    return data.status();
+  BIFOCAL_RETURN_IF_ERROR(checkVocabularies(**artifact, *data));
+  Result<TrainingOptions> training = TrainingOptions::read((*artifact)->manifest().training);
+  if (!training.ok())
+    return training.status();
+  options.overrides.apply(*training);
+  if (training->limits.maxTokens < 0 || training->updateFrequency < 1 || options.logEvery < 1)
+    return Status(StatusCode::usage, "expects --max-tokens >= 0, --update-freq >= 1 and --log-every >= 1");
+  Result<std::unique_ptr<Session>> session = options.model.openSession(*artifact, /*training=*/true);
+  if (!session.ok())
+    return session.status();
+  return train(**session, *data, *training, options);
+}
+
+} // namespace
+
+void tools::addTrain(CLI::App &app, int &exitCode) {
+  auto options = std::make_shared<Options>();
+  Overrides &o = options->overrides;
+  CLI::App *verb = app.add_subcommand("train", "Train a compiled model on prepared data");
+  options->model.addModel(*verb);
+  verb->add_option("data", options->data, "Folder that `bifocal prepare` made")->required();
+  verb->add_option("-o,--output", options->folder, "Folder for checkpoints")->required();
+  const auto group = [verb](const char *groupName) {
+    return [verb, groupName](const char *name, auto &value, const char *help) { verb->add_option(name, value, help)->group(groupName); };
+  };
+  const auto limit = group("Length (default: the spec's training table)");
+  limit("--max-update", o.maxUpdates, "Updates");
+  limit("--max-epoch", o.maxEpochs, "Epochs");
+  limit("--max-minutes", o.maxMinutes, "Minutes of this run");
+  limit("--patience", o.patience, "Validations without a new best");
+  const auto training = group("Training (default: the spec's training table)");
+  training("--lr", o.rate, "Peak learning rate");
+  training("--warmup-updates", o.warmupUpdates, "Updates until the peak");
+  training("--max-tokens", o.maxTokens, "Largest batch: sentences x longest of them");
+  training("--max-sentences", o.maxSentences, "Most sentences of a batch");
+  training("--update-freq", o.updateFrequency, "Batches per update");
+  training("--clip-norm", o.clipNorm, "Largest norm of the gradient; 0: off");
+  training("--seed", o.seed, "Seed of parameters, order and dropout");
+  const auto checkpoint = group("Checkpoints");
+  checkpoint("--validate-every", o.validateEvery, "Updates between validations; 0: each epoch");
+  checkpoint("--save-every", o.saveEvery, "Updates between checkpoints; 0: each epoch");
+  checkpoint("--train-split", options->trainSplit, "Part of the data to train on");
+  checkpoint("--valid-split", options->validSplit, "Part of the data to validate on, if it is there");
+  verb->add_option("--resume", options->resume, "Continue from the folder's checkpoint: never, auto (if there is one), must")
+      ->check(CLI::IsMember({"never", "auto", "must"}))->capture_default_str()->group("Checkpoints");
+  verb->add_option("--log-format", options->logFormat, "auto (bar on a terminal, else plain), bar, plain or json")
+      ->check(CLI::IsMember({"auto", "bar", "plain", "json"}))->capture_default_str()->group("Log");
+  verb->add_option("--log-every", options->logEvery, "Updates per line of plain and json logs")->capture_default_str()->group("Log");
+  options->model.addDevice(*verb);
+  verb->callback([options, &exitCode] { exitCode = report(run(*options)); });
+}
