@@ -2,8 +2,8 @@
 #ifndef BIFOCAL_TEST_NUMERICS_REFERENCE_H
 #define BIFOCAL_TEST_NUMERICS_REFERENCE_H
 
-// Evaluates functions of bifocal ops with LibTorch in f64. Only forward ops are known; gradients come from LibTorch's
-// own differentiation, so nothing here shares code or derivations with the compiler.
+// Evaluates functions of bifocal ops with LibTorch in f64. A gradient op is LibTorch's own differentiation of its forward
+// op, so nothing here shares code or derivations with the compiler.
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -18,10 +18,12 @@ namespace bifocal::test {
 
 class Reference {
 public:
-  explicit Reference(mlir::ModuleOp module) : module(module) {}
+  explicit Reference(mlir::ModuleOp module);
 
   /// f64 values of parameters and states by name; ids are int64, masks bool.
   std::map<std::string, torch::Tensor> parameters, states;
+  /// The slabs of a training step, by parameter name.
+  std::map<std::string, torch::Tensor> gradients, firstMoments, secondMoments;
 
   /// The results of `function`. Throws std::runtime_error for an op that it does not know.
   std::vector<torch::Tensor> run(llvm::StringRef function, const std::vector<torch::Tensor> &arguments);
@@ -31,6 +33,9 @@ private:
   bool evaluateRow(mlir::Operation *op);
   bool evaluateSequence(mlir::Operation *op);
   bool evaluateStep(mlir::Operation *op);
+  bool evaluateGradient(mlir::Operation *op);
+  bool evaluateUpdate(mlir::Operation *op);
+  void evaluateBody(mlir::Block &block);
   torch::Tensor &value(mlir::Value value);
   torch::Tensor optional(mlir::Value value);
 
