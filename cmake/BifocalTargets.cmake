@@ -32,6 +32,12 @@ function(bifocal_use_mlir_pch name)
     add_library(bifocal-pch STATIC ${CMAKE_BINARY_DIR}/pch.cpp)
     target_precompile_headers(bifocal-pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/MlirPch.h)
   endif()
+  get_target_property(kind ${name} TYPE)
+  if(kind STREQUAL EXECUTABLE)
+    # Programs would compile with -fPIE, which does not fit a header precompiled with -fPIC.
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${name} PRIVATE -fPIC)
+  endif()
   target_precompile_headers(${name} REUSE_FROM bifocal-pch)
 endfunction()
 
