@@ -123,7 +123,8 @@ LogicalResult AttentionStepOp::verify() {
       failed(verifyShape(*this, "output", getOutput(), query, "the shape of 'query'")))
     return failure();
   // (C3)
-  return verifyShape(*this, "ancestors", getAncestors(), {query[0], ShapedType::kDynamic}, "one row per row of 'query'");
+  return verifyShape(*this, "ancestors", getAncestors(), {query[0], ShapedType::kDynamic},
+                     "one row per row of 'query'");
 }
 
 void AttentionStepOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims> &results) {

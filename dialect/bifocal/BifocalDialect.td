@@ -31,18 +31,19 @@ class Bifocal_RowOp<string mnemonic, list<Trait> traits = []>
     : Bifocal_PureOp<mnemonic, !listconcat([DeclareOpInterfaceMethods<FusibleOpInterface>], traits)>;
 
 def Bifocal_Float : AnyTypeOf<[F32, BF16, F16]>;
-def Bifocal_Tensor : RankedTensorOf<[Bifocal_Float]>;
+def Bifocal_Tensor : ConfinedType<RankedTensorOf<[Bifocal_Float]>, [HasRankGreaterOrEqualPred<1>],
+                                  "ranked tensor of f32, bf16 or f16 with at least one axis">;
 def Bifocal_Vector : 1DTensorOf<[Bifocal_Float]>;
 def Bifocal_Matrix : 2DTensorOf<[Bifocal_Float]>;
 def Bifocal_Sequence : 3DTensorOf<[Bifocal_Float]>;
 def Bifocal_Tokens : RankedTensorOf<[I32]>;
 def Bifocal_Mask : RankedTensorOf<[I1]>;
 def Bifocal_Scalar : 0DTensorOf<[F32]>;
-def Bifocal_Rng : Type<And<[1DTensorOf<[I64]>.predicate, CPred<"::llvm::cast<::mlir::ShapedType>($_self).getDimSize(0) == 2">]>,
-                       "seed and draw counter, tensor<2xi64>", "::mlir::RankedTensorType">;
-def Bifocal_Hyper : Type<And<[1DTensorOf<[F32]>.predicate, CPred<"::llvm::cast<::mlir::ShapedType>($_self).getDimSize(0) == 4">]>,
-                         "learning rate, corrected learning rate, clip norm and a reserved place, tensor<4xf32>",
-                         "::mlir::RankedTensorType">;
+class Bifocal_FixedVector<Type element, int size, string summary>
+    : ConfinedType<1DTensorOf<[element]>, [CPred<"::llvm::cast<::mlir::ShapedType>($_self).getDimSize(0) == " # size>], summary>;
+def Bifocal_Rng : Bifocal_FixedVector<I64, 2, "seed and draw counter, tensor<2xi64>">;
+def Bifocal_Hyper : Bifocal_FixedVector<F32, 4,
+    "learning rate, corrected learning rate, clip norm and a reserved place, tensor<4xf32>">;
 def Bifocal_RowStat : RankedTensorOf<[F32]>;
 
 #endif

@@ -212,7 +212,8 @@ AffineExpr DynamicConvGradOp::getFlops(const SymbolicDims &dims) {
 //===- decoding steps -===//
 
 static LogicalResult verifyAncestors(Operation *op, Value ancestors, Value input) {
-  return verifyShape(op, "ancestors", ancestors, {shapeOf(input)[0], ShapedType::kDynamic}, "one row per row of 'input'");
+  return verifyShape(op, "ancestors", ancestors, {shapeOf(input)[0], ShapedType::kDynamic},
+                     "one row per row of 'input'");
 }
 
 /// K steps of the cache are read and one is written, beside operands and results.
@@ -221,9 +222,7 @@ static AffineExpr stepBytes(Operation *op, const SymbolicDims &dims, int64_t ker
   return compulsoryBytes(op, dims) + row * (kernelSize + 1);
 }
 
-AffineExpr LightConvStepOp::getBytes(const SymbolicDims &dims) {
-  return stepBytes(*this, dims, channelsOf(getTaps()));
-}
+AffineExpr LightConvStepOp::getBytes(const SymbolicDims &dims) { return stepBytes(*this, dims, channelsOf(getTaps())); }
 
 LogicalResult LightConvStepOp::verify() {
   if (failed(verifyLightTaps(*this, getTaps(), getInput())))

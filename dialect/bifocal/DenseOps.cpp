@@ -60,7 +60,8 @@ void LinearOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims> 
 
 AffineExpr LinearOp::getFlops(const SymbolicDims &dims) {
   ArrayRef<int64_t> weight = shapeOf(getWeight());
-  int64_t perRow = 2 * weight[0] * weight[1] + (getBias() ? weight[0] : 0) + activationFlops(getActivation(), weight[0]);
+  int64_t perRow =
+      2 * weight[0] * weight[1] + (getBias() ? weight[0] : 0) + activationFlops(getActivation(), weight[0]);
   return rowCount(dims.operands[0], getContext()) * perRow;
 }
 
@@ -77,9 +78,9 @@ static Value preactivationGrad(LinearOp op, OpBuilder &builder, ArrayRef<Value> 
       auto rows = rowsOf(op.getInput());
       Type type = RankedTensorType::get(withChannels(rows, shapeOf(op.getWeight())[0]),
                                         cast<ShapedType>(op.getOutput().getType()).getElementType());
-      sums = builder
-                 .create<LinearOp>(loc, TypeRange{type}, op.getInput(), op.getWeight(), op.getBias(), Activation::none)
-                 .getOutput();
+      sums =
+          builder.create<LinearOp>(loc, TypeRange{type}, op.getInput(), op.getWeight(), op.getBias(), Activation::none)
+              .getOutput();
     }
     grad = builder.create<GluGradOp>(loc, sums.getType(), grad, sums);
   }

@@ -41,8 +41,9 @@ LogicalResult EmbeddingGradOp::verify() {
                          "the shape of 'ids', columns of 'table_grad'")))
     return failure();
   // (C2)
-  return getInitial() ? verifyShape(*this, "initial", getInitial(), shapeOf(getTableGrad()), "the shape of 'table_grad'")
-                      : success();
+  return getInitial()
+             ? verifyShape(*this, "initial", getInitial(), shapeOf(getTableGrad()), "the shape of 'table_grad'")
+             : success();
 }
 
 void EmbeddingGradOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims> &results) {

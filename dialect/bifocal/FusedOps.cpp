@@ -45,17 +45,15 @@ static ArrayRef<int64_t> rowShape(Operation *op) {
 }
 
 /// Results that are complete only after the last row.
-static ValueRange columnSums(Operation *op) {
-  return op->getResults().drop_front(isa<ColumnSumOp>(op) ? 0 : 1);
-}
+static ValueRange columnSums(Operation *op) { return op->getResults().drop_front(isa<ColumnSumOp>(op) ? 0 : 1); }
 
 static LogicalResult verifyTypes(MapOp map, StringRef what, TypeRange outer, TypeRange inner) {
   if (outer.size() != inner.size())
     return map.emitOpError("expects one ") << what << ", but got " << outer.size() << " and " << inner.size();
   for (auto [index, left, right] : llvm::enumerate(outer, inner))
     if (left != right)
-      return map.emitOpError("expects the types of ") << what << " to be equal, but number " << index << " has " << left
-                                                      << " and " << right;
+      return map.emitOpError("expects the types of ")
+             << what << " to be equal, but number " << index << " has " << left << " and " << right;
   return success();
 }
 
@@ -77,8 +75,7 @@ static LogicalResult verifyBody(MapOp map) {
     if (!first)
       first = &op;
     ArrayRef<int64_t> rows = rowShape(first), own = rowShape(&op);
-    bool same = rows.size() == own.size() &&
-                llvm::all_of(llvm::zip_equal(rows, own), [](auto sizes) {
+    bool same = rows.size() == own.size() && llvm::all_of(llvm::zip_equal(rows, own), [](auto sizes) {
                   return !sizesDiffer(std::get<0>(sizes), std::get<1>(sizes));
                 });
     if (!same)
@@ -188,7 +185,8 @@ struct DropMapResults : OpRewritePattern<MapOp> {
     if (replaced.size() == map.getNumResults())
       return rewriter.notifyMatchFailure(map, "every result is read");
     rewriter.modifyOpInPlace(yield, [&] { yield.getValuesMutable().assign(values); });
-    auto smaller = rewriter.create<MapOp>(map.getLoc(), types, map.getInputs(), llvm::to_vector(map->getDiscardableAttrs()));
+    auto smaller =
+        rewriter.create<MapOp>(map.getLoc(), types, map.getInputs(), llvm::to_vector(map->getDiscardableAttrs()));
     rewriter.inlineRegionBefore(map.getBody(), smaller.getBody(), smaller.getBody().end());
     for (auto [before, after] : llvm::zip_equal(replaced, smaller.getResults()))
       rewriter.replaceAllUsesWith(before, after);

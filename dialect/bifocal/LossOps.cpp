@@ -61,8 +61,8 @@ LogicalResult CrossEntropyOp::buildGradient(OpBuilder &builder, ArrayRef<Value> 
     if (!resultGrads[i])
       continue;
     Value lossGrad = isConstantOne(resultGrads[i]) ? Value() : resultGrads[i];
-    Value grad = builder.create<CrossEntropyGradOp>(getLoc(), getLogits().getType(), getLogits(), getTargets(), lossGrad,
-                                                    smoothings[i], getIgnoreIndex());
+    Value grad = builder.create<CrossEntropyGradOp>(getLoc(), getLogits().getType(), getLogits(), getTargets(),
+                                                    lossGrad, smoothings[i], getIgnoreIndex());
     operandGrads[0] = operandGrads[0] ? builder.create<AddOp>(getLoc(), grad.getType(), operandGrads[0], grad) : grad;
   }
   return success();

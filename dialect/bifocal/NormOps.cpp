@@ -41,12 +41,13 @@ LogicalResult LayerNormOp::buildGradient(OpBuilder &builder, ArrayRef<Value> res
                                          SmallVectorImpl<Value> &operandGrads) {
   operandGrads.assign(3, Value());
   if (resultGrads[1] || resultGrads[2])
-    return emitOpError("expects no gradient of 'mean' and 'rstd', which are only kept for the backward pass, but got one");
+    return emitOpError(
+        "expects no gradient of 'mean' and 'rstd', which are only kept for the backward pass, but got one");
   if (!resultGrads[0])
     return success();
   auto gradient = builder.create<LayerNormGradOp>(
-      getLoc(), TypeRange{getInput().getType(), getScale().getType(), getBias().getType()}, resultGrads[0],
-      getInput(), getScale(), getMean(), getRstd());
+      getLoc(), TypeRange{getInput().getType(), getScale().getType(), getBias().getType()}, resultGrads[0], getInput(),
+      getScale(), getMean(), getRstd());
   for (unsigned i = 0; i < 3; ++i)
     operandGrads[i] = gradient.getResult(i);
   return success();

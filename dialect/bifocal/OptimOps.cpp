@@ -42,7 +42,8 @@ LogicalResult StoreGradientOp::verifySymbolUses(SymbolTableCollection &tables) {
     return failure();
   // (C2)
   if (*type != getGradient().getType())
-    return emitOpError("expects a gradient of the parameter's type ") << *type << ", but got " << getGradient().getType();
+    return emitOpError("expects a gradient of the parameter's type ")
+           << *type << ", but got " << getGradient().getType();
   return success();
 }
 

@@ -70,7 +70,8 @@ LogicalResult verifyDropRate(Operation *op, llvm::APFloat rate, Value rng) {
   if (!(value >= 0.0f && value < 1.0f))
     return op->emitOpError("expects a drop rate in [0, 1), but got ") << value;
   if (value > 0.0f && !rng)
-    return op->emitOpError("expects 'rng' where the drop rate is above 0, but got a rate of ") << value << " and no 'rng'";
+    return op->emitOpError("expects 'rng' where the drop rate is above 0, but got a rate of ")
+           << value << " and no 'rng'";
   return success();
 }
 

@@ -36,9 +36,7 @@ LogicalResult ParamRefOp::verifySymbolUses(SymbolTableCollection &tables) {
   return success();
 }
 
-void ParamRefOp::inferSymbolicDims(ArrayRef<Dims>, SmallVectorImpl<Dims> &results) {
-  inferLike(*this, 0, {}, results);
-}
+void ParamRefOp::inferSymbolicDims(ArrayRef<Dims>, SmallVectorImpl<Dims> &results) { inferLike(*this, 0, {}, results); }
 
 AffineExpr ParamRefOp::getFlops(const SymbolicDims &) { return getAffineConstantExpr(0, getContext()); }
 
@@ -99,7 +97,8 @@ LogicalResult CrossAttentionStepOp::verifySymbolUses(SymbolTableCollection &tabl
   auto type = cast<RankedTensorType>(getQuery().getType());
   int64_t shape[] = {ShapedType::kDynamic, ShapedType::kDynamic, channelsOf(getQuery())};
   for (auto [name, state] : {std::pair("keys", getKeysAttr()), std::pair("values", getValuesAttr())})
-    if (failed(verifyState(*this, name, state, shape, type.getElementType(), "sentences, source steps, channels", tables)))
+    if (failed(
+            verifyState(*this, name, state, shape, type.getElementType(), "sentences, source steps, channels", tables)))
       return failure();
   return verifyState(*this, "mask", getMaskAttr(), {ShapedType::kDynamic, ShapedType::kDynamic},
                      IntegerType::get(getContext(), 1), "sentences, source steps", tables);

@@ -153,8 +153,9 @@ LogicalResult GemmOp::verify() {
            << getWindowed()->size() << " elements and " << buffers << " buffers";
   // (C4)
   if (!getEpilogue())
-    return getEpilogueBuffers().empty() ? success() : emitOpError("expects no buffers without an epilogue, but got ")
-                                                          << getEpilogueBuffers().size();
+    return getEpilogueBuffers().empty()
+               ? success()
+               : emitOpError("expects no buffers without an epilogue, but got ") << getEpilogueBuffers().size();
   int64_t rowsPerTile = getRowsPerTile();
   if (!getEpilogueSizes() || rowsPerTile < 1)
     return emitOpError("expects sizes and rows_per_tile >= 1 beside an epilogue, but got ")

@@ -72,6 +72,17 @@ protected:
     return operands;
   }
 
+  /// The message where gradients flow into every result of `op`.
+  std::string gradientError(Operation *op) {
+    std::string message;
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) { message = diagnostic.str(); });
+    OpBuilder builder(&context);
+    builder.setInsertionPointAfter(op);
+    SmallVector<Value> results(op->getResults()), operands;
+    EXPECT_TRUE(failed(cast<DifferentiableOpInterface>(op).buildGradient(builder, results, operands)));
+    return message;
+  }
+
   StringRef maker(Value value) { return value ? value.getDefiningOp()->getName().getStringRef() : "none"; }
 
   MLIRContext context;
@@ -87,9 +98,10 @@ TEST_F(Interfaces, results_take_the_symbols_of_their_operands) {
 }
 
 TEST_F(Interfaces, log_sums_of_attention_are_batch_heads_steps) {
-  Operation *op = parse("bifocal.attention", "%q: tensor<?x?x8xf32>",
-                        "%y, %l = bifocal.attention %q, %q, %q {heads = 2 : i64, scale = 0.5 : f32} : (tensor<?x?x8xf32>, "
-                        "tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> (tensor<?x?x8xf32>, tensor<?x2x?xf32>)");
+  Operation *op =
+      parse("bifocal.attention", "%q: tensor<?x?x8xf32>",
+            "%y, %l = bifocal.attention %q, %q, %q {heads = 2 : i64, scale = 0.5 : f32} : (tensor<?x?x8xf32>, "
+            "tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> (tensor<?x?x8xf32>, tensor<?x2x?xf32>)");
   EXPECT_EQ(dimsOf(op).results[1], (Dims{symbol(0), getAffineConstantExpr(2, &context), symbol(1)}));
 }
 
@@ -118,9 +130,11 @@ TEST_F(Interfaces, convolution_costs_two_operations_per_tap) {
 TEST_F(Interfaces, causal_attention_scores_half_the_pairs) {
   StringRef tail = "{heads = 2 : i64, scale = 0.5 : f32} : (tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>) "
                    "-> (tensor<?x?x8xf32>, tensor<?x2x?xf32>)";
-  Operation *full = parse("bifocal.attention", "%q: tensor<?x?x8xf32>", ("%y, %l = bifocal.attention %q, %q, %q " + tail).str());
+  Operation *full =
+      parse("bifocal.attention", "%q: tensor<?x?x8xf32>", ("%y, %l = bifocal.attention %q, %q, %q " + tail).str());
   EXPECT_EQ(flops(full, {3, 5, 1}), 3 * 25 * (4 * 8 + 6 * 2));
-  Operation *half = parse("bifocal.attention", "%q: tensor<?x?x8xf32>", ("%y, %l = bifocal.attention %q, %q, %q causal " + tail).str());
+  Operation *half = parse("bifocal.attention", "%q: tensor<?x?x8xf32>",
+                          ("%y, %l = bifocal.attention %q, %q, %q causal " + tail).str());
   EXPECT_EQ(flops(half, {3, 5, 1}), 3 * 15 * (4 * 8 + 6 * 2));
 }
 
@@ -137,11 +151,12 @@ TEST_F(Interfaces, a_map_costs_what_its_ops_cost_and_moves_what_crosses_its_bord
 }
 
 TEST_F(Interfaces, adam_counts_the_parameters_that_it_names) {
-  Operation *op = parse("bifocal.adam", "%f: tensor<f32>, %h: tensor<4xf32>",
-                        "bifocal.adam %f, %h of [@a, @b] {beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, "
-                        "weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>",
-                        "bifocal.param @a : tensor<3x4xf32> init {kind = \"zeros\"}\n"
-                        "bifocal.param @b : tensor<5xf32> init {kind = \"zeros\"}");
+  Operation *op =
+      parse("bifocal.adam", "%f: tensor<f32>, %h: tensor<4xf32>",
+            "bifocal.adam %f, %h of [@a, @b] {beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, "
+            "weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>",
+            "bifocal.param @a : tensor<3x4xf32> init {kind = \"zeros\"}\n"
+            "bifocal.param @b : tensor<5xf32> init {kind = \"zeros\"}");
   SymbolicDims dims;
   EXPECT_EQ(evaluate(cast<CostOpInterface>(op).getFlops(dims), {}), 15 * 17);
   EXPECT_EQ(evaluate(cast<CostOpInterface>(op).getBytes(dims), {}), 7 * 4 * 17);
@@ -200,6 +215,20 @@ TEST_F(Interfaces, gradient_of_dropout_draws_the_same_mask) {
   EXPECT_EQ(again.getSite(), 7u);
   EXPECT_EQ(again.getRng(), op->getOperand(1));
   EXPECT_FALSE(grads[1]);
+}
+
+TEST_F(Interfaces, what_is_only_kept_for_the_backward_pass_has_no_gradient) {
+  Operation *norm = parse("bifocal.layer_norm", "%x: tensor<?x8xf32>, %s: tensor<8xf32>",
+                          "%y:3 = bifocal.layer_norm %x, %s, %s : (tensor<?x8xf32>, tensor<8xf32>, tensor<8xf32>) -> "
+                          "(tensor<?x8xf32>, tensor<?xf32>, tensor<?xf32>)");
+  EXPECT_EQ(gradientError(norm), "'bifocal.layer_norm' op expects no gradient of 'mean' and 'rstd', which are only kept "
+                                 "for the backward pass, but got one");
+  Operation *attention =
+      parse("bifocal.attention", "%q: tensor<?x?x8xf32>",
+            "%y, %l = bifocal.attention %q, %q, %q {heads = 2 : i64, scale = 0.5 : f32} : (tensor<?x?x8xf32>, "
+            "tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> (tensor<?x?x8xf32>, tensor<?x2x?xf32>)");
+  EXPECT_EQ(gradientError(attention), "'bifocal.attention' op expects no gradient of 'lse', which is only kept for the "
+                                      "backward pass, but got one");
 }
 
 TEST_F(Interfaces, only_norms_reduce_over_the_row) {

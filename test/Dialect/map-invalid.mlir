@@ -86,3 +86,14 @@ func.func @c6_sum_read_inside(%x: tensor<5x8xf32>, %s: tensor<8xf32>) {
   }
   return
 }
+
+// -----
+
+func.func @c2_no_yield(%x: tensor<5x8xf32>) {
+  // expected-error@+1 {{'bifocal.map' op expects a body that ends in 'bifocal.yield'}}
+  %y = "bifocal.map"(%x) ({
+  ^bb0(%a: tensor<5x8xf32>):
+    "test.end"() : () -> ()
+  }) : (tensor<5x8xf32>) -> tensor<5x8xf32>
+  return
+}

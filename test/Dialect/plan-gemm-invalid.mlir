@@ -75,3 +75,12 @@ plan.entry @c4_two_stages symbols ["N"] attributes {inputs = [], outputs = []} {
   // expected-error@+1 {{'plan.gemm' op expects an epilogue of one stage, but 'relu' has 2}}
   plan.gemm %a, %b into %c m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)> epilogue @relu(%c, %d) sizes [affine_map<()[s0] -> (s0)>] rows_per_tile 64
 }
+
+// -----
+
+plan.entry @c4_buffers_without_epilogue symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  // expected-error@+1 {{'plan.gemm' op expects no buffers without an epilogue, but got 1}}
+  "plan.gemm"(%a, %a, %a, %a) <{m = affine_map<()[s0] -> (s0)>, n = affine_map<()[s0] -> (s0)>, k = affine_map<()[s0] -> (s0)>}>
+      : (!plan.buffer, !plan.buffer, !plan.buffer, !plan.buffer) -> ()
+}
