@@ -47,8 +47,9 @@ std::optional<KernelSchedule> scheduleDense(Operation *op) {
   if (auto grad = dyn_cast<EmbeddingGradOp>(op)) {
     // Rows of the table get their start values; then slices of channels take the tokens in order.
     auto type = cast<RankedTensorType>(grad.getTableGrad().getType());
-    schedule.stages = {getAffineConstantExpr(llvm::divideCeil(type.getDimSize(0), rowsPerTile(type.getDimSize(1))), context),
-                       getAffineConstantExpr(llvm::divideCeil(type.getDimSize(1), embeddingSlice), context)};
+    schedule.stages = {
+        getAffineConstantExpr(llvm::divideCeil(type.getDimSize(0), rowsPerTile(type.getDimSize(1))), context),
+        getAffineConstantExpr(llvm::divideCeil(type.getDimSize(1), embeddingSlice), context)};
     return schedule;
   }
   return std::nullopt;

@@ -139,9 +139,7 @@ Value KernelBuilder::div(Value a, Value b) {
   return isFloat(a) ? builder.createOrFold<arith::DivFOp>(loc, a, b) : builder.createOrFold<arith::DivUIOp>(loc, a, b);
 }
 Value KernelBuilder::rem(Value a, Value b) { return builder.createOrFold<arith::RemUIOp>(loc, a, b); }
-Value KernelBuilder::ceilDiv(Value a, Value b) {
-  return div(add(a, sub(b, constantInt(b.getType(), 1))), b);
-}
+Value KernelBuilder::ceilDiv(Value a, Value b) { return div(add(a, sub(b, constantInt(b.getType(), 1))), b); }
 Value KernelBuilder::min(Value a, Value b) {
   return isFloat(a) ? select(less(a, b), a, b) : builder.createOrFold<arith::MinSIOp>(loc, a, b);
 }
@@ -271,9 +269,7 @@ Value KernelBuilder::address(Value base, Value index, Type element) {
   return builder.create<LLVM::GEPOp>(loc, base.getType(), element, base, ArrayRef<LLVM::GEPArg>{index});
 }
 
-static unsigned elementBytes(Type type) {
-  return std::max(1u, getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8);
-}
+static unsigned elementBytes(Type type) { return std::max(1u, getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8); }
 
 Value KernelBuilder::load(Value base, Value index, Type element) {
   return builder.create<LLVM::LoadOp>(loc, element, address(base, index, element), elementBytes(element));

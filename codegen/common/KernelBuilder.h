@@ -9,9 +9,9 @@
 
 namespace bifocal {
 
-/// Writes the functions of kernels: `func.func @"<kernel>.<stage>"(%buffers, %sizes, %begin, %end)`. Every integer is an
-/// i64, every address is a pointer and an element index, and every vector has one dimension. Functions that take scalars
-/// take vectors of the same element type as well.
+/// Writes the functions of kernels: `func.func @"<kernel>.<stage>"(%buffers, %sizes, %begin, %end)`. Every integer is
+/// an i64, every address is a pointer and an element index, and every vector has one dimension. Functions that take
+/// scalars take vectors of the same element type as well.
 class KernelBuilder {
 public:
   using Value = mlir::Value;
@@ -122,10 +122,12 @@ public:
               llvm::function_ref<Values(Value, mlir::ValueRange)> body);
   void when(Value condition, llvm::function_ref<void()> yes, llvm::function_ref<void()> no = nullptr);
   Values choose(Value condition, llvm::function_ref<Values()> yes, llvm::function_ref<Values()> no);
-  /// Calls `body(column, mask, lane)` for the vectors that cover [0, count): an unrolled loop, single vectors, a masked tail (mask
-  /// null elsewhere). `unrolled` vectors share one iteration; `lane` tells them apart, so that each may have own sums.
+  /// Calls `body(column, mask, lane)` for the vectors that cover [0, count): an unrolled loop, single vectors, a masked
+  /// tail (mask null elsewhere). `unrolled` vectors share one iteration; `lane` tells them apart, so that each may have
+  /// own sums.
   void columns(int64_t count, int64_t unrolled, llvm::function_ref<void(Value column, Value mask, int64_t lane)> body);
-  /// The same with loop-carried values: `initial` holds `unrolled` groups of equal size, one per lane; `body` updates its group.
+  /// The same with loop-carried values: `initial` holds `unrolled` groups of equal size, one per lane; `body` updates
+  /// its group.
   Values columns(int64_t count, int64_t unrolled, mlir::ValueRange initial,
                  llvm::function_ref<Values(Value column, Value mask, mlir::ValueRange group)> body);
   /// For counts that are known at run time only.

@@ -28,13 +28,10 @@ Value KernelBuilder::exp(Value x) {
   Value r = fma(minusN, constant(type, 0.693145751953125), x);
   r = fma(minusN, constant(type, 1.428606765330187e-06), r);
   // Taylor terms to r^7: the first that is left out is below 2^-27.
-  Value p = polynomial(*this, r,
-                       {1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1.0, 1.0});
+  Value p = polynomial(*this, r, {1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1.0, 1.0});
   Value power = convert(n, i32());
   Value half = builder.create<arith::ShRSIOp>(loc, power, constantInt(integers, 1));
-  auto scale = [&](Value exponent) {
-    return bitcast(shiftLeft(add(exponent, constantInt(integers, 127)), 23), type);
-  };
+  auto scale = [&](Value exponent) { return bitcast(shiftLeft(add(exponent, constantInt(integers, 127)), 23), type); };
   return mul(mul(p, scale(half)), scale(sub(power, half)));
 }
 
@@ -45,8 +42,8 @@ Value KernelBuilder::log(Value x) {
   Value scaled = select(tiny, mul(x, constant(type, 8388608.0)), x);
   Value bits = sub(bitcast(scaled, integers), constantInt(integers, 0x3F3504F3));
   Value exponent = builder.create<arith::ShRSIOp>(loc, bits, constantInt(integers, 23));
-  Value mantissa = bitcast(
-      add(bitAnd(bits, constantInt(integers, 0x007FFFFF)), constantInt(integers, 0x3F3504F3)), type);
+  Value mantissa =
+      bitcast(add(bitAnd(bits, constantInt(integers, 0x007FFFFF)), constantInt(integers, 0x3F3504F3)), type);
   Value e = add(convert(exponent, f32()), select(tiny, constant(type, -23.0), constant(type, 0.0)));
   Value f = sub(mantissa, constant(type, 1.0));
   Value s = div(f, add(f, constant(type, 2.0)));
@@ -114,9 +111,8 @@ KernelBuilder::columns(Value count, ValueRange initial,
   Value whole = mul(div(count, index(width())), width());
   Values state = loop(index(0), whole, width(), initial,
                       [&](Value column, ValueRange carried) { return body(column, nullptr, carried); });
-  return loop(whole, count, width(), state, [&](Value column, ValueRange carried) {
-    return body(column, tailMask(sub(count, column)), carried);
-  });
+  return loop(whole, count, width(), state,
+              [&](Value column, ValueRange carried) { return body(column, tailMask(sub(count, column)), carried); });
 }
 
 // Counters live in the low halves of 64-bit lanes: one widening multiplication and one shift per product, no shuffles.

@@ -11,7 +11,8 @@ namespace bifocal {
 
 using Values = KernelBuilder::Values;
 
-/// Stage 0 gives the rows of the table their start values; in stage 1 every slice of channels takes the tokens in order.
+/// Stage 0 gives the rows of the table their start values; in stage 1 every slice of channels takes the tokens in
+/// order.
 static void writeEmbeddingGrad(KernelTask &task, EmbeddingGradOp op) {
   KernelBuilder &kernel = task.builder;
   auto type = cast<RankedTensorType>(op.getTableGrad().getType());
@@ -62,7 +63,8 @@ static void writePositions(KernelTask &task, PositionsOp op) {
     Value pad = kernel.constantInt(kernel.i32(), static_cast<int32_t>(op.getPad()));
     kernel.loop(kernel.index(0), count, 1, ValueRange{pad}, [&](Value step, ValueRange carried) {
       Value isPad = kernel.equal(kernel.load(tokens, step, kernel.i32()), pad);
-      Value next = kernel.add(carried[0], kernel.convert(kernel.select(isPad, kernel.index(0), kernel.index(1)), kernel.i32()));
+      Value next =
+          kernel.add(carried[0], kernel.convert(kernel.select(isPad, kernel.index(0), kernel.index(1)), kernel.i32()));
       kernel.store(kernel.select(isPad, pad, next), output, step);
       return Values{next};
     });

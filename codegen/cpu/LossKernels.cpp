@@ -24,8 +24,7 @@ struct LossShape {
 
 } // namespace
 
-template <typename Op>
-static LossShape lossShape(Op op) {
+template <typename Op> static LossShape lossShape(Op op) {
   int64_t classes = lastAxis(op.getLogits());
   double smoothing = op.getSmoothing().convertToDouble();
   double share = classes > 1 ? smoothing / static_cast<double>(classes - 1) : 0.0;
@@ -41,22 +40,22 @@ struct RowSums {
 static RowSums sumRow(KernelBuilder &kernel, Value row, int64_t classes, bool plainSum) {
   constexpr int64_t lanes = 4;
   Value lowest = kernel.constantVector(-std::numeric_limits<double>::infinity()), zero = kernel.constantVector(0.0);
-  auto peaks = kernel.columns(classes, lanes, SmallVector<Value>(lanes, lowest), [&](Value at, Value mask, ValueRange group) {
-    Value x = kernel.loadVector(row, at, mask);
-    return Values{kernel.max(mask ? kernel.select(mask, x, lowest) : x, group[0])};
-  });
-  Value peak = kernel.horizontalMax(
-      kernel.max(kernel.max(peaks[0], peaks[1]), kernel.max(peaks[2], peaks[3])));
+  auto peaks =
+      kernel.columns(classes, lanes, SmallVector<Value>(lanes, lowest), [&](Value at, Value mask, ValueRange group) {
+        Value x = kernel.loadVector(row, at, mask);
+        return Values{kernel.max(mask ? kernel.select(mask, x, lowest) : x, group[0])};
+      });
+  Value peak = kernel.horizontalMax(kernel.max(kernel.max(peaks[0], peaks[1]), kernel.max(peaks[2], peaks[3])));
   Value peakVector = kernel.splat(peak);
   int64_t perLane = plainSum ? 2 : 1;
   auto sums = kernel.columns(classes, lanes, SmallVector<Value>(lanes * perLane, zero),
                              [&](Value at, Value mask, ValueRange group) {
-    Value x = kernel.sub(kernel.loadVector(row, at, mask), peakVector), e = kernel.exp(x);
-    Values next{kernel.add(group[0], mask ? kernel.select(mask, e, zero) : e)};
-    if (plainSum)
-      next.push_back(kernel.add(group[1], mask ? kernel.select(mask, x, zero) : x));
-    return next;
-  });
+                               Value x = kernel.sub(kernel.loadVector(row, at, mask), peakVector), e = kernel.exp(x);
+                               Values next{kernel.add(group[0], mask ? kernel.select(mask, e, zero) : e)};
+                               if (plainSum)
+                                 next.push_back(kernel.add(group[1], mask ? kernel.select(mask, x, zero) : x));
+                               return next;
+                             });
   auto total = [&](int64_t which) {
     Value pairs = kernel.add(kernel.add(sums[which], sums[perLane + which]),
                              kernel.add(sums[2 * perLane + which], sums[3 * perLane + which]));
@@ -69,15 +68,17 @@ static RowSums sumRow(KernelBuilder &kernel, Value row, int64_t classes, bool pl
 static Values addRow(KernelBuilder &kernel, const LossShape &shape, Value row, Value target, ValueRange carried) {
   bool smooth = shape.classWeight != 0.0;
   RowSums sums = sumRow(kernel, row, shape.classes, smooth);
-  Value inside = kernel.min(kernel.max(kernel.convert(target, kernel.i64()), kernel.index(0)), kernel.index(shape.classes - 1));
+  Value inside =
+      kernel.min(kernel.max(kernel.convert(target, kernel.i64()), kernel.index(0)), kernel.index(shape.classes - 1));
   auto wide = [&](Value value) { return kernel.convert(value, kernel.f64()); };
   Value logarithm = kernel.log(sums.exponentials);
   Value nll = kernel.sub(wide(logarithm), wide(kernel.sub(kernel.load(row, inside), sums.maximum)));
   Value loss = nll;
   if (smooth) {
     // The sum of -lp over all classes: V log(sum) - sum(x - max).
-    Value all = kernel.sub(kernel.mul(wide(logarithm), kernel.constant(kernel.f64(), static_cast<double>(shape.classes))),
-                           wide(sums.plain));
+    Value all =
+        kernel.sub(kernel.mul(wide(logarithm), kernel.constant(kernel.f64(), static_cast<double>(shape.classes))),
+                   wide(sums.plain));
     loss = kernel.add(kernel.mul(nll, kernel.constant(kernel.f64(), shape.targetWeight)),
                       kernel.mul(all, kernel.constant(kernel.f64(), shape.classWeight)));
   }
@@ -99,7 +100,9 @@ static void writeCrossEntropy(KernelTask &task, CrossEntropyOp op) {
       Value ignored = kernel.equal(target, kernel.constantInt(kernel.i32(), shape.ignored));
       return kernel.choose(
           ignored, [&] { return Values(carried); },
-          [&] { return addRow(kernel, shape, kernel.address(logits, kernel.mul(row, shape.classes)), target, carried); });
+          [&] {
+            return addRow(kernel, shape, kernel.address(logits, kernel.mul(row, shape.classes)), target, carried);
+          });
     });
     Value place = kernel.address(kernel.buffer(task.scratchBuffer(0)), kernel.mul(share, 4), f64);
     for (auto [index, sum] : llvm::enumerate(sums))
@@ -108,13 +111,13 @@ static void writeCrossEntropy(KernelTask &task, CrossEntropyOp op) {
   bool accumulate = task.kernel->hasAttr("accumulate");
   kernel.stage(task.name(), 1, [&](Value) {
     Value place = kernel.buffer(task.scratchBuffer(0)), zero = kernel.constant(f64, 0.0);
-    Values sums = kernel.loop(kernel.index(0), kernel.index(lossShares), 1, {zero, zero, zero},
-                              [&](Value share, ValueRange carried) {
-      Values next;
-      for (auto [index, sum] : llvm::enumerate(carried))
-        next.push_back(kernel.add(sum, kernel.load(place, kernel.add(kernel.mul(share, 4), index), f64)));
-      return next;
-    });
+    Values sums = kernel.loop(
+        kernel.index(0), kernel.index(lossShares), 1, {zero, zero, zero}, [&](Value share, ValueRange carried) {
+          Values next;
+          for (auto [index, sum] : llvm::enumerate(carried))
+            next.push_back(kernel.add(sum, kernel.load(place, kernel.add(kernel.mul(share, 4), index), f64)));
+          return next;
+        });
     for (auto [index, sum] : llvm::enumerate(sums)) {
       Value target = kernel.buffer(task.resultBuffer(index));
       Value total = kernel.convert(sum, kernel.f32());
@@ -138,7 +141,8 @@ static void writeGradRow(KernelTask &task, const LossShape &shape, Value row, Va
     Value e = kernel.exp(kernel.sub(kernel.loadVector(row, at, mask), peak));
     kernel.storeVector(kernel.fma(e, factors, offset), output, at, mask);
   });
-  Value inside = kernel.min(kernel.max(kernel.convert(target, kernel.i64()), kernel.index(0)), kernel.index(shape.classes - 1));
+  Value inside =
+      kernel.min(kernel.max(kernel.convert(target, kernel.i64()), kernel.index(0)), kernel.index(shape.classes - 1));
   Value less = kernel.mul(scale, kernel.constantF32(shape.targetWeight));
   kernel.store(kernel.sub(kernel.load(output, inside), less), output, inside);
 }
@@ -149,9 +153,11 @@ static void writeCrossEntropyGrad(KernelTask &task, CrossEntropyGradOp op) {
   kernel.stage(task.name(), 0, [&](Value tile) {
     Value logits = kernel.buffer(task.operandBuffer(0)), targets = kernel.buffer(task.operandBuffer(1));
     Value result = kernel.buffer(task.resultBuffer(0));
-    Value scale = op.getLossGrad() ? kernel.load(kernel.buffer(task.operandBuffer(2)), kernel.index(0)) : kernel.constantF32(1.0);
+    Value scale =
+        op.getLossGrad() ? kernel.load(kernel.buffer(task.operandBuffer(2)), kernel.index(0)) : kernel.constantF32(1.0);
     int64_t perTile = rowsPerTile(shape.classes);
-    Value begin = kernel.mul(tile, perTile), end = kernel.min(kernel.add(begin, perTile), kernel.expression(shape.rows));
+    Value begin = kernel.mul(tile, perTile),
+          end = kernel.min(kernel.add(begin, perTile), kernel.expression(shape.rows));
     kernel.loop(begin, end, 1, [&](Value row) {
       Value target = kernel.load(targets, row, kernel.i32()), first = kernel.mul(row, shape.classes);
       Value output = kernel.address(result, first);

@@ -224,7 +224,7 @@ static llvm::Expected<std::string> link(llvm::ArrayRef<std::unique_ptr<Part>> pa
     return failed("cannot make a temporary file: " + code.message());
   llvm::raw_fd_ostream(descriptor, true).close();
   std::vector<StringRef> arguments{BIFOCAL_LINKER, "-shared", "--no-undefined", "-z", "noexecstack", "--build-id=none",
-                                   "-o", shared};
+                                   "-o",           shared};
   arguments.insert(arguments.end(), objects.begin(), objects.end());
   std::string message;
   int status = llvm::sys::ExecuteAndWait(BIFOCAL_LINKER, arguments, std::nullopt, {}, 60, 0, &message);

@@ -45,13 +45,13 @@ static Value sumOfSquares(KernelBuilder &kernel, Value gradient, Value begin, Va
     Value whole = kernel.mul(kernel.div(count, kernel.index(4 * kernel.width())), 4 * kernel.width());
     Values sums = kernel.loop(kernel.index(0), whole, 4 * kernel.width(), ValueRange{zero, zero, zero, zero},
                               [&](Value at, ValueRange lanes) {
-      Values next;
-      for (int64_t lane = 0; lane < 4; ++lane) {
-        Value x = kernel.loadVector(base, kernel.add(at, lane * kernel.width()));
-        next.push_back(kernel.fma(x, x, lanes[lane]));
-      }
-      return next;
-    });
+                                Values next;
+                                for (int64_t lane = 0; lane < 4; ++lane) {
+                                  Value x = kernel.loadVector(base, kernel.add(at, lane * kernel.width()));
+                                  next.push_back(kernel.fma(x, x, lanes[lane]));
+                                }
+                                return next;
+                              });
     Value sum = kernel.add(kernel.add(sums[0], sums[1]), kernel.add(sums[2], sums[3]));
     Value rest = kernel.address(base, whole);
     sum = kernel.columns(kernel.sub(count, whole), ValueRange{sum}, [&](Value at, Value mask, ValueRange group) {
@@ -70,7 +70,8 @@ static void writeGlobalNorm(KernelTask &task) {
   kernel.stage(task.name(), 0, [&](Value share) {
     Value elements = kernel.size(0);
     Value perShare = kernel.mul(kernel.ceilDiv(elements, kernel.index(lossShares * 16)), 16);
-    Value begin = kernel.min(kernel.mul(share, perShare), elements), end = kernel.min(kernel.add(begin, perShare), elements);
+    Value begin = kernel.min(kernel.mul(share, perShare), elements),
+          end = kernel.min(kernel.add(begin, perShare), elements);
     Value sum = sumOfSquares(kernel, kernel.buffer(gradients), begin, end);
     kernel.store(sum, kernel.buffer(partials), share);
   });
@@ -78,13 +79,14 @@ static void writeGlobalNorm(KernelTask &task) {
     Value place = kernel.buffer(partials), zero = kernel.constant(kernel.f64(), 0.0);
     Value total = kernel.loop(kernel.index(0), kernel.index(lossShares), 1, ValueRange{zero},
                               [&](Value share, ValueRange carried) {
-      return Values{kernel.add(carried[0], kernel.load(place, share, kernel.f64()))};
-    })[0];
+                                return Values{kernel.add(carried[0], kernel.load(place, share, kernel.f64()))};
+                              })[0];
     Value count = kernel.load(kernel.buffer(task.operandBuffer(0)), kernel.index(0));
     Value root = kernel.convert(kernel.sqrt(total), kernel.f32());
     // Without a single target all gradients are 0, and so is the norm.
     Value any = kernel.less(kernel.constantF32(0.0), count);
-    kernel.store(kernel.div(root, kernel.select(any, count, kernel.constantF32(1.0))), kernel.buffer(norm), kernel.index(0));
+    kernel.store(kernel.div(root, kernel.select(any, count, kernel.constantF32(1.0))), kernel.buffer(norm),
+                 kernel.index(0));
   });
 }
 

@@ -55,7 +55,8 @@ LogicalResult RowWriter::check() {
       if (isa<FloatType>(element) && !element.isF32())
         return op->emitOpError("expects f32 on CPUs, but got ") << element;
       if (!isSideOperand(op, index) && lastAxis(operand) % shape.width)
-        return op->emitOpError("expects rows of a multiple of ") << shape.width << " columns, but got " << lastAxis(operand);
+        return op->emitOpError("expects rows of a multiple of ")
+               << shape.width << " columns, but got " << lastAxis(operand);
     }
   }
   return success();
@@ -89,8 +90,8 @@ static int64_t partialWidth(const RowShape &shape) {
 
 void RowWriter::writeTile(Value tile) {
   Value rows = kernel.expression(shape.rows);
-  Value perTile = shape.columnSums.empty() ? kernel.index(rowsPerTile(shape.width))
-                                           : kernel.ceilDiv(rows, kernel.index(rowShares));
+  Value perTile =
+      shape.columnSums.empty() ? kernel.index(rowsPerTile(shape.width)) : kernel.ceilDiv(rows, kernel.index(rowShares));
   Value first = kernel.min(kernel.mul(tile, perTile), rows);
   Value last = kernel.min(kernel.add(first, perTile), rows);
   if (!shape.columnSums.empty()) {
@@ -135,9 +136,7 @@ void RowWriter::startRow(Value row) {
   outputPointer.clear();
   scalars.clear();
   savedIsReady = false;
-  auto pointer = [&](Value buffer, Value tensor) {
-    return kernel.address(buffer, kernel.mul(row, lastAxis(tensor)));
-  };
+  auto pointer = [&](Value buffer, Value tensor) { return kernel.address(buffer, kernel.mul(row, lastAxis(tensor))); };
   for (Operation *op : ops) {
     for (auto [index, operand] : llvm::enumerate(op->getOperands()))
       if (!isSideOperand(op, index) && !hasRow(operand) && !rowPointer.contains(operand))
@@ -156,7 +155,8 @@ void RowWriter::startRow(Value row) {
     }
   }
   for (auto [index, output] : llvm::enumerate(outputs)) {
-    bool statistics = isa_and_nonnull<LayerNormOp>(output.getDefiningOp()) && cast<OpResult>(output).getResultNumber() > 0;
+    bool statistics =
+        isa_and_nonnull<LayerNormOp>(output.getDefiningOp()) && cast<OpResult>(output).getResultNumber() > 0;
     Value buffer = isColumnSum(output) ? Value() : kernel.buffer(task.resultBuffer(index));
     outputPointer.push_back(!buffer || statistics ? buffer : pointer(buffer, output));
   }

@@ -10,9 +10,9 @@
 namespace bifocal {
 
 /// Writes the kernel of a map or of one row-wise op. A row goes through three sweeps over its columns when the ops hold
-/// a reduction (what the reduction reads; the reduction's second sum; what reads the reduction), else through one. Within a
-/// sweep every value is computed on demand, one vector of columns at a time; nothing but what a later sweep reads leaves the
-/// registers.
+/// a reduction (what the reduction reads; the reduction's second sum; what reads the reduction), else through one.
+/// Within a sweep every value is computed on demand, one vector of columns at a time; nothing but what a later sweep
+/// reads leaves the registers.
 class RowWriter {
 public:
   RowWriter(KernelTask &task, RowShape shape);
@@ -38,7 +38,8 @@ private:
 
   // One vector of columns.
   void startBlock(Value column, Value mask);
-  /// Stores what this sweep (before or after the reduction) hands on: outputs, sums over rows, values for the next sweep.
+  /// Stores what this sweep (before or after the reduction) hands on: outputs, sums over rows, values for the next
+  /// sweep.
   void finishBlock(bool afterReduction);
   void storeOutput(int64_t index);
   void addToColumnSum(Value sum);
@@ -69,7 +70,8 @@ private:
   llvm::DenseMap<mlir::Operation *, Value> draws, drawShift;
   llvm::DenseMap<Value, Value> rowPointer;
   llvm::SmallVector<Value> outputPointer;
-  /// Per-row scalars of an op: the address of an embedding's row, the truth of a mask, mean and rstd, the two gradient means.
+  /// Per-row scalars of an op: the address of an embedding's row, the truth of a mask, mean and rstd, the two gradient
+  /// means.
   llvm::DenseMap<mlir::Operation *, llvm::SmallVector<Value, 4>> scalars;
   Value currentRow, column, mask, partials;
   llvm::DenseMap<std::pair<Value, int64_t>, Value> known;

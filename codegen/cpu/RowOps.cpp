@@ -77,7 +77,8 @@ Value RowWriter::compute(Operation *op, int64_t result, int64_t block) {
         Type integers = kernel.vectorOf(kernel.i32());
         Value at = kernel.add(columnAt(block), drawShift.lookup(op));
         Value drawn = kernel.loadVector(draws.lookup(op), at, nullptr, kernel.i32());
-        Value dropped = kernel.lessUnsigned(drawn, kernel.constantInt(integers, static_cast<int32_t>(dropThreshold(rate))));
+        Value dropped =
+            kernel.lessUnsigned(drawn, kernel.constantInt(integers, static_cast<int32_t>(dropThreshold(rate))));
         Value kept = kernel.mul(operand(0), kernel.constantVector(1.0f / (1.0f - static_cast<float>(rate))));
         return kernel.select(dropped, zero, kept);
       })

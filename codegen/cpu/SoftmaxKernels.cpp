@@ -25,22 +25,28 @@ static Value foldLanes(KernelBuilder &kernel, const Values &lanes, bool maximum)
 static Value rowMax(KernelBuilder &kernel, Value base, int64_t width) {
   Value lowest = kernel.constantVector(-std::numeric_limits<double>::infinity());
   SmallVector<Value> start(sumLanes, lowest);
-  return foldLanes(kernel, kernel.columns(width, sumLanes, start, [&](Value at, Value mask, ValueRange group) {
-    Value x = kernel.loadVector(base, at, mask);
-    return Values{kernel.max(mask ? kernel.select(mask, x, lowest) : x, group[0])};
-  }), true);
+  return foldLanes(kernel,
+                   kernel.columns(width, sumLanes, start,
+                                  [&](Value at, Value mask, ValueRange group) {
+                                    Value x = kernel.loadVector(base, at, mask);
+                                    return Values{kernel.max(mask ? kernel.select(mask, x, lowest) : x, group[0])};
+                                  }),
+                   true);
 }
 
 /// Writes e^(x - maximum) to `target` (when given) and returns the sum.
 static Value rowExpSum(KernelBuilder &kernel, Value base, Value target, Value maximum, int64_t width) {
   Value zero = kernel.constantVector(0.0), peak = kernel.splat(maximum);
   SmallVector<Value> start(sumLanes, zero);
-  return foldLanes(kernel, kernel.columns(width, sumLanes, start, [&](Value at, Value mask, ValueRange group) {
-    Value e = kernel.exp(kernel.sub(kernel.loadVector(base, at, mask), peak));
-    if (target)
-      kernel.storeVector(e, target, at, mask);
-    return Values{kernel.add(group[0], mask ? kernel.select(mask, e, zero) : e)};
-  }), false);
+  return foldLanes(kernel,
+                   kernel.columns(width, sumLanes, start,
+                                  [&](Value at, Value mask, ValueRange group) {
+                                    Value e = kernel.exp(kernel.sub(kernel.loadVector(base, at, mask), peak));
+                                    if (target)
+                                      kernel.storeVector(e, target, at, mask);
+                                    return Values{kernel.add(group[0], mask ? kernel.select(mask, e, zero) : e)};
+                                  }),
+                   false);
 }
 
 static void writeSoftmax(KernelBuilder &kernel, Value input, Value output, int64_t group) {
@@ -54,9 +60,13 @@ static void writeSoftmax(KernelBuilder &kernel, Value input, Value output, int64
 static void writeSoftmaxGrad(KernelBuilder &kernel, Value gradient, Value output, Value result, int64_t group) {
   SmallVector<Value> start(sumLanes, kernel.constantVector(0.0));
   // Beyond the tail both factors are 0.
-  Value dot = foldLanes(kernel, kernel.columns(group, sumLanes, start, [&](Value at, Value mask, ValueRange carried) {
-    return Values{kernel.fma(kernel.loadVector(gradient, at, mask), kernel.loadVector(output, at, mask), carried[0])};
-  }), false);
+  Value dot = foldLanes(kernel,
+                        kernel.columns(group, sumLanes, start,
+                                       [&](Value at, Value mask, ValueRange carried) {
+                                         return Values{kernel.fma(kernel.loadVector(gradient, at, mask),
+                                                                  kernel.loadVector(output, at, mask), carried[0])};
+                                       }),
+                        false);
   Value dots = kernel.splat(dot);
   kernel.columns(group, sumLanes, [&](Value at, Value mask, int64_t) {
     Value difference = kernel.sub(kernel.loadVector(gradient, at, mask), dots);

@@ -19,15 +19,17 @@ protected:
   std::vector<float> apply(Function function, std::vector<float> x) {
     std::vector<float> y(x.size());
     std::string error;
-    auto kernel = KernelHarness::write([&](KernelBuilder &builder) {
-      builder.stage("k", 0, [&](mlir::Value) {
-        builder.columns(builder.size(0), {}, [&](mlir::Value at, mlir::Value mask, mlir::ValueRange) {
-          mlir::Value value = builder.loadVector(builder.buffer(0), at, mask);
-          builder.storeVector((builder.*function)(value), builder.buffer(1), at, mask);
-          return KernelBuilder::Values{};
-        });
-      });
-    }, GetParam(), error);
+    auto kernel = KernelHarness::write(
+        [&](KernelBuilder &builder) {
+          builder.stage("k", 0, [&](mlir::Value) {
+            builder.columns(builder.size(0), {}, [&](mlir::Value at, mlir::Value mask, mlir::ValueRange) {
+              mlir::Value value = builder.loadVector(builder.buffer(0), at, mask);
+              builder.storeVector((builder.*function)(value), builder.buffer(1), at, mask);
+              return KernelBuilder::Values{};
+            });
+          });
+        },
+        GetParam(), error);
     EXPECT_TRUE(kernel) << error;
     if (kernel)
       EXPECT_EQ(kernel->run({x.data(), y.data()}, {static_cast<int64_t>(x.size())}), "");
@@ -95,17 +97,21 @@ TEST_P(KernelBuilderTest, PhiloxDrawsMatchTheReference) {
   for (int64_t first : {int64_t{0}, int64_t{4096}, (int64_t{1} << 34) - 8}) {
     std::vector<uint32_t> draws(64);
     std::string error;
-    auto kernel = KernelHarness::write([&](KernelBuilder &builder) {
-      builder.stage("k", 0, [&](mlir::Value) {
-        auto keys = builder.philoxKeys(builder.buffer(0), -3);
-        for (int64_t at = 0; at < 64; at += builder.philoxElements())
-          builder.storeVector(builder.philoxDraws(keys, builder.index((first + at) / 4)), builder.buffer(1), builder.index(at));
-      });
-    }, GetParam(), error);
+    auto kernel = KernelHarness::write(
+        [&](KernelBuilder &builder) {
+          builder.stage("k", 0, [&](mlir::Value) {
+            auto keys = builder.philoxKeys(builder.buffer(0), -3);
+            for (int64_t at = 0; at < 64; at += builder.philoxElements())
+              builder.storeVector(builder.philoxDraws(keys, builder.index((first + at) / 4)), builder.buffer(1),
+                                  builder.index(at));
+          });
+        },
+        GetParam(), error);
     ASSERT_TRUE(kernel) << error;
     ASSERT_EQ(kernel->run({rng.data(), draws.data()}, {}), "");
     for (int64_t at = 0; at < 64; ++at)
-      ASSERT_EQ(draws[at], philoxDraw(rng[0], first + at, static_cast<uint32_t>(-3), static_cast<uint32_t>(rng[1]))) << first + at;
+      ASSERT_EQ(draws[at], philoxDraw(rng[0], first + at, static_cast<uint32_t>(-3), static_cast<uint32_t>(rng[1])))
+          << first + at;
   }
 }
 
@@ -115,14 +121,16 @@ TEST_P(KernelBuilderTest, HorizontalSumsAndMaximaSeeEveryLane) {
     x[hot] = 5.0f;
     std::string error;
     int64_t width = 0;
-    auto kernel = KernelHarness::write([&](KernelBuilder &builder) {
-      width = builder.width();
-      builder.stage("k", 0, [&](mlir::Value) {
-        mlir::Value vector = builder.loadVector(builder.buffer(0), builder.index(0));
-        builder.store(builder.horizontalSum(vector), builder.buffer(1), builder.index(0));
-        builder.store(builder.horizontalMax(vector), builder.buffer(1), builder.index(1));
-      });
-    }, GetParam(), error);
+    auto kernel = KernelHarness::write(
+        [&](KernelBuilder &builder) {
+          width = builder.width();
+          builder.stage("k", 0, [&](mlir::Value) {
+            mlir::Value vector = builder.loadVector(builder.buffer(0), builder.index(0));
+            builder.store(builder.horizontalSum(vector), builder.buffer(1), builder.index(0));
+            builder.store(builder.horizontalMax(vector), builder.buffer(1), builder.index(1));
+          });
+        },
+        GetParam(), error);
     ASSERT_TRUE(kernel) << error;
     ASSERT_EQ(kernel->run({x.data(), y.data()}, {}), "");
     if (hot < width) {
@@ -132,9 +140,8 @@ TEST_P(KernelBuilderTest, HorizontalSumsAndMaximaSeeEveryLane) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Levels, KernelBuilderTest, testing::ValuesIn(runnableLevels()), [](const auto &info) {
-  return info.param == "x86-64-v4" ? "v4" : "v3";
-});
+INSTANTIATE_TEST_SUITE_P(Levels, KernelBuilderTest, testing::ValuesIn(runnableLevels()),
+                         [](const auto &info) { return info.param == "x86-64-v4" ? "v4" : "v3"; });
 
 } // namespace
 } // namespace bifocal::test

@@ -3,9 +3,9 @@
 
 #include "codegen/cpu/CpuKernels.h"
 #include "codegen/cpu/Lowering.h"
-#include "passes/KernelSchedule.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
 #include "mlir/Parser/Parser.h"
+#include "passes/KernelSchedule.h"
 #include "llvm/Support/FileSystem.h"
 #include <chrono>
 #include <cstring>
@@ -82,7 +82,8 @@ std::string KernelHarness::State::link() {
   return "";
 }
 
-std::unique_ptr<KernelHarness> KernelHarness::create(std::string_view source, std::string_view level, std::string &error) {
+std::unique_ptr<KernelHarness> KernelHarness::create(std::string_view source, std::string_view level,
+                                                     std::string &error) {
   std::unique_ptr<KernelHarness> harness(new KernelHarness);
   State &state = *harness->state;
   state.level = level;
@@ -164,7 +165,8 @@ std::string KernelHarness::assembly() const {
 std::vector<std::string> runnableLevels() {
   std::vector<std::string> levels;
   for (const char *level : {"x86-64-v3", "x86-64-v4"})
-    if (std::string_view(level) == "x86-64-v3" ? __builtin_cpu_supports("x86-64-v3") : __builtin_cpu_supports("x86-64-v4"))
+    if (std::string_view(level) == "x86-64-v3" ? __builtin_cpu_supports("x86-64-v3")
+                                               : __builtin_cpu_supports("x86-64-v4"))
       levels.push_back(level);
   return levels;
 }
@@ -172,8 +174,8 @@ std::vector<std::string> runnableLevels() {
 std::string kernelSource(const std::string &arguments, const std::string &op, const std::string &results,
                          const std::string &attributes) {
   std::string stages = attributes.empty() ? "" : " attributes {" + attributes + "}";
-  return "plan.kernel @k \"test\" stages 1" + stages + " {\n^bb0(" + arguments + "):\n  " + op + "\n  plan.return " + results +
-         "\n}\n";
+  return "plan.kernel @k \"test\" stages 1" + stages + " {\n^bb0(" + arguments + "):\n  " + op + "\n  plan.return " +
+         results + "\n}\n";
 }
 
 } // namespace bifocal::test

@@ -18,16 +18,16 @@ namespace bifocal::test {
 /// One kernel, from IR to machine code in this process.
 class KernelHarness {
 public:
-  /// `source`: a module with one plan.kernel `k` (and the states that its op names). Null, with a message in `error`, when it
-  /// cannot be compiled.
+  /// `source`: a module with one plan.kernel `k` (and the states that its op names). Null, with a message in `error`,
+  /// when it cannot be compiled.
   static std::unique_ptr<KernelHarness> create(std::string_view source, std::string_view level, std::string &error);
   /// A kernel of one stage with one tile and no scratch that `write` writes under the name `k`.
   static std::unique_ptr<KernelHarness> write(const std::function<void(KernelBuilder &)> &write, std::string_view level,
                                               std::string &error);
   ~KernelHarness();
 
-  /// Runs every tile of every stage, one by one and the last first. `buffers`: arguments, results, then states or slabs;
-  /// scratch is added, filled with NaN and checked for writes behind its end. Empty, or what went wrong.
+  /// Runs every tile of every stage, one by one and the last first. `buffers`: arguments, results, then states or
+  /// slabs; scratch is added, filled with NaN and checked for writes behind its end. Empty, or what went wrong.
   std::string run(std::vector<void *> buffers, const std::vector<int64_t> &sizes, unsigned repeat = 1);
   /// Seconds of the fastest of `repeat` runs with all tiles in one call.
   double time(std::vector<void *> buffers, const std::vector<int64_t> &sizes, unsigned repeat);

@@ -37,15 +37,17 @@ std::vector<int32_t> targetsOf(const LossCase &test) {
   return targets;
 }
 
-constexpr LossCase lossCases[] = {{1, 5, 0.1f, false}, {3, 17, 0.0f, false}, {200, 1003, 0.1f, false}, {70, 64, 0.2f, true}, {129, 96, 0.0f, false}};
+constexpr LossCase lossCases[] = {
+    {1, 5, 0.1f, false}, {3, 17, 0.0f, false}, {200, 1003, 0.1f, false}, {70, 64, 0.2f, true}, {129, 96, 0.0f, false}};
 
 TEST_P(LossKernels, CrossEntropy) {
   for (const LossCase &test : lossCases) {
     Guarded logits = random(test.rows * test.classes, 3, 15.0f), loss(1, 7.0f), nll(1, 7.0f), count(1, 7.0f);
     std::vector<int32_t> targets = targetsOf(test);
     std::string m = "tensor<?x" + std::to_string(test.classes) + "xf32>", s = "tensor<f32>";
-    std::string op = "%l, %n, %c = bifocal.cross_entropy %x, %t {ignore_index = 1 : i32, smoothing = " + std::to_string(test.smoothing) +
-                     " : f32} : (" + m + ", tensor<?xi32>) -> (" + s + ", " + s + ", " + s + ")";
+    std::string op = "%l, %n, %c = bifocal.cross_entropy %x, %t {ignore_index = 1 : i32, smoothing = " +
+                     std::to_string(test.smoothing) + " : f32} : (" + m + ", tensor<?xi32>) -> (" + s + ", " + s +
+                     ", " + s + ")";
     std::string arguments = "%x: " + m + ", %t: tensor<?xi32>", results = "%l, %n, %c : " + s + ", " + s + ", " + s;
     run(kernelSource(arguments, op, results), {logits, targets.data(), loss, nll, count}, {test.rows, test.rows});
     double refLoss = 0, refNll = 0, refCount = 0;
@@ -72,7 +74,8 @@ TEST_P(LossKernels, CrossEntropy) {
     EXPECT_EQ(count[0], refCount);
     // As in slabs of rows: added to what is there, twice.
     loss[0] = 10, nll[0] = 20, count[0] = 30;
-    run(kernelSource(arguments, op, results, "accumulate"), {logits, targets.data(), loss, nll, count}, {test.rows, test.rows}, 2);
+    run(kernelSource(arguments, op, results, "accumulate"), {logits, targets.data(), loss, nll, count},
+        {test.rows, test.rows}, 2);
     EXPECT_NEAR(loss[0], 10 + 2 * refLoss, 2 * bound);
     EXPECT_NEAR(nll[0], 20 + 2 * refNll, 2 * bound);
     EXPECT_EQ(count[0], 30 + 2 * refCount);
@@ -87,10 +90,13 @@ TEST_P(LossKernels, CrossEntropyGradAlsoInPlace) {
     std::string m = "tensor<?x" + std::to_string(test.classes) + "xf32>";
     std::string attributes = " {ignore_index = 1 : i32, smoothing = " + std::to_string(test.smoothing) + " : f32} : ";
     run(kernelSource("%x: " + m + ", %t: tensor<?xi32>, %g: tensor<f32>",
-                     "%d = bifocal.cross_entropy_grad %x, %t loss_grad %g" + attributes + "(" + m + ", tensor<?xi32>, tensor<f32>) -> " + m, "%d : " + m),
+                     "%d = bifocal.cross_entropy_grad %x, %t loss_grad %g" + attributes + "(" + m +
+                         ", tensor<?xi32>, tensor<f32>) -> " + m,
+                     "%d : " + m),
         {logits, targets.data(), scale, gradient}, {test.rows, test.rows, test.rows});
     run(kernelSource("%x: " + m + ", %t: tensor<?xi32>",
-                     "%d = bifocal.cross_entropy_grad %x, %t" + attributes + "(" + m + ", tensor<?xi32>) -> " + m, "%d : " + m),
+                     "%d = bifocal.cross_entropy_grad %x, %t" + attributes + "(" + m + ", tensor<?xi32>) -> " + m,
+                     "%d : " + m),
         {inPlace, targets.data(), inPlace}, {test.rows, test.rows, test.rows});
     for (int64_t row = 0; row < test.rows; ++row) {
       const auto x = [&](int64_t c) { return static_cast<double>(logits[row * test.classes + c]); };
@@ -112,7 +118,8 @@ TEST_P(LossKernels, CrossEntropyGradAlsoInPlace) {
 
 TEST_P(TokenKernels, EmbeddingGradWithAndWithoutInitial) {
   const int64_t table = 23, width = 100, tokens = 57;
-  Guarded gradient = random(tokens * width, 1), initial = random(table * width, 2), plain(table * width), added(table * width);
+  Guarded gradient = random(tokens * width, 1), initial = random(table * width, 2), plain(table * width),
+          added(table * width);
   std::vector<int32_t> ids(tokens);
   std::vector<double> expected(table * width);
   for (int64_t token = 0; token < tokens; ++token) {
@@ -120,11 +127,14 @@ TEST_P(TokenKernels, EmbeddingGradWithAndWithoutInitial) {
     for (int64_t c = 0; c < width && ids[token] != 1; ++c)
       expected[ids[token] * width + c] += 3.0 * gradient[token * width + c];
   }
-  std::string attributes = " {pad = 1 : i32, scale = 3.0 : f32} : ", types = "tensor<3x?xi32>, tensor<3x?x100xf32>", t = "tensor<23x100xf32>";
-  run(kernelSource("%i: tensor<3x?xi32>, %g: tensor<3x?x100xf32>", "%t = bifocal.embedding_grad %i, %g" + attributes + "(" + types + ") -> " + t, "%t : " + t),
+  std::string attributes = " {pad = 1 : i32, scale = 3.0 : f32} : ", types = "tensor<3x?xi32>, tensor<3x?x100xf32>",
+              t = "tensor<23x100xf32>";
+  run(kernelSource("%i: tensor<3x?xi32>, %g: tensor<3x?x100xf32>",
+                   "%t = bifocal.embedding_grad %i, %g" + attributes + "(" + types + ") -> " + t, "%t : " + t),
       {ids.data(), gradient, plain}, {tokens / 3, tokens / 3});
   run(kernelSource("%i: tensor<3x?xi32>, %g: tensor<3x?x100xf32>, %s: " + t,
-                   "%t = bifocal.embedding_grad %i, %g initial %s" + attributes + "(" + types + ", " + t + ") -> " + t, "%t : " + t),
+                   "%t = bifocal.embedding_grad %i, %g initial %s" + attributes + "(" + types + ", " + t + ") -> " + t,
+                   "%t : " + t),
       {ids.data(), gradient, initial, added}, {tokens / 3, tokens / 3});
   for (int64_t at = 0; at < table * width; ++at) {
     ASSERT_NEAR(plain[at], expected[at], 100 * sumBound(1)) << at;
@@ -138,9 +148,13 @@ TEST_P(TokenKernels, PositionsAndPaddingMask) {
   const std::vector<int32_t> expected = {2, 3, 1, 4, 1, 1, 1, 1, 1, 2, 3, 1, 4, 5, 2, 3, 4, 5, 6, 1, 7};
   std::vector<int32_t> positions(21, -1);
   std::vector<uint8_t> mask(22, 77);
-  run(kernelSource("%t: tensor<?x?xi32>", "%p = bifocal.positions %t {pad = 1 : i32} : (tensor<?x?xi32>) -> tensor<?x?xi32>", "%p : tensor<?x?xi32>"),
+  run(kernelSource("%t: tensor<?x?xi32>",
+                   "%p = bifocal.positions %t {pad = 1 : i32} : (tensor<?x?xi32>) -> tensor<?x?xi32>",
+                   "%p : tensor<?x?xi32>"),
       {const_cast<int32_t *>(tokens.data()), positions.data()}, {3, 7, 3, 7});
-  run(kernelSource("%t: tensor<?x?xi32>", "%p = bifocal.padding_mask %t {pad = 1 : i32} : (tensor<?x?xi32>) -> tensor<?x?xi1>", "%p : tensor<?x?xi1>"),
+  run(kernelSource("%t: tensor<?x?xi32>",
+                   "%p = bifocal.padding_mask %t {pad = 1 : i32} : (tensor<?x?xi32>) -> tensor<?x?xi1>",
+                   "%p : tensor<?x?xi1>"),
       {const_cast<int32_t *>(tokens.data()), mask.data()}, {3, 7, 3, 7});
   EXPECT_EQ(positions, expected);
   for (size_t at = 0; at < tokens.size(); ++at)
@@ -154,18 +168,21 @@ std::string withParam(const std::string &kernel) {
 
 TEST_P(OptimKernels, Adam) {
   for (int64_t elements : {int64_t{1}, int64_t{63}, int64_t{200003}}) {
-    Guarded p = random(elements, 1), g = random(elements, 2, 10.0f), m = random(elements, 3), v = random(elements, 4), factor(1, 0.25f);
+    Guarded p = random(elements, 1), g = random(elements, 2, 10.0f), m = random(elements, 3), v = random(elements, 4),
+            factor(1, 0.25f);
     for (int64_t at = 0; at < elements; ++at)
       v[at] = std::abs(v[at]);
     Guarded p0 = p, g0 = g, m0 = m, v0 = v;
     std::vector<float> hyper = {0.01f, 0.02f, 0.0f, 0.0f};
     run(withParam(kernelSource("%f: tensor<f32>, %h: tensor<4xf32>",
-                               "bifocal.adam %f, %h of [@w] clear_gradients {beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-6 : f32, weight_decay = 0.1 : f32} : tensor<f32>, tensor<4xf32>",
+                               "bifocal.adam %f, %h of [@w] clear_gradients {beta1 = 0.9 : f32, beta2 = 0.98 : f32, "
+                               "epsilon = 1.0e-6 : f32, weight_decay = 0.1 : f32} : tensor<f32>, tensor<4xf32>",
                                "")),
         {factor, hyper.data(), p, g, m, v}, {elements});
     for (int64_t at = 0; at < elements; ++at) {
       double gradient = 0.25 * g0[at];
-      double moment1 = 0.9f * m0[at] + (1 - 0.9f) * gradient, moment2 = 0.98f * v0[at] + (1 - 0.98f) * gradient * gradient;
+      double moment1 = 0.9f * m0[at] + (1 - 0.9f) * gradient,
+             moment2 = 0.98f * v0[at] + (1 - 0.98f) * gradient * gradient;
       double expected = p0[at] * (1 - 0.01f * 0.1f) - 0.02f * moment1 / (std::sqrt(moment2) + 1e-6);
       ASSERT_NEAR(m[at], moment1, 4 * sumBound(1)) << at;
       ASSERT_NEAR(v[at], moment2, 10 * sumBound(1)) << at;
@@ -179,7 +196,8 @@ TEST_P(OptimKernels, Adam) {
 TEST_P(OptimKernels, GlobalNormAndClip) {
   for (int64_t elements : {int64_t{1}, int64_t{1000}, int64_t{300007}}) {
     Guarded count(1, 50.0f), norm(1), gradient = random(elements, 5, 3.0f), factor(1);
-    run(withParam(kernelSource("%c: tensor<f32>", "%n = bifocal.global_norm %c of [@w] : (tensor<f32>) -> tensor<f32>", "%n : tensor<f32>")),
+    run(withParam(kernelSource("%c: tensor<f32>", "%n = bifocal.global_norm %c of [@w] : (tensor<f32>) -> tensor<f32>",
+                               "%n : tensor<f32>")),
         {count, norm, gradient}, {elements});
     double sum = 0;
     for (int64_t at = 0; at < elements; ++at)
@@ -188,7 +206,8 @@ TEST_P(OptimKernels, GlobalNormAndClip) {
     for (float bound : {0.0f, 0.01f, 1e6f}) {
       std::vector<float> hyper = {0.0f, 0.0f, bound, 0.0f};
       run(kernelSource("%n: tensor<f32>, %c: tensor<f32>, %h: tensor<4xf32>",
-                       "%f = bifocal.clip %n, %c, %h : (tensor<f32>, tensor<f32>, tensor<4xf32>) -> tensor<f32>", "%f : tensor<f32>"),
+                       "%f = bifocal.clip %n, %c, %h : (tensor<f32>, tensor<f32>, tensor<4xf32>) -> tensor<f32>",
+                       "%f : tensor<f32>"),
           {norm, count, hyper.data(), factor}, {});
       double expected = bound == 0 ? 1.0 : std::min(1.0, bound / (norm[0] + 1e-6));
       EXPECT_NEAR(factor[0] / (expected / 50), 1.0, sumBound(1));
@@ -201,7 +220,9 @@ TEST_P(OptimKernels, StoreGradient) {
   Guarded gradient = random(elements, 1), slab(elements, 2.0f), sum(elements, 2.0f);
   for (bool accumulate : {false, true})
     run(withParam(kernelSource("%g: tensor<7x9xf32>",
-                               std::string("bifocal.store_gradient %g into @w ") + (accumulate ? "accumulate" : "") + " : tensor<7x9xf32>", "")),
+                               std::string("bifocal.store_gradient %g into @w ") + (accumulate ? "accumulate" : "") +
+                                   " : tensor<7x9xf32>",
+                               "")),
         {gradient, accumulate ? sum : slab}, {elements});
   for (int64_t at = 0; at < elements; ++at) {
     EXPECT_EQ(slab[at], gradient[at]);
@@ -210,7 +231,9 @@ TEST_P(OptimKernels, StoreGradient) {
   EXPECT_TRUE(slab.intact() && sum.intact());
 }
 
-std::string levelName(const testing::TestParamInfo<std::string> &info) { return info.param == "x86-64-v4" ? "v4" : "v3"; }
+std::string levelName(const testing::TestParamInfo<std::string> &info) {
+  return info.param == "x86-64-v4" ? "v4" : "v3";
+}
 INSTANTIATE_TEST_SUITE_P(Levels, LossKernels, testing::ValuesIn(runnableLevels()), levelName);
 INSTANTIATE_TEST_SUITE_P(Levels, TokenKernels, testing::ValuesIn(runnableLevels()), levelName);
 INSTANTIATE_TEST_SUITE_P(Levels, OptimKernels, testing::ValuesIn(runnableLevels()), levelName);

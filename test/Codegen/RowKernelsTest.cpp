@@ -33,8 +33,8 @@ TEST_P(RowKernels, LayerNorm) {
   Guarded x = random(rows() * width(), 1, 3.0f), scale = random(width(), 2), bias = random(width(), 3);
   Guarded y(rows() * width()), mean(rows()), rstd(rows());
   run(kernelSource("%x: " + matrix() + ", %s: " + vector() + ", %b: " + vector(),
-                   "%y, %m, %r = bifocal.layer_norm %x, %s, %b : (" + matrix() + ", " + vector() + ", " + vector() + ") -> (" +
-                       matrix() + ", tensor<?xf32>, tensor<?xf32>)",
+                   "%y, %m, %r = bifocal.layer_norm %x, %s, %b : (" + matrix() + ", " + vector() + ", " + vector() +
+                       ") -> (" + matrix() + ", tensor<?xf32>, tensor<?xf32>)",
                    "%y, %m, %r : " + matrix() + ", tensor<?xf32>, tensor<?xf32>"),
       {x, scale, bias, y, mean, rstd}, 4);
   for (int64_t row = 0; row < rows(); ++row) {
@@ -48,14 +48,16 @@ TEST_P(RowKernels, LayerNorm) {
     ASSERT_NEAR(mean[row], m, 3.0 * sumBound(width()));
     ASSERT_NEAR(rstd[row] / r, 1.0, sumBound(width()));
     for (int64_t c = 0; c < width(); ++c)
-      ASSERT_NEAR(y[row * width() + c], (x[row * width() + c] - m) * r * scale[c] + bias[c], (3.0 * r + 4) * sumBound(width()))
+      ASSERT_NEAR(y[row * width() + c], (x[row * width() + c] - m) * r * scale[c] + bias[c],
+                  (3.0 * r + 4) * sumBound(width()))
           << row << ' ' << c;
   }
   EXPECT_TRUE(y.intact() && mean.intact() && rstd.intact());
 }
 
 TEST_P(RowKernels, LayerNormGradInMapWithResidualAndColumnSum) {
-  Guarded g = random(rows() * width(), 1), x = random(rows() * width(), 2), scale = random(width(), 3), other = random(rows() * width(), 4);
+  Guarded g = random(rows() * width(), 1), x = random(rows() * width(), 2), scale = random(width(), 3),
+          other = random(rows() * width(), 4);
   Guarded mean(rows()), rstd(rows()), dx(rows() * width()), ds(width()), db(width()), sum(width());
   for (int64_t row = 0; row < rows(); ++row) {
     double total = 0, squares = 0;
@@ -68,12 +70,12 @@ TEST_P(RowKernels, LayerNormGradInMapWithResidualAndColumnSum) {
   }
   std::string m = matrix(), v = vector(), s = "tensor<?xf32>";
   run(kernelSource("%g: " + m + ", %x: " + m + ", %s: " + v + ", %mean: " + s + ", %rstd: " + s + ", %o: " + m,
-                   "%r:4 = bifocal.map (%a = %g : " + m + ", %b = %x : " + m + ", %c = %s : " + v + ", %d = %mean : " + s +
-                       ", %e = %rstd : " + s + ", %f = %o : " + m + ") -> (" + m + ", " + v + ", " + v + ", " + v + ") {\n" +
-                       "%dx, %ds, %db = bifocal.layer_norm_grad %a, %b, %c, %d, %e : (" + m + ", " + m + ", " + v + ", " + s +
-                       ", " + s + ") -> (" + m + ", " + v + ", " + v + ")\n%t = bifocal.add %dx, %f : " + m +
-                       "\n%u = bifocal.column_sum %t : (" + m + ") -> " + v + "\nbifocal.yield %t, %ds, %db, %u : " + m + ", " + v +
-                       ", " + v + ", " + v + "\n}",
+                   "%r:4 = bifocal.map (%a = %g : " + m + ", %b = %x : " + m + ", %c = %s : " + v + ", %d = %mean : " +
+                       s + ", %e = %rstd : " + s + ", %f = %o : " + m + ") -> (" + m + ", " + v + ", " + v + ", " + v +
+                       ") {\n" + "%dx, %ds, %db = bifocal.layer_norm_grad %a, %b, %c, %d, %e : (" + m + ", " + m +
+                       ", " + v + ", " + s + ", " + s + ") -> (" + m + ", " + v + ", " + v +
+                       ")\n%t = bifocal.add %dx, %f : " + m + "\n%u = bifocal.column_sum %t : (" + m + ") -> " + v +
+                       "\nbifocal.yield %t, %ds, %db, %u : " + m + ", " + v + ", " + v + ", " + v + "\n}",
                    "%r#0, %r#1, %r#2, %r#3 : " + m + ", " + v + ", " + v + ", " + v),
       {g, x, scale, mean, rstd, other, dx, ds, db, sum}, 6);
   std::vector<double> refScale(width()), refBias(width()), refSum(width());
@@ -86,11 +88,13 @@ TEST_P(RowKernels, LayerNormGradInMapWithResidualAndColumnSum) {
     }
     for (int64_t c = 0; c < width(); ++c) {
       double gradient = g[row * width() + c];
-      double expected = rstd[row] * (gradient * scale[c] - plain / width() - hat(c) * weighted / width()) + other[row * width() + c];
+      double expected =
+          rstd[row] * (gradient * scale[c] - plain / width() - hat(c) * weighted / width()) + other[row * width() + c];
       refScale[c] += gradient * hat(c);
       refBias[c] += gradient;
       refSum[c] += expected;
-      ASSERT_NEAR(dx[row * width() + c], expected, (10 + 10 * rstd[row] * (1 + std::abs(hat(c)))) * sumBound(width())) << row << ' ' << c;
+      ASSERT_NEAR(dx[row * width() + c], expected, (10 + 10 * rstd[row] * (1 + std::abs(hat(c)))) * sumBound(width()))
+          << row << ' ' << c;
     }
   }
   for (int64_t c = 0; c < width(); ++c) {
@@ -104,7 +108,8 @@ TEST_P(RowKernels, LayerNormGradInMapWithResidualAndColumnSum) {
 TEST_P(RowKernels, EmbeddingDropoutAddNormMap) {
   // What an encoder starts with: token and position embeddings, their sum, dropout, layer_norm, padding set to zero.
   int64_t table = 37;
-  Guarded words = random(table * width(), 1), places = random(table * width(), 2), scale = random(width(), 3), bias = random(width(), 4);
+  Guarded words = random(table * width(), 1), places = random(table * width(), 2), scale = random(width(), 3),
+          bias = random(width(), 4);
   std::vector<int32_t> ids(rows()), positions(rows());
   std::vector<int64_t> rng = {0x123456789ABCDEF, 77};
   std::vector<uint8_t> mask(rows());
@@ -115,14 +120,17 @@ TEST_P(RowKernels, EmbeddingDropoutAddNormMap) {
   }
   Guarded y(rows() * width()), dropped(rows() * width());
   std::string m = matrix(), v = vector(), t = "tensor<37x" + std::to_string(width()) + "xf32>", i = "tensor<?xi32>";
-  run(kernelSource("%i: " + i + ", %w: " + t + ", %p: " + i + ", %q: " + t + ", %rng: tensor<2xi64>, %s: " + v + ", %b: " + v + ", %k: tensor<?xi1>",
-                   "%r:2 = bifocal.map (%a0 = %i : " + i + ", %a1 = %w : " + t + ", %a2 = %p : " + i + ", %a3 = %q : " + t +
-                       ", %a4 = %rng : tensor<2xi64>, %a5 = %s : " + v + ", %a6 = %b : " + v + ", %a7 = %k : tensor<?xi1>) -> (" + m + ", " + m + ") {\n" +
+  run(kernelSource("%i: " + i + ", %w: " + t + ", %p: " + i + ", %q: " + t + ", %rng: tensor<2xi64>, %s: " + v +
+                       ", %b: " + v + ", %k: tensor<?xi1>",
+                   "%r:2 = bifocal.map (%a0 = %i : " + i + ", %a1 = %w : " + t + ", %a2 = %p : " + i +
+                       ", %a3 = %q : " + t + ", %a4 = %rng : tensor<2xi64>, %a5 = %s : " + v + ", %a6 = %b : " + v +
+                       ", %a7 = %k : tensor<?xi1>) -> (" + m + ", " + m + ") {\n" +
                        "%e0 = bifocal.embedding %a0, %a1 {scale = 2.5 : f32} : (" + i + ", " + t + ") -> " + m + "\n" +
                        "%e1 = bifocal.embedding %a2, %a3 : (" + i + ", " + t + ") -> " + m + "\n" +
                        "%e2 = bifocal.add %e0, %e1 : " + m + "\n" +
-                       "%e3 = bifocal.dropout %e2, %a4 {rate = 0.3 : f32, site = 5 : i32} : (" + m + ", tensor<2xi64>) -> " + m + "\n" +
-                       "%e4, %e5, %e6 = bifocal.layer_norm %e3, %a5, %a6 : (" + m + ", " + v + ", " + v + ") -> (" + m + ", tensor<?xf32>, tensor<?xf32>)\n" +
+                       "%e3 = bifocal.dropout %e2, %a4 {rate = 0.3 : f32, site = 5 : i32} : (" + m +
+                       ", tensor<2xi64>) -> " + m + "\n" + "%e4, %e5, %e6 = bifocal.layer_norm %e3, %a5, %a6 : (" + m +
+                       ", " + v + ", " + v + ") -> (" + m + ", tensor<?xf32>, tensor<?xf32>)\n" +
                        "%e7 = bifocal.mask_padding %e4, %a7 : (" + m + ", tensor<?xi1>) -> " + m + "\n" +
                        "bifocal.yield %e7, %e3 : " + m + ", " + m + "\n}",
                    "%r#0, %r#1 : " + m + ", " + m),
@@ -142,7 +150,8 @@ TEST_P(RowKernels, EmbeddingDropoutAddNormMap) {
       squares += (value - sum / width()) * (value - sum / width());
     double r = 1 / std::sqrt(squares / width() + 1e-5);
     for (int64_t c = 0; c < width(); ++c)
-      ASSERT_NEAR(y[row * width() + c], mask[row] ? (x[c] - sum / width()) * r * scale[c] + bias[c] : 0.0, (20 + 20 * r) * sumBound(width()))
+      ASSERT_NEAR(y[row * width() + c], mask[row] ? (x[c] - sum / width()) * r * scale[c] + bias[c] : 0.0,
+                  (20 + 20 * r) * sumBound(width()))
           << row << ' ' << c;
   }
   EXPECT_TRUE(y.intact() && dropped.intact());
@@ -153,13 +162,16 @@ TEST_P(RowKernels, GluAndItsGradient) {
   Guarded y(rows() * width()), dx(rows() * width() * 2), sum(width() * 2);
   std::string m = matrix(), w = matrix(2), v = "tensor<" + std::to_string(2 * width()) + "xf32>";
   run(kernelSource("%x: " + w + ", %b: " + v,
-                   "%y = bifocal.map (%a = %x : " + w + ", %c = %b : " + v + ") -> (" + m + ") {\n%t = bifocal.add_bias %a, %c : (" + w + ", " + v + ") -> " + w +
+                   "%y = bifocal.map (%a = %x : " + w + ", %c = %b : " + v + ") -> (" + m +
+                       ") {\n%t = bifocal.add_bias %a, %c : (" + w + ", " + v + ") -> " + w +
                        "\n%u = bifocal.glu %t : (" + w + ") -> " + m + "\nbifocal.yield %u : " + m + "\n}",
                    "%y : " + m),
       {x, bias, y}, 2);
   run(kernelSource("%g: " + m + ", %x: " + w,
-                   "%r:2 = bifocal.map (%a = %g : " + m + ", %b = %x : " + w + ") -> (" + w + ", " + v + ") {\n%t = bifocal.glu_grad %a, %b : (" + m + ", " + w + ") -> " + w +
-                       "\n%u = bifocal.column_sum %t : (" + w + ") -> " + v + "\nbifocal.yield %t, %u : " + w + ", " + v + "\n}",
+                   "%r:2 = bifocal.map (%a = %g : " + m + ", %b = %x : " + w + ") -> (" + w + ", " + v +
+                       ") {\n%t = bifocal.glu_grad %a, %b : (" + m + ", " + w + ") -> " + w +
+                       "\n%u = bifocal.column_sum %t : (" + w + ") -> " + v + "\nbifocal.yield %t, %u : " + w + ", " +
+                       v + "\n}",
                    "%r#0, %r#1 : " + w + ", " + v),
       {g, x, dx, sum}, 3);
   std::vector<double> refSum(2 * width());
@@ -184,8 +196,10 @@ TEST_P(RowKernels, ReluDropoutReluGrad) {
   std::vector<int64_t> rng = {-5, 3};
   std::string m = matrix();
   run(kernelSource("%x: " + m + ", %g: " + m + ", %rng: tensor<2xi64>",
-                   "%r:2 = bifocal.map (%a = %x : " + m + ", %b = %g : " + m + ", %c = %rng : tensor<2xi64>) -> (" + m + ", " + m + ") {\n%t = bifocal.relu %a : " + m +
-                       "\n%u = bifocal.dropout %b, %c {rate = 0.1 : f32, site = 9 : i32} : (" + m + ", tensor<2xi64>) -> " + m + "\n%w = bifocal.relu_grad %u, %t : " + m +
+                   "%r:2 = bifocal.map (%a = %x : " + m + ", %b = %g : " + m + ", %c = %rng : tensor<2xi64>) -> (" + m +
+                       ", " + m + ") {\n%t = bifocal.relu %a : " + m +
+                       "\n%u = bifocal.dropout %b, %c {rate = 0.1 : f32, site = 9 : i32} : (" + m +
+                       ", tensor<2xi64>) -> " + m + "\n%w = bifocal.relu_grad %u, %t : " + m +
                        "\nbifocal.yield %t, %w : " + m + ", " + m + "\n}",
                    "%r#0, %r#1 : " + m + ", " + m),
       {x, g, rng.data(), y, d}, 4);
@@ -203,7 +217,9 @@ TEST_P(RowKernels, SoftmaxAndLogSoftmax) {
   std::string m = matrix(), group = "{group = " + std::to_string(width()) + " : i64}";
   run(kernelSource("%x: " + m, "%y = bifocal.softmax %x " + group + " : (" + m + ") -> " + m, "%y : " + m), {x, y}, 2);
   run(kernelSource("%x: " + m, "%y = bifocal.log_softmax %x : " + m, "%y : " + m), {x, l}, 2);
-  run(kernelSource("%g: " + m + ", %y: " + m, "%x = bifocal.softmax_grad %g, %y " + group + " : (" + m + ", " + m + ") -> " + m, "%x : " + m), {g, y, dx}, 3);
+  run(kernelSource("%g: " + m + ", %y: " + m,
+                   "%x = bifocal.softmax_grad %g, %y " + group + " : (" + m + ", " + m + ") -> " + m, "%x : " + m),
+      {g, y, dx}, 3);
   for (int64_t row = 0; row < rows(); ++row) {
     double peak = -1e30, sum = 0, dot = 0;
     for (int64_t c = 0; c < width(); ++c)
@@ -224,9 +240,11 @@ TEST_P(RowKernels, SoftmaxAndLogSoftmax) {
 
 INSTANTIATE_TEST_SUITE_P(All, RowKernels,
                          testing::Combine(testing::ValuesIn(runnableLevels()),
-                                          testing::Values(Size{1, 1}, Size{3, 7}, Size{1, 16}, Size{5, 33}, Size{96, 100}, Size{37, 512}, Size{2, 1030})),
+                                          testing::Values(Size{1, 1}, Size{3, 7}, Size{1, 16}, Size{5, 33},
+                                                          Size{96, 100}, Size{37, 512}, Size{2, 1030})),
                          [](const auto &info) {
-                           std::string name = std::get<0>(info.param) + "_" + std::to_string(std::get<1>(info.param).rows) + "x" +
+                           std::string name = std::get<0>(info.param) + "_" +
+                                              std::to_string(std::get<1>(info.param).rows) + "x" +
                                               std::to_string(std::get<1>(info.param).width);
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
