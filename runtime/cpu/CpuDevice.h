@@ -11,7 +11,7 @@ namespace bifocal {
 
 struct CpuOptions {
   int threads = 0;   ///< 0: as many as OpenMP would take (OMP_NUM_THREADS, or all cores)
-  std::string level; ///< empty: the best level of the artifact that this CPU has
+  std::string level = {}; ///< empty: the best level of the artifact that this CPU has
 };
 
 /// This machine's processor: kernels are loaded from the artifact's shared object, GEMMs go to oneDNN.

@@ -11,21 +11,33 @@
 namespace bifocal {
 namespace {
 
-int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t roundUp(int64_t value, int64_t unit) { return ceilDiv(value, unit) * unit; }
 
 /// How C is cut. Depends on nothing but the shape: results must not change with the number of threads.
 struct Tiling {
-  int64_t rows, columns; ///< of one tile
+  int64_t rows, columns; ///< of one tile; the last tiles may have fewer columns, and fewer or more rows
+  int64_t rowTiles, columnTiles;
 
-  Tiling(int64_t m, int64_t n, int64_t granularity) {
-    // At least eight tiles of a large C keep a handful of threads even; 256 rows of 512 columns stay in the L2 cache.
-    constexpr int64_t targetRows = 256;
-    const int64_t parts = std::max<int64_t>(1, ceilDiv(m, targetRows));
-    rows = ceilDiv(ceilDiv(m, parts), granularity) * granularity;
+  Tiling(int64_t m, int64_t n, int64_t granularity, bool wholeRows) {
+    // oneDNN packs B anew for each tile: below 256 rows that starts to show. An even number of chunks keeps two
+    // threads equally busy, a multiple of four keeps four.
+    constexpr int64_t fullRows = 256;
+    int64_t parts = ceilDiv(m, fullRows);
+    parts = parts > 4 ? roundUp(parts, 4) : parts > 1 ? roundUp(parts, 2) : 1;
+    rows = roundUp(ceilDiv(m, parts), granularity);
+    rowTiles = ceilDiv(m, rows);
+    // oneDNN sums short matrices in another order (measured with 2.6.3: below 16 rows). A tail joins its predecessor,
+    // so that the bits of a row do not depend on the number of rows from 16 on.
+    constexpr int64_t shortRows = 16;
+    if (rowTiles > 1 && m - (rowTiles - 1) * rows < shortRows)
+      --rowTiles;
     columns = n;
-    // A flat C has too few row chunks: cut columns as well (multiples of the widest register tile).
-    if (const int64_t chunks = ceilDiv(m, rows); chunks < 4 && n >= 256)
-      columns = std::max<int64_t>(128, ceilDiv(ceilDiv(n, ceilDiv(8, chunks)), 64) * 64);
+    if (rowTiles < 4)
+      columns = std::clamp<int64_t>(roundUp(ceilDiv(n, 4), 64), 128, 512);
+    else if (!wholeRows)
+      columns = roundUp(ceilDiv(n, ceilDiv(n, 1024)), 64);
+    columnTiles = ceilDiv(n, columns);
   }
 };
 
@@ -36,12 +48,14 @@ Status gemm(int threads, const GemmArguments &g, const GemmEpilogue &epilogue) {
     return {};
   if (g.k == 0 && !g.accumulate)
     std::fill_n(g.c, g.m * g.n, 0.0f);
-  const Tiling tiling(g.m, g.n, std::max<int64_t>(1, epilogue.granularity));
-  const int64_t rowTiles = ceilDiv(g.m, tiling.rows), columnTiles = ceilDiv(g.n, tiling.columns);
+  const int64_t granularity = std::max<int64_t>(1, epilogue.granularity);
+  const Tiling tiling(g.m, g.n, granularity, epilogue.run != nullptr);
+  const auto firstRow = [&](int64_t rowTile) { return rowTile == tiling.rowTiles ? g.m : rowTile * tiling.rows; };
   std::atomic<int> failure{dnnl_success};
   const auto tile = [&](int64_t index) {
-    const int64_t row = index / columnTiles * tiling.rows, column = index % columnTiles * tiling.columns;
-    const int64_t rows = std::min(tiling.rows, g.m - row), columns = std::min(tiling.columns, g.n - column);
+    const int64_t row = firstRow(index / tiling.columnTiles), rows = firstRow(index / tiling.columnTiles + 1) - row;
+    const int64_t column = index % tiling.columnTiles * tiling.columns;
+    const int64_t columns = std::min(tiling.columns, g.n - column);
     if (g.k == 0)
       return;
     const dnnl_status_t status =
@@ -53,19 +67,19 @@ Status gemm(int threads, const GemmArguments &g, const GemmEpilogue &epilogue) {
       failure = status;
   };
   // With one tile per row chunk the epilogue follows its rows at once; else it needs all columns first.
-  const bool fused = epilogue.run && columnTiles == 1;
-  parallelFor(threads, rowTiles * columnTiles, [&](int, int64_t begin, int64_t end) {
+  const bool fused = epilogue.run && tiling.columnTiles == 1;
+  parallelFor(threads, tiling.rowTiles * tiling.columnTiles, [&](int, int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; ++index) {
       tile(index);
       if (fused)
-        epilogue.run(epilogue.context, index * tiling.rows, std::min(g.m, (index + 1) * tiling.rows));
+        epilogue.run(epilogue.context, firstRow(index), firstRow(index + 1));
     }
   });
   if (failure != dnnl_success)
     return {StatusCode::internal, fmt::format("oneDNN answers {} to a product of {}x{}x{}", failure.load(), g.m, g.n, g.k)};
   if (epilogue.run && !fused)
-    parallelFor(threads, ceilDiv(g.m, epilogue.granularity), [&](int, int64_t begin, int64_t end) {
-      epilogue.run(epilogue.context, begin * epilogue.granularity, std::min(g.m, end * epilogue.granularity));
+    parallelFor(threads, ceilDiv(g.m, granularity), [&](int, int64_t begin, int64_t end) {
+      epilogue.run(epilogue.context, begin * granularity, std::min(g.m, end * granularity));
     });
   return {};
 }

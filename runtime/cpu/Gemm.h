@@ -26,7 +26,11 @@ struct GemmEpilogue {
 };
 
 /// Computes the product with oneDNN. C is cut into tiles by its shape alone and every tile is one single-threaded
-/// call, so the bits of the result do not depend on the number of threads.
+/// `dnnl_sgemm`, so the bits of the result do not depend on the number of threads, and the bits of a row do not depend
+/// on m once m >= 16. Below, oneDNN has kernels for few rows (m = 1; m < 16 with `transB`) that sum in another order:
+/// both results are within k * 2^-24 * sum |a b| of the exact one.
+///
+/// We allocate nothing; oneDNN takes the buffer for packed panels from the heap inside each tile's call and returns it.
 Status gemm(int threads, const GemmArguments &arguments, const GemmEpilogue &epilogue = {});
 
 } // namespace bifocal

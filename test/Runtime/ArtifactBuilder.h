@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_TEST_RUNTIME_ARTIFACTBUILDER_H
+#define BIFOCAL_TEST_RUNTIME_ARTIFACTBUILDER_H
+
+#include <cstddef>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace bifocal::test {
+
+/// A small artifact made by hand: one linear layer with an epilogue, a slab loop, a reduction, a state and an optimizer
+/// step, whose kernels are in TestKernels.cpp.
+nlohmann::json exampleManifest();
+nlohmann::json examplePlan();
+
+/// Zips the parts as docs/Artifact.md says; digests are filled in unless the manifest has them.
+std::vector<std::byte> buildArtifact(nlohmann::json manifest, const nlohmann::json &plan,
+                                     const std::map<std::string, std::vector<std::byte>> &objects, bool stored = true);
+
+/// The example with the kernels of TestKernels.cpp for every level.
+std::vector<std::byte> exampleArtifact();
+
+/// TestKernels.cpp as a shared object.
+std::vector<std::byte> testKernels();
+
+} // namespace bifocal::test
+#endif

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/core/Artifact.h"
+
+#include "test/Runtime/ArtifactBuilder.h"
+
+#include <gtest/gtest.h>
+
+using namespace bifocal;
+using namespace bifocal::test;
+using nlohmann::json;
+
+namespace {
+
+/// The example with kernels that are only a few bytes, for tests that read it very often.
+std::vector<std::byte> smallArtifact() {
+  return buildArtifact(exampleManifest(), examplePlan(), {{"host/x86-64-v3.so", std::vector<std::byte>(100, std::byte{7})}});
+}
+
+std::string planError(const std::function<void(json &)> &change) {
+  json plan = examplePlan();
+  change(plan["entries"]["layer"]);
+  return Artifact::fromBytes(buildArtifact(exampleManifest(), plan, {})).status().message();
+}
+
+std::string manifestError(const std::function<void(json &)> &change) {
+  json manifest = exampleManifest();
+  change(manifest);
+  return Artifact::fromBytes(buildArtifact(manifest, examplePlan(), {})).status().message();
+}
+
+TEST(Artifact, readsWhatIsThere) {
+  Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(exampleArtifact());
+  ASSERT_TRUE(artifact.ok()) << artifact.status().message();
+  const Manifest &manifest = (*artifact)->manifest();
+  EXPECT_EQ(manifest.compilerVersion, "0.1.0");
+  ASSERT_EQ(manifest.parameters.size(), 3u);
+  EXPECT_EQ(manifest.parameters[2].init.kind, InitializerSpec::Kind::sinusoidal);
+  EXPECT_FALSE(manifest.parameters[2].stored);
+  EXPECT_EQ(manifest.stateSymbols, std::vector<std::string>{"R"});
+  const EntryPlan *layer = (*artifact)->plan().find("layer");
+  ASSERT_NE(layer, nullptr);
+  EXPECT_EQ(layer->steps.size(), 4u);
+  EXPECT_FALSE(layer->needsTraining);
+  EXPECT_TRUE((*artifact)->plan().find("descend")->needsTraining);
+  EXPECT_EQ((*artifact)->hostObjects().size(), 2u);
+}
+
+TEST(Artifact, cutAnywhereIsAnError) {
+  const std::vector<std::byte> bytes = smallArtifact();
+  ASSERT_TRUE(Artifact::fromBytes(bytes).ok());
+  for (size_t length = 0; length < bytes.size(); ++length) {
+    const std::vector<std::byte> cut(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(length));
+    const Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(cut);
+    ASSERT_FALSE(artifact.ok()) << length;
+    ASSERT_EQ(artifact.status().code(), StatusCode::malformed) << length;
+    ASSERT_FALSE(artifact.status().message().empty());
+  }
+}
+
+TEST(Artifact, aChangedByteIsAnErrorOrChangesNothing) {
+  std::vector<std::byte> bytes = smallArtifact();
+  const Result<std::shared_ptr<const Artifact>> original = Artifact::fromBytes(bytes);
+  ASSERT_TRUE(original.ok());
+  size_t accepted = 0;
+  for (size_t i = 0; i < bytes.size(); ++i)
+    for (const unsigned flip : {1u, 0x80u, 0xffu}) {
+      bytes[i] ^= static_cast<std::byte>(flip);
+      const Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(bytes);
+      // Fields such as the time of an entry mean nothing to us; content is under a checksum.
+      if (artifact.ok()) {
+        ++accepted;
+        ASSERT_EQ((*artifact)->manifest().spec, (*original)->manifest().spec) << i;
+        ASSERT_EQ((*artifact)->plan().entries.size(), (*original)->plan().entries.size()) << i;
+        ASSERT_EQ((*artifact)->hostObjects()[0].bytes, (*original)->hostObjects()[0].bytes) << i;
+      }
+      bytes[i] ^= static_cast<std::byte>(flip);
+    }
+  EXPECT_LT(accepted, bytes.size() / 4) << "most of the bytes are content";
+}
+
+TEST(Artifact, comparesDigests) {
+  json manifest = exampleManifest();
+  manifest["digest"]["plan.json"] = std::string(32, '0');
+  const std::string message = Artifact::fromBytes(buildArtifact(manifest, examplePlan(), {})).status().message();
+  EXPECT_TRUE(message.starts_with("expects 'plan.json' to have the digest 00000000000000000000000000000000, but it has")) << message;
+}
+
+TEST(Artifact, missesAHostObjectThatTheManifestLists) {
+  json manifest = exampleManifest();
+  const std::string text = examplePlan().dump();
+  manifest["digest"]["plan.json"] = digest(std::as_bytes(std::span(text)));
+  manifest["digest"]["host/x86-64-v4.so"] = std::string(32, '0');
+  EXPECT_EQ(Artifact::fromBytes(buildArtifact(manifest, examplePlan(), {})).status().message(),
+            "expects the entry 'host/x86-64-v4.so' that the manifest lists");
+}
+
+TEST(Artifact, refusesOtherFormatsAndCompression) {
+  const Result<std::shared_ptr<const Artifact>> future =
+      Artifact::fromBytes(buildArtifact({{"format", 2}, {"digest", json::object()}}, examplePlan(), {}));
+  EXPECT_EQ(future.status().code(), StatusCode::unsupported);
+  EXPECT_EQ(future.status().message(), "expects artifact format 1, but the file has format 2; compile it again");
+  const Result<std::shared_ptr<const Artifact>> compressed =
+      Artifact::fromBytes(buildArtifact(exampleManifest(), examplePlan(), {}, false));
+  EXPECT_EQ(compressed.status().message(), "expects the entry 'manifest.json' to be stored, not compressed");
+}
+
+TEST(Plan, checksBuffers) {
+  EXPECT_EQ(planError([](json &e) { e["buffers"][3]["class"] = 2; }),
+            "plan.entries.layer.buffers[3].class: expects a class below 2, but got 2");
+  EXPECT_EQ(planError([](json &e) { e["buffers"][3]["offset"] = 4; }),
+            "plan.entries.layer.buffers[3].size: expects the 16 bytes at 4 to end within the 16 of class 1");
+  EXPECT_EQ(planError([](json &e) { e["buffers"][3]["offset"] = 2; e["buffers"][3]["size"] = 4; }),
+            "plan.entries.layer.buffers[3].offset: expects a multiple of 4, but got 2");
+  EXPECT_EQ(planError([](json &e) { e["buffers"][1]["offset"] = 256; }),
+            "plan.entries.layer.buffers[1].size: expects the 128 bytes at 256 to end within the slab of 320");
+  EXPECT_EQ(planError([](json &e) { e["buffers"][1]["offset"] = INT64_MAX - 3; }),
+            "plan.entries.layer.buffers[1].size: expects the 128 bytes at 9223372036854775804 to end within the slab of 320");
+  EXPECT_EQ(planError([](json &e) { e["buffers"][0]["index"] = 1; }),
+            "plan.entries.layer.buffers[0].index: expects an index below 1, but got 1");
+  EXPECT_EQ(planError([](json &e) { e["buffers"][0] = {{"region", "state"}, {"name", "x"}, {"dtype", "f32"}}; }),
+            "plan.entries.layer.buffers[0].name: expects a state of the manifest, but got 'x'");
+  EXPECT_EQ(planError([](json &e) { e["buffers"][0]["dtype"] = "f64"; }),
+            "plan.entries.layer.buffers[0].dtype: expects an element type, but got 'f64'");
+}
+
+TEST(Plan, checksSteps) {
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["a"] = 7; }),
+            "plan.entries.layer.steps[0].a: expects a buffer id below 7, but got 7");
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["a"] = {{"id", 1}, {"row_bytes", 4}}; }),
+            "plan.entries.layer.steps[0].a: expects a buffer id below 7, but got {\"id\":1,\"row_bytes\":4}");
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["m"] = "W"; }),
+            "plan.entries.layer.steps[0].m: expects one of the symbols B, but got 'W'");
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["beta"] = 0.5; }),
+            "plan.entries.layer.steps[0].beta: expects 0 or 1, but got 0.5");
+  EXPECT_EQ(planError([](json &e) { e["steps"][1]["by"] = 0; }),
+            "plan.entries.layer.steps[1].by: expects at least 1, but got 0");
+  EXPECT_EQ(planError([](json &e) { e["steps"][1]["body"][0]["op"] = "slabs"; }),
+            "plan.entries.layer.steps[1].body: body[0].op: expects launch, gemm, fill, copy or, outside of slabs, slabs; but got 'slabs'");
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["op"] = "jump"; }),
+            "plan.entries.layer.steps[0].op: expects launch, gemm, fill, copy or, outside of slabs, slabs; but got 'jump'");
+  EXPECT_EQ(planError([](json &e) { e["peak"].push_back(1); }),
+            "plan.entries.layer.peak: expects one number per class, but got 3 for 2 classes");
+}
+
+TEST(Manifest, checksParameters) {
+  EXPECT_EQ(manifestError([](json &m) { m["parameters"][1]["offset"] = 16; }), "parameters 'weight' and 'bias' overlap");
+  EXPECT_EQ(manifestError([](json &m) { m["parameters"][1]["offset"] = 8; }),
+            "manifest.parameters[1].offset: expects a multiple of 16, but got 8");
+  EXPECT_EQ(manifestError([](json &m) { m["parameters"][1]["offset"] = 48; }),
+            "parameter 'bias': expects its 4 elements at 48 to end within 48");
+  EXPECT_EQ(manifestError([](json &m) { m["parameters"][2]["offset"] = 16; }),
+            "parameter 'table': expects constants after the 48 trained elements");
+  EXPECT_EQ(manifestError([](json &m) { m["parameters"][1]["name"] = "tied"; }), "parameter 'tied': expects distinct names");
+  EXPECT_EQ(manifestError([](json &m) { m["parameters"][0]["shape"] = {1 << 30, 1 << 30, 1 << 30}; }),
+            "manifest.parameters[0].shape: expects positive integers whose product fits in 64 bits");
+  EXPECT_EQ(manifestError([](json &m) { m["parameters"][0]["init"]["kind"] = "magic"; }),
+            "manifest.parameters[0].init: manifest.parameters[0].init.kind: expects zeros, ones, xavier_uniform, normal, "
+            "uniform or sinusoidal");
+  EXPECT_EQ(manifestError([](json &m) { m.erase("spec"); }), "manifest.spec: expects a string");
+}
+
+TEST(Plan, refusesNestingThatWouldExhaustTheStack) {
+  const std::string deep = std::string(200000, '[') + std::string(200000, ']');
+  EXPECT_EQ(Plan::parse(deep, Manifest()).status().message(), "expects plan.json to nest at most 100 levels");
+}
+
+} // namespace

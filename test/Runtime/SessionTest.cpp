@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/core/Session.h"
+
+#include "bench/AllocationCounter.h"
+#include "runtime/core/Weights.h"
+#include "runtime/cpu/CpuDevice.h"
+#include "test/Runtime/ArtifactBuilder.h"
+
+#include <cmath>
+#include <filesystem>
+#include <gtest/gtest.h>
+
+using namespace bifocal;
+
+namespace {
+
+std::unique_ptr<Session> makeSession(int threads = 2, bool training = false) {
+  Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(test::exampleArtifact());
+  EXPECT_TRUE(artifact.ok()) << artifact.status().message();
+  if (!artifact.ok())
+    return nullptr;
+  Result<std::unique_ptr<Session>> session = Session::create(*artifact, makeCpuDevice({.threads = threads}), training);
+  EXPECT_TRUE(session.ok()) << session.status().message();
+  return session.ok() ? session.take() : nullptr;
+}
+
+std::vector<float> ramp(int64_t count) {
+  std::vector<float> values(static_cast<size_t>(count));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>(i % 11) - 5.0f;
+  return values;
+}
+
+/// y and, at its end, the sum.
+Result<std::vector<float>> runLayer(Session &session, int64_t rows) {
+  std::vector<float> x = ramp(rows * 8), y(static_cast<size_t>(rows * 4));
+  float sum = -1;
+  const TensorView in(ElementType::f32, {rows, 8}, x.data());
+  const TensorView out[] = {TensorView(ElementType::f32, {rows, 4}, y.data()), TensorView(ElementType::f32, {}, &sum)};
+  BIFOCAL_RETURN_IF_ERROR(session.run("layer", {&in, 1}, out));
+  y.push_back(sum);
+  return y;
+}
+
+TEST(Session, computesWhatThePlanSays) {
+  std::unique_ptr<Session> session = makeSession();
+  ASSERT_NE(session, nullptr);
+  session->initialize(7);
+  for (size_t i = 0; i < 4; ++i)
+    session->parameters()[32 + i] = static_cast<float>(i) - 1.5f;
+  for (int64_t rows : {1, 2, 3, 4, 17, 700}) {
+    Result<std::vector<float>> result = runLayer(*session, rows);
+    ASSERT_TRUE(result.ok()) << result.status().message();
+    const std::vector<float> x = ramp(rows * 8);
+    double sum = 0;
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < 4; ++c) {
+        double expected = session->parameters()[static_cast<size_t>(32 + c)], magnitude = std::abs(expected);
+        for (int64_t k = 0; k < 8; ++k) {
+          const double term = static_cast<double>(x[static_cast<size_t>(r * 8 + k)]) * session->parameters()[static_cast<size_t>(c * 8 + k)];
+          expected += term, magnitude += std::abs(term);
+        }
+        expected = 2 * std::max(0.0, expected);
+        sum += expected;
+        // Nine terms, each rounded once or twice: at most 10 units of 2^-24 of the sum of magnitudes, doubled.
+        EXPECT_NEAR((*result)[static_cast<size_t>(r * 4 + c)], expected, 20 * magnitude * 0x1p-24);
+      }
+    EXPECT_NEAR(result->back(), sum, (4.0 * static_cast<double>(rows) + 20) * sum * 0x1p-24);
+  }
+}
+
+TEST(Session, givesTheSameBitsForOneAndTwoThreads) {
+  std::unique_ptr<Session> one = makeSession(1), two = makeSession(2);
+  one->initialize(3), two->initialize(3);
+  for (int64_t rows : {1, 15, 16, 300, 1033})
+    EXPECT_EQ(*runLayer(*one, rows), *runLayer(*two, rows)) << rows;
+}
+
+TEST(Session, arenaIsExactlyTheFormulaAndOnlyGrows) {
+  std::unique_ptr<Session> session = makeSession();
+  session->initialize(1);
+  EXPECT_EQ(session->arenaBytes(), 0u);
+  for (int64_t rows : {5, 100, 33}) {
+    ASSERT_TRUE(runLayer(*session, rows).ok());
+    const int64_t largest = rows == 5 ? 5 : 100;
+    Result<int64_t> peak = session->peakBytes("layer", {{"B", largest}});
+    ASSERT_TRUE(peak.ok());
+    EXPECT_EQ(*peak, 16 * 16 + 16 * ((largest + 15) / 16 * 16));
+    EXPECT_EQ(session->arenaBytes(), static_cast<size_t>(*peak));
+  }
+  EXPECT_EQ(session->artifact().plan().find("layer")->peakFormula(), "256 + 16 * roundup16(B)");
+}
+
+TEST(Session, allocatesNothingInSteadyState) {
+  if (!allocationsAreCounted())
+    GTEST_SKIP() << "a sanitizer owns malloc";
+  std::unique_ptr<Session> session = makeSession();
+  session->initialize(1);
+  std::vector<float> x = ramp(400 * 8), y(400 * 4);
+  float sum = 0;
+  const auto run = [&](int64_t rows) {
+    const TensorView in(ElementType::f32, {rows, 8}, x.data());
+    const TensorView out[] = {TensorView(ElementType::f32, {rows, 4}, y.data()), TensorView(ElementType::f32, {}, &sum)};
+    return session->run("layer", {&in, 1}, out).ok();
+  };
+  ASSERT_TRUE(run(400));
+  const AllocationCount before = allocationCount();
+  for (int64_t rows : {399, 17, 250, 1, 400})
+    ASSERT_TRUE(run(rows));
+  EXPECT_EQ(allocationCount().ours - before.ours, 0);
+  // The counter itself must see an allocation.
+  const AllocationCount counted = allocationCount();
+  std::vector<float> seen(1000);
+  EXPECT_GT(seen.size(), 0u);
+  EXPECT_EQ(allocationCount().ours - counted.ours, 1);
+}
+
+TEST(Session, refusesArgumentsThatDoNotFit) {
+  std::unique_ptr<Session> session = makeSession();
+  std::vector<float> memory(1000);
+  const auto message = [&](std::string_view entry, std::vector<TensorView> in, std::vector<TensorView> out) {
+    return session->run(entry, in, out).message();
+  };
+  const TensorView x(ElementType::f32, {2, 8}, memory.data()), y(ElementType::f32, {2, 4}, memory.data()),
+      sum(ElementType::f32, {}, memory.data());
+  EXPECT_EQ(message("layer", {}, {y, sum}), "entry 'layer' expects 1 inputs and 2 outputs, but got 0 and 2");
+  EXPECT_EQ(message("layers", {x}, {y, sum}), "expects an entry point out of descend, layer, remember, but got 'layers'");
+  EXPECT_EQ(message("layer", {TensorView(ElementType::i32, {2, 8}, memory.data())}, {y, sum}),
+            "input 'x' expects elements of type f32, but got i32");
+  EXPECT_EQ(message("layer", {TensorView(ElementType::f32, {2, 9}, memory.data())}, {y, sum}),
+            "input 'x' expects 8 on axis 1, but got 9");
+  EXPECT_EQ(message("layer", {TensorView(ElementType::f32, {16}, memory.data())}, {y, sum}), "input 'x' expects 2 axes, but got 1");
+  EXPECT_EQ(message("layer", {x}, {TensorView(ElementType::f32, {3, 4}, memory.data()), sum}),
+            "output 'y' expects 2 on axis 0, but got 3");
+  EXPECT_EQ(message("layer", {TensorView(ElementType::f32, {2, 8}, nullptr)}, {y, sum}),
+            "input 'x' expects 64 bytes of memory, but got none");
+  EXPECT_EQ(message("descend", {}, {}), "entry 'descend' expects a session created for training");
+}
+
+TEST(Session, keepsStatesBetweenCalls) {
+  std::unique_ptr<Session> session = makeSession();
+  std::vector<float> x = ramp(3 * 2 * 4), old(3 * 2 * 4, -1.0f);
+  const TensorView in(ElementType::f32, {3, 2, 4}, x.data()), out(ElementType::f32, {3, 2, 4}, old.data());
+  EXPECT_EQ(session->run("remember", {&in, 1}, {&out, 1}).message(), "entry 'remember' expects sizeStates to be called before it");
+  ASSERT_TRUE(session->sizeStates({{"R", 2}}).ok());
+  ASSERT_TRUE(session->run("remember", {&in, 1}, {&out, 1}).ok());
+  EXPECT_EQ(old, std::vector<float>(24, 0.0f));
+  ASSERT_TRUE(session->run("remember", {&in, 1}, {&out, 1}).ok());
+  EXPECT_EQ(old, x);
+  // R is an inner axis of the state: another value would be another layout.
+  ASSERT_TRUE(session->sizeStates({{"R", 5}}).ok());
+  EXPECT_EQ(session->run("remember", {&in, 1}, {&out, 1}).message(),
+            "entry 'remember' expects R = 5 as the states were sized, but the inputs have 2");
+  EXPECT_EQ(session->sizeStates({}).message(), "expects a value >= 0 for the symbol R of the states");
+}
+
+TEST(Session, trainsInPlace) {
+  std::unique_ptr<Session> session = makeSession(2, true);
+  session->initialize(5);
+  const std::vector<float> before(session->parameters().begin(), session->parameters().end());
+  ASSERT_EQ(session->gradients().size(), 48u);
+  for (size_t i = 0; i < 48; ++i)
+    session->gradients()[i] = static_cast<float>(i);
+  ASSERT_TRUE(session->run("descend", {}, {}).ok());
+  for (size_t i = 0; i < 80; ++i)
+    EXPECT_EQ(session->parameters()[i], i < 48 ? before[i] - static_cast<float>(i) : before[i]) << i;
+}
+
+TEST(Session, profilesFamilies) {
+  std::unique_ptr<Session> session = makeSession();
+  session->initialize(5);
+  ASSERT_TRUE(runLayer(*session, 7).ok());
+  EXPECT_TRUE(session->profileResult().empty());
+  session->profile(true);
+  ASSERT_TRUE(runLayer(*session, 7).ok());
+  std::map<std::string, int64_t> calls;
+  for (const FamilyTime &time : session->profileResult())
+    calls[time.family] = time.calls;
+  EXPECT_EQ(calls, (std::map<std::string, int64_t>{{"gemm", 1}, {"double", 3}, {"fill", 1}, {"reduce", 1}}));
+  EXPECT_EQ(session->profiledFlops(), 2.0 * 7 * 4 * 8);
+}
+
+TEST(Session, namesAKernelThatIsMissing) {
+  nlohmann::json plan = test::examplePlan();
+  plan["entries"]["layer"]["steps"][3]["kernel"] = "product";
+  plan["entries"]["layer"]["steps"][3]["loc"] = "model.toml:3:1";
+  Result<std::shared_ptr<const Artifact>> artifact =
+      Artifact::fromBytes(test::buildArtifact(test::exampleManifest(), plan, {{"host/x86-64-v3.so", test::testKernels()}}));
+  ASSERT_TRUE(artifact.ok()) << artifact.status().message();
+  Result<std::unique_ptr<Session>> session = Session::create(*artifact, makeCpuDevice(), false);
+  EXPECT_EQ(session.status().message(), "entry 'layer' expects the kernel 'product.0' in the host object (step at model.toml:3:1)");
+}
+
+TEST(Session, refusesAnArtifactForOtherProcessors) {
+  Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(
+      test::buildArtifact(test::exampleManifest(), test::examplePlan(), {{"host/armv9.so", test::testKernels()}}));
+  ASSERT_TRUE(artifact.ok()) << artifact.status().message();
+  Result<std::unique_ptr<Session>> session = Session::create(*artifact, makeCpuDevice(), false);
+  EXPECT_EQ(session.status().code(), StatusCode::unsupported);
+}
+
+TEST(Session, readsWeightsByNameAndAlias) {
+  const std::string path = std::filesystem::temp_directory_path() / "bifocal-session-test.safetensors";
+  const std::vector<float> weight = ramp(32), bias = {1, 2, 3, 4};
+  const auto write = [&](std::string name, std::vector<int64_t> shape, std::string extra) {
+    std::vector<SafetensorsItem> items = {{std::move(name), ElementType::f32, std::move(shape), weight.data()},
+                                          {"bias", ElementType::f32, {4}, bias.data()},
+                                          {std::move(extra), ElementType::f32, {4}, bias.data()}};
+    return writeSafetensors(path, items);
+  };
+  std::unique_ptr<Session> session = makeSession();
+  ASSERT_TRUE(write("tied", {4, 8}, "optimizer.moment1.bias").ok());
+  const Status status = readParameters(*session, path);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_TRUE(std::equal(weight.begin(), weight.end(), session->parameters().begin()));
+  EXPECT_EQ(session->parameters()[33], 2.0f);
+  EXPECT_EQ(session->parameters()[48 + 2], 1.0f) << "the table comes from its initialiser: cos 0";
+  ASSERT_TRUE(write("weight", {8, 4}, "optimizer.moment1.bias").ok());
+  EXPECT_EQ(readParameters(*session, path).code(), StatusCode::malformed);
+  ASSERT_TRUE(write("weight", {4, 8}, "stray").ok());
+  EXPECT_EQ(readParameters(*session, path).code(), StatusCode::malformed);
+  std::filesystem::remove(path);
+}
+
+} // namespace
