@@ -259,22 +259,28 @@ LogicalResult AddOp::buildGradient(OpBuilder &, ArrayRef<Value> resultGrads, Sma
 }
 
 namespace {
-/// add(x, embedding_grad(ids, g)) -> embedding_grad(ids, g, initial x)
+/// add(x, embedding_grad(ids, g)) -> embedding_grad(ids, g, initial x), through a chain of such gradients:
+/// add(x, embedding_grad(ids, g, initial inner)) -> embedding_grad(ids, g, initial add(x, inner))
 struct AddIntoEmbeddingGrad : OpRewritePattern<AddOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(AddOp add, PatternRewriter &rewriter) const override {
-    if (cast<ShapedType>(add.getType()).getRank() != 2)
-      return rewriter.notifyMatchFailure(add, "not the gradient of a table");
     for (auto [value, other] : {std::pair(add.getRhs(), add.getLhs()), std::pair(add.getLhs(), add.getRhs())}) {
       auto grad = value.getDefiningOp<EmbeddingGradOp>();
-      if (!grad || grad.getInitial() || !grad->hasOneUse() || value == other)
+      if (!grad || !grad->hasOneUse())
         continue;
-      rewriter.replaceOpWithNewOp<EmbeddingGradOp>(add, add.getType(), grad.getIds(), grad.getOutputGrad(), other,
+      Value initial = other;
+      if (Value inner = grad.getInitial()) {
+        // An initial value that is no such gradient gains nothing: the sum only moves.
+        if (!inner.getDefiningOp<EmbeddingGradOp>() || !inner.hasOneUse())
+          continue;
+        initial = rewriter.create<AddOp>(add.getLoc(), add.getType(), other, inner);
+      }
+      rewriter.replaceOpWithNewOp<EmbeddingGradOp>(add, add.getType(), grad.getIds(), grad.getOutputGrad(), initial,
                                                    grad.getScale(), grad.getPad());
       return success();
     }
-    return rewriter.notifyMatchFailure(add, "no embedding_grad without an initial value and with one reader");
+    return rewriter.notifyMatchFailure(add, "no embedding_grad with one reader and a free start");
   }
 };
 } // namespace

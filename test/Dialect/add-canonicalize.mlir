@@ -44,3 +44,18 @@ func.func @keeps_embedding_grad_with_initial(%i: tensor<?x?xi32>, %g: tensor<?x?
   %y = bifocal.add %o, %0 : tensor<6000x512xf32>
   return %y : tensor<6000x512xf32>
 }
+
+// With a table for source and target the two gradients form a chain, and the third one goes to its start.
+
+// CHECK-LABEL: func @folds_into_chain(
+// CHECK-NOT:      bifocal.add
+// CHECK:          %[[FIRST:.+]] = bifocal.embedding_grad %arg0, %arg2 initial %arg4
+// CHECK:          bifocal.embedding_grad %arg1, %arg3 initial %[[FIRST]]
+// CHECK-NOT:      bifocal.add
+func.func @folds_into_chain(%i: tensor<?x?xi32>, %j: tensor<?x?xi32>, %g: tensor<?x?x512xf32>, %h: tensor<?x?x512xf32>, %o: tensor<6000x512xf32>) -> tensor<6000x512xf32> {
+  %0 = bifocal.embedding_grad %i, %g : (tensor<?x?xi32>, tensor<?x?x512xf32>) -> tensor<6000x512xf32>
+  %1 = bifocal.embedding_grad %j, %h : (tensor<?x?xi32>, tensor<?x?x512xf32>) -> tensor<6000x512xf32>
+  %2 = bifocal.add %0, %1 : tensor<6000x512xf32>
+  %y = bifocal.add %2, %o : tensor<6000x512xf32>
+  return %y : tensor<6000x512xf32>
+}
