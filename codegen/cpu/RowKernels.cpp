@@ -113,21 +113,29 @@ void RowWriter::writeTile(Value tile) {
 
 /// Adds the shares of one sum in order.
 void RowWriter::writeColumnSums(Value tile) {
-  int64_t width = partialWidth(shape), offset = 0, number = 0;
+  int64_t width = partialWidth(shape), number = 0;
   Value base = kernel.buffer(task.scratchBuffer(0));
-  for (Value sum : shape.columnSums) {
-    int64_t result = std::distance(outputs.begin(), llvm::find(outputs, sum));
-    Value target = kernel.buffer(task.resultBuffer(result));
+  for (auto [index, sum] : llvm::enumerate(outputs)) {
+    if (!isColumnSum(sum))
+      continue;
+    Value target = kernel.buffer(task.resultBuffer(index));
+    int64_t offset = partialOffset(index), columns = lastAxis(sum);
     kernel.when(kernel.equal(tile, kernel.index(number++)), [&] {
-      kernel.columns(lastAxis(sum), 1, [&](Value at, Value tail, int64_t) {
+      kernel.columns(columns, 1, [&](Value at, Value tail, int64_t) {
         Value total = kernel.loadVector(base, kernel.add(at, offset));
         for (int64_t share = 1; share < rowShares; ++share)
           total = kernel.add(total, kernel.loadVector(base, kernel.add(at, offset + share * width)));
         kernel.storeVector(total, target, at, tail);
       });
     });
-    offset += paddedWidth(sum);
   }
+}
+
+int64_t RowWriter::partialOffset(int64_t index) const {
+  int64_t offset = 0;
+  for (Value output : ArrayRef<Value>(outputs).take_front(index))
+    offset += isColumnSum(output) ? paddedWidth(output) : 0;
+  return offset;
 }
 
 void RowWriter::startRow(Value row) {
@@ -155,6 +163,8 @@ void RowWriter::startRow(Value row) {
     }
   }
   for (auto [index, output] : llvm::enumerate(outputs)) {
+    if (!hasRow(output) && !rowPointer.contains(output))
+      rowPointer[output] = pointer(bufferOf(output), output);
     bool statistics =
         isa_and_nonnull<LayerNormOp>(output.getDefiningOp()) && cast<OpResult>(output).getResultNumber() > 0;
     Value buffer = isColumnSum(output) ? Value() : kernel.buffer(task.resultBuffer(index));
@@ -209,7 +219,7 @@ void RowWriter::finishBlock(bool afterReduction) {
     if (statistics || after != afterReduction)
       continue;
     if (isColumnSum(output))
-      addToColumnSum(output);
+      addToColumnSum(index);
     else
       storeOutput(index);
   }
@@ -220,17 +230,11 @@ void RowWriter::storeOutput(int64_t index) {
     kernel.storeVector(evaluate(outputs[index], block), outputPointer[index], columnAt(block), mask);
 }
 
-void RowWriter::addToColumnSum(Value sum) {
-  int64_t offset = 0;
-  for (Value other : shape.columnSums) {
-    if (other == sum)
-      break;
-    offset += paddedWidth(other);
-  }
-  auto result = cast<OpResult>(sum);
-  for (int64_t block = 0; block < blocks(sum); ++block) {
+void RowWriter::addToColumnSum(int64_t index) {
+  auto result = cast<OpResult>(outputs[index]);
+  for (int64_t block = 0; block < blocks(result); ++block) {
     Value addend = compute(result.getOwner(), result.getResultNumber(), block);
-    Value at = kernel.add(columnAt(block), offset);
+    Value at = kernel.add(columnAt(block), partialOffset(index));
     kernel.storeVector(kernel.add(kernel.loadVector(partials, at, mask), addend), partials, at, mask);
   }
 }

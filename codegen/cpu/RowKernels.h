@@ -42,7 +42,9 @@ private:
   /// sweep.
   void finishBlock(bool afterReduction);
   void storeOutput(int64_t index);
-  void addToColumnSum(Value sum);
+  void addToColumnSum(int64_t index);
+  /// Where the sums of output `index` lie in a share's partial sums.
+  int64_t partialOffset(int64_t index) const;
   /// Columns [block * shape.width + column, ...) of `value`.
   Value evaluate(Value value, int64_t block);
   Value compute(mlir::Operation *op, int64_t result, int64_t block);
