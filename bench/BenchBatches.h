@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_BENCH_BENCHBATCHES_H
+#define BIFOCAL_BENCH_BENCHBATCHES_H
+
+#include <cstdint>
+#include <vector>
+
+namespace bifocal {
+
+/// A ragged batch of made-up sentence pairs, padded on the right.
+struct BenchBatch {
+  int64_t sentences = 0, sourceSteps = 0, targetSteps = 0;
+  int64_t targetTokens = 0; ///< without padding, with the end token
+  std::vector<int32_t> source, previous, target;
+};
+
+struct BenchVocabulary {
+  int32_t pad = 1, bos = 0, eos = 2;
+  int64_t source = 0, target = 0;
+};
+
+/// `count` batches of at most `maxTokens` tokens on the longer side, with lengths like those of IWSLT German-English: source lengths
+/// log-normal with median 20 words in 5 to 60, targets 0.8 to 1.2 times as long. Sorted by length, cut, shuffled.
+std::vector<BenchBatch> makeBenchBatches(int64_t count, int64_t maxTokens, const BenchVocabulary &vocabulary, uint64_t seed);
+
+} // namespace bifocal
+#endif

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "bench/AllocationCounter.h"
+#include "bench/BenchBatches.h"
+#include "runtime/core/Session.h"
+#include "runtime/cpu/CpuDevice.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+using namespace bifocal;
+
+namespace {
+
+struct Options {
+  std::string artifact, preset, level;
+  int64_t maxTokens = 4000, steps = 20, warmup = 3;
+  int threads = 2;
+  uint64_t seed = 1;
+  bool json = false;
+};
+
+struct Measurement {
+  std::string device;
+  std::vector<double> seconds, rates;
+  std::vector<FamilyTime> families;
+  double flops = 0, loss = 0;
+  int64_t ourAllocations = 0, libraryAllocations = 0, arenaBytes = 0, formulaBytes = 0, parameters = 0;
+  int64_t targetTokens = 0;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values.empty() ? 0.0 : values[values.size() / 2];
+}
+
+/// Compiles a preset with the `bifocal` beside this program.
+Result<std::string> compilePreset(const std::string &preset) {
+  if (preset.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
+    return Status(StatusCode::usage, fmt::format("expects the name of a preset, but got '{}'", preset));
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path target = std::filesystem::temp_directory_path() / fmt::format("bench-step-{}.bifocal", preset);
+  const std::string command = fmt::format("'{}' compile --preset {} -o '{}'", (self.parent_path() / "bifocal").string(), preset, target.string());
+  if (const int code = std::system(command.c_str()); code != 0)
+    return Status(StatusCode::cannotRead, fmt::format("'{}' ended with {}", command, code));
+  return target.string();
+}
+
+/// The arguments of one training step.
+class Step {
+public:
+  explicit Step(Session &session) : session_(session) {}
+
+  Status run(BenchBatch &batch) {
+    rng_[1] = update_;
+    // A learning rate that keeps the model near its start, so that all steps do the same work.
+    const double correction = std::sqrt(1 - std::pow(0.98, update_ + 1)) / (1 - std::pow(0.9, update_ + 1));
+    hyper_[1] = static_cast<float>(hyper_[0] * correction);
+    ++update_;
+    const auto matrix = [&](std::vector<int32_t> &values, int64_t steps) {
+      return TensorView(ElementType::i32, {batch.sentences, steps}, values.data());
+    };
+    const TensorView inputs[] = {matrix(batch.source, batch.sourceSteps), matrix(batch.previous, batch.targetSteps),
+                                 matrix(batch.target, batch.targetSteps), TensorView(ElementType::i64, {2}, rng_),
+                                 TensorView(ElementType::f32, {4}, hyper_)};
+    const TensorView outputs[] = {scalar(0), scalar(1), scalar(2), scalar(3)};
+    return session_.run("train_step", inputs, outputs);
+  }
+  double lossPerToken() const { return results_[0] / results_[2]; }
+
+private:
+  TensorView scalar(size_t index) { return TensorView(ElementType::f32, {}, &results_[index]); }
+  Session &session_;
+  int64_t rng_[2] = {1, 0};
+  float hyper_[4] = {1e-5f, 1e-5f, 0.0f, 0.0f};
+  float results_[4] = {};
+  int64_t update_ = 0;
+};
+
+Result<BenchVocabulary> vocabularyOf(const Artifact &artifact) {
+  const nlohmann::json &model = artifact.manifest().model;
+  const auto number = [&](const char *key, int64_t absent) {
+    return model.contains(key) && model[key].is_number_integer() ? model[key].get<int64_t>() : absent;
+  };
+  BenchVocabulary vocabulary{static_cast<int32_t>(number("pad", 1)), static_cast<int32_t>(number("bos", 0)),
+                             static_cast<int32_t>(number("eos", 2)), number("source_vocabulary", 0), number("target_vocabulary", 0)};
+  if (vocabulary.source < 5 || vocabulary.target < 5)
+    return Status(StatusCode::unsupported, "expects the artifact of a translation model with vocabularies of at least 5 words");
+  return vocabulary;
+}
+
+Result<Measurement> measure(const Options &options, const std::string &path) {
+  Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(path);
+  if (!artifact.ok())
+    return artifact.status();
+  Result<BenchVocabulary> vocabulary = vocabularyOf(**artifact);
+  if (!vocabulary.ok())
+    return vocabulary.status();
+  Result<std::unique_ptr<Session>> session =
+      Session::create(*artifact, makeCpuDevice({.threads = options.threads, .level = options.level}), true);
+  if (!session.ok())
+    return session.status();
+  (*session)->initialize(options.seed);
+  std::vector<BenchBatch> batches = makeBenchBatches(options.steps, options.maxTokens, *vocabulary, options.seed);
+
+  Measurement result;
+  size_t largest = 0;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const BenchBatch &batch = batches[i];
+    Result<int64_t> bytes = (*session)->peakBytes("train_step", {{"B", batch.sentences}, {"S", batch.sourceSteps}, {"T", batch.targetSteps}});
+    if (!bytes.ok())
+      return bytes.status();
+    if (*bytes > result.formulaBytes)
+      result.formulaBytes = *bytes, largest = i;
+  }
+  Step step(**session);
+  // The largest first: from then on the arena fits every batch.
+  for (int64_t i = 0; i < std::max<int64_t>(1, options.warmup); ++i)
+    BIFOCAL_RETURN_IF_ERROR(step.run(batches[(largest + static_cast<size_t>(i)) % batches.size()]));
+  result.seconds.reserve(static_cast<size_t>(options.steps)), result.rates.reserve(static_cast<size_t>(options.steps));
+  (*session)->profile(true);
+  const AllocationCount before = allocationCount();
+  for (int64_t i = 0; i < options.steps; ++i) {
+    BenchBatch &batch = batches[static_cast<size_t>(i) % batches.size()];
+    const auto begin = std::chrono::steady_clock::now();
+    BIFOCAL_RETURN_IF_ERROR(step.run(batch));
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    result.seconds.push_back(seconds);
+    result.rates.push_back(static_cast<double>(batch.targetTokens) / seconds);
+    result.targetTokens += batch.targetTokens;
+  }
+  const AllocationCount after = allocationCount();
+  result.ourAllocations = after.ours - before.ours;
+  result.libraryAllocations = after.library - before.library;
+  result.families = (*session)->profileResult();
+  result.flops = (*session)->profiledFlops();
+  result.loss = step.lossPerToken();
+  result.arenaBytes = static_cast<int64_t>((*session)->arenaBytes());
+  result.device = (*session)->deviceDescription();
+  for (const Parameter &parameter : (*artifact)->manifest().parameters)
+    result.parameters += parameter.trained ? parameter.elements() : 0;
+  return result;
+}
+
+void print(const Options &options, Measurement &m) {
+  const double total = std::accumulate(m.seconds.begin(), m.seconds.end(), 0.0), steps = static_cast<double>(options.steps);
+  std::sort(m.families.begin(), m.families.end(), [](auto &a, auto &b) { return a.seconds > b.seconds; });
+  double gemmSeconds = 0;
+  for (const FamilyTime &time : m.families)
+    gemmSeconds += time.family == "gemm" ? time.seconds : 0.0;
+  if (options.json) {
+    nlohmann::json json = {{"device", m.device}, {"max_tokens", options.maxTokens}, {"steps", options.steps},
+                           {"parameters", m.parameters}, {"ms_per_step", median(m.seconds) * 1e3},
+                           {"tokens_per_s", median(m.rates)}, {"tokens_per_s_total", static_cast<double>(m.targetTokens) / total},
+                           {"gemm_gflop_per_s", gemmSeconds > 0 ? m.flops / gemmSeconds * 1e-9 : 0.0},
+                           {"step_gflop_per_s", m.flops / total * 1e-9}, {"arena_bytes", m.arenaBytes},
+                           {"formula_bytes", m.formulaBytes}, {"loss_per_token", m.loss}};
+    json["allocations_per_step"] = static_cast<double>(m.ourAllocations) / steps;
+    json["onednn_allocations_per_step"] = static_cast<double>(m.libraryAllocations) / steps;
+    for (const FamilyTime &time : m.families)
+      json["families"][time.family] = {{"share", time.seconds / total}, {"ms_per_step", time.seconds / steps * 1e3}, {"calls", time.calls}};
+    fmt::print("{}\n", json.dump());
+    return;
+  }
+  fmt::print("{}, {} parameters, {} tokens a batch, {} steps\n", m.device, m.parameters, options.maxTokens, options.steps);
+  fmt::print("{:.1f} ms/step (median), {:.0f} target tokens/s (median), {:.0f} over all\n", median(m.seconds) * 1e3, median(m.rates),
+             static_cast<double>(m.targetTokens) / total);
+  fmt::print("products: {:.0f} GFLOP/s inside gemm, {:.0f} over the whole step\n", gemmSeconds > 0 ? m.flops / gemmSeconds * 1e-9 : 0.0,
+             m.flops / total * 1e-9);
+  for (const FamilyTime &time : m.families)
+    fmt::print("  {:<28} {:5.1f} % {:9.3f} ms/step {:6.1f} calls/step\n", time.family, 100 * time.seconds / total,
+               time.seconds / steps * 1e3, static_cast<double>(time.calls) / steps);
+  fmt::print("heap allocations per step: {:g}, and {:g} of oneDNN inside its calls\n", static_cast<double>(m.ourAllocations) / steps,
+             static_cast<double>(m.libraryAllocations) / steps);
+  fmt::print("arena {} bytes, formula {} bytes\nloss per token {:.4f}\n", m.arenaBytes, m.formulaBytes, m.loss);
+}
+
+Status run(const Options &options) {
+  std::string path = options.artifact;
+  if (!options.preset.empty()) {
+    Result<std::string> compiled = compilePreset(options.preset);
+    if (!compiled.ok())
+      return compiled.status();
+    path = *compiled;
+  }
+  Result<Measurement> result = measure(options, path);
+  if (!result.ok())
+    return result.status();
+  print(options, *result);
+  if (result->arenaBytes != result->formulaBytes)
+    return {StatusCode::internal, fmt::format("expects the arena to have the {} bytes of the formula, but it has {}", result->formulaBytes, result->arenaBytes)};
+  return {};
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  CLI::App app{"Times whole training steps of a translation model on made-up ragged batches."};
+  Options options;
+  auto *artifact = app.add_option("artifact", options.artifact, "The artifact");
+  app.add_option("--preset", options.preset, "Compile this preset and take it")->excludes(artifact);
+  app.add_option("--max-tokens", options.maxTokens, "Tokens of a batch")->check(CLI::Range(64, 1 << 20))->capture_default_str();
+  app.add_option("--steps", options.steps, "Steps to time")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--warmup", options.warmup, "Steps before")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--threads", options.threads, "Threads")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--level", options.level, "CPU level of the kernels (without: the best that fits)");
+  app.add_option("--seed", options.seed, "Seed of parameters and batches")->capture_default_str();
+  app.add_flag("--json", options.json, "One line of JSON");
+  CLI11_PARSE(app, argc, argv);
+  if (options.artifact.empty() && options.preset.empty()) {
+    fmt::print(stderr, "error: expects an artifact or --preset\n");
+    return static_cast<int>(StatusCode::usage);
+  }
+  const Status status = run(options);
+  if (!status.ok())
+    fmt::print(stderr, "error: {}\n", status.message());
+  return static_cast<int>(status.code());
+}
