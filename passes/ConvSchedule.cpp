@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/ConvSchedule.h"
+
+#include "passes/KernelSchedule.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+template <typename Op> static void describeCommon(Op op, ConvShape &shape) {
+  shape.channels = cast<ShapedType>(op.getInput().getType()).getShape().back();
+  shape.leftPadding = op.getLeftPadding();
+  shape.normalized = op.getNormalized();
+  shape.dropRate = op.getRng() ? op.getDropRate().convertToFloat() : 0.0f;
+  shape.site = op.getSite();
+}
+
+template <typename Op> static void describeLight(Op op, ConvShape &shape) {
+  describeCommon(op, shape);
+  auto taps = cast<ShapedType>(op.getTaps().getType());
+  shape.heads = taps.getDimSize(0);
+  shape.kernelSize = taps.getDimSize(2);
+}
+
+template <typename Op> static void describeDynamic(Op op, ConvShape &shape) {
+  describeCommon(op, shape);
+  shape.heads = op.getHeads();
+  shape.kernelSize = op.getKernelSize();
+  shape.renormalized = op.getRenormalized();
+  // Only a causal filter is cut to the steps that there are.
+  shape.compat = op.getCompat() && shape.leftPadding == shape.kernelSize - 1;
+}
+
+std::optional<ConvShape> describeConv(Operation *op) {
+  ConvShape shape;
+  bool known = llvm::TypeSwitch<Operation *, bool>(op)
+                   .Case<LightConvOp, LightConvGradOp>([&](auto conv) { return describeLight(conv, shape), true; })
+                   .Case<DynamicConvOp, DynamicConvGradOp>([&](auto conv) { return describeDynamic(conv, shape), true; })
+                   .Default([](Operation *) { return false; });
+  if (!known || shape.channels <= 0 || shape.heads <= 0 || shape.kernelSize <= 0)
+    return std::nullopt;
+  SymbolicDims symbols = launchSymbols(op);
+  shape.batch = symbols.operands[0][0];
+  shape.steps = symbols.operands[0][1];
+  return shape;
+}
+
+int64_t partialTaps(const ConvShape &shape) { return llvm::alignTo(shape.kernelSize, 16); }
+int64_t guardedTaps(const ConvShape &shape) { return shape.kernelSize + 2 * tapGuard; }
+
+static KernelSchedule scheduleStep(Operation *op, int64_t heads) {
+  // A tile is one head of some neighbouring hypotheses.
+  KernelSchedule schedule;
+  schedule.family = op->getName().stripDialect().str();
+  schedule.stages = {launchSymbols(op).operands[0][0].ceilDiv(convStepRows) * heads};
+  return schedule;
+}
+
+std::optional<KernelSchedule> scheduleConv(Operation *op) {
+  if (auto step = dyn_cast<LightConvStepOp>(op))
+    return scheduleStep(op, cast<ShapedType>(step.getTaps().getType()).getDimSize(0));
+  if (auto step = dyn_cast<DynamicConvStepOp>(op))
+    return scheduleStep(op, step.getHeads());
+  std::optional<ConvShape> shape = describeConv(op);
+  if (!shape)
+    return std::nullopt;
+  KernelSchedule schedule;
+  schedule.family = op->getName().stripDialect().str();
+  // A tile is one head of some neighbouring steps of one sequence.
+  bool light = isa<LightConvOp, LightConvGradOp>(op);
+  AffineExpr chunks = shape->batch * shape->steps.ceilDiv(light ? lightConvChunk : dynamicConvChunk);
+  schedule.stages = {chunks * shape->heads};
+  if (isa<LightConvGradOp>(op)) {
+    // Input gradients and the tile's share of the tap gradients; then the sums over the shares, head by head.
+    schedule.stages.push_back(getAffineConstantExpr(shape->heads, op->getContext()));
+    schedule.scratch = {{chunks, shape->heads * partialTaps(*shape) * int64_t{4}}};
+  }
+  // Tap gradients and the taps as they were used; then input gradients, which read the taps of other steps.
+  if (isa<DynamicConvGradOp>(op))
+    schedule.stages.push_back(chunks * shape->heads);
+  if (isa<DynamicConvGradOp>(op) || (!light && shape->kernelSize > tapBlock))
+    schedule.scratch = {{shape->batch * shape->steps, shape->heads * guardedTaps(*shape) * int64_t{4}}};
+  return schedule;
+}
+
+} // namespace bifocal
