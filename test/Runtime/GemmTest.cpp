@@ -3,10 +3,12 @@
 
 #include "bench/AllocationCounter.h"
 #include "runtime/core/Philox.h"
+#include "runtime/cpu/ParallelFor.h"
 
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <omp.h>
 
 using namespace bifocal;
 
@@ -50,6 +52,22 @@ void check(const Problem &p, const std::vector<float> &result) {
   }
 }
 
+TEST(ParallelFor, coversEveryTileOnceAndLeavesNoThreadsToLibraries) {
+  omp_set_num_threads(2);
+  for (const int threads : {1, 2, 5})
+    for (const int64_t tiles : {0, 1, 2, 4, 37}) {
+      std::vector<int> seen(static_cast<size_t>(tiles)), inside(static_cast<size_t>(tiles));
+      parallelFor(threads, tiles, [&](int thread, int64_t begin, int64_t end) {
+        EXPECT_LT(thread, threads);
+        for (int64_t tile = begin; tile < end; ++tile)
+          ++seen[static_cast<size_t>(tile)], inside[static_cast<size_t>(tile)] = omp_get_max_threads();
+      });
+      EXPECT_EQ(seen, std::vector<int>(seen.size(), 1)) << threads << " threads, " << tiles << " tiles";
+      EXPECT_EQ(inside, std::vector<int>(inside.size(), 1)) << threads << " threads, " << tiles << " tiles";
+      EXPECT_EQ(omp_get_max_threads(), 2) << "the caller's setting";
+    }
+}
+
 TEST(Gemm, equalsTheProductInF64) {
   const int64_t shapes[][3] = {{1, 1, 1},    {1, 5, 3},      {5, 1, 7},     {3, 513, 65},  {15, 64, 33}, {16, 64, 33},
                                {17, 129, 1}, {255, 100, 31}, {257, 40, 80}, {271, 33, 96}, {1030, 24, 48}, {40, 1500, 16},
@@ -82,6 +100,11 @@ TEST(Gemm, rowsDoNotDependOnTheNumberOfRowsFromSixteenOn) {
       ASSERT_TRUE(gemm(2, {m, n, k, whole.a.data(), whole.b.data(), part.data(), false, transB, false}).ok());
       ASSERT_EQ(std::memcmp(part.data(), expected.data(), part.size() * 4), 0) << m << " rows, transB " << transB;
     }
+    // Chunks of 256 rows leave a tail of four.
+    std::vector<float> part(static_cast<size_t>(260 * n));
+    const GemmEpilogue nothing{256, [](void *, int64_t, int64_t) {}, nullptr};
+    ASSERT_TRUE(gemm(2, {260, n, k, whole.a.data(), whole.b.data(), part.data(), false, transB, false}, nothing).ok());
+    ASSERT_EQ(std::memcmp(part.data(), expected.data(), part.size() * 4), 0) << "a short tail, transB " << transB;
   }
 }
 
