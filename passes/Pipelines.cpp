@@ -89,7 +89,7 @@ void registerPipelines() {
           llvm::raw_string_ostream stream(message);
           return failed(addPhase(manager, phase, {}, stream)) ? onError(message) : success();
         },
-        [](function_ref<void(const detail::PassOptions &)>) {});
+        [](function_ref<void(const mlir::detail::PassOptions &)>) {});
   }
 }
 

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/EntryLowering.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+/// Whether an op of this function writes `value`: arguments and parameters have their place already.
+static bool isComputed(Value value) { return value.getDefiningOp() && !value.getDefiningOp<ParamRefOp>(); }
+
+LogicalResult EntryLowering::run() {
+  splitActivations();
+  if (failed(plan.start()))
+    return failure();
+  placeOutputs();
+  placeGradients();
+  placeInitials();
+  for (auto [value, result] : inPlace)
+    plan.bind(value, plan.bufferOf(result));
+  chooseEpilogues();
+  for (Operation &op : function.front().without_terminator())
+    if (failed(lower(&op)))
+      return failure();
+  lowerReturn(function.front().getTerminator());
+  plan.finish();
+  return success();
+}
+
+void EntryLowering::placeOutputs() {
+  for (OpOperand &value : function.front().getTerminator()->getOpOperands())
+    if (isComputed(value.get()) && !plan.isBound(value.get()))
+      plan.bind(value.get(), plan.outputBuffer(value.getOperandNumber(), value.get()));
+}
+
+void EntryLowering::placeGradients() {
+  for (auto store : function.front().getOps<StoreGradientOp>()) {
+    Value gradient = store.getGradient();
+    bool adds = store.getAccumulate();
+    bool producerAdds = isa_and_present<LinearWeightGradOp, ProjectedCrossEntropyOp>(gradient.getDefiningOp()) &&
+                        gradient.hasOneUse();
+    if (!isComputed(gradient) || plan.isBound(gradient) || (adds && !producerAdds))
+      continue;
+    const PlacedParameter *parameter = plan.layout.find(store.getParam());
+    plan.bind(gradient, plan.slabBuffer(plan::Region::gradient, parameter->offset, parameter->elements));
+    direct.insert(store);
+    if (adds)
+      accumulated.insert(gradient);
+  }
+}
+
+void EntryLowering::placeInitials() {
+  // The scatter of a table's gradient starts from the sum so far, where it lies.
+  for (Operation &op : llvm::reverse(function.front()))
+    if (auto scatter = dyn_cast<EmbeddingGradOp>(op))
+      if (Value initial = scatter.getInitial(); initial && isComputed(initial) && initial.hasOneUse() && !plan.isBound(initial))
+        plan.bind(initial, plan.bufferOf(scatter.getTableGrad()));
+}
+
+LogicalResult EntryLowering::lower(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([](ParamRefOp) { return success(); })
+      .Case<LinearOp, LinearInputGradOp, LinearWeightGradOp>([&](auto product) {
+        if (!epilogueOf.contains(product))
+          emit(productOf(product));
+        return success();
+      })
+      .Case([&](MapOp map) {
+        if (Operation *product = productFor.lookup(map))
+          emit(productOf(product), map);
+        else
+          plan.launch(map);
+        return success();
+      })
+      .Case([&](ProjectedCrossEntropyOp loss) { return lowerProjectedLoss(loss), success(); })
+      .Case([&](StoreGradientOp store) { return lowerStore(store), success(); })
+      .Case([&](GlobalNormOp norm) { return lowerNorm(norm); })
+      .Case([&](AdamOp adam) { return lowerUpdate(adam), success(); })
+      .Case([&](StateWriteOp write) {
+        auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(write, write.getStateAttr());
+        plan.builder.create<plan::CopyOp>(write.getLoc(), plan.bufferOf(write.getValue()), plan.stateBuffer(state));
+        return success();
+      })
+      .Default([&](Operation *other) { return plan.launch(other), success(); });
+}
+
+void EntryLowering::lowerStore(StoreGradientOp store) {
+  if (direct.contains(store))
+    return;
+  const PlacedParameter *parameter = plan.layout.find(store.getParam());
+  Value slab = plan.slabBuffer(plan::Region::gradient, parameter->offset, parameter->elements);
+  Value gradient = plan.bufferOf(store.getGradient());
+  if (store.getAccumulate())
+    plan.launch(store, {gradient, slab}, getAffineConstantExpr(parameter->elements, store.getContext()));
+  else
+    plan.builder.create<plan::CopyOp>(store.getLoc(), gradient, slab);
+}
+
+/// Cuts a list of parameters into runs of neighbours in the slab: the first element of each run, and its parameters.
+SmallVector<std::pair<int64_t, SmallVector<Attribute>>> EntryLowering::findRuns(ArrayAttr parameters) {
+  SmallVector<const PlacedParameter *> places;
+  for (Attribute name : parameters)
+    places.push_back(plan.layout.find(cast<FlatSymbolRefAttr>(name).getValue()));
+  llvm::sort(places, [](auto *a, auto *b) { return a->offset < b->offset; });
+  SmallVector<std::pair<int64_t, SmallVector<Attribute>>> runs;
+  const PlacedParameter *previous = nullptr;
+  for (const PlacedParameter *place : places) {
+    if (!previous || place->offset != previous->end())
+      runs.push_back({place->offset, {}});
+    runs.back().second.push_back(FlatSymbolRefAttr::get(ParamOp(place->op).getSymNameAttr()));
+    previous = place;
+  }
+  return runs;
+}
+
+int64_t EntryLowering::runElements(ArrayRef<Attribute> run) const {
+  return plan.layout.find(cast<FlatSymbolRefAttr>(run.back()).getValue())->end() -
+         plan.layout.find(cast<FlatSymbolRefAttr>(run.front()).getValue())->offset;
+}
+
+LogicalResult EntryLowering::lowerNorm(GlobalNormOp norm) {
+  auto runs = findRuns(norm.getParams());
+  if (runs.size() != 1)
+    return norm.emitOpError("expects parameters that are neighbours in the slab, but got ") << runs.size() << " runs of them";
+  int64_t elements = runElements(runs[0].second);
+  plan.launch(norm,
+              {plan.bufferOf(norm.getCount()), plan.bufferOf(norm.getNorm()),
+               plan.slabBuffer(plan::Region::gradient, runs[0].first, elements)},
+              getAffineConstantExpr(elements, norm.getContext()));
+  return success();
+}
+
+void EntryLowering::lowerUpdate(AdamOp adam) {
+  for (auto &[first, parameters] : findRuns(adam.getParams())) {
+    int64_t elements = runElements(parameters);
+    SmallVector<Value> buffers{plan.bufferOf(adam.getFactor()), plan.bufferOf(adam.getHyper())};
+    for (plan::Region region :
+         {plan::Region::parameter, plan::Region::gradient, plan::Region::moment1, plan::Region::moment2})
+      buffers.push_back(plan.slabBuffer(region, first, elements));
+    adam.setParamsAttr(ArrayAttr::get(adam.getContext(), parameters));
+    plan.launch(adam, buffers, getAffineConstantExpr(elements, adam.getContext()));
+  }
+}
+
+void EntryLowering::lowerReturn(Operation *terminator) {
+  for (OpOperand &value : terminator->getOpOperands()) {
+    auto bound = plan.bufferOf(value.get()).getDefiningOp<plan::BufferOp>();
+    bool inPlace = bound.getRegion() == plan::Region::output && bound.getIndex() == value.getOperandNumber();
+    if (!inPlace)
+      plan.builder.create<plan::CopyOp>(terminator->getLoc(), bound, plan.outputBuffer(value.getOperandNumber(), value.get()));
+  }
+}
+
+} // namespace bifocal

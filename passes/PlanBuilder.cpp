@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/PlanBuilder.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+/// A class that holds constant sizes has the value 1, which is rounded up to this.
+constexpr int64_t unitRounding = 16;
+
+std::string elementName(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << getElementTypeOrSelf(type);
+  return text;
+}
+
+plan::KernelOp KernelTable::kernelFor(Operation *op, const KernelSchedule &schedule, bool accumulate) {
+  OpBuilder builder(module.getContext());
+  OwningOpRef<plan::KernelOp> kernel =
+      builder.create<plan::KernelOp>(op->getLoc(), "", schedule.stages.size(), schedule.family);
+  if (accumulate)
+    (*kernel)->setAttr("accumulate", builder.getUnitAttr());
+  Block *body = builder.createBlock(&kernel->getBody());
+  Operation *copy = op->clone();
+  for (OpOperand &operand : copy->getOpOperands())
+    operand.set(body->addArgument(operand.get().getType(), op->getLoc()));
+  builder.insert(copy);
+  builder.create<plan::ReturnOp>(op->getLoc(), copy->getResults());
+
+  std::string key;
+  llvm::raw_string_ostream stream(key);
+  (*kernel)->print(stream, OpPrintingFlags().useLocalScope().assumeVerified());
+  auto [place, isNew] = kernels.insert({key, nullptr});
+  if (isNew) {
+    std::string name = schedule.family + "_" + std::to_string(numbers[schedule.family]++);
+    kernel->setSymName(name);
+    place->second = *kernel;
+    module.push_back(kernel.release());
+  }
+  return place->second;
+}
+
+PlanBuilder::PlanBuilder(func::FuncOp function, const ParameterLayout &layout, KernelTable &kernels)
+    : builder(function), layout(layout), kernels(kernels), function(function), context(function.getContext()) {}
+
+AffineExpr PlanBuilder::symbol(StringRef name) {
+  auto *place = llvm::find(symbols, name);
+  if (place == symbols.end()) {
+    symbols.push_back(name.str());
+    place = std::prev(symbols.end());
+  }
+  return getAffineSymbolExpr(place - symbols.begin(), context);
+}
+
+Dims PlanBuilder::namedDims(Type type, ArrayAttr names) {
+  Dims result;
+  for (auto [axis, size] : llvm::enumerate(cast<ShapedType>(type).getShape()))
+    result.push_back(ShapedType::isDynamic(size) ? symbol(cast<StringAttr>(names[axis]).getValue())
+                                                 : getAffineConstantExpr(size, context));
+  return result;
+}
+
+void PlanBuilder::collectSymbols() {
+  for (BlockArgument argument : function.getArguments())
+    dims[argument] = namedDims(argument.getType(), function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "bifocal.dims"));
+  for (Operation &op : function.front())
+    for (FlatSymbolRefAttr name : namedStates(&op))
+      if (auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(&op, name))
+        namedDims(state.getType(), state.getDims());
+}
+
+LogicalResult PlanBuilder::inferDims() {
+  for (Operation &op : function.front().without_terminator()) {
+    SmallVector<Dims> operands, results;
+    for (Value operand : op.getOperands())
+      operands.push_back(dimsOf(operand));
+    if (auto shaped = dyn_cast<SymbolicShapeOpInterface>(op))
+      shaped.inferSymbolicDims(operands, results);
+    else
+      for (Type type : op.getResultTypes()) {
+        if (!cast<ShapedType>(type).hasStaticShape())
+          return op.emitOpError("expects symbolic shapes for a result with dynamic axes");
+        results.push_back(dimsOfType(type, {}));
+      }
+    for (auto [result, resultDims] : llvm::zip_equal(op.getResults(), results))
+      dims[result] = resultDims;
+  }
+  return success();
+}
+
+FailureOr<DictionaryAttr> PlanBuilder::describe(Value value, Attribute name) {
+  SmallVector<Attribute> sizes;
+  for (AffineExpr dim : dimsOf(value)) {
+    if (auto constant = dyn_cast<AffineConstantExpr>(dim))
+      sizes.push_back(builder.getI64IntegerAttr(constant.getValue()));
+    else if (auto named = dyn_cast<AffineSymbolExpr>(dim))
+      sizes.push_back(builder.getStringAttr(symbols[named.getPosition()]));
+    else
+      return function.emitOpError("expects every axis of an input or output to be a size or a symbol"), failure();
+  }
+  return builder.getDictionaryAttr({{builder.getStringAttr("name"), name ? name : builder.getStringAttr("")},
+                                    {builder.getStringAttr("dtype"), builder.getStringAttr(elementName(value.getType()))},
+                                    {builder.getStringAttr("dims"), builder.getArrayAttr(sizes)}});
+}
+
+LogicalResult PlanBuilder::start() {
+  collectSymbols();
+  if (failed(inferDims()))
+    return failure();
+  SmallVector<Attribute> inputs, outputs;
+  for (BlockArgument argument : function.getArguments()) {
+    auto text = describe(argument, function.getArgAttr(argument.getArgNumber(), "bifocal.name"));
+    if (failed(text))
+      return failure();
+    inputs.push_back(*text);
+  }
+  for (OpOperand &value : function.front().getTerminator()->getOpOperands()) {
+    auto text = describe(value.get(), function.getResultAttr(value.getOperandNumber(), "bifocal.name"));
+    if (failed(text))
+      return failure();
+    outputs.push_back(*text);
+  }
+  SmallVector<StringRef> names(symbols.begin(), symbols.end());
+  entry = builder.create<plan::EntryOp>(function.getLoc(), builder.getStringAttr(function.getName()),
+                                        builder.getStrArrayAttr(names), builder.getArrayAttr(inputs),
+                                        builder.getArrayAttr(outputs), builder.getArrayAttr({}),
+                                        builder.getDenseI64ArrayAttr({}));
+  builder.createBlock(&entry.getBody());
+  classes.push_back(getAffineConstantExpr(1, context));
+  return success();
+}
+
+void PlanBuilder::finish() {
+  entry.setClassesAttr(mapsOf(classes));
+  entry.setPeak(SmallVector<int64_t>(classes.size(), 0));
+}
+
+AffineMap PlanBuilder::mapOf(AffineExpr expression, unsigned extraSymbols) const {
+  return AffineMap::get(0, symbols.size() + extraSymbols, expression);
+}
+
+ArrayAttr PlanBuilder::mapsOf(ArrayRef<AffineExpr> expressions, unsigned extraSymbols) const {
+  SmallVector<Attribute> maps;
+  for (AffineExpr expression : expressions)
+    maps.push_back(AffineMapAttr::get(mapOf(expression, extraSymbols)));
+  return ArrayAttr::get(context, maps);
+}
+
+Value PlanBuilder::makeBuffer(Location location, plan::Region region, int64_t sizeClass, int64_t offset, int64_t size,
+                              StringRef dtype, IntegerAttr index, StringAttr name) {
+  // All buffers stand before the steps, in the order in which the steps first need them.
+  OpBuilder::InsertionGuard guard(builder);
+  if (lastBuffer)
+    builder.setInsertionPointAfter(lastBuffer);
+  else
+    builder.setInsertionPointToStart(&entry.getBody().front());
+  auto buffer = builder.create<plan::BufferOp>(location, plan::BufferType::get(context), region, sizeClass, offset, size,
+                                               dtype, index, name);
+  lastBuffer = buffer;
+  return buffer;
+}
+
+/// Splits a product into its constant factor and the rest.
+static std::pair<int64_t, AffineExpr> splitConstant(AffineExpr product) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(product))
+    return {constant.getValue(), getAffineConstantExpr(1, product.getContext())};
+  auto binary = dyn_cast<AffineBinaryOpExpr>(product);
+  if (!binary || binary.getKind() != AffineExprKind::Mul)
+    return {1, product};
+  auto [left, leftRest] = splitConstant(binary.getLHS());
+  auto [right, rightRest] = splitConstant(binary.getRHS());
+  return {left * right, leftRest * rightRest};
+}
+
+Value PlanBuilder::arenaBuffer(Location location, AffineExpr units, int64_t bytesPerUnit, StringRef dtype) {
+  auto [factor, unit] = splitConstant(units);
+  int64_t bytes = factor * bytesPerUnit;
+  if (isa<AffineConstantExpr>(unit))
+    bytes = llvm::divideCeil(bytes, unitRounding);
+  auto *place = llvm::find(classes, unit);
+  int64_t sizeClass = place - classes.begin();
+  if (place == classes.end())
+    classes.push_back(unit);
+  return makeBuffer(location, plan::Region::arena, sizeClass, -1, bytes, dtype);
+}
+
+Value PlanBuilder::bufferOf(Value value) {
+  if (Value buffer = buffers.lookup(value))
+    return buffer;
+  Value buffer;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    buffer = inputBuffer(argument.getArgNumber());
+  } else if (auto reference = value.getDefiningOp<ParamRefOp>()) {
+    const PlacedParameter *parameter = layout.find(reference.getParam());
+    buffer = slabBuffer(plan::Region::parameter, parameter->offset, parameter->elements);
+  } else {
+    buffer = arenaBuffer(value.getLoc(), elementCount(dimsOf(value), context), elementBytes(value.getType()),
+                         elementName(value.getType()));
+  }
+  buffers[value] = buffer;
+  return buffer;
+}
+
+Value PlanBuilder::inputBuffer(unsigned index) {
+  Value argument = function.getArgument(index);
+  return makeBuffer(argument.getLoc(), plan::Region::input, 0, 0, 0, elementName(argument.getType()),
+                    builder.getI64IntegerAttr(index));
+}
+
+Value PlanBuilder::outputBuffer(unsigned index, Value value) {
+  return makeBuffer(value.getLoc(), plan::Region::output, 0, 0, 0, elementName(value.getType()),
+                    builder.getI64IntegerAttr(index));
+}
+
+Value PlanBuilder::stateBuffer(StateOp state) {
+  Value &buffer = states[state.getSymName()];
+  if (!buffer)
+    buffer = makeBuffer(state.getLoc(), plan::Region::state, 0, 0, 0, elementName(state.getType()), {}, state.getSymNameAttr());
+  return buffer;
+}
+
+Value PlanBuilder::slabBuffer(plan::Region region, int64_t first, int64_t count) {
+  return makeBuffer(function.getLoc(), region, 0, first * 4, count * 4, "f32");
+}
+
+SmallVector<AffineExpr> PlanBuilder::launchSizes(Operation *op) {
+  SmallVector<AffineExpr> sizes;
+  auto append = [&](Type type, const Dims &valueDims) {
+    for (auto [size, dim] : llvm::zip_equal(cast<ShapedType>(type).getShape(), valueDims))
+      if (ShapedType::isDynamic(size))
+        sizes.push_back(dim);
+  };
+  for (Value operand : op->getOperands())
+    append(operand.getType(), dimsOf(operand));
+  for (Value result : op->getResults())
+    append(result.getType(), dimsOf(result));
+  for (FlatSymbolRefAttr name : namedStates(op)) {
+    auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(op, name);
+    append(state.getType(), namedDims(state.getType(), state.getDims()));
+  }
+  return sizes;
+}
+
+SmallVector<Value> PlanBuilder::launchBuffers(Operation *op) {
+  SmallVector<Value> result;
+  for (Value operand : op->getOperands())
+    result.push_back(bufferOf(operand));
+  for (Value value : op->getResults())
+    result.push_back(bufferOf(value));
+  for (FlatSymbolRefAttr name : namedStates(op))
+    result.push_back(stateBuffer(SymbolTable::lookupNearestSymbolFrom<StateOp>(op, name)));
+  return result;
+}
+
+SmallVector<Value> PlanBuilder::scratchBuffers(Location location, const KernelSchedule &schedule, ArrayRef<AffineExpr> sizes) {
+  SmallVector<Value> result;
+  for (const KernelScratch &scratch : schedule.scratch)
+    result.push_back(arenaBuffer(location, scratch.units.replaceSymbols(sizes), scratch.bytesPerUnit, "f32"));
+  return result;
+}
+
+void PlanBuilder::launch(Operation *op, ArrayRef<Value> buffers, ArrayRef<AffineExpr> sizes) {
+  KernelSchedule schedule = scheduleKernel(op);
+  plan::KernelOp kernel = kernels.kernelFor(op, schedule);
+  SmallVector<Value> all(buffers);
+  llvm::append_range(all, scratchBuffers(op->getLoc(), schedule, sizes));
+  SmallVector<AffineExpr> stages;
+  for (AffineExpr stage : schedule.stages)
+    stages.push_back(stage.replaceSymbols(sizes));
+  builder.create<plan::LaunchOp>(op->getLoc(), FlatSymbolRefAttr::get(kernel.getSymNameAttr()), all, mapsOf(sizes),
+                                 mapsOf(stages), DenseI64ArrayAttr());
+}
+
+} // namespace bifocal

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/EntryLowering.h"
+#include "passes/RowSchedule.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+/// Rows of logits that live at a time.
+constexpr int64_t slabRows = 256;
+
+static AffineExpr lastDim(const Dims &dims) { return dims.back(); }
+
+/// linear(x, w) bias b activation f -> map(linear(x, w)) {add_bias, f}: the map is the epilogue of the product, and its
+/// first result of the product's width takes the place of the product.
+void EntryLowering::splitActivations() {
+  for (LinearOp linear : llvm::to_vector(function.front().getOps<LinearOp>())) {
+    Activation activation = linear.getActivation();
+    if (!linear.getBias() && activation == Activation::none)
+      continue;
+    OpBuilder builder(linear);
+    Location location = linear.getLoc();
+    Type wide = linear.getPreactivation() ? linear.getPreactivation().getType()
+                                          : (activation == Activation::glu ? Type() : linear.getOutput().getType());
+    if (!wide) {
+      auto narrow = cast<RankedTensorType>(linear.getOutput().getType());
+      SmallVector<int64_t> shape(narrow.getShape());
+      shape.back() = cast<ShapedType>(linear.getWeight().getType()).getDimSize(0);
+      wide = RankedTensorType::get(shape, narrow.getElementType());
+    }
+    Value sums = builder.create<LinearOp>(location, wide, Type(), linear.getInput(), linear.getWeight(), Value(),
+                                          Activation::none).getOutput();
+    SmallVector<Value> inputs{sums};
+    if (linear.getBias())
+      inputs.push_back(linear.getBias());
+    auto map = builder.create<MapOp>(location, linear->getResultTypes(), inputs);
+    Block *body = builder.createBlock(&map.getBody());
+    Value value = body->addArgument(wide, location);
+    if (linear.getBias())
+      value = builder.create<AddBiasOp>(location, wide, value, body->addArgument(linear.getBias().getType(), location));
+    SmallVector<Value> results{value};
+    if (activation == Activation::relu)
+      results[0] = builder.create<ReluOp>(location, wide, value);
+    else if (activation == Activation::glu)
+      results[0] = builder.create<GluOp>(location, linear.getOutput().getType(), value);
+    if (linear.getPreactivation())
+      results.push_back(value);
+    builder.create<YieldOp>(location, results);
+    linear.replaceAllUsesWith(map.getResults());
+    linear.erase();
+    if (activation != Activation::glu || map.getNumResults() == 2)
+      inPlace.push_back({sums, map.getResults().back()});
+  }
+}
+
+/// A product whose first reader is a map without sums over rows waits for it; the map's last such product is chosen.
+void EntryLowering::chooseEpilogues() {
+  for (auto map : function.front().getOps<MapOp>()) {
+    KernelSchedule schedule = scheduleKernel(map);
+    std::optional<RowShape> shape = describeRows(map);
+    if (!shape || schedule.rowsPerTile <= 0 || schedule.stages.size() != 1 || !schedule.scratch.empty())
+      continue;
+    AffineExpr rows = shape->rows.replaceSymbols(plan.launchSizes(map));
+    Operation *chosen = nullptr;
+    for (Value input : map.getInputs()) {
+      Operation *product = input.getDefiningOp();
+      if (!isa_and_present<LinearOp, LinearInputGradOp>(product) || epilogueOf.contains(product) ||
+          plan.rowsOf(input) != rows)
+        continue;
+      bool first = llvm::all_of(input.getUsers(), [&](Operation *user) { return user == map || map->isBeforeInBlock(user); });
+      if (first && (!chosen || chosen->isBeforeInBlock(product)))
+        chosen = product;
+    }
+    if (!chosen)
+      continue;
+    epilogueOf[chosen] = map;
+    productFor[map] = chosen;
+  }
+}
+
+EntryLowering::Product EntryLowering::productOf(Operation *op) {
+  Value result = op->getResult(0);
+  Value left = op->getOperand(0), right = op->getOperand(1);
+  AffineExpr rows = plan.rowsOf(left), leftColumns = lastDim(plan.dimsOf(left)), columns = lastDim(plan.dimsOf(result));
+  Product product{op->getLoc(), plan.bufferOf(left), plan.bufferOf(right), plan.bufferOf(result), rows, columns, leftColumns};
+  product.transB = isa<LinearOp>(op);
+  if (isa<LinearWeightGradOp>(op)) {
+    product.m = leftColumns;
+    product.k = rows;
+    product.transA = true;
+    product.accumulate = accumulated.contains(result);
+  }
+  return product;
+}
+
+void EntryLowering::emit(const Product &product, MapOp epilogue) {
+  FlatSymbolRefAttr kernelName;
+  SmallVector<Value> buffers;
+  ArrayAttr sizes;
+  int64_t rows = 0;
+  if (epilogue) {
+    KernelSchedule schedule = scheduleKernel(epilogue);
+    kernelName = FlatSymbolRefAttr::get(plan.kernels.kernelFor(epilogue, schedule).getSymNameAttr());
+    buffers = plan.launchBuffers(epilogue);
+    sizes = plan.mapsOf(plan.launchSizes(epilogue));
+    rows = schedule.rowsPerTile;
+  }
+  OpBuilder &builder = plan.builder;
+  auto flag = [&](bool on) { return on ? builder.getUnitAttr() : UnitAttr(); };
+  builder.create<plan::GemmOp>(product.location, product.a, product.b, product.c,
+                                    AffineMapAttr::get(plan.mapOf(product.m)), AffineMapAttr::get(plan.mapOf(product.n)),
+                                    AffineMapAttr::get(plan.mapOf(product.k)), flag(product.transA),
+                                    flag(product.transB), builder.getF32FloatAttr(product.accumulate ? 1.0f : 0.0f),
+                                    DenseI64ArrayAttr(), kernelName, buffers, sizes, builder.getI64IntegerAttr(rows));
+}
+
+void EntryLowering::lowerProjectedLoss(ProjectedCrossEntropyOp op) {
+  OpBuilder &builder = plan.builder;
+  Location location = op.getLoc();
+  auto zero = builder.getF32FloatAttr(0.0f);
+  for (Value sum : {op.getLoss(), op.getNll(), op.getCount()})
+    builder.create<plan::FillOp>(location, plan.bufferOf(sum), zero);
+  Value weightGrad = op.getWeightGrad();
+  if (weightGrad && !accumulated.contains(weightGrad))
+    builder.create<plan::FillOp>(location, plan.bufferOf(weightGrad), zero);
+
+  AffineExpr window = getAffineSymbolExpr(plan.symbolCount(), op.getContext());
+  AffineExpr classes = plan.dimsOf(op.getWeight())[0], channels = plan.dimsOf(op.getWeight())[1];
+  Value logits = plan.arenaBuffer(location, classes, slabRows * 4, "f32");
+  auto slabs = builder.create<plan::SlabsOp>(location, AffineMapAttr::get(plan.mapOf(plan.rowsOf(op.getInput()))),
+                                             builder.getI64IntegerAttr(slabRows));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.createBlock(&slabs.getBody());
+  Product product{location, plan.bufferOf(op.getInput()), plan.bufferOf(op.getWeight()), logits, window, classes, channels};
+  emitWindow(op, product, window);
+}
+
+void EntryLowering::emitWindow(ProjectedCrossEntropyOp op, const Product &product, AffineExpr window) {
+  OpBuilder &builder = plan.builder;
+  Location location = op.getLoc();
+  int64_t rowBytes = cast<ShapedType>(op.getWeight().getType()).getDimSize(1) * 4;
+  auto map = [&](AffineExpr expression) { return AffineMapAttr::get(plan.mapOf(expression, 1)); };
+  auto flag = [&](bool on) { return on ? builder.getUnitAttr() : UnitAttr(); };
+  auto gemm = [&](Value a, Value b, Value c, AffineExpr m, AffineExpr n, AffineExpr k, bool transA, bool transB, float beta,
+                  ArrayRef<int64_t> windowed) {
+    builder.create<plan::GemmOp>(location, a, b, c, map(m), map(n), map(k), flag(transA), flag(transB),
+                                 builder.getF32FloatAttr(beta), builder.getDenseI64ArrayAttr(windowed), FlatSymbolRefAttr(),
+                                 ValueRange(), ArrayAttr(), builder.getI64IntegerAttr(0));
+  };
+  gemm(product.a, product.b, product.c, window, product.n, product.k, false, true, 0.0f, {rowBytes, 0, 0});
+
+  // The kernels see one window: rank 2 logits and rank 1 targets.
+  Block scratch;
+  auto logitsType = RankedTensorType::get({ShapedType::kDynamic, cast<ShapedType>(op.getWeight().getType()).getDimSize(0)},
+                                          builder.getF32Type());
+  auto targetsType = RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
+  Value logits = scratch.addArgument(logitsType, location), targets = scratch.addArgument(targetsType, location);
+  OpBuilder ops(op.getContext());
+  ops.setInsertionPointToStart(&scratch);
+  auto launch = [&](Operation *kernelOp, ArrayRef<Value> results, ArrayRef<AffineExpr> sizes, bool accumulate) {
+    KernelSchedule schedule = scheduleKernel(kernelOp);
+    SmallVector<Value> buffers{product.c, plan.bufferOf(op.getTargets())};
+    llvm::append_range(buffers, results);
+    llvm::append_range(buffers, plan.scratchBuffers(location, schedule, sizes));
+    SmallVector<AffineExpr> stages;
+    for (AffineExpr stage : schedule.stages)
+      stages.push_back(stage.replaceSymbols(sizes));
+    SmallVector<int64_t> windowed(buffers.size(), 0);
+    windowed[1] = 4;
+    plan::KernelOp kernel = plan.kernels.kernelFor(kernelOp, schedule, accumulate);
+    builder.create<plan::LaunchOp>(location, FlatSymbolRefAttr::get(kernel.getSymNameAttr()), buffers, plan.mapsOf(sizes, 1),
+                                   plan.mapsOf(stages, 1), builder.getDenseI64ArrayAttr(windowed));
+  };
+  Type scalar = op.getLoss().getType();
+  launch(ops.create<CrossEntropyOp>(location, scalar, scalar, scalar, logits, targets, op.getSmoothing(), op.getIgnoreIndex()),
+         {plan.bufferOf(op.getLoss()), plan.bufferOf(op.getNll()), plan.bufferOf(op.getCount())}, {window, window}, true);
+  if (!op.getInputGrad())
+    return;
+  launch(ops.create<CrossEntropyGradOp>(location, logitsType, logits, targets, Value(), op.getSmoothing(), op.getIgnoreIndex()),
+         {product.c}, {window, window, window}, false);
+  gemm(product.c, product.b, plan.bufferOf(op.getInputGrad()), window, product.k, product.n, false, false, 0.0f, {0, 0, rowBytes});
+  gemm(product.c, product.a, plan.bufferOf(op.getWeightGrad()), product.n, product.k, window, true, false, 1.0f, {0, rowBytes, 0});
+}
+
+} // namespace bifocal
