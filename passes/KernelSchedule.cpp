@@ -40,7 +40,7 @@ SymbolicDims launchSymbols(Operation *op) {
 }
 
 KernelSchedule scheduleKernel(Operation *op) {
-  for (auto schedule : {scheduleDense, scheduleLoss, scheduleOptim})
+  for (auto schedule : {scheduleAttention, scheduleConv, scheduleDense, scheduleLoss, scheduleOptim})
     if (std::optional<KernelSchedule> result = schedule(op))
       return *result;
   // No stages: the generators report the op, with its place.

@@ -181,6 +181,49 @@ def FuseOptimizerPass : Pass<"bifocal-fuse-optimizer", "::mlir::func::FuncOp"> {
 
 //--- Phase schedule ----------------------------------------------------------------------------------------------
 
+def LowerToPlanPass : Pass<"bifocal-lower-to-plan", "::mlir::ModuleOp"> {
+  let summary = "turn functions into steps on buffers";
+  let description = [{
+    Every function becomes a `plan.entry`, every op a step that writes into buffers:
+
+    - `linear` and its gradients become `plan.gemm`. Bias and activation are its epilogue; so is the first reader of a plain
+      product, where its kernel runs over the same rows and sums over none.
+    - `projected_cross_entropy` becomes a `plan.slabs` over windows of 256 rows: logits, loss, gradient of the logits in place,
+      gradients of input and weight. Sums over windows have a fixed order.
+    - Every other op becomes a `plan.kernel`, shared by equal ops, and a `plan.launch` of the stages that its schedule has.
+
+    Sizes are expressions over the names in `bifocal.dims`. A value that is returned, written to a state or stored as a
+    gradient is written straight to that place by its producer; an accumulated gradient is added there by the product that
+    makes it. What cannot is copied. The gradient of a tied table grows in one buffer.
+
+        %y = bifocal.linear %x, %w bias %b activation relu
+    becomes
+        plan.gemm %0, %1 transposed into %2 m ... epilogue @map_0(%2, %3, %4) sizes [...] rows_per_tile 16
+  }];
+  let dependentDialects = ["::bifocal::BifocalDialect", "::bifocal::plan::PlanDialect"];
+}
+
+def AssignMemoryPass : Pass<"bifocal-assign-memory", "::mlir::ModuleOp"> {
+  let summary = "give every buffer of the arena its place";
+  let description = [{
+    Buffers that do not live at the same time share memory. A buffer lives from the first to the last step that names it; the
+    body of a `plan.slabs` is one step. Buffers of one size class have offsets in bytes per unit of the class, so the plan holds for
+    every batch; the largest are placed first, each into the smallest gap that fits. `peak` gets the bytes per unit of each class.
+
+    The result of a row-wise kernel takes the place of an input of the same type that dies there, where the kernel reads every
+    element of that input before it writes to its place.
+  }];
+  let dependentDialects = ["::bifocal::plan::PlanDialect"];
+}
+
+def VerifyMemoryPass : Pass<"bifocal-verify-memory", "::mlir::ModuleOp"> {
+  let summary = "check that no two live buffers overlap";
+  let description = [{
+    Recomputes lifetimes from the steps and compares all pairs of buffers, so that tests and edited plans need not trust
+    `bifocal-assign-memory`.
+  }];
+}
+
 //--- Phase kernels -----------------------------------------------------------------------------------------------
 
 #endif
