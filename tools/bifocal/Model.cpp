@@ -4,6 +4,7 @@
 #include "runtime/core/Json.h"
 #include "runtime/core/Weights.h"
 #include "runtime/cpu/CpuDevice.h"
+#include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -24,6 +25,12 @@ void ModelOptions::addDevice(CLI::App &verb) {
 }
 
 Result<std::shared_ptr<const Artifact>> ModelOptions::openArtifact() const {
+#if BIFOCAL_HAS_COMPILER
+  if (model.ends_with(".toml")) {
+    Result<std::string> bytes = compileSpecFile(model);
+    return bytes.ok() ? Artifact::fromBytes(std::as_bytes(std::span(*bytes))) : bytes.status();
+  }
+#endif
   if (model.ends_with(".toml"))
     return Status(StatusCode::unsupported,
                   fmt::format("expects a compiled model, but got the spec '{0}'; compile it first: bifocal compile {0}", model));

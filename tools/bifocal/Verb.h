@@ -21,6 +21,9 @@ void addScore(CLI::App &app, int &exitCode);
 void addRun(CLI::App &app, int &exitCode);
 void addInspect(CLI::App &app, int &exitCode);
 
+/// Compiles the spec at `path` into the bytes of an artifact; only in builds with the compiler.
+Result<std::string> compileSpecFile(const std::string &path);
+
 /// Prints `error: <message>` to stderr unless ok, and returns the exit code of `status`.
 int report(const Status &status);
 

@@ -7,7 +7,10 @@
 using namespace bifocal;
 
 int tools::report(const Status &status) {
-  if (!status.ok())
+  // Problems of a spec come fully rendered, several at a time.
+  if (status.message().ends_with('\n'))
+    fmt::print(stderr, "{}", status.message());
+  else if (!status.ok())
     fmt::print(stderr, "error: {}\n", status.message());
   return static_cast<int>(status.code());
 }

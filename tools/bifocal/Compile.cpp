@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "codegen/Artifact.h"
+#include "codegen/Compiler.h"
+#include "codegen/cpu/Lowering.h"
+#include "frontend/Import.h"
+#include "frontend/Presets.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/Timing.h"
+#include "runtime/core/File.h"
+#include "runtime/cpu/CpuDevice.h"
+#include "tools/bifocal/CompileReport.h"
+#include "tools/bifocal/Verb.h"
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/SourceMgr.h"
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+using namespace bifocal;
+
+namespace {
+struct CompileCommand {
+  std::string input, preset, output, target = "cpu", emit = "artifact", to, from, dumpDirectory, shape, budget;
+  bool report = false, remarks = false;
+  std::vector<std::string> mlirFlags;
+
+  Status run();
+
+private:
+  Status readOptions(CompileOptions &options);
+  Status readTarget(std::vector<std::string> &levels);
+  Result<mlir::OwningOpRef<mlir::ModuleOp>> readInput(mlir::MLIRContext &context);
+  Result<std::string> emitText(mlir::ModuleOp module, const CompileOptions &options);
+  Status finishArtifact(const std::string &bytes);
+  Status write(const std::string &bytes, const std::string &suffix);
+};
+} // namespace
+
+Status CompileCommand::readTarget(std::vector<std::string> &levels) {
+  std::stringstream stream(target);
+  for (std::string part; std::getline(stream, part, ',');) {
+    if (part == "cpu")
+      continue; // all levels
+    if (!part.starts_with("cpu:"))
+      return {StatusCode::unsupported, fmt::format("the target `{}` is not supported yet: allowed are cpu, cpu:native, "
+                                                   "cpu:x86-64-v3 and cpu:x86-64-v4", part)};
+    std::string level = part.substr(4);
+    if (level == "native") {
+      level = cpuHasLevel("x86-64-v4") ? "x86-64-v4" : "x86-64-v3";
+    } else if (level != "x86-64-v3" && level != "x86-64-v4") {
+      return {StatusCode::unsupported, fmt::format("expects the CPU level native, x86-64-v3 or x86-64-v4, but got `{}`", level)};
+    }
+    levels.push_back(level);
+  }
+  return {};
+}
+
+Status CompileCommand::readOptions(CompileOptions &options) {
+  options.dumpDirectory = dumpDirectory;
+  options.phases.remarks = remarks;
+  BIFOCAL_RETURN_IF_ERROR(readTarget(options.phases.cpuLevels));
+  auto phaseOf = [](const std::string &text, Phase &phase) -> Status {
+    std::optional<Phase> parsed = parsePhase(text);
+    if (!parsed) {
+      std::vector<std::string> names;
+      for (Phase candidate : allPhases())
+        names.push_back(phaseName(candidate).str());
+      return {StatusCode::usage, fmt::format("expects one of the phases {}, but got `{}`", fmt::join(names, ", "), text)};
+    }
+    phase = *parsed;
+    return {};
+  };
+  if (!from.empty())
+    BIFOCAL_RETURN_IF_ERROR(phaseOf(from, options.from));
+  if (!to.empty())
+    BIFOCAL_RETURN_IF_ERROR(phaseOf(to, options.to));
+  if (!mlirFlags.empty()) {
+    // MLIR registers its own flags with LLVM's parser, which wants a program name first.
+    mlir::registerPassManagerCLOptions();
+    mlir::registerDefaultTimingManagerCLOptions();
+    std::vector<const char *> arguments{"bifocal compile"};
+    for (const std::string &flag : mlirFlags)
+      arguments.push_back(flag.c_str());
+    if (!llvm::cl::ParseCommandLineOptions(static_cast<int>(arguments.size()), arguments.data(), "", &llvm::errs()))
+      return {StatusCode::usage, "expects flags that MLIR knows after --mlir-"};
+  }
+  return {};
+}
+
+Result<mlir::OwningOpRef<mlir::ModuleOp>> CompileCommand::readInput(mlir::MLIRContext &context) {
+  std::string text, name = preset.empty() ? input == "-" ? "<stdin>" : input : "<preset>";
+  if (!preset.empty()) {
+    text = fmt::format("preset = \"{}\"\n", preset);
+  } else {
+    Result<std::vector<std::byte>> bytes = readFile(input);
+    if (!bytes.ok())
+      return bytes.status();
+    text.assign(reinterpret_cast<const char *>(bytes->data()), bytes->size());
+  }
+  if (!from.empty())
+    return parseModule(text, name, context);
+  Result<Spec> spec = parseSpec(text, name);
+  if (!spec.ok())
+    return spec.status();
+  return importSpec(*spec, context);
+}
+
+Result<std::string> CompileCommand::emitText(mlir::ModuleOp module, const CompileOptions &options) {
+  if (emit == "mlir" || options.to < Phase::Kernels)
+    return printModule(module);
+  std::string text;
+  for (auto kernels : module.getOps<mlir::ModuleOp>()) {
+    llvm::StringRef level = kernels.getSymName().value_or("");
+    auto part = emitKernelText(kernels, level, emit == "llvm" ? KernelText::Llvm : KernelText::Assembly);
+    if (!part)
+      return Status(StatusCode::internal, llvm::toString(part.takeError()));
+    text += fmt::format("{} {}\n{}", emit == "llvm" ? ";" : "#", level.str(), *part);
+  }
+  return text;
+}
+
+Status CompileCommand::write(const std::string &bytes, const std::string &suffix) {
+  std::string path = output;
+  if (path.empty() && suffix.empty())
+    path = "-";
+  if (path.empty()) {
+    std::string stem = !preset.empty() ? preset : input == "-" ? "model" : input.substr(input.find_last_of('/') + 1);
+    path = stem.substr(0, stem.find_last_of('.')) + suffix;
+  }
+  if (path == "-") {
+    if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0)
+      return {StatusCode::cannotRead, "cannot write to stdout"};
+    return {};
+  }
+  return writeFileAtomically(path, std::as_bytes(std::span(bytes)));
+}
+
+Status CompileCommand::finishArtifact(const std::string &bytes) {
+  if (report || !budget.empty()) {
+    Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(std::as_bytes(std::span(bytes)));
+    if (!artifact.ok())
+      return artifact.status();
+    Result<tools::Shape> values = tools::parseShape(shape, **artifact);
+    if (!values.ok())
+      return values.status();
+    // The artifact may go to stdout; then the report must not.
+    if (report)
+      fmt::print(output == "-" ? stderr : stdout, "{}", tools::describeCompilation(**artifact, *values));
+    if (!budget.empty())
+      BIFOCAL_RETURN_IF_ERROR(tools::checkBudget(**artifact, *values, budget));
+  }
+  return write(bytes, ".bifocal");
+}
+
+Status CompileCommand::run() {
+  if (input.empty() == preset.empty())
+    return {StatusCode::usage, "expects either a spec or --preset"};
+  if (from.empty() && input.ends_with(".mlir"))
+    return {StatusCode::usage, "expects --compile-from=PHASE with an .mlir file, the phase that wrote it"};
+  CompileOptions options;
+  BIFOCAL_RETURN_IF_ERROR(readOptions(options));
+  mlir::MLIRContext context;
+  prepareContext(context);
+  llvm::SourceMgr sources;
+  mlir::SourceMgrDiagnosticHandler handler(sources, &context, llvm::errs());
+  mlir::DefaultTimingManager timing;
+  if (!mlirFlags.empty())
+    mlir::applyDefaultTimingManagerCLOptions(timing);
+  mlir::TimingScope scope = timing.getRootScope();
+  options.configure = [&](mlir::PassManager &manager) {
+    if (!mlirFlags.empty())
+      (void)mlir::applyPassManagerCLOptions(manager);
+    manager.enableTiming(scope);
+  };
+  auto module = readInput(context);
+  if (!module.ok())
+    return module.status();
+  if (emit != "artifact" || (!to.empty() && options.to <= Phase::Kernels)) {
+    BIFOCAL_RETURN_IF_ERROR(runPhases(**module, options));
+    Result<std::string> text = emitText(**module, options);
+    return text.ok() ? write(*text, "") : text.status();
+  }
+  options.to = Phase::Kernels;
+  BIFOCAL_RETURN_IF_ERROR(runPhases(**module, options));
+  mlir::TimingScope packing = scope.nest("artifact");
+  Result<std::string> bytes = writeArtifact(**module);
+  packing.stop();
+  return bytes.ok() ? finishArtifact(*bytes) : bytes.status();
+}
+
+Result<std::string> tools::compileSpecFile(const std::string &path) {
+  Result<std::vector<std::byte>> bytes = readFile(path);
+  if (!bytes.ok())
+    return bytes.status();
+  return compileSpec({reinterpret_cast<const char *>(bytes->data()), bytes->size()}, path);
+}
+
+void tools::addCompile(CLI::App &app, int &exitCode) {
+  auto command = std::make_shared<CompileCommand>();
+  CLI::App *verb = app.add_subcommand("compile", "Compile a model spec into an artifact");
+  verb->add_option("spec", command->input, "Spec (.toml), or IR (.mlir) with --compile-from; - is stdin");
+  verb->add_option("--preset", command->preset, "Compile a preset instead of a spec")->check(CLI::IsMember(presetNames()));
+  verb->add_option("-o,--output", command->output, "Where the result goes; - is stdout; default: <spec>.bifocal, text to stdout");
+  verb->add_option("--target", command->target, "Machines to write kernels for: cpu (all levels), cpu:native, cpu:x86-64-v3, cpu:x86-64-v4")
+      ->capture_default_str();
+  verb->add_option("--emit", command->emit, "What to write")->check(CLI::IsMember({"artifact", "mlir", "llvm", "asm"}))->capture_default_str();
+  verb->add_option("--compile-to", command->to, "Stop after this phase and write its IR")->group("Phases");
+  verb->add_option("--compile-from", command->from, "The phase that wrote the input; compilation goes on after it")->group("Phases");
+  verb->add_option("--dump-ir-dir", command->dumpDirectory, "Folder for the IR after each phase")->group("Phases");
+  verb->add_flag("--remarks", command->remarks, "Say where optimisations fire, and why not")->group("Reports");
+  verb->add_flag("--report", command->report, "Print parameters, steps and peak memory of every entry point")->group("Reports");
+  verb->add_option("--shape", command->shape, "Sizes for the report and the budget, e.g. B=32,S=40,T=40")->group("Reports");
+  verb->add_option("--memory-budget", command->budget, "Most memory for a training step, e.g. 8GiB; exit code 6 above it")->group("Reports");
+  verb->footer("MLIR's own flags work too: --mlir-timing, --mlir-print-ir-after-all, ...");
+  verb->allow_extras();
+  verb->callback([command, verb, &exitCode] {
+    for (const std::string &extra : verb->remaining()) {
+      if (!extra.starts_with("--mlir-")) {
+        exitCode = report(Status(StatusCode::usage, fmt::format("unknown argument `{}`", extra)));
+        return;
+      }
+      command->mlirFlags.push_back(extra);
+    }
+    exitCode = report(command->run());
+  });
+}
