@@ -136,12 +136,11 @@ KernelBuilder::PhiloxKeys KernelBuilder::philoxKeys(Value rng, int64_t site) {
   return keys;
 }
 
-Value KernelBuilder::philoxDraws(const PhiloxKeys &keys, Value block) {
-  const int64_t count = width() / 2;
-  Type lanesType = vectorOf(i64(), count);
+/// The four words of each block, in the low halves of 64-bit lanes.
+KernelBuilder::Values KernelBuilder::philoxRounds(const PhiloxKeys &keys, Value blocks) {
+  Type lanesType = blocks.getType();
   Value low32 = constantInt(lanesType, 0xFFFFFFFF);
-  Value number = add(splat(block, count), lanes(i64(), count));
-  Value c0 = number, c1 = shiftRight(number, 32), c2 = keys.site, c3 = keys.step;
+  Value c0 = blocks, c1 = shiftRight(blocks, 32), c2 = keys.site, c3 = keys.step;
   for (int64_t round = 0; round < 10; ++round) {
     Value product0 = mul(bitAnd(c0, low32), constantInt(lanesType, 0xD2511F53));
     Value product1 = mul(bitAnd(c2, low32), constantInt(lanesType, 0xCD9E8D57));
@@ -150,12 +149,34 @@ Value KernelBuilder::philoxDraws(const PhiloxKeys &keys, Value block) {
     c1 = product1;
     c3 = product0;
   }
-  Value first = bitOr(bitAnd(c0, low32), shiftLeft(c1, 32));
-  Value second = bitOr(bitAnd(c2, low32), shiftLeft(c3, 32));
-  SmallVector<int64_t> order;
-  for (int64_t lane = 0; lane < count; ++lane)
+  return {c0, c1, c2, c3};
+}
+
+Value KernelBuilder::philoxDraws(const PhiloxKeys &keys, Value block) {
+  const int64_t count = width() / 2;
+  Values words = philoxRounds(keys, add(splat(block, count), lanes(i64(), count)));
+  SmallVector<int64_t> halves, order;
+  for (int64_t lane = 0; lane < count; ++lane) {
+    halves.append({2 * lane, 2 * count + 2 * lane});
     order.append({lane, count + lane});
-  return bitcast(shuffle(first, second, order), vectorOf(i32(), 4 * count));
+  }
+  // The low halves of two vectors, lane by lane; then pairs of them.
+  auto pairs = [&](Value even, Value odd) {
+    VectorType type = vectorOf(i32(), 2 * count);
+    return bitcast(shuffle(bitcast(even, type), bitcast(odd, type), halves), even.getType());
+  };
+  Value drawn = shuffle(pairs(words[0], words[1]), pairs(words[2], words[3]), order);
+  return bitcast(drawn, vectorOf(i32(), 4 * count));
+}
+
+KernelBuilder::Values KernelBuilder::philoxLanes(const PhiloxKeys &keys, Value low, Value high) {
+  Values lowWords = philoxRounds(keys, low), highWords = philoxRounds(keys, high), words;
+  SmallVector<int64_t> even;
+  for (int64_t lane = 0; lane < width(); ++lane)
+    even.push_back(2 * lane);
+  for (auto [a, b] : llvm::zip(lowWords, highWords))
+    words.push_back(shuffle(bitcast(a, vectorOf(i32())), bitcast(b, vectorOf(i32())), even));
+  return words;
 }
 
 } // namespace bifocal

@@ -38,14 +38,18 @@ struct RowSums {
 };
 
 static RowSums sumRow(KernelBuilder &kernel, Value row, int64_t classes, bool plainSum) {
-  constexpr int64_t lanes = 4;
+  // As many sums at once as leave registers for the constants of exp.
+  const int64_t lanes = kernel.target().registers / 8;
   Value lowest = kernel.constantVector(-std::numeric_limits<double>::infinity()), zero = kernel.constantVector(0.0);
   auto peaks =
       kernel.columns(classes, lanes, SmallVector<Value>(lanes, lowest), [&](Value at, Value mask, ValueRange group) {
         Value x = kernel.loadVector(row, at, mask);
         return Values{kernel.max(mask ? kernel.select(mask, x, lowest) : x, group[0])};
       });
-  Value peak = kernel.horizontalMax(kernel.max(kernel.max(peaks[0], peaks[1]), kernel.max(peaks[2], peaks[3])));
+  Value peak = peaks[0];
+  for (Value other : ArrayRef<Value>(peaks).drop_front())
+    peak = kernel.max(peak, other);
+  peak = kernel.horizontalMax(peak);
   Value peakVector = kernel.splat(peak);
   int64_t perLane = plainSum ? 2 : 1;
   auto sums = kernel.columns(classes, lanes, SmallVector<Value>(lanes * perLane, zero),
@@ -57,9 +61,10 @@ static RowSums sumRow(KernelBuilder &kernel, Value row, int64_t classes, bool pl
                                return next;
                              });
   auto total = [&](int64_t which) {
-    Value pairs = kernel.add(kernel.add(sums[which], sums[perLane + which]),
-                             kernel.add(sums[2 * perLane + which], sums[3 * perLane + which]));
-    return kernel.horizontalSum(pairs);
+    Value sum = sums[which];
+    for (int64_t lane = 1; lane < lanes; ++lane)
+      sum = kernel.add(sum, sums[lane * perLane + which]);
+    return kernel.horizontalSum(sum);
   };
   return {peak, total(0), plainSum ? total(1) : Value()};
 }
