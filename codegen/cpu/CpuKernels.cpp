@@ -19,7 +19,7 @@ int64_t KernelTask::scratchBuffer(int64_t index, int64_t states) {
 }
 
 using Generator = FailureOr<bool> (*)(KernelTask &);
-static constexpr Generator generators[] = {generateRows, generateSoftmax, generateEmbedding, generateLoss, generateOptim};
+static constexpr Generator generators[] = {generateAttention, generateRows, generateSoftmax, generateEmbedding, generateLoss, generateOptim};
 
 static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, const CpuTarget &target) {
   Operation *op = &kernel.getBody().front().front();

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// attention_grad: a tile is one head of one sentence. The weights are computed again from the log-sums, block by block.
+
+#include "codegen/cpu/AttentionTile.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+using Values = AttentionTile::Values;
+using Range = AttentionTile::Range;
+
+namespace {
+
+/// The stack memory of a tile: [d][lane] and [key][lane].
+struct GradBuffers {
+  Value query, outputGrad, queryGrad; ///< queryGrad holds the outputs first
+  Value weights, scoreGrads, drops;
+};
+
+/// What every block of keys needs about the queries.
+struct QueryState {
+  Value lse, delta;
+};
+
+/// Operands of the op in their order.
+enum Operand : int64_t { outputGradOperand, queryOperand, keyOperand, valueOperand, outputOperand, lseOperand };
+
+} // namespace
+
+/// delta = <output_grad, output> of every query; afterwards `queryGrad` is zero.
+static Value writeDelta(AttentionTile &tile, const GradBuffers &memory) {
+  KernelBuilder &kernel = tile.builder();
+  Value zero = kernel.constantVector(0.0);
+  return kernel.loop(kernel.index(0), kernel.index(tile.form().headDim * kernel.width()), kernel.width(), zero,
+                     [&](Value at, Range carried) {
+    Value product = kernel.fma(kernel.loadVector(memory.outputGrad, at), kernel.loadVector(memory.queryGrad, at), carried[0]);
+    kernel.storeVector(zero, memory.queryGrad, at);
+    return Values{product};
+  })[0];
+}
+
+/// Writes the dropped weights of a block of keys and the gradients of their scores (without the factor `scale`).
+static void writeBlock(AttentionTile &tile, const GradBuffers &memory, const QueryState &state, Value keys, Value values,
+                       Value first, Value count) {
+  KernelBuilder &kernel = tile.builder();
+  Value zero = kernel.constantVector(0.0);
+  tile.groups(count, {}, [&](Value at, int64_t group, Range) {
+    Value offset = kernel.mul(at, tile.form().channels);
+    Values scores = tile.products(memory.query, kernel.address(keys, offset), group);
+    Values weightGrads = tile.products(memory.outputGrad, kernel.address(values, offset), group);
+    for (int64_t i = 0; i < group; ++i) {
+      Value key = kernel.add(at, i), place = kernel.mul(key, kernel.width());
+      Value seen = tile.visible(kernel.add(first, key));
+      seen = seen ? kernel.bitAnd(seen, tile.realQueries()) : tile.realQueries();
+      Value weight = kernel.select(seen, kernel.exp(kernel.sub(scores[i], state.lse)), zero);
+      Value dropped = weight, gradient = weightGrads[i];
+      if (memory.drops) {
+        Value factor = kernel.loadVector(memory.drops, place);
+        dropped = kernel.mul(weight, factor);
+        gradient = kernel.mul(gradient, factor);
+      }
+      kernel.storeVector(dropped, memory.weights, place);
+      kernel.storeVector(kernel.mul(weight, kernel.sub(gradient, state.delta)), memory.scoreGrads, place);
+    }
+    return Values{};
+  });
+}
+
+/// target[key][d] += factor * sum over the queries of weights[key][query] * rows[query][d], for a block of keys.
+static void addToKeys(AttentionTile &tile, Value weights, Value count, Value rows, Value target, double factor) {
+  KernelBuilder &kernel = tile.builder();
+  const int64_t lanes = kernel.width(), columns = tile.form().headDim, channels = tile.form().channels;
+  auto keysAt = [&](Value key, int64_t group, Value column, ArrayRef<Value> masks) {
+    const int64_t vectors = static_cast<int64_t>(masks.size());
+    Values zeros(group * vectors, kernel.constantVector(0.0));
+    Values sums = kernel.loop(kernel.index(0), tile.count(), 1, zeros, [&](Value query, Range carried) {
+      Values next(carried), row;
+      for (int64_t v = 0; v < vectors; ++v)
+        row.push_back(kernel.loadVector(rows, kernel.add(kernel.mul(query, channels), kernel.add(column, v * lanes)), masks[v]));
+      for (int64_t i = 0; i < group; ++i) {
+        Value weight = kernel.splat(kernel.load(weights, kernel.add(kernel.mul(kernel.add(key, i), lanes), query)));
+        for (int64_t v = 0; v < vectors; ++v)
+          next[i * vectors + v] = kernel.fma(weight, row[v], next[i * vectors + v]);
+      }
+      return next;
+    });
+    for (int64_t i = 0; i < group; ++i)
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value place = kernel.add(kernel.mul(kernel.add(key, i), channels), kernel.add(column, v * lanes));
+        Value before = kernel.loadVector(target, place, masks[v]);
+        kernel.storeVector(kernel.fma(sums[i * vectors + v], kernel.constantVector(factor), before), target, place, masks[v]);
+      }
+  };
+  auto allKeys = [&](Value column, ArrayRef<Value> masks) {
+    Value pairs = kernel.mul(kernel.div(count, kernel.index(2)), 2);
+    kernel.loop(kernel.index(0), pairs, 2, [&](Value key) { keysAt(key, 2, column, masks); });
+    kernel.loop(pairs, count, 1, [&](Value key) { keysAt(key, 1, column, masks); });
+  };
+  // Four vectors of columns at a time; the rest, with its tail, in one go.
+  const int64_t step = 4 * lanes, whole = columns / step * step;
+  if (whole > 0)
+    kernel.loop(kernel.index(0), kernel.index(whole), step, [&](Value column) { allKeys(column, SmallVector<Value>(4)); });
+  SmallVector<Value> masks;
+  for (int64_t column = whole; column < columns; column += lanes)
+    masks.push_back(column + lanes <= columns ? Value() : kernel.tailMask(columns - column));
+  if (!masks.empty())
+    allKeys(kernel.index(whole), masks);
+}
+
+static void zeroKeys(AttentionTile &tile, ArrayRef<Value> targets) {
+  KernelBuilder &kernel = tile.builder();
+  kernel.loop(kernel.index(0), kernel.expression(tile.form().keys), 1, [&](Value key) {
+    for (Value target : targets) {
+      Value row = tile.keyRow(target, key);
+      kernel.columns(tile.form().headDim, 4, [&](Value at, Value mask, int64_t) {
+        kernel.storeVector(kernel.constantVector(0.0), row, at, mask);
+      });
+    }
+  });
+}
+
+static void writeQueries(KernelTask &task, AttentionTile &tile, const GradBuffers &memory, Value head, Value firstQuery) {
+  KernelBuilder &kernel = tile.builder();
+  auto operand = [&](Operand which) { return kernel.buffer(task.operandBuffer(which)); };
+  auto queryRows = [&](Operand which) { return tile.queryRow(operand(which), firstQuery); };
+  const double scale = tile.form().scale;
+  tile.loadTransposed(queryRows(queryOperand), memory.query, scale);
+  tile.loadTransposed(queryRows(outputGradOperand), memory.outputGrad);
+  tile.loadTransposed(queryRows(outputOperand), memory.queryGrad);
+  Value place = kernel.add(kernel.mul(head, kernel.expression(tile.form().queries)), firstQuery);
+  QueryState state{kernel.loadVector(operand(lseOperand), place, tile.realQueries()), writeDelta(tile, memory)};
+  Value end = tile.keysEnd();
+  kernel.loop(kernel.index(0), end, AttentionTile::keyBlock, [&](Value first) {
+    Value count = kernel.min(kernel.sub(end, first), kernel.index(AttentionTile::keyBlock));
+    if (memory.drops)
+      tile.drawDrops(first, count, memory.drops);
+    Value keys = tile.keyRow(operand(keyOperand), first), values = tile.keyRow(operand(valueOperand), first);
+    writeBlock(tile, memory, state, keys, values, first, count);
+    tile.addWeighted(memory.scoreGrads, count, keys, memory.queryGrad);
+    Value keyGrads = tile.keyRow(kernel.buffer(task.resultBuffer(1)), first);
+    Value valueGrads = tile.keyRow(kernel.buffer(task.resultBuffer(2)), first);
+    addToKeys(tile, memory.scoreGrads, count, queryRows(queryOperand), keyGrads, scale);
+    addToKeys(tile, memory.weights, count, queryRows(outputGradOperand), valueGrads, 1.0);
+  });
+  tile.storeTransposed(memory.queryGrad, tile.queryRow(kernel.buffer(task.resultBuffer(0)), firstQuery),
+                       kernel.constantVector(scale));
+}
+
+void writeAttentionGrad(KernelTask &task, AttentionGradOp op) {
+  KernelBuilder &kernel = task.builder;
+  AttentionShape shape = AttentionShape::of(task, op);
+  kernel.stage(task.name(), 0, [&](Value head) {
+    const int64_t lanes = kernel.width();
+    auto perColumn = [&] { return kernel.scratch(kernel.f32(), shape.headDim * lanes); };
+    auto perKey = [&] { return kernel.scratch(kernel.f32(), AttentionTile::keyBlock * lanes); };
+    GradBuffers memory{perColumn(), perColumn(), perColumn(), perKey(), perKey(), shape.dropRate > 0 ? perKey() : Value()};
+    Value sentence = kernel.div(head, kernel.index(shape.heads)), inSentence = kernel.rem(head, kernel.index(shape.heads));
+    AttentionTile zeroes(kernel, shape);
+    zeroes.start(sentence, inSentence, kernel.index(0));
+    zeroKeys(zeroes, {kernel.buffer(task.resultBuffer(1)), kernel.buffer(task.resultBuffer(2))});
+    kernel.loop(kernel.index(0), kernel.expression(shape.queries), lanes, [&](Value firstQuery) {
+      AttentionTile tile(kernel, shape);
+      tile.start(sentence, inSentence, firstQuery);
+      writeQueries(task, tile, memory, head, firstQuery);
+    });
+  });
+}
+
+} // namespace bifocal

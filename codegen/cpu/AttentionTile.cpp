@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "codegen/cpu/AttentionTile.h"
+
+#include "passes/KernelSchedule.h"
+#include "runtime/core/Philox.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+template <typename Op> AttentionShape AttentionShape::of(KernelTask &task, Op op) {
+  auto type = cast<RankedTensorType>(op.getQuery().getType());
+  int64_t channels = type.getShape().back(), heads = op.getHeads();
+  SymbolicDims symbols = launchSymbols(op);
+  auto numberOf = [&](Value value) { return cast<BlockArgument>(value).getArgNumber(); };
+  auto dimOf = [&](Value value, unsigned axis) {
+    for (OpOperand &operand : op->getOpOperands())
+      if (operand.get() == value)
+        return symbols.operands[operand.getOperandNumber()][axis];
+    llvm_unreachable("the value is an operand");
+  };
+  AttentionShape shape{heads, channels, channels / heads, op.getScale().convertToFloat(), op.getDropRate().convertToFloat(),
+                       op.getSite(), op.getCausal(), dimOf(op.getQuery(), 1), dimOf(op.getKey(), 1)};
+  if (op.getMask())
+    shape.maskBuffer = numberOf(op.getMask());
+  if (op.getRng())
+    shape.rngBuffer = numberOf(op.getRng());
+  return shape;
+}
+
+template AttentionShape AttentionShape::of(KernelTask &, AttentionOp);
+template AttentionShape AttentionShape::of(KernelTask &, AttentionGradOp);
+
+void AttentionTile::start(Value sentenceIndex, Value headIndex, Value first) {
+  sentence = sentenceIndex;
+  head = headIndex;
+  firstQuery = first;
+  queryCount = kernel.min(kernel.sub(kernel.expression(shape.queries), first), kernel.index(kernel.width()));
+  queryMask = kernel.tailMask(queryCount);
+}
+
+Value AttentionTile::keysEnd() {
+  Value all = kernel.expression(shape.keys);
+  return shape.causal ? kernel.min(all, kernel.add(firstQuery, queryCount)) : all;
+}
+
+static Value rowOf(KernelBuilder &kernel, const AttentionShape &shape, Value tensor, Value sentence, Value head,
+                   AffineExpr rows, Value row) {
+  Value number = kernel.add(kernel.mul(sentence, kernel.expression(rows)), row);
+  return kernel.address(tensor, kernel.add(kernel.mul(number, shape.channels), kernel.mul(head, shape.headDim)));
+}
+
+Value AttentionTile::queryRow(Value tensor, Value row) {
+  return rowOf(kernel, shape, tensor, sentence, head, shape.queries, row);
+}
+Value AttentionTile::keyRow(Value tensor, Value row) {
+  return rowOf(kernel, shape, tensor, sentence, head, shape.keys, row);
+}
+
+// Quarters change places, then quarters of these: log2(lanes) rounds of shuffles of two vectors.
+AttentionTile::Values AttentionTile::transpose(Values rows) {
+  const int64_t lanes = kernel.width();
+  for (int64_t step = lanes / 2; step > 0; step /= 2) {
+    SmallVector<int64_t> low, high;
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      low.push_back(lane & step ? lanes + lane - step : lane);
+      high.push_back(lane & step ? lanes + lane : lane + step);
+    }
+    for (int64_t i = 0; i < lanes; ++i)
+      if (!(i & step)) {
+        Value a = rows[i], b = rows[i + step];
+        rows[i] = kernel.shuffle(a, b, low);
+        rows[i + step] = kernel.shuffle(a, b, high);
+      }
+  }
+  return rows;
+}
+
+/// Calls `body(column, valid)` for the blocks of `lanes` columns that cover a head; `valid` columns of a block are real.
+static void columnBlocks(KernelBuilder &kernel, int64_t columns, llvm::function_ref<void(Value, int64_t)> body) {
+  const int64_t lanes = kernel.width(), whole = columns / lanes * lanes;
+  if (whole > 0)
+    kernel.loop(kernel.index(0), kernel.index(whole), lanes, [&](Value column) { body(column, lanes); });
+  if (whole < columns)
+    body(kernel.index(whole), columns - whole);
+}
+
+void AttentionTile::loadTransposed(Value rows, Value target, double factor) {
+  const int64_t lanes = kernel.width();
+  Value last = kernel.sub(queryCount, kernel.index(1));
+  columnBlocks(kernel, shape.headDim, [&](Value column, int64_t valid) {
+    Value mask = valid == lanes ? Value() : kernel.tailMask(valid);
+    Values block;
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      Value row = kernel.mul(kernel.min(kernel.index(lane), last), shape.channels);
+      block.push_back(kernel.loadVector(rows, kernel.add(row, column), mask));
+    }
+    block = transpose(block);
+    for (int64_t i = 0; i < valid; ++i) {
+      Value scaled = factor == 1.0 ? block[i] : kernel.mul(block[i], kernel.constantVector(factor));
+      kernel.storeVector(scaled, target, kernel.mul(kernel.add(column, i), lanes));
+    }
+  });
+}
+
+void AttentionTile::storeTransposed(Value source, Value rows, Value factor) {
+  const int64_t lanes = kernel.width();
+  columnBlocks(kernel, shape.headDim, [&](Value column, int64_t valid) {
+    Values block;
+    for (int64_t i = 0; i < lanes; ++i)
+      block.push_back(i < valid ? kernel.mul(kernel.loadVector(source, kernel.mul(kernel.add(column, i), lanes)), factor)
+                                : kernel.constantVector(0.0));
+    block = transpose(block);
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      // No column of a row without query is written.
+      Value columns = kernel.select(kernel.less(kernel.index(lane), queryCount), kernel.index(valid), kernel.index(0));
+      kernel.storeVector(block[lane], rows, kernel.add(column, lane * shape.channels), kernel.tailMask(columns));
+    }
+  });
+}
+
+void AttentionTile::fillZero(Value buffer) {
+  kernel.loop(kernel.index(0), kernel.index(shape.headDim * kernel.width()), kernel.width(),
+              [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), buffer, at); });
+}
+
+AttentionTile::Values AttentionTile::products(Value columns, Value rows, int64_t group) {
+  const int64_t unrolled = shape.headDim % 4 == 0 ? 4 : 1;
+  Values zeros(group, kernel.constantVector(0.0));
+  return kernel.loop(kernel.index(0), kernel.index(shape.headDim), unrolled, zeros, [&](Value column, Range sums) {
+    Values next(sums);
+    for (int64_t i = 0; i < unrolled; ++i) {
+      Value at = kernel.add(column, i), query = kernel.loadVector(columns, kernel.mul(at, kernel.width()));
+      for (int64_t key = 0; key < group; ++key) {
+        Value element = kernel.splat(kernel.load(rows, kernel.add(at, key * shape.channels)));
+        next[key] = kernel.fma(query, element, next[key]);
+      }
+    }
+    return next;
+  });
+}
+
+void AttentionTile::addWeighted(Value weights, Value keys, Value rows, Value sums) {
+  const int64_t lanes = kernel.width();
+  auto columnsFrom = [&](Value column, int64_t group) {
+    Values start;
+    for (int64_t i = 0; i < group; ++i)
+      start.push_back(kernel.loadVector(sums, kernel.mul(kernel.add(column, i), lanes)));
+    Values end = kernel.loop(kernel.index(0), keys, 1, start, [&](Value key, Range carried) {
+      Values next(carried);
+      Value weight = kernel.loadVector(weights, kernel.mul(key, lanes));
+      Value row = kernel.add(kernel.mul(key, shape.channels), column);
+      for (int64_t i = 0; i < group; ++i)
+        next[i] = kernel.fma(weight, kernel.splat(kernel.load(rows, kernel.add(row, i))), next[i]);
+      return next;
+    });
+    for (int64_t i = 0; i < group; ++i)
+      kernel.storeVector(end[i], sums, kernel.mul(kernel.add(column, i), lanes));
+  };
+  constexpr int64_t group = 8;
+  const int64_t whole = shape.headDim / group * group;
+  if (whole > 0)
+    kernel.loop(kernel.index(0), kernel.index(whole), group, [&](Value column) { columnsFrom(column, group); });
+  if (whole < shape.headDim)
+    columnsFrom(kernel.index(whole), shape.headDim - whole);
+}
+
+Value AttentionTile::visible(Value key) {
+  Value result;
+  if (shape.causal) {
+    Value distance = kernel.convert(kernel.sub(firstQuery, key), kernel.i32());
+    Value query = kernel.add(kernel.lanes(kernel.i32(), kernel.width()), kernel.splat(distance));
+    result = kernel.lessEqual(kernel.constantInt(query.getType(), 0), query);
+  }
+  if (shape.maskBuffer >= 0) {
+    Value place = kernel.add(kernel.mul(sentence, kernel.expression(shape.keys)), key);
+    Value real = kernel.notEqual(kernel.load(kernel.buffer(shape.maskBuffer), place, kernel.i8()),
+                                 kernel.constantInt(kernel.i8(), 0));
+    real = kernel.splat(real, kernel.width());
+    result = result ? kernel.bitAnd(result, real) : real;
+  }
+  return result;
+}
+
+// Element ((b H + h) T + t) S + s of the weights: a lane's keys are neighbours, but begin anywhere in a block of four
+// draws. So the draws of two blocks are kept, and each lane picks by where its row begins.
+void AttentionTile::drawDrops(Value first, Value count, Value target) {
+  const int64_t lanes = kernel.width(), half = lanes / 2;
+  KernelBuilder::PhiloxKeys keys = kernel.philoxKeys(kernel.buffer(shape.rngBuffer), shape.site);
+  Value rows = kernel.mul(kernel.add(kernel.mul(sentence, shape.heads), head), kernel.expression(shape.queries));
+  Value firstRow = kernel.add(rows, firstQuery), length = kernel.splat(kernel.expression(shape.keys), half);
+  Value blocks[2], begins[2];
+  for (int64_t side = 0; side < 2; ++side) {
+    Value row = kernel.add(kernel.splat(firstRow, half), kernel.lanes(kernel.i64(), half, side * half));
+    Value element = kernel.add(kernel.mul(row, length), kernel.splat(first, half));
+    blocks[side] = kernel.shiftRight(element, 2);
+    begins[side] = kernel.convert(kernel.bitAnd(element, kernel.constantInt(element.getType(), 3)), kernel.i32());
+  }
+  SmallVector<int64_t> both;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    both.push_back(lane);
+  Value begin = kernel.shuffle(begins[0], begins[1], both);
+  auto draw = [&](Value number) {
+    Value offset = kernel.splat(number, half);
+    return kernel.philoxLanes(keys, kernel.add(blocks[0], offset), kernel.add(blocks[1], offset));
+  };
+  Type integers = begin.getType();
+  Value threshold = kernel.constantInt(integers, static_cast<int32_t>(dropThreshold(shape.dropRate)));
+  Value kept = kernel.constantVector(1.0f / (1.0f - static_cast<float>(shape.dropRate))), zero = kernel.constantVector(0.0);
+  kernel.loop(kernel.index(0), kernel.ceilDiv(count, kernel.index(4)), 1, draw(kernel.index(0)), [&](Value at, Range carried) {
+    Values words(carried), following = draw(kernel.add(at, 1));
+    words.append(following);
+    for (int64_t i = 0; i < 4; ++i) {
+      Value picked = words[i + 3];
+      for (int64_t offset = 2; offset >= 0; --offset)
+        picked = kernel.select(kernel.equal(begin, kernel.constantInt(integers, offset)), words[i + offset], picked);
+      Value factor = kernel.select(kernel.lessUnsigned(picked, threshold), zero, kept);
+      kernel.storeVector(factor, target, kernel.mul(kernel.add(kernel.mul(at, 4), i), lanes));
+    }
+    return following;
+  });
+}
+
+AttentionTile::Values AttentionTile::groups(Value count, Range initial,
+                                            llvm::function_ref<Values(Value, int64_t, Range)> body) {
+  Values state(initial);
+  Value begin = kernel.index(0);
+  for (int64_t group : {8, 4, 2, 1}) {
+    Value end = kernel.mul(kernel.div(count, kernel.index(group)), group);
+    state = kernel.loop(begin, end, group, state, [&](Value at, Range carried) { return body(at, group, carried); });
+    begin = end;
+  }
+  return state;
+}
+
+} // namespace bifocal
