@@ -12,8 +12,9 @@ LogicalResult EntryLowering::run() {
   splitActivations();
   if (failed(plan.start()))
     return failure();
-  placeOutputs();
   placeGradients();
+  placeStates();
+  placeOutputs();
   placeInitials();
   for (auto [value, result] : inPlace)
     plan.bind(value, plan.bufferOf(result));
@@ -32,19 +33,51 @@ void EntryLowering::placeOutputs() {
       plan.bind(value.get(), plan.outputBuffer(value.getOperandNumber(), value.get()));
 }
 
+/// Whether the producer of `gradient` can add it to `slab` instead of writing it somewhere else first.
+bool EntryLowering::accumulateInPlace(Value gradient, Value slab) {
+  if (!isComputed(gradient) || !gradient.hasOneUse() || plan.isBound(gradient))
+    return false;
+  auto scatter = gradient.getDefiningOp<EmbeddingGradOp>();
+  if (!scatter && !isa<LinearWeightGradOp, ProjectedCrossEntropyOp>(gradient.getDefiningOp()))
+    return false;
+  if (scatter && scatter.getInitial() && !accumulateInPlace(scatter.getInitial(), slab))
+    return false;
+  plan.bind(gradient, slab);
+  if (!scatter || !scatter.getInitial())
+    accumulated.insert(gradient);
+  return true;
+}
+
 void EntryLowering::placeGradients() {
+  llvm::DenseMap<Attribute, unsigned> stores;
+  for (auto store : function.front().getOps<StoreGradientOp>())
+    ++stores[store.getParamAttr()];
   for (auto store : function.front().getOps<StoreGradientOp>()) {
     Value gradient = store.getGradient();
-    bool adds = store.getAccumulate();
-    bool producerAdds = isa_and_present<LinearWeightGradOp, ProjectedCrossEntropyOp>(gradient.getDefiningOp()) &&
-                        gradient.hasOneUse();
-    if (!isComputed(gradient) || plan.isBound(gradient) || (adds && !producerAdds))
+    if (stores[store.getParamAttr()] != 1)
       continue;
     const PlacedParameter *parameter = plan.layout.find(store.getParam());
-    plan.bind(gradient, plan.slabBuffer(plan::Region::gradient, parameter->offset, parameter->elements));
+    Value slab = plan.slabBuffer(plan::Region::gradient, parameter->offset, parameter->elements);
+    bool placed = store.getAccumulate() ? accumulateInPlace(gradient, slab) : isComputed(gradient) && !plan.isBound(gradient);
+    if (!placed)
+      continue;
+    plan.bind(gradient, slab);
     direct.insert(store);
-    if (adds)
-      accumulated.insert(gradient);
+  }
+}
+
+/// A state that no other op of the entry touches is written by the producer of its value.
+void EntryLowering::placeStates() {
+  llvm::DenseMap<Attribute, unsigned> uses;
+  for (Operation &op : function.front())
+    for (FlatSymbolRefAttr state : namedStates(&op))
+      ++uses[state];
+  for (auto write : function.front().getOps<StateWriteOp>()) {
+    if (uses[write.getStateAttr()] != 1 || !isComputed(write.getValue()) || plan.isBound(write.getValue()))
+      continue;
+    auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(write, write.getStateAttr());
+    plan.bind(write.getValue(), plan.stateBuffer(state));
+    direct.insert(write);
   }
 }
 
@@ -75,12 +108,33 @@ LogicalResult EntryLowering::lower(Operation *op) {
       .Case([&](StoreGradientOp store) { return lowerStore(store), success(); })
       .Case([&](GlobalNormOp norm) { return lowerNorm(norm); })
       .Case([&](AdamOp adam) { return lowerUpdate(adam), success(); })
+      .Case([&](EmbeddingGradOp scatter) { return lowerScatter(scatter), success(); })
       .Case([&](StateWriteOp write) {
+        if (direct.contains(write))
+          return success();
         auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(write, write.getStateAttr());
         plan.builder.create<plan::CopyOp>(write.getLoc(), plan.bufferOf(write.getValue()), plan.stateBuffer(state));
         return success();
       })
       .Default([&](Operation *other) { return plan.launch(other), success(); });
+}
+
+/// A scatter that adds to a slab starts from what the slab holds.
+void EntryLowering::lowerScatter(EmbeddingGradOp scatter) {
+  if (!accumulated.contains(scatter.getTableGrad()))
+    return plan.launch(scatter);
+  Value table = scatter.getTableGrad(), slab = plan.bufferOf(table);
+  Block scratch;
+  Location location = scatter.getLoc();
+  Value ids = scratch.addArgument(scatter.getIds().getType(), location);
+  Value gradient = scratch.addArgument(scatter.getOutputGrad().getType(), location);
+  Value initial = scratch.addArgument(table.getType(), location);
+  OpBuilder builder(scatter.getContext());
+  builder.setInsertionPointToStart(&scratch);
+  auto op = builder.create<EmbeddingGradOp>(location, table.getType(), ids, gradient, initial, scatter.getScaleAttr(),
+                                            scatter.getPadAttr());
+  plan.launch(op, {plan.bufferOf(scatter.getIds()), plan.bufferOf(scatter.getOutputGrad()), slab, slab},
+              plan.launchSizes(scatter));
 }
 
 void EntryLowering::lowerStore(StoreGradientOp store) {

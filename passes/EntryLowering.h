@@ -27,8 +27,11 @@ private:
   // EntryLowering.cpp: what goes where, and the ops that are neither products nor losses.
   void placeOutputs();
   void placeGradients();
+  bool accumulateInPlace(mlir::Value gradient, mlir::Value slab);
+  void placeStates();
   void placeInitials();
   llvm::LogicalResult lower(mlir::Operation *op);
+  void lowerScatter(EmbeddingGradOp scatter);
   void lowerStore(StoreGradientOp store);
   llvm::LogicalResult lowerNorm(GlobalNormOp norm);
   void lowerUpdate(AdamOp adam);

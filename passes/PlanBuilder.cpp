@@ -17,6 +17,28 @@ std::string elementName(Type type) {
   return text;
 }
 
+/// The text of `kernel`, a copy of `op`, with the names of states and parameters replaced by their types: equal for kernels that
+/// differ in nothing but which state or parameter they serve.
+static std::string structuralKey(plan::KernelOp kernel, Operation *op) {
+  Operation *copy = &kernel.getBody().front().front();
+  SmallVector<NamedAttribute> names;
+  for (NamedAttribute attribute : copy->getAttrs())
+    if (isa<FlatSymbolRefAttr>(attribute.getValue()))
+      names.push_back(attribute);
+  for (NamedAttribute attribute : names) {
+    std::string type;
+    if (auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(op, cast<FlatSymbolRefAttr>(attribute.getValue())))
+      llvm::raw_string_ostream(type) << state.getType();
+    copy->setAttr(attribute.getName(), FlatSymbolRefAttr::get(op->getContext(), type));
+  }
+  std::string key;
+  llvm::raw_string_ostream stream(key);
+  kernel->print(stream, OpPrintingFlags().useLocalScope().assumeVerified());
+  for (NamedAttribute attribute : names)
+    copy->setAttr(attribute.getName(), attribute.getValue());
+  return key;
+}
+
 plan::KernelOp KernelTable::kernelFor(Operation *op, const KernelSchedule &schedule, bool accumulate) {
   OpBuilder builder(module.getContext());
   OwningOpRef<plan::KernelOp> kernel =
@@ -30,10 +52,7 @@ plan::KernelOp KernelTable::kernelFor(Operation *op, const KernelSchedule &sched
   builder.insert(copy);
   builder.create<plan::ReturnOp>(op->getLoc(), copy->getResults());
 
-  std::string key;
-  llvm::raw_string_ostream stream(key);
-  (*kernel)->print(stream, OpPrintingFlags().useLocalScope().assumeVerified());
-  auto [place, isNew] = kernels.insert({key, nullptr});
+  auto [place, isNew] = kernels.insert({structuralKey(*kernel, op), nullptr});
   if (isNew) {
     std::string name = schedule.family + "_" + std::to_string(numbers[schedule.family]++);
     kernel->setSymName(name);
