@@ -1,0 +1,160 @@
+// RUN: bifocal-opt %s --split-input-file --bifocal-lower-to-plan --mlir-print-local-scope | FileCheck %s
+
+// Arguments and results are bound to the caller's memory; an op is a launch of a kernel that holds a copy of it.
+
+// CHECK-LABEL: plan.entry @launches_an_op symbols ["N"]
+// CHECK-SAME:    inputs = [{dims = ["N", 8], dtype = "f32", name = "x"}]
+// CHECK-SAME:    outputs = [{dims = ["N", 8], dtype = "f32", name = "y"}]
+// CHECK-DAG:     %[[X:[0-9]+]] = plan.buffer input[0]
+// CHECK-DAG:     %[[Y:[0-9]+]] = plan.buffer output[0]
+// CHECK:         plan.launch @{{[a-z_0-9]+}}(%[[X]], %[[Y]]) sizes [affine_map<()[s0] -> (s0)>, affine_map<()[s0] -> (s0)>] stages [affine_map<()[s0] -> (s0 ceildiv {{[0-9]+}})>]
+// CHECK:       plan.kernel
+// CHECK:         bifocal.relu
+func.func @launches_an_op(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims = ["N", ""]}) -> (tensor<?x8xf32> {bifocal.name = "y"}) {
+  %y = bifocal.relu %x : tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// Equal ops share a kernel, other attributes make another.
+
+// CHECK-LABEL: plan.entry @shares_kernels
+// CHECK:         plan.launch @[[A:[a-z_0-9]+]](
+// CHECK:         plan.launch @[[A]](
+// CHECK:         plan.launch @[[B:[a-z_0-9]+]](
+// CHECK-COUNT-2: plan.kernel
+// CHECK-NOT:     plan.kernel
+func.func @shares_kernels(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims = ["N", ""]}, %rng: tensor<2xi64> {bifocal.name = "rng"})
+    -> (tensor<?x8xf32> {bifocal.name = "y"}) {
+  %a = bifocal.dropout %x, %rng {rate = 0.5 : f32, site = 1 : i32} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %b = bifocal.dropout %a, %rng {rate = 0.5 : f32, site = 1 : i32} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %c = bifocal.dropout %b, %rng {rate = 0.25 : f32, site = 1 : i32} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  return %c : tensor<?x8xf32>
+}
+
+// -----
+
+// Bias and activation are the epilogue of their product and write where it wrote.
+
+// CHECK-LABEL: plan.entry @activation_is_an_epilogue
+// CHECK-DAG:     %[[X:[0-9]+]] = plan.buffer input[0]
+// CHECK-DAG:     %[[W:[0-9]+]] = plan.buffer input[1]
+// CHECK-DAG:     %[[B:[0-9]+]] = plan.buffer input[2]
+// CHECK-DAG:     %[[Y:[0-9]+]] = plan.buffer output[0]
+// CHECK:         plan.gemm %[[X]], %[[W]] transposed into %[[Y]] m affine_map<()[s0, s1] -> (s0 * s1)> n affine_map<()[s0, s1] -> (6)> k affine_map<()[s0, s1] -> (8)> epilogue @[[MAP:[a-z_0-9]+]](%[[Y]], %[[B]], %[[Y]])
+// CHECK:       plan.kernel @[[MAP]]
+// CHECK:         bifocal.add_bias
+// CHECK:         bifocal.relu
+func.func @activation_is_an_epilogue(%x: tensor<?x?x8xf32> {bifocal.name = "x", bifocal.dims = ["B", "T", ""]},
+                                     %w: tensor<6x8xf32> {bifocal.name = "w"}, %b: tensor<6xf32> {bifocal.name = "b"})
+    -> (tensor<?x?x6xf32> {bifocal.name = "y"}) {
+  %y = bifocal.linear %x, %w bias %b activation relu : (tensor<?x?x8xf32>, tensor<6x8xf32>, tensor<6xf32>) -> tensor<?x?x6xf32>
+  return %y : tensor<?x?x6xf32>
+}
+
+// -----
+
+// The map that first reads a product runs on its rows while they are in cache; another reader comes later.
+
+// CHECK-LABEL: plan.entry @first_map_is_an_epilogue
+// CHECK:         plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %[[SUMS:[0-9]+]] m {{.*}} epilogue @{{[a-z_0-9]+}}(%[[SUMS]], %{{[0-9]+}}, %[[G:[0-9]+]])
+// CHECK:         plan.launch @{{[a-z_0-9]+}}(%[[G]], %[[SUMS]], %{{[0-9]+}})
+func.func @first_map_is_an_epilogue(%x: tensor<?x?x8xf32> {bifocal.name = "x", bifocal.dims = ["B", "T", ""]},
+                                    %w: tensor<6x8xf32> {bifocal.name = "w"}, %b: tensor<6xf32> {bifocal.name = "b"})
+    -> (tensor<?x?x6xf32> {bifocal.name = "y"}) {
+  %sums = bifocal.linear %x, %w : (tensor<?x?x8xf32>, tensor<6x8xf32>) -> tensor<?x?x6xf32>
+  %g = bifocal.map (%s = %sums : tensor<?x?x6xf32>, %c = %b : tensor<6xf32>) -> (tensor<?x?x3xf32>) {
+    %biased = bifocal.add_bias %s, %c : (tensor<?x?x6xf32>, tensor<6xf32>) -> tensor<?x?x6xf32>
+    %gated = bifocal.glu %biased : (tensor<?x?x6xf32>) -> tensor<?x?x3xf32>
+    bifocal.yield %gated : tensor<?x?x3xf32>
+  }
+  %y = bifocal.glu_grad %g, %sums : (tensor<?x?x3xf32>, tensor<?x?x6xf32>) -> tensor<?x?x6xf32>
+  return %y : tensor<?x?x6xf32>
+}
+
+// -----
+
+// Sums over rows need all rows: such a map is a launch of its own.
+
+// CHECK-LABEL: plan.entry @keeps_map_with_column_sums
+// CHECK:         plan.gemm
+// CHECK-NOT:     epilogue
+// CHECK:         plan.launch
+func.func @keeps_map_with_column_sums(%x: tensor<?x?x8xf32> {bifocal.name = "x", bifocal.dims = ["B", "T", ""]},
+                                      %w: tensor<6x8xf32> {bifocal.name = "w"}) -> (tensor<6xf32> {bifocal.name = "y"}) {
+  %sums = bifocal.linear %x, %w : (tensor<?x?x8xf32>, tensor<6x8xf32>) -> tensor<?x?x6xf32>
+  %y = bifocal.map (%s = %sums : tensor<?x?x6xf32>) -> (tensor<6xf32>) {
+    %r = bifocal.relu %s : tensor<?x?x6xf32>
+    %c = bifocal.column_sum %r : (tensor<?x?x6xf32>) -> tensor<6xf32>
+    bifocal.yield %c : tensor<6xf32>
+  }
+  return %y : tensor<6xf32>
+}
+
+// -----
+
+bifocal.param @first : tensor<4xf32> init {kind = "zeros"}
+bifocal.param @w : tensor<6x8xf32> init {kind = "zeros"}
+
+// A stored gradient is written where it stays; parameters lie 16 elements aligned.
+
+// CHECK-LABEL: plan.entry @writes_gradients_in_place
+// CHECK:         %[[SLAB:[0-9]+]] = plan.buffer gradient class 0 at 64 size 192 "f32"
+// CHECK:         plan.gemm %{{[0-9]+}} transposed, %{{[0-9]+}} into %[[SLAB]] m affine_map<()[s0] -> (6)> n affine_map<()[s0] -> (8)> k affine_map<()[s0] -> (s0)>{{$}}
+// CHECK-NOT:     plan.copy
+
+// CHECK-LABEL: plan.entry @adds_gradients_in_place
+// CHECK:         %[[SLAB:[0-9]+]] = plan.buffer gradient class 0 at 64 size 192 "f32"
+// CHECK:         plan.gemm %{{[0-9]+}} transposed, %{{[0-9]+}} into %[[SLAB]] {{.*}} beta 1.000000e+00
+func.func @writes_gradients_in_place(%dy: tensor<?x6xf32> {bifocal.name = "dy", bifocal.dims = ["N", ""]},
+                                     %x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims = ["N", ""]}) {
+  %dw = bifocal.linear_weight_grad %dy, %x : (tensor<?x6xf32>, tensor<?x8xf32>) -> tensor<6x8xf32>
+  bifocal.store_gradient %dw into @w : tensor<6x8xf32>
+  return
+}
+func.func @adds_gradients_in_place(%dy: tensor<?x6xf32> {bifocal.name = "dy", bifocal.dims = ["N", ""]},
+                                   %x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims = ["N", ""]}) {
+  %dw = bifocal.linear_weight_grad %dy, %x : (tensor<?x6xf32>, tensor<?x8xf32>) -> tensor<6x8xf32>
+  bifocal.store_gradient %dw into @w accumulate : tensor<6x8xf32>
+  return
+}
+
+// -----
+
+// Logits of 256 rows live at a time; sums and the gradient of the weight start from zero.
+
+// CHECK-LABEL: plan.entry @loss_in_slabs symbols ["B", "T"]
+// CHECK-DAG:     %[[LOSS:[0-9]+]] = plan.buffer output[0]
+// CHECK-DAG:     %[[DX:[0-9]+]] = plan.buffer output[1]
+// CHECK-DAG:     %[[DW:[0-9]+]] = plan.buffer output[2]
+// CHECK-DAG:     %[[X:[0-9]+]] = plan.buffer input[0]
+// CHECK-DAG:     %[[W:[0-9]+]] = plan.buffer input[1]
+// CHECK-DAG:     %[[TARGET:[0-9]+]] = plan.buffer input[2]
+// CHECK:         plan.fill %[[LOSS]] with 0.0
+// CHECK:         plan.fill %[[DW]] with 0.0
+// CHECK:         plan.slabs affine_map<()[s0, s1] -> (s0 * s1)> by 256 {
+// CHECK-NEXT:      plan.gemm %[[X]], %[[W]] transposed into %[[LOGITS:[0-9]+]] m affine_map<()[s0, s1, s2] -> (s2)> n {{.*}} {windowed = array<i64: 16, 0, 0>}
+// CHECK-NEXT:      plan.launch @[[CE:[a-z_0-9]+]](%[[LOGITS]], %[[TARGET]], %[[LOSS]], {{.*}} {windowed = array<i64: 0, 4, 0
+// CHECK-NEXT:      plan.launch @{{[a-z_0-9]+}}(%[[LOGITS]], %[[TARGET]], %[[LOGITS]])
+// CHECK-NEXT:      plan.gemm %[[LOGITS]], %[[W]] into %[[DX]] {{.*}} {windowed = array<i64: 0, 0, 16>}
+// CHECK-NEXT:      plan.gemm %[[LOGITS]] transposed, %[[X]] into %[[DW]] {{.*}} beta 1.000000e+00 {windowed = array<i64: 0, 16, 0>}
+// CHECK-NEXT:    }
+// CHECK:       plan.kernel @[[CE]] {{.*}} attributes {accumulate}
+func.func @loss_in_slabs(%x: tensor<?x?x4xf32> {bifocal.name = "x", bifocal.dims = ["B", "T", ""]}, %w: tensor<9x4xf32> {bifocal.name = "w"},
+                         %target: tensor<?x?xi32> {bifocal.name = "target", bifocal.dims = ["B", "T"]})
+    -> (tensor<f32> {bifocal.name = "loss"}, tensor<?x?x4xf32> {bifocal.name = "dx"}, tensor<9x4xf32> {bifocal.name = "dw"}) {
+  %loss, %nll, %count, %grads:2 = bifocal.projected_cross_entropy %x, %w, %target {ignore_index = 1 : i32, smoothing = 0.1 : f32}
+      : (tensor<?x?x4xf32>, tensor<9x4xf32>, tensor<?x?xi32>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<?x?x4xf32>, tensor<9x4xf32>)
+  return %loss, %grads#0, %grads#1 : tensor<f32>, tensor<?x?x4xf32>, tensor<9x4xf32>
+}
+
+// -----
+
+// An argument that is returned is copied: both belong to the caller.
+
+// CHECK-LABEL: plan.entry @copies_a_returned_argument
+// CHECK:         plan.copy
+func.func @copies_a_returned_argument(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims = ["N", ""]}) -> (tensor<?x8xf32> {bifocal.name = "y"}) {
+  return %x : tensor<?x8xf32>
+}
