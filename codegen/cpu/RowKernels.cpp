@@ -208,10 +208,15 @@ void RowWriter::startBlock(Value at, Value tail) {
 }
 
 void RowWriter::finishBlock(bool afterReduction) {
+  // All values first, then all stores: a result may lie in the memory of an input that this sweep is the last to read.
+  SmallVector<std::array<Value, 3>> stores;
+  auto keep = [&](Value value, Value place) {
+    for (int64_t block = 0; block < blocks(value); ++block)
+      stores.push_back({evaluate(value, block), place, columnAt(block)});
+  };
   if (!afterReduction)
     for (auto &[value, place] : saved)
-      for (int64_t block = 0; block < blocks(value); ++block)
-        kernel.storeVector(evaluate(value, block), place, columnAt(block), mask);
+      keep(value, place);
   for (auto [index, output] : llvm::enumerate(outputs)) {
     Operation *op = output.getDefiningOp();
     bool after = op && dependents.contains(op);
@@ -221,13 +226,10 @@ void RowWriter::finishBlock(bool afterReduction) {
     if (isColumnSum(output))
       addToColumnSum(index);
     else
-      storeOutput(index);
+      keep(output, outputPointer[index]);
   }
-}
-
-void RowWriter::storeOutput(int64_t index) {
-  for (int64_t block = 0; block < blocks(outputs[index]); ++block)
-    kernel.storeVector(evaluate(outputs[index], block), outputPointer[index], columnAt(block), mask);
+  for (auto [value, place, at] : stores)
+    kernel.storeVector(value, place, at, mask);
 }
 
 void RowWriter::addToColumnSum(int64_t index) {

@@ -41,7 +41,6 @@ private:
   /// Stores what this sweep (before or after the reduction) hands on: outputs, sums over rows, values for the next
   /// sweep.
   void finishBlock(bool afterReduction);
-  void storeOutput(int64_t index);
   void addToColumnSum(int64_t index);
   /// Where the sums of output `index` lie in a share's partial sums.
   int64_t partialOffset(int64_t index) const;
