@@ -19,7 +19,7 @@ int64_t KernelTask::scratchBuffer(int64_t index, int64_t states) {
 }
 
 using Generator = FailureOr<bool> (*)(KernelTask &);
-static constexpr Generator generators[] = {generateAttention, generateRows, generateSoftmax, generateEmbedding, generateLoss, generateOptim};
+static constexpr Generator generators[] = {generateConv, generateAttention, generateRows, generateSoftmax, generateEmbedding, generateLoss, generateOptim};
 
 static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, const CpuTarget &target) {
   Operation *op = &kernel.getBody().front().front();
@@ -63,6 +63,8 @@ struct GenerateCpuKernels : PassWrapper<GenerateCpuKernels, OperationPass<Module
                     vector::VectorDialect>();
   }
   void runOnOperation() override {
+    if (levels.empty())
+      levels = {"x86-64-v3", "x86-64-v4"};
     for (const std::string &level : levels) {
       std::optional<CpuTarget> target = CpuTarget::find(level);
       if (!target) {

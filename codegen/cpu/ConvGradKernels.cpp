@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// light_conv_grad: the input gradient is the convolution of the output gradient with the reversed taps; the tap gradients
+// of a tile are sums over its steps and channels, which the second stage adds up head by head in a fixed order.
+
+#include "codegen/cpu/ConvKernels.h"
+#include "codegen/cpu/LightConvTiles.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+namespace {
+
+class LightConvGradWriter {
+public:
+  LightConvGradWriter(KernelTask &task, LightConvGradOp op, const ConvShape &shape)
+      : task(task), kernel(task.builder), op(op), shape(shape), reversedPadding(shape.kernelSize - 1 - shape.leftPadding),
+        blocks(tapBlocks(shape.kernelSize, shape.leftPadding)), reversed(tapBlocks(shape.kernelSize, reversedPadding)) {}
+
+  void writeTiles();
+  void writeSums();
+
+private:
+  Value rng() { return op.getRng() ? kernel.buffer(bufferOf(op.getRng())) : Value(); }
+  Value reversedTaps(const ConvTile &tile);
+  void writeSlice(const ConvTile &tile, Value channel, int64_t width);
+  void writeShare(const ConvTile &tile);
+
+  KernelTask &task;
+  KernelBuilder &kernel;
+  LightConvGradOp op;
+  const ConvShape &shape;
+  int64_t reversedPadding;
+  SmallVector<TapBlock> blocks, reversed;
+  /// Memory of one tile.
+  Slab inputs, gradients, ownGradients;
+  Value taps, sums;
+};
+
+} // namespace
+
+Value LightConvGradWriter::reversedTaps(const ConvTile &tile) {
+  Value used = kernel.scratch(kernel.f32(), shape.kernelSize), result = kernel.scratch(kernel.f32(), shape.kernelSize);
+  Value firstTap = kernel.mul(tile.head, shape.kernelSize);
+  TapRows(kernel, shape, rng()).use(kernel.address(kernel.buffer(task.operandBuffer(2)), firstTap), firstTap, used);
+  kernel.loop(kernel.index(0), kernel.index(shape.kernelSize), 1, [&](Value tap) {
+    kernel.store(kernel.load(used, tap), result, kernel.sub(kernel.index(shape.kernelSize - 1), tap));
+  });
+  return result;
+}
+
+void LightConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int64_t width) {
+  Value place = kernel.add(headOrigin(kernel, shape, tile), channel);
+  Value gradient = kernel.address(kernel.buffer(task.operandBuffer(0)), place);
+  Value input = kernel.address(kernel.buffer(task.operandBuffer(1)), place);
+  Value target = kernel.address(kernel.address(kernel.buffer(task.resultBuffer(0)), place),
+                                kernel.mul(tile.first, shape.channels));
+  // A correlation takes whole groups of four steps: beyond the end of the sequence the gradient's slab has zeros.
+  Value rows = kernel.min(kernel.add(tile.rows, 3), kernel.index(lightConvChunk));
+  Slab own{kernel.address(gradients.base, kernel.index(reversedPadding * gradients.stride)), gradients.stride};
+  if (blocks.size() > 1) {
+    own = ownGradients;
+    packSlab(kernel, gradient, shape.channels, tile.steps, tile.first, rows, width, own);
+  }
+  for (auto [block, mirror] : llvm::zip(blocks, reversed)) {
+    packBlock(kernel, shape, tile, block, input, rows, width, inputs);
+    packBlock(kernel, shape, tile, mirror, gradient, rows, width, gradients);
+    Value blockTaps = kernel.address(taps, kernel.index(block.firstTap));
+    ConvolveTile{kernel, shape, tile, mirror, gradients, blockTaps, target, nullptr}.run(width);
+    Value blockSums = kernel.address(sums, kernel.index(block.firstTap * kernel.width()));
+    CorrelateTile{kernel, tile, block, inputs, own, blockSums}.run(width);
+  }
+}
+
+/// The sums over the lanes of all taps, as the tile's share.
+void LightConvGradWriter::writeShare(const ConvTile &tile) {
+  Value row = kernel.add(kernel.mul(tile.share, shape.heads), tile.head);
+  Value share = kernel.address(kernel.buffer(task.scratchBuffer(0)), kernel.mul(row, partialTaps(shape)));
+  kernel.loop(kernel.index(0), kernel.index(partialTaps(shape)), kernel.width(), [&](Value tap) {
+    SmallVector<Value> vectors;
+    for (int64_t i = 0; i < kernel.width(); ++i)
+      vectors.push_back(kernel.loadVector(sums, kernel.mul(kernel.add(tap, i), kernel.width())));
+    kernel.storeVector(sumsOfLanes(kernel, vectors), share, tap);
+  });
+}
+
+void LightConvGradWriter::writeTiles() {
+  kernel.stage(task.name(), 0, [&](Value number) {
+    ConvTile tile = placeConvTile(kernel, shape, number, lightConvChunk);
+    auto slab = [&](int64_t rows) { return Slab{kernel.scratch(kernel.f32(), rows * lightConvSlice), lightConvSlice}; };
+    inputs = slab(slabRoom(blocks[0].taps));
+    gradients = slab(slabRoom(blocks[0].taps));
+    if (blocks.size() > 1)
+      ownGradients = slab(slabRoom(0));
+    taps = reversedTaps(tile);
+    sums = kernel.scratch(kernel.f32(), partialTaps(shape) * kernel.width());
+    kernel.loop(kernel.index(0), kernel.index(partialTaps(shape) * kernel.width()), kernel.width(),
+                [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), sums, at); });
+    forSlices(kernel, shape.headWidth(), lightConvSlice,
+              [&](Value channel, int64_t width) { writeSlice(tile, channel, width); });
+    writeShare(tile);
+  });
+}
+
+void LightConvGradWriter::writeSums() {
+  kernel.stage(task.name(), 1, [&](Value head) {
+    Value total = kernel.scratch(kernel.f32(), partialTaps(shape)), used = kernel.scratch(kernel.f32(), partialTaps(shape));
+    Value shares = kernel.mul(kernel.expression(shape.batch),
+                              kernel.ceilDiv(kernel.expression(shape.steps), kernel.index(lightConvChunk)));
+    Value scratch = kernel.address(kernel.buffer(task.scratchBuffer(0)), kernel.mul(head, partialTaps(shape)));
+    kernel.loop(kernel.index(0), kernel.index(partialTaps(shape)), kernel.width(), [&](Value tap) {
+      auto sum = kernel.loop(kernel.index(0), shares, 1, {kernel.constantVector(0.0)}, [&](Value share, ValueRange carried) {
+        Value row = kernel.mul(share, shape.heads * partialTaps(shape));
+        return KernelBuilder::Values{kernel.add(carried[0], kernel.loadVector(scratch, kernel.add(row, tap)))};
+      });
+      kernel.storeVector(sum[0], total, tap);
+    });
+    Value firstTap = kernel.mul(head, shape.kernelSize);
+    Value raw = kernel.address(kernel.buffer(task.operandBuffer(2)), firstTap);
+    Value result = kernel.address(kernel.buffer(task.resultBuffer(1)), firstTap);
+    TapRows(kernel, shape, rng()).differentiate(raw, firstTap, total, result, used);
+  });
+}
+
+void writeLightConvGrad(KernelTask &task, LightConvGradOp op, const ConvShape &shape) {
+  LightConvGradWriter writer(task, op, shape);
+  writer.writeTiles();
+  writer.writeSums();
+}
+
+} // namespace bifocal

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_CODEGEN_CPU_CONVKERNELS_H
+#define BIFOCAL_CODEGEN_CPU_CONVKERNELS_H
+
+#include "codegen/cpu/CpuKernels.h"
+#include "passes/ConvSchedule.h"
+
+namespace bifocal {
+
+// The generators of the conv family: each writes the stages that scheduleConv promises.
+void writeLightConvGrad(KernelTask &task, LightConvGradOp op, const ConvShape &shape);
+void writeDynamicConv(KernelTask &task, DynamicConvOp op, const ConvShape &shape);
+void writeDynamicConvGrad(KernelTask &task, DynamicConvGradOp op, const ConvShape &shape);
+/// light_conv_step and dynamic_conv_step.
+void writeConvStep(KernelTask &task);
+
+/// The launch's buffer of an operand that is present.
+int64_t bufferOf(mlir::Value operand);
+
+} // namespace bifocal
+#endif

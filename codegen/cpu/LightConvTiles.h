@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_CODEGEN_CPU_LIGHTCONVTILES_H
+#define BIFOCAL_CODEGEN_CPU_LIGHTCONVTILES_H
+
+#include "codegen/cpu/ConvTiles.h"
+
+namespace bifocal {
+
+/// Channels that light_conv handles at a time.
+constexpr int64_t lightConvSlice = 32;
+
+/// A block of the taps of a filter, over a slab whose row 0 holds step `tile.first + firstTap - leftPadding`.
+struct TapBlock {
+  int64_t firstTap, taps, leftPadding;
+};
+/// The blocks of a filter of `kernelSize` taps.
+llvm::SmallVector<TapBlock> tapBlocks(int64_t kernelSize, int64_t leftPadding);
+
+/// Rows that a slab of one block needs room for, with what whole tiles read beyond its end.
+constexpr int64_t slabRoom(int64_t taps) { return lightConvChunk + taps + 24; }
+
+/// Fills the slab of `block` from the channels at `source` (step 0 of the sequence), for `rows` steps of the tile and their
+/// taps.
+void packBlock(KernelBuilder &kernel, const ConvShape &shape, const ConvTile &tile, const TapBlock &block, mlir::Value source,
+               mlir::Value rows, int64_t width, const Slab &slab);
+
+/// The sums of all rows of the tile over the taps at `taps`; writes (first block) or adds to `output`, the place of the
+/// tile's first row, and adds `bias` (which may be null) with the last block.
+struct ConvolveTile {
+  KernelBuilder &kernel;
+  const ConvShape &shape;
+  const ConvTile &tile;
+  TapBlock block;
+  Slab slab;
+  mlir::Value taps, output, bias;
+
+  void run(int64_t width);
+
+private:
+  void runRows(mlir::Value row, const ColumnGroup &group);
+  void store(mlir::Value row, const ColumnGroup &group, KernelBuilder::Values &sums, int64_t position);
+};
+
+/// sums[k] += the sum over the tile's rows of gradient[t] * input[t + k], lane by lane.
+struct CorrelateTile {
+  KernelBuilder &kernel;
+  const ConvTile &tile;
+  TapBlock block;
+  Slab inputs, gradients;
+  /// One vector per tap of the block.
+  mlir::Value sums;
+
+  void run(int64_t width);
+
+private:
+  void runTaps(mlir::Value tap, const ColumnGroup &group);
+};
+
+} // namespace bifocal
+#endif
