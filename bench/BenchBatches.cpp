@@ -67,7 +67,8 @@ BenchBatch fill(const std::vector<Pair> &pairs, const BenchVocabulary &vocabular
 
 } // namespace
 
-std::vector<BenchBatch> makeBenchBatches(int64_t count, int64_t maxTokens, const BenchVocabulary &vocabulary, uint64_t seed) {
+std::vector<BenchBatch> makeBenchBatches(int64_t count, int64_t maxTokens, const BenchVocabulary &vocabulary,
+                                         uint64_t seed) {
   Draws draws(seed);
   std::vector<Pair> pairs;
   // Twice what the median length needs, so that the batches are a sample of all lengths.
@@ -75,8 +76,9 @@ std::vector<BenchBatch> makeBenchBatches(int64_t count, int64_t maxTokens, const
     const int64_t source = clip(std::exp(3.0 + 0.55 * draws.normal()));
     pairs.push_back({source + 1, clip(static_cast<double>(source) * (0.8 + 0.4 * draws.uniform())) + 1});
   }
-  std::stable_sort(pairs.begin(), pairs.end(),
-                   [](const Pair &a, const Pair &b) { return std::pair(a.source, a.target) < std::pair(b.source, b.target); });
+  std::stable_sort(pairs.begin(), pairs.end(), [](const Pair &a, const Pair &b) {
+    return std::pair(a.source, a.target) < std::pair(b.source, b.target);
+  });
   std::vector<std::vector<Pair>> groups(1);
   int64_t longest = 0;
   for (const Pair &pair : pairs) {

@@ -19,9 +19,11 @@ struct BenchVocabulary {
   int64_t source = 0, target = 0;
 };
 
-/// `count` batches of at most `maxTokens` tokens on the longer side, with lengths like those of IWSLT German-English: source lengths
-/// log-normal with median 20 words in 5 to 60, targets 0.8 to 1.2 times as long. Sorted by length, cut, shuffled.
-std::vector<BenchBatch> makeBenchBatches(int64_t count, int64_t maxTokens, const BenchVocabulary &vocabulary, uint64_t seed);
+/// `count` batches of at most `maxTokens` tokens on the longer side, with lengths like those of IWSLT German-English:
+/// source lengths log-normal with median 20 words in 5 to 60, targets 0.8 to 1.2 times as long. Sorted by length, cut,
+/// shuffled.
+std::vector<BenchBatch> makeBenchBatches(int64_t count, int64_t maxTokens, const BenchVocabulary &vocabulary,
+                                         uint64_t seed);
 
 } // namespace bifocal
 #endif

@@ -46,8 +46,10 @@ Result<std::string> compilePreset(const std::string &preset) {
     return Status(StatusCode::usage, fmt::format("expects the name of a preset, but got '{}'", preset));
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::filesystem::path target = std::filesystem::temp_directory_path() / fmt::format("bench-step-{}.bifocal", preset);
-  const std::string command = fmt::format("'{}' compile --preset {} -o '{}'", (self.parent_path() / "bifocal").string(), preset, target.string());
+  const std::filesystem::path target =
+      std::filesystem::temp_directory_path() / fmt::format("bench-step-{}.bifocal", preset);
+  const std::string command = fmt::format("'{}' compile --preset {} -o '{}'", (self.parent_path() / "bifocal").string(),
+                                          preset, target.string());
   if (const int code = std::system(command.c_str()); code != 0)
     return Status(StatusCode::cannotRead, fmt::format("'{}' ended with {}", command, code));
   return target.string();
@@ -90,9 +92,11 @@ Result<BenchVocabulary> vocabularyOf(const Artifact &artifact) {
     return model.contains(key) && model[key].is_number_integer() ? model[key].get<int64_t>() : absent;
   };
   BenchVocabulary vocabulary{static_cast<int32_t>(number("pad", 1)), static_cast<int32_t>(number("bos", 0)),
-                             static_cast<int32_t>(number("eos", 2)), number("source_vocabulary", 0), number("target_vocabulary", 0)};
+                             static_cast<int32_t>(number("eos", 2)), number("source_vocabulary", 0),
+                             number("target_vocabulary", 0)};
   if (vocabulary.source < 5 || vocabulary.target < 5)
-    return Status(StatusCode::unsupported, "expects the artifact of a translation model with vocabularies of at least 5 words");
+    return Status(StatusCode::unsupported,
+                  "expects the artifact of a translation model with vocabularies of at least 5 words");
   return vocabulary;
 }
 
@@ -114,7 +118,8 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   size_t largest = 0;
   for (size_t i = 0; i < batches.size(); ++i) {
     const BenchBatch &batch = batches[i];
-    Result<int64_t> bytes = (*session)->peakBytes("train_step", {{"B", batch.sentences}, {"S", batch.sourceSteps}, {"T", batch.targetSteps}});
+    Result<int64_t> bytes = (*session)->peakBytes(
+        "train_step", {{"B", batch.sentences}, {"S", batch.sourceSteps}, {"T", batch.targetSteps}});
     if (!bytes.ok())
       return bytes.status();
     if (*bytes > result.formulaBytes)
@@ -150,35 +155,44 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
 }
 
 void print(const Options &options, Measurement &m) {
-  const double total = std::accumulate(m.seconds.begin(), m.seconds.end(), 0.0), steps = static_cast<double>(options.steps);
+  const double total = std::accumulate(m.seconds.begin(), m.seconds.end(), 0.0),
+               steps = static_cast<double>(options.steps);
   std::sort(m.families.begin(), m.families.end(), [](auto &a, auto &b) { return a.seconds > b.seconds; });
   double gemmSeconds = 0;
   for (const FamilyTime &time : m.families)
     gemmSeconds += time.family == "gemm" ? time.seconds : 0.0;
   if (options.json) {
-    nlohmann::json json = {{"device", m.device}, {"max_tokens", options.maxTokens}, {"steps", options.steps},
-                           {"parameters", m.parameters}, {"ms_per_step", median(m.seconds) * 1e3},
-                           {"tokens_per_s", median(m.rates)}, {"tokens_per_s_total", static_cast<double>(m.targetTokens) / total},
+    nlohmann::json json = {{"device", m.device},
+                           {"max_tokens", options.maxTokens},
+                           {"steps", options.steps},
+                           {"parameters", m.parameters},
+                           {"ms_per_step", median(m.seconds) * 1e3},
+                           {"tokens_per_s", median(m.rates)},
+                           {"tokens_per_s_total", static_cast<double>(m.targetTokens) / total},
                            {"gemm_gflop_per_s", gemmSeconds > 0 ? m.flops / gemmSeconds * 1e-9 : 0.0},
-                           {"step_gflop_per_s", m.flops / total * 1e-9}, {"arena_bytes", m.arenaBytes},
-                           {"formula_bytes", m.formulaBytes}, {"loss_per_token", m.loss}};
+                           {"step_gflop_per_s", m.flops / total * 1e-9},
+                           {"arena_bytes", m.arenaBytes},
+                           {"formula_bytes", m.formulaBytes},
+                           {"loss_per_token", m.loss}};
     json["allocations_per_step"] = static_cast<double>(m.ourAllocations) / steps;
     json["onednn_allocations_per_step"] = static_cast<double>(m.libraryAllocations) / steps;
     for (const FamilyTime &time : m.families)
-      json["families"][time.family] = {{"share", time.seconds / total}, {"ms_per_step", time.seconds / steps * 1e3}, {"calls", time.calls}};
+      json["families"][time.family] = {
+          {"share", time.seconds / total}, {"ms_per_step", time.seconds / steps * 1e3}, {"calls", time.calls}};
     fmt::print("{}\n", json.dump());
     return;
   }
-  fmt::print("{}, {} parameters, {} tokens a batch, {} steps\n", m.device, m.parameters, options.maxTokens, options.steps);
-  fmt::print("{:.1f} ms/step (median), {:.0f} target tokens/s (median), {:.0f} over all\n", median(m.seconds) * 1e3, median(m.rates),
-             static_cast<double>(m.targetTokens) / total);
-  fmt::print("products: {:.0f} GFLOP/s inside gemm, {:.0f} over the whole step\n", gemmSeconds > 0 ? m.flops / gemmSeconds * 1e-9 : 0.0,
-             m.flops / total * 1e-9);
+  fmt::print("{}, {} parameters, {} tokens a batch, {} steps\n", m.device, m.parameters, options.maxTokens,
+             options.steps);
+  fmt::print("{:.1f} ms/step (median), {:.0f} target tokens/s (median), {:.0f} over all\n", median(m.seconds) * 1e3,
+             median(m.rates), static_cast<double>(m.targetTokens) / total);
+  fmt::print("products: {:.0f} GFLOP/s inside gemm, {:.0f} over the whole step\n",
+             gemmSeconds > 0 ? m.flops / gemmSeconds * 1e-9 : 0.0, m.flops / total * 1e-9);
   for (const FamilyTime &time : m.families)
     fmt::print("  {:<28} {:5.1f} % {:9.3f} ms/step {:6.1f} calls/step\n", time.family, 100 * time.seconds / total,
                time.seconds / steps * 1e3, static_cast<double>(time.calls) / steps);
-  fmt::print("heap allocations per step: {:g}, and {:g} of oneDNN inside its calls\n", static_cast<double>(m.ourAllocations) / steps,
-             static_cast<double>(m.libraryAllocations) / steps);
+  fmt::print("heap allocations per step: {:g}, and {:g} of oneDNN inside its calls\n",
+             static_cast<double>(m.ourAllocations) / steps, static_cast<double>(m.libraryAllocations) / steps);
   fmt::print("arena {} bytes, formula {} bytes\nloss per token {:.4f}\n", m.arenaBytes, m.formulaBytes, m.loss);
 }
 
@@ -195,7 +209,8 @@ Status run(const Options &options) {
     return result.status();
   print(options, *result);
   if (result->arenaBytes != result->formulaBytes)
-    return {StatusCode::internal, fmt::format("expects the arena to have the {} bytes of the formula, but it has {}", result->formulaBytes, result->arenaBytes)};
+    return {StatusCode::internal, fmt::format("expects the arena to have the {} bytes of the formula, but it has {}",
+                                              result->formulaBytes, result->arenaBytes)};
   return {};
 }
 
@@ -206,7 +221,9 @@ int main(int argc, char **argv) {
   Options options;
   auto *artifact = app.add_option("artifact", options.artifact, "The artifact");
   app.add_option("--preset", options.preset, "Compile this preset and take it")->excludes(artifact);
-  app.add_option("--max-tokens", options.maxTokens, "Tokens of a batch")->check(CLI::Range(64, 1 << 20))->capture_default_str();
+  app.add_option("--max-tokens", options.maxTokens, "Tokens of a batch")
+      ->check(CLI::Range(64, 1 << 20))
+      ->capture_default_str();
   app.add_option("--steps", options.steps, "Steps to time")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--warmup", options.warmup, "Steps before")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--threads", options.threads, "Threads")->check(CLI::Range(1, 1024))->capture_default_str();

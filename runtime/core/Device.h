@@ -26,13 +26,13 @@ public:
 
 /// The memory of one call of an entry point.
 struct Bindings {
-  std::span<const int64_t> symbols;           ///< values in the order of EntryPlan::symbols
-  std::byte *arena = nullptr;                 ///< all size classes, one after the other
-  std::span<const int64_t> classBases;        ///< where each class begins in the arena, bytes
-  std::span<const int64_t> classValues;       ///< value of each class, rounded up
-  std::array<std::byte *, 4> slabs{};         ///< parameters, gradients, first and second moments
-  std::span<std::byte *const> states;         ///< in the order of Manifest::states
-  std::span<const int64_t> stateBytes;        ///< their sizes
+  std::span<const int64_t> symbols;     ///< values in the order of EntryPlan::symbols
+  std::byte *arena = nullptr;           ///< all size classes, one after the other
+  std::span<const int64_t> classBases;  ///< where each class begins in the arena, bytes
+  std::span<const int64_t> classValues; ///< value of each class, rounded up
+  std::array<std::byte *, 4> slabs{};   ///< parameters, gradients, first and second moments
+  std::span<std::byte *const> states;   ///< in the order of Manifest::states
+  std::span<const int64_t> stateBytes;  ///< their sizes
   std::span<std::byte *const> inputs, outputs;
   std::span<const int64_t> inputBytes, outputBytes;
 };

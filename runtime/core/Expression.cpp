@@ -12,15 +12,24 @@ namespace bifocal {
 const char *Expression::spelling(Op op) {
   switch (op) {
   case Op::constant:
-  case Op::symbol: return "";
-  case Op::add: return "+";
-  case Op::sub: return "-";
-  case Op::mul: return "*";
-  case Op::ceildiv: return "ceildiv";
-  case Op::floordiv: return "floordiv";
-  case Op::mod: return "mod";
-  case Op::max: return "max";
-  case Op::min: return "min";
+  case Op::symbol:
+    return "";
+  case Op::add:
+    return "+";
+  case Op::sub:
+    return "-";
+  case Op::mul:
+    return "*";
+  case Op::ceildiv:
+    return "ceildiv";
+  case Op::floordiv:
+    return "floordiv";
+  case Op::mod:
+    return "mod";
+  case Op::max:
+    return "max";
+  case Op::min:
+    return "min";
   }
   return "";
 }
@@ -28,7 +37,8 @@ const char *Expression::spelling(Op op) {
 Status Expression::append(const nlohmann::json &json, std::span<const std::string> symbols, size_t depth,
                           std::vector<Code> &code) {
   if (depth >= maxDepth || code.size() >= maxLength)
-    return {StatusCode::malformed, fmt::format("expects an expression of at most {} levels and {} terms", maxDepth, maxLength)};
+    return {StatusCode::malformed,
+            fmt::format("expects an expression of at most {} levels and {} terms", maxDepth, maxLength)};
   if (json.is_number_integer()) {
     if (json.is_number_unsigned() && json.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
       return {StatusCode::malformed, fmt::format("expects a 64-bit signed integer, but got {}", json.get<uint64_t>())};
@@ -68,22 +78,37 @@ Result<Expression> Expression::parse(const nlohmann::json &json, std::span<const
 
 bool Expression::apply(Op op, int64_t a, int64_t b, int64_t &result) {
   switch (op) {
-  case Op::add: return !__builtin_add_overflow(a, b, &result);
-  case Op::sub: return !__builtin_sub_overflow(a, b, &result);
-  case Op::mul: return !__builtin_mul_overflow(a, b, &result);
-  case Op::max: result = std::max(a, b); return true;
-  case Op::min: result = std::min(a, b); return true;
-  default: break;
+  case Op::add:
+    return !__builtin_add_overflow(a, b, &result);
+  case Op::sub:
+    return !__builtin_sub_overflow(a, b, &result);
+  case Op::mul:
+    return !__builtin_mul_overflow(a, b, &result);
+  case Op::max:
+    result = std::max(a, b);
+    return true;
+  case Op::min:
+    result = std::min(a, b);
+    return true;
+  default:
+    break;
   }
   // With b > 0 no quotient can overflow; the remainder decides the rounding of negative dividends.
   if (b <= 0)
     return false;
   const int64_t quotient = a / b, remainder = a % b;
   switch (op) {
-  case Op::floordiv: result = quotient - (remainder < 0 ? 1 : 0); return true;
-  case Op::ceildiv: result = quotient + (remainder > 0 ? 1 : 0); return true;
-  case Op::mod: result = remainder < 0 ? remainder + b : remainder; return true;
-  default: return false;
+  case Op::floordiv:
+    result = quotient - (remainder < 0 ? 1 : 0);
+    return true;
+  case Op::ceildiv:
+    result = quotient + (remainder > 0 ? 1 : 0);
+    return true;
+  case Op::mod:
+    result = remainder < 0 ? remainder + b : remainder;
+    return true;
+  default:
+    return false;
   }
 }
 
@@ -116,7 +141,8 @@ std::optional<size_t> Expression::symbol() const {
 }
 
 std::optional<int64_t> Expression::constant() const {
-  const bool constant = std::none_of(code_.begin(), code_.end(), [](const Code &code) { return code.op == Op::symbol; });
+  const bool constant =
+      std::none_of(code_.begin(), code_.end(), [](const Code &code) { return code.op == Op::symbol; });
   return constant ? evaluate({}) : std::nullopt;
 }
 

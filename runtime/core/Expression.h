@@ -13,8 +13,8 @@
 
 namespace bifocal {
 
-/// An integer expression over the symbols of an entry point, such as `B * ceildiv(S, 16)`: kept as postfix code, so that
-/// evaluation needs no memory. All values are int64; overflow, division by something not positive and a negative
+/// An integer expression over the symbols of an entry point, such as `B * ceildiv(S, 16)`: kept as postfix code, so
+/// that evaluation needs no memory. All values are int64; overflow, division by something not positive and a negative
 /// result are errors.
 class Expression {
 public:

@@ -35,7 +35,8 @@ void fillNormal(double deviation, size_t index, uint64_t seed, std::span<float> 
       const double u = (static_cast<double>(bits[lane & ~size_t{1}]) + 1.0) * 0x1p-32;
       const double angle = 2.0 * std::numbers::pi * static_cast<double>(bits[lane | 1]) * 0x1p-32;
       const double radius = std::sqrt(-2.0 * std::log(u));
-      values[begin + lane] = static_cast<float>(deviation * radius * (lane % 2 == 0 ? std::cos(angle) : std::sin(angle)));
+      values[begin + lane] =
+          static_cast<float>(deviation * radius * (lane % 2 == 0 ? std::cos(angle) : std::sin(angle)));
     }
   }
 }
@@ -62,10 +63,16 @@ void fillSinusoidal(const Parameter &parameter, std::span<float> values) {
 void initializeParameter(const Parameter &parameter, size_t index, uint64_t seed, std::span<float> values) {
   const InitializerSpec &init = parameter.init;
   switch (init.kind) {
-  case InitializerSpec::Kind::zeros: std::fill(values.begin(), values.end(), 0.0f); return;
-  case InitializerSpec::Kind::ones: std::fill(values.begin(), values.end(), 1.0f); return;
-  case InitializerSpec::Kind::uniform: return fillUniform(init.bound, index, seed, values);
-  case InitializerSpec::Kind::sinusoidal: return parameter.shape.empty() ? void() : fillSinusoidal(parameter, values);
+  case InitializerSpec::Kind::zeros:
+    std::fill(values.begin(), values.end(), 0.0f);
+    return;
+  case InitializerSpec::Kind::ones:
+    std::fill(values.begin(), values.end(), 1.0f);
+    return;
+  case InitializerSpec::Kind::uniform:
+    return fillUniform(init.bound, index, seed, values);
+  case InitializerSpec::Kind::sinusoidal:
+    return parameter.shape.empty() ? void() : fillSinusoidal(parameter, values);
   case InitializerSpec::Kind::xavierUniform: {
     // Rank 1 and 0 have no fans of their own; they count as one row.
     double fanIn = 1.0, receptive = 1.0;

@@ -16,11 +16,12 @@ InitializerSpec readInitializer(const nlohmann::json &json, JsonReader &owner, s
   JsonReader reader(json, std::move(where));
   InitializerSpec init;
   using Kind = InitializerSpec::Kind;
-  const std::pair<const char *, Kind> kinds[] = {{"zeros", Kind::zeros},   {"ones", Kind::ones},
-                                                 {"normal", Kind::normal}, {"xavier_uniform", Kind::xavierUniform},
+  const std::pair<const char *, Kind> kinds[] = {{"zeros", Kind::zeros},     {"ones", Kind::ones},
+                                                 {"normal", Kind::normal},   {"xavier_uniform", Kind::xavierUniform},
                                                  {"uniform", Kind::uniform}, {"sinusoidal", Kind::sinusoidal}};
   const std::string kind = reader.string("kind");
-  const auto *found = std::find_if(std::begin(kinds), std::end(kinds), [&](auto &entry) { return kind == entry.first; });
+  const auto *found =
+      std::find_if(std::begin(kinds), std::end(kinds), [&](auto &entry) { return kind == entry.first; });
   if (found == std::end(kinds))
     reader.fail("kind", "expects zeros, ones, xavier_uniform, normal, uniform or sinusoidal");
   else
@@ -62,7 +63,8 @@ Result<Parameter> readParameter(const nlohmann::json &json, std::string where) {
     reader.fail("dtype", "expects f32, the only type in which parameters are kept");
   parameter.offset = reader.integer("offset");
   if (parameter.offset < 0 || parameter.offset % format::parameterAlignment != 0)
-    reader.fail("offset", fmt::format("expects a multiple of {}, but got {}", format::parameterAlignment, parameter.offset));
+    reader.fail("offset",
+                fmt::format("expects a multiple of {}, but got {}", format::parameterAlignment, parameter.offset));
   parameter.init = readInitializer(reader.object("init"), reader, where + ".init");
   parameter.trained = reader.boolean("trained", true);
   parameter.stored = reader.boolean("stored", true);
@@ -78,9 +80,8 @@ Status checkSlab(const Manifest &manifest) {
   for (const Parameter &parameter : manifest.parameters) {
     const int64_t room = parameter.trained ? manifest.trainedElements : manifest.parameterElements;
     if (parameter.elements() > room || parameter.offset > room - parameter.elements())
-      return {StatusCode::malformed,
-              fmt::format("parameter '{}': expects its {} elements at {} to end within {}", parameter.name,
-                          parameter.elements(), parameter.offset, room)};
+      return {StatusCode::malformed, fmt::format("parameter '{}': expects its {} elements at {} to end within {}",
+                                                 parameter.name, parameter.elements(), parameter.offset, room)};
     if (!parameter.trained && parameter.offset < manifest.trainedElements)
       return {StatusCode::malformed, fmt::format("parameter '{}': expects constants after the {} trained elements",
                                                  parameter.name, manifest.trainedElements)};
@@ -88,14 +89,15 @@ Status checkSlab(const Manifest &manifest) {
       return {StatusCode::malformed, fmt::format("parameter '{}': expects distinct names", parameter.name)};
     for (const std::string &alias : parameter.aliases)
       if (!names.insert(alias).second)
-        return {StatusCode::malformed, fmt::format("parameter '{}': expects distinct names, but '{}' is used twice",
-                                                   parameter.name, alias)};
+        return {StatusCode::malformed,
+                fmt::format("parameter '{}': expects distinct names, but '{}' is used twice", parameter.name, alias)};
     order.push_back(&parameter);
   }
   std::sort(order.begin(), order.end(), [](auto *a, auto *b) { return a->offset < b->offset; });
   for (size_t i = 1; i < order.size(); ++i)
     if (order[i - 1]->offset + order[i - 1]->elements() > order[i]->offset)
-      return {StatusCode::malformed, fmt::format("parameters '{}' and '{}' overlap", order[i - 1]->name, order[i]->name)};
+      return {StatusCode::malformed,
+              fmt::format("parameters '{}' and '{}' overlap", order[i - 1]->name, order[i]->name)};
   return {};
 }
 
@@ -135,8 +137,9 @@ Result<Manifest> Manifest::parse(std::string_view text) {
   const int64_t version = reader.integer("format");
   BIFOCAL_RETURN_IF_ERROR(reader.status());
   if (version != format::version)
-    return Status(StatusCode::unsupported, fmt::format("expects artifact format {}, but the file has format {}; compile it again",
-                                                       format::version, version));
+    return Status(StatusCode::unsupported,
+                  fmt::format("expects artifact format {}, but the file has format {}; compile it again",
+                              format::version, version));
   Manifest manifest;
   manifest.compilerVersion = reader.string("bifocal");
   for (auto &[entry, digest] : reader.object("digest").items())
@@ -158,7 +161,8 @@ Result<Manifest> Manifest::parse(std::string_view text) {
   BIFOCAL_RETURN_IF_ERROR(reader.status());
 
   for (const nlohmann::json &entry : parameters) {
-    Result<Parameter> parameter = readParameter(entry, fmt::format("manifest.parameters[{}]", manifest.parameters.size()));
+    Result<Parameter> parameter =
+        readParameter(entry, fmt::format("manifest.parameters[{}]", manifest.parameters.size()));
     if (!parameter.ok())
       return parameter.status();
     manifest.parameters.push_back(parameter.take());

@@ -84,12 +84,18 @@ double HostTensor::at(int64_t index) const {
     return value;
   };
   switch (type) {
-  case ElementType::f32: return load(0.0f);
-  case ElementType::i32: return load(int32_t{0});
-  case ElementType::i64: return static_cast<double>(load(int64_t{0}));
-  case ElementType::i1: return load(uint8_t{0});
-  case ElementType::f16: return floatFromHalf(load(uint16_t{0}));
-  case ElementType::bf16: return floatFromBfloat(load(uint16_t{0}));
+  case ElementType::f32:
+    return load(0.0f);
+  case ElementType::i32:
+    return load(int32_t{0});
+  case ElementType::i64:
+    return static_cast<double>(load(int64_t{0}));
+  case ElementType::i1:
+    return load(uint8_t{0});
+  case ElementType::f16:
+    return floatFromHalf(load(uint16_t{0}));
+  case ElementType::bf16:
+    return floatFromBfloat(load(uint16_t{0}));
   }
   return 0.0;
 }
@@ -98,11 +104,16 @@ void HostTensor::set(int64_t index, double value) {
   std::byte *to = data.data() + static_cast<size_t>(index) * byteSize(type);
   const auto store = [to](auto converted) { std::memcpy(to, &converted, sizeof converted); };
   switch (type) {
-  case ElementType::f32: return store(static_cast<float>(value));
-  case ElementType::i32: return store(static_cast<int32_t>(value));
-  case ElementType::i64: return store(static_cast<int64_t>(value));
-  case ElementType::i1: return store(static_cast<uint8_t>(value));
-  default: return;
+  case ElementType::f32:
+    return store(static_cast<float>(value));
+  case ElementType::i32:
+    return store(static_cast<int32_t>(value));
+  case ElementType::i64:
+    return store(static_cast<int64_t>(value));
+  case ElementType::i1:
+    return store(static_cast<uint8_t>(value));
+  default:
+    return;
   }
 }
 
@@ -117,16 +128,19 @@ Result<HostTensor> parseNpy(std::span<const std::byte> bytes) {
   std::memcpy(&length, text.data() + 8, version == 1 ? 2 : 4);
   const size_t start = version == 1 ? 10 : 12;
   if (length > text.size() - start)
-    return malformed(fmt::format("expects an npy header of at most {} bytes, but its length is {}", text.size() - start, length));
+    return malformed(
+        fmt::format("expects an npy header of at most {} bytes, but its length is {}", text.size() - start, length));
   const std::string_view header = text.substr(start, length);
   const std::string_view description = valueOf(header, "descr");
   const Source *source = nullptr;
   for (const Source &known : sources)
-    if (description.size() >= 5 && description.substr(1, 3) == known.text && (description[0] == '\'' || description[0] == '"'))
+    if (description.size() >= 5 && description.substr(1, 3) == known.text &&
+        (description[0] == '\'' || description[0] == '"'))
       source = &known;
   if (!source)
-    return Status(StatusCode::unsupported, fmt::format("expects <f4, <f8, <f2, <i4, <i8, |b1 or |u1, but the npy header has {}",
-                                                       description.substr(0, description.find(','))));
+    return Status(StatusCode::unsupported,
+                  fmt::format("expects <f4, <f8, <f2, <i4, <i8, |b1 or |u1, but the npy header has {}",
+                              description.substr(0, description.find(','))));
   if (!valueOf(header, "fortran_order").starts_with("False"))
     return Status(StatusCode::unsupported, "expects an npy file in C order");
   Result<std::vector<int64_t>> shape = parseShape(valueOf(header, "shape"));
@@ -175,7 +189,8 @@ Status writeNpy(const std::string &path, const HostTensor &tensor) {
   header.append(63 - (10 + header.size()) % 64, ' ');
   header += '\n';
   const uint16_t length = static_cast<uint16_t>(header.size());
-  std::string text = fmt::format("{}\x01{}{}{}{}", magic, '\0', static_cast<char>(length & 255), static_cast<char>(length >> 8), header);
+  std::string text = fmt::format("{}\x01{}{}{}{}", magic, '\0', static_cast<char>(length & 255),
+                                 static_cast<char>(length >> 8), header);
   text.append(reinterpret_cast<const char *>(tensor.data.data()), tensor.data.size());
   return writeFileAtomically(path, std::as_bytes(std::span(text)));
 }

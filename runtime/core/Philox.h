@@ -7,9 +7,9 @@
 
 namespace bifocal {
 
-/// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"): four 32-bit draws as a pure function of
-/// a key and a counter. Every random number in Bifocal comes from it, so a draw never depends on the order of execution.
-/// This is the reference that generated kernels match bit for bit.
+/// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"): four 32-bit draws as a pure function
+/// of a key and a counter. Every random number in Bifocal comes from it, so a draw never depends on the order of
+/// execution. This is the reference that generated kernels match bit for bit.
 constexpr std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const uint64_t product0 = uint64_t{0xD2511F53} * counter[0];

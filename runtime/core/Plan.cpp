@@ -7,13 +7,34 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <set>
+#include <map>
 
 namespace bifocal {
 namespace {
 
 constexpr std::array<std::string_view, 8> regionNames = {"arena",   "parameter", "gradient", "moment1",
                                                          "moment2", "state",     "input",    "output"};
+
+/// Adds the multiply-adds of `steps` by the symbolic part of their sizes. A window's rows add up to `rows`.
+void countProducts(const EntryPlan &entry, const std::vector<PlanStep> &steps, const std::string &rows,
+                   std::map<std::string, int64_t> &counts) {
+  for (const PlanStep &step : steps) {
+    if (const auto *slabs = std::get_if<SlabsStep>(&step.action))
+      countProducts(entry, slabs->body, slabs->rows.str(entry.symbols), counts);
+    const auto *gemm = std::get_if<GemmStep>(&step.action);
+    if (!gemm)
+      continue;
+    int64_t factor = 1;
+    std::vector<std::string> sizes;
+    for (const Expression &extent : {gemm->m, gemm->n, gemm->k}) {
+      if (const std::optional<int64_t> constant = extent.constant())
+        factor *= *constant;
+      else
+        sizes.push_back(extent.symbol() == entry.symbols.size() - 1 ? rows : extent.str(entry.symbols));
+    }
+    counts[fmt::format("{}", fmt::join(sizes, " * "))] += factor;
+  }
+}
 
 /// Reads one entry point; the first problem ends it.
 class EntryReader {
@@ -39,7 +60,8 @@ private:
     for (const nlohmann::json &symbol : reader.array("symbols")) {
       if (!symbol.is_string() || symbol.get<std::string>().empty() || symbol.get<std::string>() == format::windowSymbol)
         reader.fail("symbols", "expects names other than W");
-      else if (std::find(entry_.symbols.begin(), entry_.symbols.end(), symbol.get<std::string>()) != entry_.symbols.end())
+      else if (std::find(entry_.symbols.begin(), entry_.symbols.end(), symbol.get<std::string>()) !=
+               entry_.symbols.end())
         reader.fail("symbols", "expects distinct names");
       else
         entry_.symbols.push_back(symbol.get<std::string>());
@@ -113,17 +135,27 @@ private:
     buffer.type = elementType(reader);
     BIFOCAL_RETURN_IF_ERROR(reader.status());
     switch (buffer.region) {
-    case Region::arena: readArenaExtent(reader, buffer); break;
-    case Region::parameter: readSlabExtent(reader, buffer, manifest_.parameterElements); break;
+    case Region::arena:
+      readArenaExtent(reader, buffer);
+      break;
+    case Region::parameter:
+      readSlabExtent(reader, buffer, manifest_.parameterElements);
+      break;
     case Region::gradient:
     case Region::moment1:
     case Region::moment2:
       entry_.needsTraining = true;
       readSlabExtent(reader, buffer, manifest_.trainedElements);
       break;
-    case Region::state: readStateIndex(reader, buffer); break;
-    case Region::input: readIndex(reader, buffer, entry_.inputs); break;
-    case Region::output: readIndex(reader, buffer, entry_.outputs); break;
+    case Region::state:
+      readStateIndex(reader, buffer);
+      break;
+    case Region::input:
+      readIndex(reader, buffer, entry_.inputs);
+      break;
+    case Region::output:
+      readIndex(reader, buffer, entry_.outputs);
+      break;
     }
     entry_.buffers.push_back(buffer);
     return reader.status();
@@ -137,7 +169,8 @@ private:
       return reader.fail("class", fmt::format("expects a class below {}, but got {}", entry_.classes.size(), index));
     buffer.index = static_cast<size_t>(index);
     if (buffer.offset < 0 || buffer.offset % format::bufferAlignment != 0)
-      reader.fail("offset", fmt::format("expects a multiple of {}, but got {}", format::bufferAlignment, buffer.offset));
+      reader.fail("offset",
+                  fmt::format("expects a multiple of {}, but got {}", format::bufferAlignment, buffer.offset));
     const int64_t peak = entry_.peak[buffer.index];
     if (buffer.size < 0 || buffer.size > peak || buffer.offset > peak - buffer.size)
       reader.fail("size", fmt::format("expects the {} bytes at {} to end within the {} of class {}", buffer.size,
@@ -171,8 +204,9 @@ private:
       return reader.fail("index", fmt::format("expects an index below {}, but got {}", arguments.size(), index));
     buffer.index = static_cast<size_t>(index);
     if (arguments[buffer.index].type != buffer.type)
-      reader.fail("dtype", fmt::format("expects {} as '{}' has, but got {}", bifocal::name(arguments[buffer.index].type),
-                                       arguments[buffer.index].name, bifocal::name(buffer.type)));
+      reader.fail("dtype",
+                  fmt::format("expects {} as '{}' has, but got {}", bifocal::name(arguments[buffer.index].type),
+                              arguments[buffer.index].name, bifocal::name(buffer.type)));
   }
 
   BufferRef reference(JsonReader &reader, const char *key, const nlohmann::json &json, bool window) {
@@ -220,7 +254,8 @@ private:
       else if (op == "slabs" && !window)
         step.action = readSlabs(reader);
       else
-        reader.fail("op", fmt::format("expects launch, gemm, fill, copy or, outside of slabs, slabs; but got '{}'", op));
+        reader.fail("op",
+                    fmt::format("expects launch, gemm, fill, copy or, outside of slabs, slabs; but got '{}'", op));
       const auto *launch = std::get_if<LaunchStep>(&step.action);
       step.family = reader.string("family", launch ? launch->kernel : op);
       BIFOCAL_RETURN_IF_ERROR(reader.status());
@@ -326,6 +361,15 @@ std::string EntryPlan::peakFormula() const {
     else
       text += fmt::format("{} * roundup16({})", peak[i], classes[i].str(symbols));
   }
+  return text.empty() ? "0" : text;
+}
+
+std::string EntryPlan::multiplyAdds() const {
+  std::map<std::string, int64_t> counts;
+  countProducts(*this, steps, "", counts);
+  std::string text;
+  for (const auto &[sizes, factor] : counts)
+    text += fmt::format("{}{}{}{}", text.empty() ? "" : " + ", factor, sizes.empty() ? "" : " * ", sizes);
   return text.empty() ? "0" : text;
 }
 

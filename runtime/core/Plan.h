@@ -100,6 +100,8 @@ struct EntryPlan {
 
   /// The arena formula as text, e.g. "4096 * roundup16(1) + 512 * roundup16((B * S))".
   std::string peakFormula() const;
+  /// Multiply-adds of all matrix products, as a sum of constants times products of sizes.
+  std::string multiplyAdds() const;
 };
 
 /// `plan.json`, checked: every index, class, region, expression and extent that does not depend on symbols is in range.

@@ -51,11 +51,13 @@ bool hasDuplicateKeys(std::string_view text) {
   return duplicate;
 }
 
-Result<Safetensors::Entry> readEntry(const std::string &name, const nlohmann::json &json, std::span<const std::byte> data) {
+Result<Safetensors::Entry> readEntry(const std::string &name, const nlohmann::json &json,
+                                     std::span<const std::byte> data) {
   JsonReader reader(json, fmt::format("tensor '{}'", name));
   Safetensors::Entry entry;
   const std::string type = reader.string("dtype");
-  const auto *found = std::find_if(std::begin(typeNames), std::end(typeNames), [&](auto &known) { return type == known.text; });
+  const auto *found =
+      std::find_if(std::begin(typeNames), std::end(typeNames), [&](auto &known) { return type == known.text; });
   if (reader.status().ok() && found == std::end(typeNames))
     return Status(StatusCode::unsupported,
                   fmt::format("tensor '{}': expects F32, F16, BF16, I64, I32, BOOL or U8, but got '{}'", name, type));
@@ -73,7 +75,8 @@ Result<Safetensors::Entry> readEntry(const std::string &name, const nlohmann::js
   if (!begin || !end || *begin > *end || static_cast<uint64_t>(*end) > data.size())
     reader.fail("data_offsets", fmt::format("expects [begin, end] within the {} bytes of data", data.size()));
   else if (*end - *begin != bytes)
-    reader.fail("data_offsets", fmt::format("expects the {} bytes that type and shape need, but got {}", bytes, *end - *begin));
+    reader.fail("data_offsets",
+                fmt::format("expects the {} bytes that type and shape need, but got {}", bytes, *end - *begin));
   if (!reader.status().ok())
     return reader.status();
   entry.type = found->type;
@@ -87,13 +90,15 @@ Status checkCoverage(const Safetensors &file, std::span<const std::byte> data) {
   for (const auto &entry : file.tensors())
     order.push_back(&entry);
   std::sort(order.begin(), order.end(), [](auto *a, auto *b) {
-    return std::pair(a->second.data.data(), a->second.data.size()) < std::pair(b->second.data.data(), b->second.data.size());
+    return std::pair(a->second.data.data(), a->second.data.size()) <
+           std::pair(b->second.data.data(), b->second.data.size());
   });
   const std::byte *expected = data.data();
   for (const auto *entry : order) {
     if (entry->second.data.data() != expected)
-      return malformed(fmt::format("tensor '{}': expects its data at byte {}, right after its predecessor's, but it is at {}",
-                                   entry->first, expected - data.data(), entry->second.data.data() - data.data()));
+      return malformed(
+          fmt::format("tensor '{}': expects its data at byte {}, right after its predecessor's, but it is at {}",
+                      entry->first, expected - data.data(), entry->second.data.data() - data.data()));
     expected += entry->second.data.size();
   }
   if (expected != data.data() + data.size())
@@ -106,7 +111,8 @@ Status checkCoverage(const Safetensors &file, std::span<const std::byte> data) {
 float floatFromBfloat(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 
 float floatFromHalf(uint16_t bits) {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16, exponent = (bits >> 10) & 31,
+                 fraction = bits & 1023;
   if (exponent == 31)
     return std::bit_cast<float>(sign | 0x7f800000 | fraction << 13);
   if (exponent != 0)
@@ -130,7 +136,8 @@ Result<Safetensors> Safetensors::open(const std::string &path) {
 Result<Safetensors> Safetensors::fromBytes(std::span<const std::byte> bytes) {
   uint64_t length = 0;
   if (bytes.size() < lengthBytes)
-    return malformed(fmt::format("expects a safetensors file of at least {} bytes, but got {}", lengthBytes, bytes.size()));
+    return malformed(
+        fmt::format("expects a safetensors file of at least {} bytes, but got {}", lengthBytes, bytes.size()));
   std::memcpy(&length, bytes.data(), lengthBytes);
   if (length > maxHeader || length > bytes.size() - lengthBytes)
     return malformed(fmt::format("expects a header of at most {} bytes, but its length is {}",
@@ -175,14 +182,16 @@ Status Safetensors::readFloats(std::string_view name, std::span<float> values) c
   if (!entry)
     return malformed(fmt::format("expects the tensor '{}'", name));
   if (static_cast<size_t>(entry->elements()) != values.size())
-    return malformed(fmt::format("tensor '{}': expects {} elements, but got {}", name, values.size(), entry->elements()));
+    return malformed(
+        fmt::format("tensor '{}': expects {} elements, but got {}", name, values.size(), entry->elements()));
   if (entry->type == ElementType::f32) {
     if (!values.empty())
       std::memcpy(values.data(), entry->data.data(), entry->data.size());
     return {};
   }
   if (entry->type != ElementType::f16 && entry->type != ElementType::bf16)
-    return malformed(fmt::format("tensor '{}': expects f32, f16 or bf16, but got {}", name, bifocal::name(entry->type)));
+    return malformed(
+        fmt::format("tensor '{}': expects f32, f16 or bf16, but got {}", name, bifocal::name(entry->type)));
   for (size_t i = 0; i < values.size(); ++i) {
     uint16_t bits;
     std::memcpy(&bits, entry->data.data() + 2 * i, 2);
@@ -198,7 +207,8 @@ Status Safetensors::readIntegers(std::string_view name, std::span<int64_t> value
   if (entry->type != ElementType::i64 && entry->type != ElementType::i32)
     return malformed(fmt::format("tensor '{}': expects i64 or i32, but got {}", name, bifocal::name(entry->type)));
   if (static_cast<size_t>(entry->elements()) != values.size())
-    return malformed(fmt::format("tensor '{}': expects {} elements, but got {}", name, values.size(), entry->elements()));
+    return malformed(
+        fmt::format("tensor '{}': expects {} elements, but got {}", name, values.size(), entry->elements()));
   for (size_t i = 0; i < values.size(); ++i) {
     int32_t narrow = 0;
     if (entry->type == ElementType::i64)
@@ -220,7 +230,8 @@ Status writeSafetensors(const std::string &path, std::span<const SafetensorsItem
     size_t bytes = byteSize(item.type);
     for (int64_t extent : item.shape)
       bytes *= static_cast<size_t>(extent);
-    const auto *type = std::find_if(std::begin(typeNames), std::end(typeNames), [&](auto &known) { return known.type == item.type; });
+    const auto *type =
+        std::find_if(std::begin(typeNames), std::end(typeNames), [&](auto &known) { return known.type == item.type; });
     if (item.name == "__metadata__" || header.contains(item.name))
       return {StatusCode::usage, fmt::format("expects distinct names, but '{}' is there twice", item.name)};
     header[item.name] = {{"dtype", type->text}, {"shape", item.shape}, {"data_offsets", {offset, offset + bytes}}};

@@ -60,8 +60,9 @@ public:
   void initialize(uint64_t seed) override {
     const std::vector<Parameter> &list = artifact_->manifest().parameters;
     for (size_t i = 0; i < list.size(); ++i)
-      initializeParameter(list[i], i, seed,
-                          parameters().subspan(static_cast<size_t>(list[i].offset), static_cast<size_t>(list[i].elements())));
+      initializeParameter(
+          list[i], i, seed,
+          parameters().subspan(static_cast<size_t>(list[i].offset), static_cast<size_t>(list[i].elements())));
   }
 
   Status run(std::string_view name, std::span<const TensorView> inputs, std::span<const TensorView> outputs) override;
@@ -95,8 +96,8 @@ private:
   Status checkArguments(const EntryState &entry, const std::vector<PlanArgument> &arguments,
                         std::span<const TensorView> tensors, const char *kind, std::vector<std::byte *> &addresses,
                         std::vector<int64_t> &bytes) const;
-  static Result<int64_t> layOutArena(const EntryPlan &plan, std::span<const int64_t> symbols,
-                                     std::span<int64_t> bases, std::span<int64_t> values);
+  static Result<int64_t> layOutArena(const EntryPlan &plan, std::span<const int64_t> symbols, std::span<int64_t> bases,
+                                     std::span<int64_t> values);
 
   std::shared_ptr<const Artifact> artifact_;
   std::unique_ptr<Device> device_;
@@ -163,7 +164,8 @@ Status SessionImpl::bindSymbols(EntryState &entry, std::span<const TensorView> i
   for (size_t i = 0; i < plan.inputs.size(); ++i) {
     const PlanArgument &argument = plan.inputs[i];
     if (inputs[i].rank != argument.dims.size())
-      return usage(fmt::format("input '{}' expects {} axes, but got {}", argument.name, argument.dims.size(), inputs[i].rank));
+      return usage(
+          fmt::format("input '{}' expects {} axes, but got {}", argument.name, argument.dims.size(), inputs[i].rank));
     for (size_t axis = 0; axis < argument.dims.size(); ++axis)
       if (const std::optional<size_t> symbol = argument.dims[axis].symbol(); symbol && !entry.known[*symbol]) {
         entry.known[*symbol] = true;
@@ -179,14 +181,15 @@ Status SessionImpl::bindSymbols(EntryState &entry, std::span<const TensorView> i
       value = sized;
       entry.known[link.entrySymbol] = true;
     } else if (entry.usesStates && (link.outermost ? value > sized : value != sized)) {
-      return usage(fmt::format("entry '{}' expects {} {} {} as the states were sized, but the inputs have {}", plan.name,
-                               plan.symbols[link.entrySymbol], link.outermost ? "<=" : "=", sized, value));
+      return usage(fmt::format("entry '{}' expects {} {} {} as the states were sized, but the inputs have {}",
+                               plan.name, plan.symbols[link.entrySymbol], link.outermost ? "<=" : "=", sized, value));
     }
   }
   for (size_t s = 0; s < plan.symbols.size(); ++s)
     if (!entry.known[s])
-      return usage(fmt::format("entry '{}' expects a value for the symbol {}, which no input has; size the states first",
-                               plan.name, plan.symbols[s]));
+      return usage(
+          fmt::format("entry '{}' expects a value for the symbol {}, which no input has; size the states first",
+                      plan.name, plan.symbols[s]));
   return {};
 }
 
@@ -207,7 +210,8 @@ Status SessionImpl::checkArguments(const EntryState &entry, const std::vector<Pl
       return usage(fmt::format("{} '{}' expects elements of type {}, but got {}", kind, argument.name,
                                name(argument.type), name(tensor.type)));
     if (tensor.rank != argument.dims.size())
-      return usage(fmt::format("{} '{}' expects {} axes, but got {}", kind, argument.name, argument.dims.size(), tensor.rank));
+      return usage(
+          fmt::format("{} '{}' expects {} axes, but got {}", kind, argument.name, argument.dims.size(), tensor.rank));
     int64_t size = static_cast<int64_t>(byteSize(argument.type));
     for (size_t axis = 0; axis < tensor.rank; ++axis) {
       const std::optional<int64_t> extent = argument.dims[axis].evaluate(entry.symbols);
@@ -245,7 +249,8 @@ Result<int64_t> SessionImpl::layOutArena(const EntryPlan &plan, std::span<const 
   return total;
 }
 
-Status SessionImpl::run(std::string_view name, std::span<const TensorView> inputs, std::span<const TensorView> outputs) {
+Status SessionImpl::run(std::string_view name, std::span<const TensorView> inputs,
+                        std::span<const TensorView> outputs) {
   const Result<size_t> index = findEntry(name);
   if (!index.ok())
     return index.status();
@@ -295,7 +300,8 @@ Result<std::vector<std::vector<int64_t>>> SessionImpl::outputShapes(std::string_
     return index.status();
   EntryState entry = entries_[*index];
   if (inputs.size() != entry.plan->inputs.size())
-    return usage(fmt::format("entry '{}' expects {} inputs, but got {}", name, entry.plan->inputs.size(), inputs.size()));
+    return usage(
+        fmt::format("entry '{}' expects {} inputs, but got {}", name, entry.plan->inputs.size(), inputs.size()));
   BIFOCAL_RETURN_IF_ERROR(bindSymbols(entry, inputs));
   std::vector<std::vector<int64_t>> shapes;
   for (const PlanArgument &output : entry.plan->outputs) {
@@ -356,8 +362,8 @@ Result<int64_t> SessionImpl::peakBytes(std::string_view name, const std::map<std
 
 } // namespace
 
-Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Artifact> artifact, std::unique_ptr<Device> device,
-                                                 bool training) {
+Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Artifact> artifact,
+                                                 std::unique_ptr<Device> device, bool training) {
   auto session = std::make_unique<SessionImpl>(std::move(artifact), std::move(device));
   BIFOCAL_RETURN_IF_ERROR(session->prepare(training));
   return std::unique_ptr<Session>(std::move(session));

@@ -22,8 +22,8 @@ class Session {
 public:
   /// Loads the kernels of `artifact` on `device`. Parameters are uninitialised until `initialize` or `readParameters`.
   /// `training` also allocates gradients and moments (zero).
-  static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Artifact> artifact, std::unique_ptr<Device> device,
-                                                 bool training);
+  static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Artifact> artifact,
+                                                 std::unique_ptr<Device> device, bool training);
   virtual ~Session() = default;
 
   virtual const Artifact &artifact() const = 0;
@@ -34,7 +34,8 @@ public:
   /// Runs an entry point. `inputs` and `outputs` are in the order of the plan; shapes and types are checked and the
   /// symbols derived from them (an output's memory must be as large as its dims say). Grows the arena when these symbol
   /// values need more than any call before; otherwise allocates nothing. States must have been sized by `sizeStates`.
-  virtual Status run(std::string_view entry, std::span<const TensorView> inputs, std::span<const TensorView> outputs) = 0;
+  virtual Status run(std::string_view entry, std::span<const TensorView> inputs,
+                     std::span<const TensorView> outputs) = 0;
 
   /// The shapes of the outputs of `entry` for these inputs, of which only types and dims are looked at.
   virtual Result<std::vector<std::vector<int64_t>>> outputShapes(std::string_view entry,

@@ -18,11 +18,15 @@ enum class ElementType : uint8_t { f32, bf16, f16, i32, i64, i1 };
 constexpr size_t byteSize(ElementType type) {
   switch (type) {
   case ElementType::f32:
-  case ElementType::i32: return 4;
-  case ElementType::i64: return 8;
+  case ElementType::i32:
+    return 4;
+  case ElementType::i64:
+    return 8;
   case ElementType::bf16:
-  case ElementType::f16: return 2;
-  case ElementType::i1: return 1;
+  case ElementType::f16:
+    return 2;
+  case ElementType::i1:
+    return 1;
   }
   return 0;
 }

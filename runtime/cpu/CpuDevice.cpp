@@ -34,7 +34,8 @@ public:
       : threads_(options.threads > 0 ? options.threads : omp_get_max_threads()), wanted_(options.level) {}
 
   std::string description() const override {
-    return fmt::format("cpu {}, {} thread{}", level_.empty() ? "without kernels" : level_, threads_, threads_ == 1 ? "" : "s");
+    return fmt::format("cpu {}, {} thread{}", level_.empty() ? "without kernels" : level_, threads_,
+                       threads_ == 1 ? "" : "s");
   }
 
   Result<std::unique_ptr<DeviceMemory>> allocate(size_t bytes) override {
@@ -82,7 +83,8 @@ private:
     const std::vector<Artifact::HostObject> &objects = artifact.hostObjects();
     std::vector<std::string_view> present;
     for (std::string_view level : format::hostLevels) {
-      const auto found = std::find_if(objects.begin(), objects.end(), [&](auto &object) { return object.level == level; });
+      const auto found =
+          std::find_if(objects.begin(), objects.end(), [&](auto &object) { return object.level == level; });
       if (found == objects.end())
         continue;
       present.push_back(level);
@@ -97,8 +99,10 @@ private:
     if (object_ || (objects.empty() && wanted_.empty()))
       return {};
     return {StatusCode::unsupported,
-            fmt::format("the artifact has kernels for {}, but {}", present.empty() ? "no known level" : fmt::format("{}", fmt::join(present, ", ")),
-                        wanted_.empty() ? "this CPU has none of these" : fmt::format("'{}' is not there or not in this CPU", wanted_))};
+            fmt::format("the artifact has kernels for {}, but {}",
+                        present.empty() ? "no known level" : fmt::format("{}", fmt::join(present, ", ")),
+                        wanted_.empty() ? "this CPU has none of these"
+                                        : fmt::format("'{}' is not there or not in this CPU", wanted_))};
   }
 
   int threads_;

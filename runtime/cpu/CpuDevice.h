@@ -10,7 +10,7 @@
 namespace bifocal {
 
 struct CpuOptions {
-  int threads = 0;   ///< 0: as many as OpenMP would take (OMP_NUM_THREADS, or all cores)
+  int threads = 0;        ///< 0: as many as OpenMP would take (OMP_NUM_THREADS, or all cores)
   std::string level = {}; ///< empty: the best level of the artifact that this CPU has
 };
 

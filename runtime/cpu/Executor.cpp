@@ -23,7 +23,8 @@ Executor::Executor(const EntryPlan &plan, Profile &profile)
     : plan_(plan), profile_(profile), addresses_(plan.buffers.size()), bytes_(plan.buffers.size()),
       symbols_(plan.symbols.size()) {}
 
-Result<std::unique_ptr<Executor>> Executor::create(const EntryPlan &plan, const SharedObject *object, Profile &profile) {
+Result<std::unique_ptr<Executor>> Executor::create(const EntryPlan &plan, const SharedObject *object,
+                                                   Profile &profile) {
   std::unique_ptr<Executor> executor(new Executor(plan, profile));
   BIFOCAL_RETURN_IF_ERROR(executor->prepare(plan.steps, object, executor->steps_));
   return executor;
@@ -34,12 +35,14 @@ Result<Executor::Kernel> Executor::resolve(const SharedObject *object, const std
   const std::string symbol = fmt::format("{}.{}", kernel, stage);
   void *found = object ? object->find(symbol) : nullptr;
   if (!found)
-    return Status(StatusCode::malformed, fmt::format("entry '{}' expects the kernel '{}' in the host object (step at {})",
-                                                     plan_.name, symbol, step.location));
+    return Status(StatusCode::malformed,
+                  fmt::format("entry '{}' expects the kernel '{}' in the host object (step at {})", plan_.name, symbol,
+                              step.location));
   return reinterpret_cast<Kernel>(found);
 }
 
-Status Executor::prepare(const std::vector<PlanStep> &steps, const SharedObject *object, std::vector<Prepared> &result) {
+Status Executor::prepare(const std::vector<PlanStep> &steps, const SharedObject *object,
+                         std::vector<Prepared> &result) {
   for (const PlanStep &step : steps) {
     Prepared prepared;
     prepared.step = &step;
@@ -71,8 +74,9 @@ Status Executor::prepare(const std::vector<PlanStep> &steps, const SharedObject 
 }
 
 Status Executor::sizeError(const PlanStep &step) const {
-  return {StatusCode::internal, fmt::format("entry '{}', step '{}' at {}: a size is negative, overflows or exceeds its buffer",
-                                            plan_.name, step.family, step.location)};
+  return {StatusCode::internal,
+          fmt::format("entry '{}', step '{}' at {}: a size is negative, overflows or exceeds its buffer", plan_.name,
+                      step.family, step.location)};
 }
 
 Status Executor::locateBuffers(const Bindings &bindings) {
@@ -81,7 +85,8 @@ Status Executor::locateBuffers(const Bindings &bindings) {
     switch (buffer.region) {
     case Region::arena:
       // The sum of the classes fits in 64 bits, so these products do.
-      addresses_[i] = bindings.arena + bindings.classBases[buffer.index] + buffer.offset * bindings.classValues[buffer.index];
+      addresses_[i] =
+          bindings.arena + bindings.classBases[buffer.index] + buffer.offset * bindings.classValues[buffer.index];
       bytes_[i] = buffer.size * bindings.classValues[buffer.index];
       break;
     case Region::parameter:
@@ -146,7 +151,8 @@ Status Executor::runStep(Prepared &prepared, int threads) {
   return slabs(prepared, std::get<SlabsStep>(step.action), threads);
 }
 
-Status Executor::gather(Prepared &prepared, const std::vector<BufferRef> &buffers, const std::vector<Expression> &sizes) {
+Status Executor::gather(Prepared &prepared, const std::vector<BufferRef> &buffers,
+                        const std::vector<Expression> &sizes) {
   for (size_t i = 0; i < buffers.size(); ++i)
     prepared.pointers[i] = address(buffers[i]);
   for (size_t i = 0; i < sizes.size(); ++i) {
@@ -172,7 +178,8 @@ Status Executor::launch(Prepared &prepared, const LaunchStep &step, int threads)
 }
 
 Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads) {
-  const std::optional<int64_t> m = step.m.evaluate(symbols_), n = step.n.evaluate(symbols_), k = step.k.evaluate(symbols_);
+  const std::optional<int64_t> m = step.m.evaluate(symbols_), n = step.n.evaluate(symbols_),
+                               k = step.k.evaluate(symbols_);
   const auto fits = [&](std::optional<int64_t> rows, std::optional<int64_t> columns, const BufferRef &ref) {
     int64_t bytes = sizeof(float);
     return rows && columns && !__builtin_mul_overflow(bytes, *rows, &bytes) &&
@@ -180,10 +187,17 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
   };
   if (!fits(m, k, step.a) || !fits(k, n, step.b) || !fits(m, n, step.c))
     return sizeError(*prepared.step);
-  GemmArguments arguments{*m, *n, *k, reinterpret_cast<const float *>(address(step.a)),
-                          reinterpret_cast<const float *>(address(step.b)), reinterpret_cast<float *>(address(step.c)),
-                          step.transA, step.transB, step.accumulate};
-  profile_.flops += profile_.on ? 2.0 * static_cast<double>(*m) * static_cast<double>(*n) * static_cast<double>(*k) : 0.0;
+  GemmArguments arguments{*m,
+                          *n,
+                          *k,
+                          reinterpret_cast<const float *>(address(step.a)),
+                          reinterpret_cast<const float *>(address(step.b)),
+                          reinterpret_cast<float *>(address(step.c)),
+                          step.transA,
+                          step.transB,
+                          step.accumulate};
+  profile_.flops +=
+      profile_.on ? 2.0 * static_cast<double>(*m) * static_cast<double>(*n) * static_cast<double>(*k) : 0.0;
   if (!step.epilogue)
     return gemm(threads, arguments);
   BIFOCAL_RETURN_IF_ERROR(gather(prepared, step.epilogue->buffers, step.epilogue->sizes));

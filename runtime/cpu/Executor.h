@@ -44,7 +44,8 @@ private:
 
   Executor(const EntryPlan &plan, Profile &profile);
   Status prepare(const std::vector<PlanStep> &steps, const SharedObject *object, std::vector<Prepared> &prepared);
-  Result<Kernel> resolve(const SharedObject *object, const std::string &kernel, size_t stage, const PlanStep &step) const;
+  Result<Kernel> resolve(const SharedObject *object, const std::string &kernel, size_t stage,
+                         const PlanStep &step) const;
   Status locateBuffers(const Bindings &bindings);
   Status runAll(std::vector<Prepared> &steps, int threads);
   Status runStep(Prepared &prepared, int threads);

@@ -58,11 +58,10 @@ Status gemm(int threads, const GemmArguments &g, const GemmEpilogue &epilogue) {
     const int64_t columns = std::min(tiling.columns, g.n - column);
     if (g.k == 0)
       return;
-    const dnnl_status_t status =
-        dnnl_sgemm(g.transA ? 'T' : 'N', g.transB ? 'T' : 'N', rows, columns, g.k, 1.0f,
-                   g.transA ? g.a + row : g.a + row * g.k, g.transA ? g.m : g.k,
-                   g.transB ? g.b + column * g.k : g.b + column, g.transB ? g.k : g.n, g.accumulate ? 1.0f : 0.0f,
-                   g.c + row * g.n + column, g.n);
+    const dnnl_status_t status = dnnl_sgemm(g.transA ? 'T' : 'N', g.transB ? 'T' : 'N', rows, columns, g.k, 1.0f,
+                                            g.transA ? g.a + row : g.a + row * g.k, g.transA ? g.m : g.k,
+                                            g.transB ? g.b + column * g.k : g.b + column, g.transB ? g.k : g.n,
+                                            g.accumulate ? 1.0f : 0.0f, g.c + row * g.n + column, g.n);
     if (status != dnnl_success)
       failure = status;
   };
@@ -76,7 +75,8 @@ Status gemm(int threads, const GemmArguments &g, const GemmEpilogue &epilogue) {
     }
   });
   if (failure != dnnl_success)
-    return {StatusCode::internal, fmt::format("oneDNN answers {} to a product of {}x{}x{}", failure.load(), g.m, g.n, g.k)};
+    return {StatusCode::internal,
+            fmt::format("oneDNN answers {} to a product of {}x{}x{}", failure.load(), g.m, g.n, g.k)};
   if (epilogue.run && !fused)
     parallelFor(threads, ceilDiv(g.m, granularity), [&](int, int64_t begin, int64_t end) {
       epilogue.run(epilogue.context, begin * granularity, std::min(g.m, end * granularity));

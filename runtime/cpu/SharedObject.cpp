@@ -26,7 +26,8 @@ Result<std::unique_ptr<SharedObject>> SharedObject::load(std::span<const std::by
   object->handle_ = ::dlopen(fmt::format("/proc/self/fd/{}", descriptor).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!object->handle_) {
     const char *reason = ::dlerror();
-    return Status(StatusCode::malformed, fmt::format("expects '{}' to be a loadable shared object: {}", name, reason ? reason : ""));
+    return Status(StatusCode::malformed,
+                  fmt::format("expects '{}' to be a loadable shared object: {}", name, reason ? reason : ""));
   }
   return object;
 }

@@ -39,27 +39,48 @@ json examplePlan() {
   json &layer = plan["entries"]["layer"];
   layer["symbols"] = {"B"};
   layer["inputs"] = {{{"name", "x"}, {"dtype", "f32"}, {"dims", {"B", 8}}}};
-  layer["outputs"] = {{{"name", "y"}, {"dtype", "f32"}, {"dims", {"B", 4}}}, {{"name", "sum"}, {"dtype", "f32"}, {"dims", json::array()}}};
+  layer["outputs"] = {{{"name", "y"}, {"dtype", "f32"}, {"dims", {"B", 4}}},
+                      {{"name", "sum"}, {"dtype", "f32"}, {"dims", json::array()}}};
   layer["classes"] = {1, "B"};
   layer["peak"] = {16, 16};
-  layer["buffers"] = {buffer("input", 0, 0, 0),     buffer("parameter", 0, 128), buffer("parameter", 128, 16),
-                      buffer("arena", 0, 16, 1),    buffer("output", 0, 0, 0),   buffer("output", 0, 0, 1),
+  layer["buffers"] = {buffer("input", 0, 0, 0),  buffer("parameter", 0, 128), buffer("parameter", 128, 16),
+                      buffer("arena", 0, 16, 1), buffer("output", 0, 0, 0),   buffer("output", 0, 0, 1),
                       buffer("arena", 0, 16, 0)};
   const json window = {{{"id", 3}, {"row_bytes", 16}}, {{"id", 4}, {"row_bytes", 16}}};
   layer["steps"] = {
-      {{"op", "gemm"}, {"m", "B"}, {"n", 4}, {"k", 8}, {"a", 0}, {"b", 1}, {"c", 3}, {"trans_b", true},
+      {{"op", "gemm"},
+       {"m", "B"},
+       {"n", 4},
+       {"k", 8},
+       {"a", 0},
+       {"b", 1},
+       {"c", 3},
+       {"trans_b", true},
        {"epilogue", {{"kernel", "bias_relu"}, {"buffers", {3, 2}}, {"sizes", {"B", 4}}, {"rows_per_tile", 3}}}},
-      {{"op", "slabs"}, {"rows", "B"}, {"by", 3},
-       {"body", {{{"op", "launch"}, {"kernel", "double"}, {"buffers", window}, {"sizes", {{"*", "W", 4}}}, {"stages", {"W"}}}}}},
+      {{"op", "slabs"},
+       {"rows", "B"},
+       {"by", 3},
+       {"body",
+        {{{"op", "launch"},
+          {"kernel", "double"},
+          {"buffers", window},
+          {"sizes", {{"*", "W", 4}}},
+          {"stages", {"W"}}}}}},
       {{"op", "fill"}, {"buffer", 6}, {"value", 0x7fc00000}},
-      {{"op", "launch"}, {"kernel", "sum"}, {"buffers", {4, 6, 5}}, {"sizes", {{"*", "B", 4}}}, {"stages", {4, 1}}, {"family", "reduce"}}};
+      {{"op", "launch"},
+       {"kernel", "sum"},
+       {"buffers", {4, 6, 5}},
+       {"sizes", {{"*", "B", 4}}},
+       {"stages", {4, 1}},
+       {"family", "reduce"}}};
   json &state = plan["entries"]["remember"];
   state["symbols"] = {"R"};
   state["inputs"] = {{{"name", "x"}, {"dtype", "f32"}, {"dims", {3, "R", 4}}}};
   state["outputs"] = {{{"name", "old"}, {"dtype", "f32"}, {"dims", {3, "R", 4}}}};
   state["classes"] = {1};
   state["peak"] = {0};
-  state["buffers"] = {buffer("input", 0, 0), {{"region", "state"}, {"name", "cache"}, {"dtype", "f32"}}, buffer("output", 0, 0)};
+  state["buffers"] = {
+      buffer("input", 0, 0), {{"region", "state"}, {"name", "cache"}, {"dtype", "f32"}}, buffer("output", 0, 0)};
   state["steps"] = {{{"op", "copy"}, {"from", 1}, {"to", 2}}, {{"op", "copy"}, {"from", 0}, {"to", 1}}};
   json &train = plan["entries"]["descend"];
   train["symbols"] = json::array();
@@ -87,7 +108,8 @@ std::vector<std::byte> buildArtifact(json manifest, const json &plan,
   zip_source_keep(target);
   zip_t *archive = zip_open_from_source(target, ZIP_TRUNCATE, &error);
   for (const auto &[name, bytes] : entries) {
-    const zip_int64_t index = zip_file_add(archive, name.c_str(), zip_source_buffer(archive, bytes.data(), bytes.size(), 0), 0);
+    const zip_int64_t index =
+        zip_file_add(archive, name.c_str(), zip_source_buffer(archive, bytes.data(), bytes.size(), 0), 0);
     zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), stored ? ZIP_CM_STORE : ZIP_CM_DEFLATE, 0);
   }
   zip_close(archive);

@@ -13,7 +13,8 @@ namespace {
 
 /// The example with kernels that are only a few bytes, for tests that read it very often.
 std::vector<std::byte> smallArtifact() {
-  return buildArtifact(exampleManifest(), examplePlan(), {{"host/x86-64-v3.so", std::vector<std::byte>(100, std::byte{7})}});
+  return buildArtifact(exampleManifest(), examplePlan(),
+                       {{"host/x86-64-v3.so", std::vector<std::byte>(100, std::byte{7})}});
 }
 
 std::string planError(const std::function<void(json &)> &change) {
@@ -41,6 +42,7 @@ TEST(Artifact, readsWhatIsThere) {
   ASSERT_NE(layer, nullptr);
   EXPECT_EQ(layer->steps.size(), 4u);
   EXPECT_FALSE(layer->needsTraining);
+  EXPECT_EQ(layer->multiplyAdds(), "32 * B");
   EXPECT_TRUE((*artifact)->plan().find("descend")->needsTraining);
   EXPECT_EQ((*artifact)->hostObjects().size(), 2u);
 }
@@ -82,7 +84,9 @@ TEST(Artifact, comparesDigests) {
   json manifest = exampleManifest();
   manifest["digest"]["plan.json"] = std::string(32, '0');
   const std::string message = Artifact::fromBytes(buildArtifact(manifest, examplePlan(), {})).status().message();
-  EXPECT_TRUE(message.starts_with("expects 'plan.json' to have the digest 00000000000000000000000000000000, but it has")) << message;
+  EXPECT_TRUE(
+      message.starts_with("expects 'plan.json' to have the digest 00000000000000000000000000000000, but it has"))
+      << message;
 }
 
 TEST(Artifact, missesAHostObjectThatTheManifestLists) {
@@ -109,12 +113,16 @@ TEST(Plan, checksBuffers) {
             "plan.entries.layer.buffers[3].class: expects a class below 2, but got 2");
   EXPECT_EQ(planError([](json &e) { e["buffers"][3]["offset"] = 4; }),
             "plan.entries.layer.buffers[3].size: expects the 16 bytes at 4 to end within the 16 of class 1");
-  EXPECT_EQ(planError([](json &e) { e["buffers"][3]["offset"] = 2; e["buffers"][3]["size"] = 4; }),
+  EXPECT_EQ(planError([](json &e) {
+              e["buffers"][3]["offset"] = 2;
+              e["buffers"][3]["size"] = 4;
+            }),
             "plan.entries.layer.buffers[3].offset: expects a multiple of 4, but got 2");
   EXPECT_EQ(planError([](json &e) { e["buffers"][1]["offset"] = 256; }),
             "plan.entries.layer.buffers[1].size: expects the 128 bytes at 256 to end within the slab of 320");
-  EXPECT_EQ(planError([](json &e) { e["buffers"][1]["offset"] = INT64_MAX - 3; }),
-            "plan.entries.layer.buffers[1].size: expects the 128 bytes at 9223372036854775804 to end within the slab of 320");
+  EXPECT_EQ(
+      planError([](json &e) { e["buffers"][1]["offset"] = INT64_MAX - 3; }),
+      "plan.entries.layer.buffers[1].size: expects the 128 bytes at 9223372036854775804 to end within the slab of 320");
   EXPECT_EQ(planError([](json &e) { e["buffers"][0]["index"] = 1; }),
             "plan.entries.layer.buffers[0].index: expects an index below 1, but got 1");
   EXPECT_EQ(planError([](json &e) { e["buffers"][0] = {{"region", "state"}, {"name", "x"}, {"dtype", "f32"}}; }),
@@ -135,27 +143,32 @@ TEST(Plan, checksSteps) {
   EXPECT_EQ(planError([](json &e) { e["steps"][1]["by"] = 0; }),
             "plan.entries.layer.steps[1].by: expects at least 1, but got 0");
   EXPECT_EQ(planError([](json &e) { e["steps"][1]["body"][0]["op"] = "slabs"; }),
-            "plan.entries.layer.steps[1].body: body[0].op: expects launch, gemm, fill, copy or, outside of slabs, slabs; but got 'slabs'");
-  EXPECT_EQ(planError([](json &e) { e["steps"][0]["op"] = "jump"; }),
-            "plan.entries.layer.steps[0].op: expects launch, gemm, fill, copy or, outside of slabs, slabs; but got 'jump'");
+            "plan.entries.layer.steps[1].body: body[0].op: expects launch, gemm, fill, copy or, outside of slabs, "
+            "slabs; but got 'slabs'");
+  EXPECT_EQ(
+      planError([](json &e) { e["steps"][0]["op"] = "jump"; }),
+      "plan.entries.layer.steps[0].op: expects launch, gemm, fill, copy or, outside of slabs, slabs; but got 'jump'");
   EXPECT_EQ(planError([](json &e) { e["peak"].push_back(1); }),
             "plan.entries.layer.peak: expects one number per class, but got 3 for 2 classes");
 }
 
 TEST(Manifest, checksParameters) {
-  EXPECT_EQ(manifestError([](json &m) { m["parameters"][1]["offset"] = 16; }), "parameters 'weight' and 'bias' overlap");
+  EXPECT_EQ(manifestError([](json &m) { m["parameters"][1]["offset"] = 16; }),
+            "parameters 'weight' and 'bias' overlap");
   EXPECT_EQ(manifestError([](json &m) { m["parameters"][1]["offset"] = 8; }),
             "manifest.parameters[1].offset: expects a multiple of 16, but got 8");
   EXPECT_EQ(manifestError([](json &m) { m["parameters"][1]["offset"] = 48; }),
             "parameter 'bias': expects its 4 elements at 48 to end within 48");
   EXPECT_EQ(manifestError([](json &m) { m["parameters"][2]["offset"] = 16; }),
             "parameter 'table': expects constants after the 48 trained elements");
-  EXPECT_EQ(manifestError([](json &m) { m["parameters"][1]["name"] = "tied"; }), "parameter 'tied': expects distinct names");
+  EXPECT_EQ(manifestError([](json &m) { m["parameters"][1]["name"] = "tied"; }),
+            "parameter 'tied': expects distinct names");
   EXPECT_EQ(manifestError([](json &m) { m["parameters"][0]["shape"] = {1 << 30, 1 << 30, 1 << 30}; }),
             "manifest.parameters[0].shape: expects positive integers whose product fits in 64 bits");
-  EXPECT_EQ(manifestError([](json &m) { m["parameters"][0]["init"]["kind"] = "magic"; }),
-            "manifest.parameters[0].init: manifest.parameters[0].init.kind: expects zeros, ones, xavier_uniform, normal, "
-            "uniform or sinusoidal");
+  EXPECT_EQ(
+      manifestError([](json &m) { m["parameters"][0]["init"]["kind"] = "magic"; }),
+      "manifest.parameters[0].init: manifest.parameters[0].init.kind: expects zeros, ones, xavier_uniform, normal, "
+      "uniform or sinusoidal");
   EXPECT_EQ(manifestError([](json &m) { m.erase("spec"); }), "manifest.spec: expects a string");
 }
 

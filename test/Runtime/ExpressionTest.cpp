@@ -47,7 +47,9 @@ TEST(Expression, hasNoValueWhereTheResultIsNoSize) {
 }
 
 TEST(Expression, saysWhatItExpects) {
-  const auto message = [](const char *text) { return Expression::parse(json::parse(text), symbols).status().message(); };
+  const auto message = [](const char *text) {
+    return Expression::parse(json::parse(text), symbols).status().message();
+  };
   EXPECT_EQ(message("\"T\""), "expects one of the symbols B, S, but got 'T'");
   EXPECT_EQ(message(R"(["^", 1, 2])"), "expects an operator out of + - * ceildiv floordiv mod max min, but got '^'");
   EXPECT_EQ(message(R"(["+", 1])"), "expects an expression: an integer, a symbol or [op, a, b]");
@@ -68,7 +70,8 @@ TEST(Expression, boundsDepthOnBothSides) {
 }
 
 TEST(Expression, printsInfix) {
-  Result<Expression> expression = Expression::parse(json::parse(R"(["*", "B", ["ceildiv", ["+", "S", 1], 16]])"), symbols);
+  Result<Expression> expression =
+      Expression::parse(json::parse(R"(["*", "B", ["ceildiv", ["+", "S", 1], 16]])"), symbols);
   ASSERT_TRUE(expression.ok());
   EXPECT_EQ(expression->str(symbols), "(B * ceildiv((S + 1), 16))");
   EXPECT_EQ(expression->symbol(), std::nullopt);

@@ -26,11 +26,16 @@ struct Problem {
   bool transA, transB, accumulate;
   std::vector<float> a = random(m * k, 1), b = random(k * n, 2), c = random(m * n, 3);
 
-  float at(int64_t row, int64_t inner) const { return a[static_cast<size_t>(transA ? inner * m + row : row * k + inner)]; }
-  float bt(int64_t inner, int64_t column) const { return b[static_cast<size_t>(transB ? column * k + inner : inner * n + column)]; }
+  float at(int64_t row, int64_t inner) const {
+    return a[static_cast<size_t>(transA ? inner * m + row : row * k + inner)];
+  }
+  float bt(int64_t inner, int64_t column) const {
+    return b[static_cast<size_t>(transB ? column * k + inner : inner * n + column)];
+  }
   std::vector<float> run(int threads, const GemmEpilogue &epilogue = {}) const {
     std::vector<float> result = c;
-    const Status status = gemm(threads, {m, n, k, a.data(), b.data(), result.data(), transA, transB, accumulate}, epilogue);
+    const Status status =
+        gemm(threads, {m, n, k, a.data(), b.data(), result.data(), transA, transB, accumulate}, epilogue);
     EXPECT_TRUE(status.ok()) << status.message();
     return result;
   }
@@ -69,9 +74,9 @@ TEST(ParallelFor, coversEveryTileOnceAndLeavesNoThreadsToLibraries) {
 }
 
 TEST(Gemm, equalsTheProductInF64) {
-  const int64_t shapes[][3] = {{1, 1, 1},    {1, 5, 3},      {5, 1, 7},     {3, 513, 65},  {15, 64, 33}, {16, 64, 33},
-                               {17, 129, 1}, {255, 100, 31}, {257, 40, 80}, {271, 33, 96}, {1030, 24, 48}, {40, 1500, 16},
-                               {1100, 1100, 9}};
+  const int64_t shapes[][3] = {{1, 1, 1},      {1, 5, 3},      {5, 1, 7},      {3, 513, 65},  {15, 64, 33},
+                               {16, 64, 33},   {17, 129, 1},   {255, 100, 31}, {257, 40, 80}, {271, 33, 96},
+                               {1030, 24, 48}, {40, 1500, 16}, {1100, 1100, 9}};
   for (const auto &[m, n, k] : shapes)
     for (const bool transA : {false, true})
       for (const bool transB : {false, true})
@@ -80,7 +85,8 @@ TEST(Gemm, equalsTheProductInF64) {
           const std::vector<float> one = problem.run(1), two = problem.run(2), three = problem.run(3);
           check(problem, one);
           ASSERT_EQ(std::memcmp(one.data(), two.data(), one.size() * 4), 0) << "two threads give other bits than one";
-          ASSERT_EQ(std::memcmp(one.data(), three.data(), one.size() * 4), 0) << "three threads give other bits than one";
+          ASSERT_EQ(std::memcmp(one.data(), three.data(), one.size() * 4), 0)
+              << "three threads give other bits than one";
         }
 }
 
@@ -131,7 +137,8 @@ TEST(Gemm, epilogueSeesEveryRowOnceAfterItIsComplete) {
           }
         };
         ASSERT_TRUE(gemm(2, {m, n, 32, problem.a.data(), problem.b.data(), result.data(), false, true, false},
-                         {granularity, negate, &context}).ok());
+                         {granularity, negate, &context})
+                        .ok());
         EXPECT_EQ(context.seen, std::vector<int>(static_cast<size_t>(m), 1)) << m << " rows by " << granularity;
         for (size_t i = 0; i < plain.size(); ++i)
           ASSERT_EQ(result[i], -plain[i]) << m << "x" << n << " by " << granularity << " at " << i;

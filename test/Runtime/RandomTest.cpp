@@ -16,7 +16,8 @@ static_assert(philox4x32({0, 0, 0, 0}, {0, 0}) == Draws{0x6627e8d5, 0xe169c58d, 
 
 TEST(Philox, givesTheKnownAnswers) {
   const uint32_t ones = 0xffffffff;
-  EXPECT_EQ(philox4x32({ones, ones, ones, ones}, {ones, ones}), (Draws{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox4x32({ones, ones, ones, ones}, {ones, ones}),
+            (Draws{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
   EXPECT_EQ(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
             (Draws{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }

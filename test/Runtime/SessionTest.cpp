@@ -57,7 +57,8 @@ TEST(Session, computesWhatThePlanSays) {
       for (int64_t c = 0; c < 4; ++c) {
         double expected = session->parameters()[static_cast<size_t>(32 + c)], magnitude = std::abs(expected);
         for (int64_t k = 0; k < 8; ++k) {
-          const double term = static_cast<double>(x[static_cast<size_t>(r * 8 + k)]) * session->parameters()[static_cast<size_t>(c * 8 + k)];
+          const double term = static_cast<double>(x[static_cast<size_t>(r * 8 + k)]) *
+                              session->parameters()[static_cast<size_t>(c * 8 + k)];
           expected += term, magnitude += std::abs(term);
         }
         expected = 2 * std::max(0.0, expected);
@@ -100,7 +101,8 @@ TEST(Session, allocatesNothingInSteadyState) {
   float sum = 0;
   const auto run = [&](int64_t rows) {
     const TensorView in(ElementType::f32, {rows, 8}, x.data());
-    const TensorView out[] = {TensorView(ElementType::f32, {rows, 4}, y.data()), TensorView(ElementType::f32, {}, &sum)};
+    const TensorView out[] = {TensorView(ElementType::f32, {rows, 4}, y.data()),
+                              TensorView(ElementType::f32, {}, &sum)};
     return session->run("layer", {&in, 1}, out).ok();
   };
   ASSERT_TRUE(run(400));
@@ -124,12 +126,14 @@ TEST(Session, refusesArgumentsThatDoNotFit) {
   const TensorView x(ElementType::f32, {2, 8}, memory.data()), y(ElementType::f32, {2, 4}, memory.data()),
       sum(ElementType::f32, {}, memory.data());
   EXPECT_EQ(message("layer", {}, {y, sum}), "entry 'layer' expects 1 inputs and 2 outputs, but got 0 and 2");
-  EXPECT_EQ(message("layers", {x}, {y, sum}), "expects an entry point out of descend, layer, remember, but got 'layers'");
+  EXPECT_EQ(message("layers", {x}, {y, sum}),
+            "expects an entry point out of descend, layer, remember, but got 'layers'");
   EXPECT_EQ(message("layer", {TensorView(ElementType::i32, {2, 8}, memory.data())}, {y, sum}),
             "input 'x' expects elements of type f32, but got i32");
   EXPECT_EQ(message("layer", {TensorView(ElementType::f32, {2, 9}, memory.data())}, {y, sum}),
             "input 'x' expects 8 on axis 1, but got 9");
-  EXPECT_EQ(message("layer", {TensorView(ElementType::f32, {16}, memory.data())}, {y, sum}), "input 'x' expects 2 axes, but got 1");
+  EXPECT_EQ(message("layer", {TensorView(ElementType::f32, {16}, memory.data())}, {y, sum}),
+            "input 'x' expects 2 axes, but got 1");
   EXPECT_EQ(message("layer", {x}, {TensorView(ElementType::f32, {3, 4}, memory.data()), sum}),
             "output 'y' expects 2 on axis 0, but got 3");
   EXPECT_EQ(message("layer", {TensorView(ElementType::f32, {2, 8}, nullptr)}, {y, sum}),
@@ -141,7 +145,8 @@ TEST(Session, keepsStatesBetweenCalls) {
   std::unique_ptr<Session> session = makeSession();
   std::vector<float> x = ramp(3 * 2 * 4), old(3 * 2 * 4, -1.0f);
   const TensorView in(ElementType::f32, {3, 2, 4}, x.data()), out(ElementType::f32, {3, 2, 4}, old.data());
-  EXPECT_EQ(session->run("remember", {&in, 1}, {&out, 1}).message(), "entry 'remember' expects sizeStates to be called before it");
+  EXPECT_EQ(session->run("remember", {&in, 1}, {&out, 1}).message(),
+            "entry 'remember' expects sizeStates to be called before it");
   ASSERT_TRUE(session->sizeStates({{"R", 2}}).ok());
   ASSERT_TRUE(session->run("remember", {&in, 1}, {&out, 1}).ok());
   EXPECT_EQ(old, std::vector<float>(24, 0.0f));
@@ -184,11 +189,12 @@ TEST(Session, namesAKernelThatIsMissing) {
   nlohmann::json plan = test::examplePlan();
   plan["entries"]["layer"]["steps"][3]["kernel"] = "product";
   plan["entries"]["layer"]["steps"][3]["loc"] = "model.toml:3:1";
-  Result<std::shared_ptr<const Artifact>> artifact =
-      Artifact::fromBytes(test::buildArtifact(test::exampleManifest(), plan, {{"host/x86-64-v3.so", test::testKernels()}}));
+  Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(
+      test::buildArtifact(test::exampleManifest(), plan, {{"host/x86-64-v3.so", test::testKernels()}}));
   ASSERT_TRUE(artifact.ok()) << artifact.status().message();
   Result<std::unique_ptr<Session>> session = Session::create(*artifact, makeCpuDevice(), false);
-  EXPECT_EQ(session.status().message(), "entry 'layer' expects the kernel 'product.0' in the host object (step at model.toml:3:1)");
+  EXPECT_EQ(session.status().message(),
+            "entry 'layer' expects the kernel 'product.0' in the host object (step at model.toml:3:1)");
 }
 
 TEST(Session, refusesAnArtifactForOtherProcessors) {

@@ -54,19 +54,27 @@ TEST(Safetensors, writesAndReadsBack) {
   EXPECT_EQ(integers, b);
   EXPECT_EQ(read->find("flags")->type, ElementType::i1);
   EXPECT_EQ(read->readFloats("z.last", {floats.data(), 2}).code(), StatusCode::malformed);
-  EXPECT_EQ(read->readFloats("a.\"quoted\"", {floats.data(), 5}).message(), "tensor 'a.\"quoted\"': expects 5 elements, but got 6");
+  EXPECT_EQ(read->readFloats("a.\"quoted\"", {floats.data(), 5}).message(),
+            "tensor 'a.\"quoted\"': expects 5 elements, but got 6");
 }
 
 TEST(Safetensors, refusesBrokenHeaders) {
   EXPECT_EQ(error(" {}", 0), "expects the header to start with '{'");
   EXPECT_EQ(error("{", 0), "expects the header to be JSON");
-  EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4),
-            "expects every name in the header once");
+  EXPECT_EQ(
+      error(
+          R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+          4),
+      "expects every name in the header once");
   EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8),
             "tensor 'a': expects its data at byte 0, right after its predecessor's, but it is at 4");
-  EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8),
-            "tensor 'b': expects its data at byte 8, right after its predecessor's, but it is at 4");
-  EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 8), "expects 4 bytes of data, but the file has 8");
+  EXPECT_EQ(
+      error(
+          R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+          8),
+      "tensor 'b': expects its data at byte 8, right after its predecessor's, but it is at 4");
+  EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 8),
+            "expects 4 bytes of data, but the file has 8");
   EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}})", 8),
             "tensor 'a'.data_offsets: expects the 4 bytes that type and shape need, but got 8");
   EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 3),
@@ -82,7 +90,8 @@ TEST(Safetensors, refusesBrokenHeaders) {
 }
 
 TEST(Safetensors, cutOrChangedAnywhereNeverCrashes) {
-  const std::string header = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F16","shape":[1,3],"data_offsets":[8,14]}})";
+  const std::string header =
+      R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F16","shape":[1,3],"data_offsets":[8,14]}})";
   std::vector<std::byte> bytes = file(header, 14);
   ASSERT_TRUE(Safetensors::fromBytes(bytes).ok());
   for (size_t length = 0; length < bytes.size(); ++length)
@@ -121,7 +130,8 @@ TEST(Npy, writesAndReadsBack) {
     for (int64_t i = 0; i < tensor.elements(); ++i)
       tensor.set(i, static_cast<double>(i - 3));
     ASSERT_TRUE(writeNpy(target.path, tensor).ok());
-    EXPECT_EQ(std::filesystem::file_size(target.path) - tensor.data.size(), 64 * ((std::filesystem::file_size(target.path) - tensor.data.size()) / 64));
+    EXPECT_EQ(std::filesystem::file_size(target.path) - tensor.data.size(),
+              64 * ((std::filesystem::file_size(target.path) - tensor.data.size()) / 64));
     Result<HostTensor> read = readNpy(target.path);
     ASSERT_TRUE(read.ok()) << read.status().message();
     EXPECT_EQ(read->shape, shape);
@@ -130,21 +140,26 @@ TEST(Npy, writesAndReadsBack) {
 }
 
 std::vector<std::byte> npy(const std::string &header, size_t data) {
-  std::string text = std::string("\x93NUMPY\x01\0", 8) + static_cast<char>(header.size() & 255) + static_cast<char>(header.size() >> 8) + header;
+  std::string text = std::string("\x93NUMPY\x01\0", 8) + static_cast<char>(header.size() & 255) +
+                     static_cast<char>(header.size() >> 8) + header;
   text.append(data, '\0');
   const auto *begin = reinterpret_cast<const std::byte *>(text.data());
   return {begin, begin + text.size()};
 }
 
 TEST(Npy, refusesWhatItCannotRead) {
-  const auto message = [](const std::string &header, size_t data) { return parseNpy(npy(header, data)).status().message(); };
+  const auto message = [](const std::string &header, size_t data) {
+    return parseNpy(npy(header, data)).status().message();
+  };
   EXPECT_EQ(message("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", 4), "expects an npy file in C order");
   EXPECT_EQ(message("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", 4),
             "expects <f4, <f8, <f2, <i4, <i8, |b1 or |u1, but the npy header has '>f4'");
-  EXPECT_EQ(message("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 4), "expects 8 bytes of npy data, but got 4");
+  EXPECT_EQ(message("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 4),
+            "expects 8 bytes of npy data, but got 4");
   EXPECT_EQ(message("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", 4),
             "expects an npy shape whose size fits in 64 bits");
-  EXPECT_EQ(message("{'descr': '<f4', 'fortran_order': False, 'shape': (x,), }", 4), "expects integers >= 0 in the npy shape");
+  EXPECT_EQ(message("{'descr': '<f4', 'fortran_order': False, 'shape': (x,), }", 4),
+            "expects integers >= 0 in the npy shape");
 }
 
 TEST(Npy, cutOrChangedAnywhereNeverCrashes) {

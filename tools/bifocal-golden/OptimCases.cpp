@@ -26,7 +26,7 @@ struct Trajectory {
   }
 
   const json &row;
-  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, clip = 0;
+  double beta1 = 0.9, beta2 = 0.98, epsilon = 1e-8, weightDecay = 0, clip = 0; // the published defaults
 };
 } // namespace
 

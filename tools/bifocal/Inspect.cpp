@@ -56,7 +56,8 @@ nlohmann::json describe(const Artifact &artifact) {
   for (const Parameter &parameter : manifest.parameters) {
     trained += parameter.trained ? parameter.elements() : 0;
     stored += parameter.stored ? parameter.elements() : 0;
-    json["parameters"].push_back({{"name", parameter.name}, {"shape", parameter.shape}, {"trained", parameter.trained}});
+    json["parameters"].push_back(
+        {{"name", parameter.name}, {"shape", parameter.shape}, {"trained", parameter.trained}});
   }
   json["kind"] = "artifact";
   json["compiler"] = manifest.compilerVersion;
@@ -65,7 +66,8 @@ nlohmann::json describe(const Artifact &artifact) {
   json["trained_parameters"] = trained;
   json["stored_parameters"] = stored;
   for (const Artifact::HostObject &object : artifact.hostObjects())
-    json["levels"].push_back({{"name", object.level}, {"bytes", object.bytes.size()}, {"runs_here", cpuHasLevel(object.level)}});
+    json["levels"].push_back(
+        {{"name", object.level}, {"bytes", object.bytes.size()}, {"runs_here", cpuHasLevel(object.level)}});
   for (const StateInfo &state : manifest.states) {
     std::vector<std::string> dims;
     for (const Expression &dim : state.dims)
@@ -75,27 +77,35 @@ nlohmann::json describe(const Artifact &artifact) {
   for (const EntryPlan &entry : artifact.plan().entries) {
     StepCount count;
     count.add(entry.steps);
-    json["entries"].push_back({{"name", entry.name}, {"inputs", signature(entry, entry.inputs)},
-                               {"outputs", signature(entry, entry.outputs)}, {"peak_bytes", entry.peakFormula()},
-                               {"steps", count.steps}, {"families", count.families}, {"kernels", count.kernels}});
+    json["entries"].push_back({{"name", entry.name},
+                               {"inputs", signature(entry, entry.inputs)},
+                               {"outputs", signature(entry, entry.outputs)},
+                               {"peak_bytes", entry.peakFormula()},
+                               {"multiply_adds", entry.multiplyAdds()},
+                               {"steps", count.steps},
+                               {"families", count.families},
+                               {"kernels", count.kernels}});
   }
   return json;
 }
 
 void printText(const nlohmann::json &json, const Artifact &artifact) {
-  fmt::print("compiled by bifocal {}, spec {}\n", json["compiler"].get<std::string>(), json["spec_hash"].get<std::string>());
+  fmt::print("compiled by bifocal {}, spec {}\n", json["compiler"].get<std::string>(),
+             json["spec_hash"].get<std::string>());
   fmt::print("parameters {} trained, {} in a weights file\n", json["trained_parameters"].get<int64_t>(),
              json["stored_parameters"].get<int64_t>());
   for (const Artifact::HostObject &object : artifact.hostObjects())
-    fmt::print("kernels {} {} bytes{}\n", object.level, object.bytes.size(), cpuHasLevel(object.level) ? "" : " (not for this CPU)");
+    fmt::print("kernels {} {} bytes{}\n", object.level, object.bytes.size(),
+               cpuHasLevel(object.level) ? "" : " (not for this CPU)");
   for (const EntryPlan &entry : artifact.plan().entries) {
     StepCount count;
     count.add(entry.steps);
     std::vector<std::string> families;
     for (const auto &[family, number] : count.families)
       families.push_back(fmt::format("{} {}", number, family));
-    fmt::print("\n{}({}) -> ({})\n  peak bytes {}\n  {} steps: {}\n", entry.name, signature(entry, entry.inputs),
-               signature(entry, entry.outputs), entry.peakFormula(), count.steps, fmt::join(families, ", "));
+    fmt::print("\n{}({}) -> ({})\n  peak bytes {}\n  multiply-adds {}\n  {} steps: {}\n", entry.name,
+               signature(entry, entry.inputs), signature(entry, entry.outputs), entry.peakFormula(),
+               entry.multiplyAdds(), count.steps, fmt::join(families, ", "));
   }
   fmt::print("\n");
   for (const Parameter &parameter : artifact.manifest().parameters)
@@ -146,6 +156,8 @@ void tools::addInspect(CLI::App &app, int &exitCode) {
   auto options = std::make_shared<Options>();
   CLI::App *verb = app.add_subcommand("inspect", "Show what an artifact or a weights file contains");
   verb->add_option("file", options->path, "An artifact, or a file that ends in .safetensors")->required();
-  verb->add_option("--format", options->format, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  verb->add_option("--format", options->format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   verb->callback([options, &exitCode] { exitCode = report(inspect(options->path, options->format == "json")); });
 }

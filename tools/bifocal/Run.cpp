@@ -48,7 +48,8 @@ Status checkNames(const Assignments &given, const std::vector<PlanArgument> &arg
       names.push_back(argument.name);
     }
     if (!known)
-      return {StatusCode::usage, fmt::format("expects an {} out of {}, but got '{}'", kind, fmt::join(names, ", "), name)};
+      return {StatusCode::usage,
+              fmt::format("expects an {} out of {}, but got '{}'", kind, fmt::join(names, ", "), name)};
   }
   return {};
 }
@@ -65,7 +66,8 @@ Result<std::vector<HostTensor>> readInputs(const EntryPlan &plan, const Assignme
     if (!tensor.ok())
       return Status(tensor.status().code(), fmt::format("input '{}': {}", argument.name, tensor.status().message()));
     if (tensor->shape.size() > TensorView::maxRank)
-      return Status(StatusCode::usage, fmt::format("input '{}': expects at most {} axes", argument.name, TensorView::maxRank));
+      return Status(StatusCode::usage,
+                    fmt::format("input '{}': expects at most {} axes", argument.name, TensorView::maxRank));
     tensors.push_back(tensor.take());
   }
   return tensors;
@@ -107,16 +109,18 @@ Status deliver(const EntryPlan &plan, std::vector<HostTensor> &outputs, const Op
     const std::string &name = plan.outputs[i].name;
     const auto file = files->find(name), reference = expected->find(name);
     if (file != files->end())
-      BIFOCAL_RETURN_IF_ERROR(writeNpy(file->second.starts_with('@') ? file->second.substr(1) : file->second, outputs[i]));
+      BIFOCAL_RETURN_IF_ERROR(
+          writeNpy(file->second.starts_with('@') ? file->second.substr(1) : file->second, outputs[i]));
     if (reference != expected->end()) {
       Result<HostTensor> tensor = readTensorArgument(reference->second);
       if (!tensor.ok())
         return tensor.status();
       Result<Difference> worst = compare(outputs[i], *tensor, options.rtol, options.atol);
       const bool same = worst.ok() && worst->mismatches == 0;
-      const std::string detail = worst.ok() ? fmt::format("{} of {} differ, worst at {}: {:.9g} instead of {:.9g}", worst->mismatches,
-                                                          outputs[i].elements(), worst->index, worst->actual, worst->expected)
-                                            : worst.status().message();
+      const std::string detail =
+          worst.ok() ? fmt::format("{} of {} differ, worst at {}: {:.9g} instead of {:.9g}", worst->mismatches,
+                                   outputs[i].elements(), worst->index, worst->actual, worst->expected)
+                     : worst.status().message();
       fmt::print("{} {} ({})\n", name, same ? "matches" : "differs", detail);
       if (!same && mismatch.ok())
         mismatch = {StatusCode::numericMismatch, fmt::format("output '{}': {}", name, detail)};
@@ -136,7 +140,8 @@ Status run(const Options &options) {
     std::vector<std::string_view> names;
     for (const EntryPlan &entry : (*artifact)->plan().entries)
       names.push_back(entry.name);
-    return {StatusCode::usage, fmt::format("expects an entry point out of {}, but got '{}'", fmt::join(names, ", "), options.entry)};
+    return {StatusCode::usage,
+            fmt::format("expects an entry point out of {}, but got '{}'", fmt::join(names, ", "), options.entry)};
   }
   Result<Assignments> given = assignments(options.inputs);
   if (!given.ok())
@@ -145,8 +150,8 @@ Status run(const Options &options) {
   Result<std::vector<HostTensor>> inputs = readInputs(*plan, *given);
   if (!inputs.ok())
     return inputs.status();
-  Result<std::unique_ptr<Session>> session =
-      Session::create(*artifact, makeCpuDevice({.threads = options.threads, .level = options.level}), plan->needsTraining);
+  Result<std::unique_ptr<Session>> session = Session::create(
+      *artifact, makeCpuDevice({.threads = options.threads, .level = options.level}), plan->needsTraining);
   if (!session.ok())
     return session.status();
   if (options.weights.empty())

@@ -38,7 +38,8 @@ Result<HostTensor> parseInline(std::string_view type, std::string_view values) {
   }
   const std::optional<ElementType> element = elementTypeByName(type);
   if (!element || *element == ElementType::f16 || *element == ElementType::bf16 || shape.size() > TensorView::maxRank)
-    return usage(fmt::format("expects f32, i32, i64 or i1 after at most {} extents, but got '{}'", TensorView::maxRank, type));
+    return usage(
+        fmt::format("expects f32, i32, i64 or i1 after at most {} extents, but got '{}'", TensorView::maxRank, type));
   HostTensor tensor = HostTensor::zeros(*element, std::move(shape));
   int64_t count = 0;
   while (!values.empty()) {
@@ -98,7 +99,8 @@ Result<HostTensor> convert(const HostTensor &tensor, ElementType type) {
   HostTensor result = HostTensor::zeros(type, tensor.shape);
   for (int64_t i = 0; i < tensor.elements(); ++i) {
     const double value = tensor.at(i);
-    if (type == ElementType::i32 && !(std::abs(value) <= std::numeric_limits<int32_t>::max() && value == std::trunc(value)))
+    if (type == ElementType::i32 &&
+        !(std::abs(value) <= std::numeric_limits<int32_t>::max() && value == std::trunc(value)))
       return usage(fmt::format("expects 32-bit integers, but got {}", value));
     result.set(i, value);
   }
@@ -126,8 +128,9 @@ std::string summary(const HostTensor &tensor) {
 
 Result<Difference> compare(const HostTensor &actual, const HostTensor &expected, double rtol, double atol) {
   if (actual.shape != expected.shape)
-    return Status(StatusCode::numericMismatch, fmt::format("expects the shape [{}], but got [{}]",
-                                                           fmt::join(expected.shape, ", "), fmt::join(actual.shape, ", ")));
+    return Status(StatusCode::numericMismatch,
+                  fmt::format("expects the shape [{}], but got [{}]", fmt::join(expected.shape, ", "),
+                              fmt::join(actual.shape, ", ")));
   Difference worst;
   double worstExcess = -1;
   for (int64_t i = 0; i < actual.elements(); ++i) {
