@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "passes/NamedDims.h"
 #include "passes/Passes.h"
 #include "passes/ReverseMode.h"
 
@@ -45,6 +46,22 @@ Value returned(func::FuncOp function, StringRef name) {
     if (auto attribute = function.getResultAttrOfType<StringAttr>(i, nameAttr); attribute && attribute == name)
       return function.front().getTerminator()->getOperand(i);
   return {};
+}
+
+/// The names of the axes of every result: as the function has them, or as they follow from those of its arguments. Null
+/// where neither says them.
+SmallVector<Attribute> resultDims(func::FuncOp function) {
+  NamedDims dims(function);
+  bool complete = llvm::all_of(function.getArguments(), [&](BlockArgument argument) {
+    return cast<ShapedType>(argument.getType()).hasStaticShape() || function.getArgAttr(argument.getArgNumber(), dimsAttr);
+  });
+  bool inferred = complete && succeeded(dims.infer());
+  SmallVector<Attribute> result;
+  for (OpOperand &value : function.front().getTerminator()->getOpOperands()) {
+    Attribute given = function.getResultAttr(value.getOperandNumber(), dimsAttr);
+    result.push_back(!given && inferred ? dims.namesOf(dims.of(value.get())) : given);
+  }
+  return result;
 }
 
 class InsertGradients : public impl::InsertGradientsPassBase<InsertGradients> {
@@ -107,6 +124,7 @@ LogicalResult InsertGradients::buildSibling(func::FuncOp function) {
   ReverseMode reverse(body, sources, /*parameters=*/false);
   SmallVector<Value> outputs(body.getTerminator()->getOperands());
   SmallVector<unsigned> integers;
+  SmallVector<Attribute> outputDims = resultDims(function);
   for (auto [i, output] : llvm::enumerate(outputs)) {
     auto name = function.getResultAttrOfType<StringAttr>(i, nameAttr);
     if (!isFloat(output.getType())) {
@@ -114,7 +132,7 @@ LogicalResult InsertGradients::buildSibling(func::FuncOp function) {
       continue;
     }
     addArgument(sibling, output.getType(),
-                named(builder, (name ? name.getValue() : "result").str() + "_grad", function.getResultAttr(i, dimsAttr)));
+                named(builder, (name ? name.getValue() : "result").str() + "_grad", outputDims[i]));
     reverse.addGradient(output, body.getArguments().back());
   }
   if (failed(reverse.run()))

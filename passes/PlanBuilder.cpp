@@ -63,52 +63,7 @@ plan::KernelOp KernelTable::kernelFor(Operation *op, const KernelSchedule &sched
 }
 
 PlanBuilder::PlanBuilder(func::FuncOp function, const ParameterLayout &layout, KernelTable &kernels)
-    : builder(function), layout(layout), kernels(kernels), function(function), context(function.getContext()) {}
-
-AffineExpr PlanBuilder::symbol(StringRef name) {
-  auto *place = llvm::find(symbols, name);
-  if (place == symbols.end()) {
-    symbols.push_back(name.str());
-    place = std::prev(symbols.end());
-  }
-  return getAffineSymbolExpr(place - symbols.begin(), context);
-}
-
-Dims PlanBuilder::namedDims(Type type, ArrayAttr names) {
-  Dims result;
-  for (auto [axis, size] : llvm::enumerate(cast<ShapedType>(type).getShape()))
-    result.push_back(ShapedType::isDynamic(size) ? symbol(cast<StringAttr>(names[axis]).getValue())
-                                                 : getAffineConstantExpr(size, context));
-  return result;
-}
-
-void PlanBuilder::collectSymbols() {
-  for (BlockArgument argument : function.getArguments())
-    dims[argument] = namedDims(argument.getType(), function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "bifocal.dims"));
-  for (Operation &op : function.front())
-    for (FlatSymbolRefAttr name : namedStates(&op))
-      if (auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(&op, name))
-        namedDims(state.getType(), state.getDims());
-}
-
-LogicalResult PlanBuilder::inferDims() {
-  for (Operation &op : function.front().without_terminator()) {
-    SmallVector<Dims> operands, results;
-    for (Value operand : op.getOperands())
-      operands.push_back(dimsOf(operand));
-    if (auto shaped = dyn_cast<SymbolicShapeOpInterface>(op))
-      shaped.inferSymbolicDims(operands, results);
-    else
-      for (Type type : op.getResultTypes()) {
-        if (!cast<ShapedType>(type).hasStaticShape())
-          return op.emitOpError("expects symbolic shapes for a result with dynamic axes");
-        results.push_back(dimsOfType(type, {}));
-      }
-    for (auto [result, resultDims] : llvm::zip_equal(op.getResults(), results))
-      dims[result] = resultDims;
-  }
-  return success();
-}
+    : builder(function), layout(layout), kernels(kernels), function(function), context(function.getContext()), dims(function) {}
 
 FailureOr<DictionaryAttr> PlanBuilder::describe(Value value, Attribute name) {
   SmallVector<Attribute> sizes;
@@ -116,7 +71,7 @@ FailureOr<DictionaryAttr> PlanBuilder::describe(Value value, Attribute name) {
     if (auto constant = dyn_cast<AffineConstantExpr>(dim))
       sizes.push_back(builder.getI64IntegerAttr(constant.getValue()));
     else if (auto named = dyn_cast<AffineSymbolExpr>(dim))
-      sizes.push_back(builder.getStringAttr(symbols[named.getPosition()]));
+      sizes.push_back(builder.getStringAttr(dims.names()[named.getPosition()]));
     else
       return function.emitOpError("expects every axis of an input or output to be a size or a symbol"), failure();
   }
@@ -126,8 +81,7 @@ FailureOr<DictionaryAttr> PlanBuilder::describe(Value value, Attribute name) {
 }
 
 LogicalResult PlanBuilder::start() {
-  collectSymbols();
-  if (failed(inferDims()))
+  if (failed(dims.infer()))
     return failure();
   SmallVector<Attribute> inputs, outputs;
   for (BlockArgument argument : function.getArguments()) {
@@ -142,7 +96,7 @@ LogicalResult PlanBuilder::start() {
       return failure();
     outputs.push_back(*text);
   }
-  SmallVector<StringRef> names(symbols.begin(), symbols.end());
+  SmallVector<StringRef> names(dims.names().begin(), dims.names().end());
   entry = builder.create<plan::EntryOp>(function.getLoc(), builder.getStringAttr(function.getName()),
                                         builder.getStrArrayAttr(names), builder.getArrayAttr(inputs),
                                         builder.getArrayAttr(outputs), builder.getArrayAttr({}),
@@ -158,7 +112,7 @@ void PlanBuilder::finish() {
 }
 
 AffineMap PlanBuilder::mapOf(AffineExpr expression, unsigned extraSymbols) const {
-  return AffineMap::get(0, symbols.size() + extraSymbols, expression);
+  return AffineMap::get(0, symbolCount() + extraSymbols, expression);
 }
 
 ArrayAttr PlanBuilder::mapsOf(ArrayRef<AffineExpr> expressions, unsigned extraSymbols) const {
@@ -258,7 +212,7 @@ SmallVector<AffineExpr> PlanBuilder::launchSizes(Operation *op) {
     append(result.getType(), dimsOf(result));
   for (FlatSymbolRefAttr name : namedStates(op)) {
     auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(op, name);
-    append(state.getType(), namedDims(state.getType(), state.getDims()));
+    append(state.getType(), dims.named(state.getType(), state.getDims()));
   }
   return sizes;
 }

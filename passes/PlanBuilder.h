@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "passes/KernelSchedule.h"
+#include "passes/NamedDims.h"
 #include "passes/ParameterLayout.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -42,9 +43,9 @@ public:
   plan::EntryOp entry;
   const ParameterLayout &layout;
 
-  const Dims &dimsOf(mlir::Value value) const { return dims.find(value)->second; }
+  const Dims &dimsOf(mlir::Value value) const { return dims.of(value); }
   mlir::AffineExpr rowsOf(mlir::Value value) const { return rowCount(dimsOf(value), context); }
-  unsigned symbolCount() const { return symbols.size(); }
+  unsigned symbolCount() const { return dims.names().size(); }
 
   /// The buffer of `value`; made in the arena unless `bind` has placed it.
   mlir::Value bufferOf(mlir::Value value);
@@ -77,18 +78,13 @@ public:
   KernelTable &kernels;
 
 private:
-  void collectSymbols();
-  mlir::AffineExpr symbol(mlir::StringRef name);
-  Dims namedDims(mlir::Type type, mlir::ArrayAttr names);
-  llvm::LogicalResult inferDims();
   mlir::FailureOr<mlir::DictionaryAttr> describe(mlir::Value value, mlir::Attribute name);
   mlir::Value makeBuffer(mlir::Location location, plan::Region region, int64_t sizeClass, int64_t offset, int64_t size,
                          mlir::StringRef dtype, mlir::IntegerAttr index = {}, mlir::StringAttr name = {});
 
   mlir::func::FuncOp function;
   mlir::MLIRContext *context;
-  llvm::SmallVector<std::string> symbols;
-  llvm::DenseMap<mlir::Value, Dims> dims;
+  NamedDims dims;
   llvm::DenseMap<mlir::Value, mlir::Value> buffers;
   llvm::StringMap<mlir::Value> states;
   llvm::SmallVector<mlir::AffineExpr> classes;
