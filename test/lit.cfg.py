@@ -2,6 +2,7 @@
 """The lit suite: every `.mlir` and `.test` file below this folder."""
 
 import os
+import sys
 from pathlib import Path
 
 import lit.formats
@@ -16,13 +17,17 @@ config.test_exec_root = config.bifocal_test_dir
 root = Path(__file__).resolve().parent.parent
 path = [config.bifocal_bin_dir, config.llvm_tools_dir, os.environ["PATH"]]
 config.environment["PATH"] = os.pathsep.join(path)
-# Figures must not depend on the machine's thread count unless a test says so.
-for name in ("OMP_NUM_THREADS", "HOME"):
-    if name in os.environ:
-        config.environment[name] = os.environ[name]
+if "HOME" in os.environ:
+    config.environment["HOME"] = os.environ["HOME"]
+# lit runs a test per core: each gets one thread unless it asks for more, and threads that wait leave their core.
+config.environment["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
+config.environment["OMP_WAIT_POLICY"] = "passive"
 
 config.substitutions.append(("%{root}", str(root)))
 config.substitutions.append(("%{build}", str(Path(config.bifocal_bin_dir).parent)))
+# %{fails} CODE TEXT COMMAND: the command ends with this exit code and has the text among its diagnostics.
+fails = root / "test" / "Tools" / "Inputs" / "fails.py"
+config.substitutions.append(("%{fails}", f"{sys.executable} {fails}"))
 
 shared = Path(os.environ.get("BIFOCAL_SHARED", root.parent / "shared"))
 if shared.is_dir():

@@ -17,7 +17,8 @@ constexpr uint32_t epochStream = 0xDA7A0002;
 
 } // namespace
 
-Result<Batches> batchBySize(std::span<const int32_t> order, std::span<const int32_t> lengths, const BatchLimits &limits) {
+Result<Batches> batchBySize(std::span<const int32_t> order, std::span<const int32_t> lengths,
+                            const BatchLimits &limits) {
   const size_t multiple = static_cast<size_t>(std::max<int64_t>(limits.multiple, 1));
   const auto tooLarge = [&](size_t sentences, int64_t longest) {
     return (limits.maxSentences > 0 && static_cast<int64_t>(sentences) > limits.maxSentences) ||
@@ -28,7 +29,8 @@ Result<Batches> batchBySize(std::span<const int32_t> order, std::span<const int3
   size_t start = 0, end = 0;
   int64_t longest = 0, tailLongest = 0;
   const auto close = [&](size_t begin, size_t stop) {
-    batches.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(begin), order.begin() + static_cast<std::ptrdiff_t>(stop));
+    batches.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(begin),
+                         order.begin() + static_cast<std::ptrdiff_t>(stop));
   };
   for (size_t i = 0; i < order.size(); ++i) {
     const int64_t length = lengths[static_cast<size_t>(order[i])];
@@ -70,7 +72,8 @@ std::vector<int32_t> shuffledIndices(int64_t count, uint64_t seed, uint32_t stre
   std::iota(indices.begin(), indices.end(), 0);
   for (size_t i = indices.size(); i > 1; --i) {
     // 64 draws bits against a bound below 2^31: the bias is below 2^-33.
-    const uint64_t draw = (uint64_t{philoxDraw(seed, 2 * i, stream, step)} << 32) | philoxDraw(seed, 2 * i + 1, stream, step);
+    const uint64_t draw =
+        (uint64_t{philoxDraw(seed, 2 * i, stream, step)} << 32) | philoxDraw(seed, 2 * i + 1, stream, step);
     std::swap(indices[i - 1], indices[draw % i]);
   }
   return indices;
@@ -79,8 +82,11 @@ std::vector<int32_t> shuffledIndices(int64_t count, uint64_t seed, uint32_t stre
 Result<ParallelData> ParallelData::create(const Corpus &source, const Corpus &target, const BatchLimits &limits,
                                           int64_t maxPositions, uint64_t seed) {
   if (source.sentences() != target.sentences())
-    return Status(StatusCode::malformed, fmt::format("expects as many source sentences as target ones, but got {} and {}",
-                                                     source.sentences(), target.sentences()));
+    return Status(StatusCode::malformed,
+                  fmt::format("expects as many source sentences as target ones, but got {} and {}", source.sentences(),
+                              target.sentences()));
+  if (source.sentences() == 0)
+    return Status(StatusCode::usage, "expects at least one pair of sentences, but the text is empty");
   ParallelData data(source, target);
   int64_t longestAllowed = maxPositions > 0 ? maxPositions : INT32_MAX;
   if (limits.maxTokens > 0)
@@ -130,7 +136,8 @@ void ParallelData::fill(int64_t index, Batch &batch) const {
   for (size_t row = 0; row < members.size(); ++row) {
     const std::span<const int32_t> source = source_->sentence(members[row]);
     const std::span<const int32_t> target = target_->sentence(members[row]);
-    std::copy(source.begin(), source.end(), batch.source.begin() + static_cast<std::ptrdiff_t>(row * batch.sourceSteps));
+    std::copy(source.begin(), source.end(),
+              batch.source.begin() + static_cast<std::ptrdiff_t>(row * batch.sourceSteps));
     const auto at = static_cast<std::ptrdiff_t>(row * batch.targetSteps);
     std::copy(target.begin(), target.end(), batch.target.begin() + at);
     batch.previous[static_cast<size_t>(at)] = token::eos;

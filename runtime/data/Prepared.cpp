@@ -65,9 +65,10 @@ Result<Text> readText(const PrepareOptions &options) {
     if (!target.ok())
       return target.status();
     if (source->size() != target->size())
-      return Status(StatusCode::malformed,
-                    fmt::format("expects line n of '{0}.{1}' to translate line n of '{0}.{2}', but they have {3} and {4} lines",
-                                prefix, options.sourceLanguage, options.targetLanguage, source->size(), target->size()));
+      return Status(
+          StatusCode::malformed,
+          fmt::format("expects line n of '{0}.{1}' to translate line n of '{0}.{2}', but they have {3} and {4} lines",
+                      prefix, options.sourceLanguage, options.targetLanguage, source->size(), target->size()));
     text.source[split] = source.take();
     text.target[split] = target.take();
   }
@@ -127,9 +128,13 @@ Status writeDescription(const PrepareOptions &options, const Tokenizer &source, 
   for (const auto &[split, prefix] : options.splits)
     splits.push_back(split);
   const nlohmann::json description = {
-      {"format", 1}, {"tokenizer", name(options.tokenizer)}, {"joint", options.joint}, {"splits", splits},
+      {"format", 1},
+      {"tokenizer", name(options.tokenizer)},
+      {"joint", options.joint},
+      {"splits", splits},
       {"source", {{"language", options.sourceLanguage}, {"tokenizer_file", sourceFile}, {"vocabulary", source.size()}}},
-      {"target", {{"language", options.targetLanguage}, {"tokenizer_file", targetFile}, {"vocabulary", target.size()}}}};
+      {"target",
+       {{"language", options.targetLanguage}, {"tokenizer_file", targetFile}, {"vocabulary", target.size()}}}};
   return writeTextAtomically(options.folder + "/data.json", description.dump(2) + "\n");
 }
 
@@ -152,9 +157,19 @@ Result<std::vector<PreparedSide>> prepare(const PrepareOptions &options) {
       !isPlainName(options.targetLanguage))
     return Status(StatusCode::usage, fmt::format("expects two different language names, but got '{}' and '{}'",
                                                  options.sourceLanguage, options.targetLanguage));
+  if (!options.targetVocabulary.empty() && options.joint)
+    return Status(StatusCode::usage,
+                  "expects the one vocabulary of both languages as the source's, or a vocabulary for each language");
+  if (options.tokenizer == TokenizerKind::bytes &&
+      !(options.sourceVocabulary.empty() && options.targetVocabulary.empty()))
+    return Status(StatusCode::usage, "expects no vocabulary file for bytes: their vocabulary is fixed");
   Result<Text> text = readText(options);
   if (!text.ok())
     return text.status();
+  if (text->source["train"].empty())
+    return Status(StatusCode::malformed,
+                  fmt::format("expects at least one pair of lines to train on, but '{}.{}' has none",
+                              options.splits.at("train"), options.sourceLanguage));
   auto tokenizers = makeTokenizers(options, *text);
   if (!tokenizers.ok())
     return tokenizers.status();
@@ -166,8 +181,9 @@ Result<std::vector<PreparedSide>> prepare(const PrepareOptions &options) {
   std::vector<PreparedSide> report;
   for (const auto &[split, prefix] : options.splits) {
     for (bool isSource : {true, false}) {
-      Result<PreparedSide> side = writeSide(options, split, isSource ? options.sourceLanguage : options.targetLanguage,
-                                            (isSource ? text->source : text->target)[split], isSource ? *source : *target);
+      Result<PreparedSide> side =
+          writeSide(options, split, isSource ? options.sourceLanguage : options.targetLanguage,
+                    (isSource ? text->source : text->target)[split], isSource ? *source : *target);
       if (!side.ok())
         return side.status();
       report.push_back(side.take());
@@ -217,13 +233,15 @@ Result<PreparedData> PreparedData::open(const std::string &folder) {
 
 Result<Corpus> PreparedData::corpus(const std::string &split, const std::string &language) const {
   if (std::find(splits_.begin(), splits_.end(), split) == splits_.end())
-    return Status(StatusCode::usage, fmt::format("expects a split out of {}, but got '{}'", fmt::join(splits_, ", "), split));
+    return Status(StatusCode::usage,
+                  fmt::format("expects a split out of {}, but got '{}'", fmt::join(splits_, ", "), split));
   const Tokenizer &tokenizer = language == languages_[0] ? *source_ : *target_;
   const std::string path = corpusPath(folder_, split, language);
   Result<Corpus> corpus = Corpus::open(path);
   if (corpus.ok() && corpus->vocabularySize() != tokenizer.size())
-    return Status(StatusCode::malformed, fmt::format("'{}' was made with {} tokens, but the tokenizer of the folder has {}",
-                                                     path, corpus->vocabularySize(), tokenizer.size()));
+    return Status(StatusCode::malformed,
+                  fmt::format("'{}' was made with {} tokens, but the tokenizer of the folder has {}", path,
+                              corpus->vocabularySize(), tokenizer.size()));
   return corpus;
 }
 

@@ -12,13 +12,21 @@
 namespace bifocal {
 namespace {
 
+/// What SentencePiece says after the place in its sources: `Internal: ./src/x.cc(66) [condition] text`.
+std::string reasonOf(const sentencepiece::util::Status &status) {
+  const std::string text = status.ToString();
+  const size_t end = text.rfind("] ");
+  const std::string reason = end == std::string::npos ? text : text.substr(end + 2);
+  return reason.empty() ? "" : ": " + reason;
+}
+
 class PieceTokenizer final : public Tokenizer {
 public:
   static Result<std::unique_ptr<Tokenizer>> load(const std::string &model, const std::string &name) {
     auto tokenizer = std::make_unique<PieceTokenizer>();
     const auto status = tokenizer->pieces_.LoadFromSerializedProto(model);
     if (!status.ok())
-      return Status(StatusCode::malformed, fmt::format("'{}' is not a SentencePiece model: {}", name, status.ToString()));
+      return Status(StatusCode::malformed, fmt::format("'{}' is not a SentencePiece model{}", name, reasonOf(status)));
     const sentencepiece::SentencePieceProcessor &pieces = tokenizer->pieces_;
     if (pieces.bos_id() != token::bos || pieces.pad_id() != token::pad || pieces.eos_id() != token::eos ||
         pieces.unk_id() != token::unk)
@@ -122,18 +130,22 @@ private:
 };
 
 Result<std::unique_ptr<Tokenizer>> learnPieces(TokenizerKind kind, std::span<const std::string> lines, int32_t size) {
-  if (size <= token::firstFree)
-    return Status(StatusCode::usage, fmt::format("expects a vocabulary size above {}, but got {}", token::firstFree, size));
   Lines iterator(lines);
   std::string model;
   // One thread: the float sums of the unigram trainer depend on the number of threads.
-  const auto status = sentencepiece::SentencePieceTrainer::Train(
-      {{"model_type", std::string(name(kind))}, {"vocab_size", std::to_string(size)}, {"character_coverage", "1.0"},
-       {"bos_id", "0"}, {"pad_id", "1"}, {"eos_id", "2"}, {"unk_id", "3"}, {"num_threads", "1"}, {"minloglevel", "2"}},
-      &iterator, &model);
+  const auto status = sentencepiece::SentencePieceTrainer::Train({{"model_type", std::string(name(kind))},
+                                                                  {"vocab_size", std::to_string(size)},
+                                                                  {"character_coverage", "1.0"},
+                                                                  {"bos_id", "0"},
+                                                                  {"pad_id", "1"},
+                                                                  {"eos_id", "2"},
+                                                                  {"unk_id", "3"},
+                                                                  {"num_threads", "1"},
+                                                                  {"minloglevel", "2"}},
+                                                                 &iterator, &model);
   if (!status.ok())
-    return Status(StatusCode::usage, fmt::format("SentencePiece cannot learn {} pieces from {} lines: {}", size,
-                                                 lines.size(), status.ToString()));
+    return Status(StatusCode::usage, fmt::format("SentencePiece cannot learn {} pieces from {} lines{}", size,
+                                                 lines.size(), reasonOf(status)));
   return PieceTokenizer::load(model, "the learned model");
 }
 
@@ -161,16 +173,21 @@ std::unique_ptr<Tokenizer> learnWords(std::span<const std::string> lines, int32_
 
 std::string_view name(TokenizerKind kind) {
   switch (kind) {
-  case TokenizerKind::bpe: return "bpe";
-  case TokenizerKind::unigram: return "unigram";
-  case TokenizerKind::whitespace: return "whitespace";
-  case TokenizerKind::bytes: return "bytes";
+  case TokenizerKind::bpe:
+    return "bpe";
+  case TokenizerKind::unigram:
+    return "unigram";
+  case TokenizerKind::whitespace:
+    return "whitespace";
+  case TokenizerKind::bytes:
+    return "bytes";
   }
   return "";
 }
 
 Result<TokenizerKind> tokenizerKindByName(std::string_view text) {
-  for (TokenizerKind kind : {TokenizerKind::bpe, TokenizerKind::unigram, TokenizerKind::whitespace, TokenizerKind::bytes})
+  for (TokenizerKind kind :
+       {TokenizerKind::bpe, TokenizerKind::unigram, TokenizerKind::whitespace, TokenizerKind::bytes})
     if (name(kind) == text)
       return kind;
   return Status(StatusCode::malformed,
@@ -193,6 +210,10 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::learn(TokenizerKind kind, std::spa
                                                     int32_t vocabularySize) {
   if (kind == TokenizerKind::bytes)
     return Result<std::unique_ptr<Tokenizer>>(std::make_unique<ByteTokenizer>());
+  const bool allWords = kind == TokenizerKind::whitespace && vocabularySize == 0;
+  if (!allWords && vocabularySize <= token::firstFree)
+    return Status(StatusCode::usage,
+                  fmt::format("expects a vocabulary size above {}, but got {}", token::firstFree, vocabularySize));
   if (kind == TokenizerKind::whitespace)
     return Result<std::unique_ptr<Tokenizer>>(learnWords(lines, vocabularySize));
   return learnPieces(kind, lines, vocabularySize);

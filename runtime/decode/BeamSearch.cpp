@@ -69,9 +69,10 @@ private:
 };
 
 int64_t Search::maxLength(int64_t sourceLength) const {
-  const auto wanted = static_cast<int64_t>(options_.maxLengthRatio * static_cast<double>(sourceLength) +
-                                           static_cast<double>(options_.maxLengthOffset));
-  return std::clamp<int64_t>(wanted, 0, stepper_.maxSteps() - 1);
+  const double wanted =
+      options_.maxLengthRatio * static_cast<double>(sourceLength) + static_cast<double>(options_.maxLengthOffset);
+  // Clamped before the conversion: the ratio may be anything, also infinite.
+  return static_cast<int64_t>(std::clamp(wanted, 0.0, static_cast<double>(stepper_.maxSteps() - 1)));
 }
 
 /// Runs the model for all rows of all sentences, in order.
@@ -141,8 +142,10 @@ void Search::collect(const Sentence &sentence, int64_t firstRow, int64_t step) {
     constrain(scores, active, step, sentence.maxLength);
     const float before = active.score();
     for (int64_t id = 0; id < vocabulary; ++id) {
-      const Candidate candidate{before + scores[static_cast<size_t>(id)], static_cast<int32_t>(row), static_cast<int32_t>(id)};
-      if (candidate.score == minusInfinity || (candidates_.size() == wanted && !isBetter(candidate, candidates_.front())))
+      const Candidate candidate{before + scores[static_cast<size_t>(id)], static_cast<int32_t>(row),
+                                static_cast<int32_t>(id)};
+      if (candidate.score == minusInfinity ||
+          (candidates_.size() == wanted && !isBetter(candidate, candidates_.front())))
         continue;
       if (candidates_.size() == wanted) {
         std::pop_heap(candidates_.begin(), candidates_.end(), isBetter);
@@ -227,10 +230,11 @@ Result<std::vector<std::vector<Hypothesis>>> beamSearch(Stepper &stepper, std::s
   if (options.beam < 1 || 2 * options.beam >= stepper.vocabularySize())
     return Status(StatusCode::usage, fmt::format("expects a beam from 1 to {}, but got {}",
                                                  (stepper.vocabularySize() - 1) / 2, options.beam));
-  if (options.temperature <= 0)
+  if (!(options.temperature > 0))
     return Status(StatusCode::usage, fmt::format("expects a temperature above 0, but got {}", options.temperature));
   if (stepper.maxSteps() < 1)
-    return Status(StatusCode::usage, fmt::format("expects a model with at least one position, but got {}", stepper.maxSteps()));
+    return Status(StatusCode::usage,
+                  fmt::format("expects a model with at least one position, but got {}", stepper.maxSteps()));
   Search search(stepper, options);
   BIFOCAL_RETURN_IF_ERROR(search.run(sourceLengths));
   return search.takeResult();

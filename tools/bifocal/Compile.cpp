@@ -2,6 +2,7 @@
 #include "codegen/Artifact.h"
 #include "codegen/Compiler.h"
 #include "codegen/cpu/Lowering.h"
+#include "dialect/plan/PlanOps.h"
 #include "frontend/Import.h"
 #include "frontend/Presets.h"
 #include "mlir/IR/Diagnostics.h"
@@ -15,12 +16,33 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/SourceMgr.h"
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 using namespace bifocal;
 
 namespace {
+/// Counts the fusions of a compilation by what the remarks about them say. Others see the remarks only when `show` is
+/// set.
+class FusionCounter {
+public:
+  FusionCounter(mlir::MLIRContext &context, bool show)
+      : handler(&context, [this, show](mlir::Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Remark)
+            return mlir::failure();
+          constexpr std::string_view prefix = "fused: ";
+          if (std::string text = diagnostic.str(); text.starts_with(prefix))
+            ++counts[text.substr(prefix.size())];
+          return mlir::success(!show);
+        }) {}
+
+  tools::Fusions counts;
+
+private:
+  mlir::ScopedDiagnosticHandler handler;
+};
+
 struct CompileCommand {
   std::string input, preset, output, target = "cpu", emit = "artifact", to, from, dumpDirectory, shape, budget;
   bool report = false, remarks = false;
@@ -33,33 +55,59 @@ private:
   Status readTarget(std::vector<std::string> &levels);
   Result<mlir::OwningOpRef<mlir::ModuleOp>> readInput(mlir::MLIRContext &context);
   Result<std::string> emitText(mlir::ModuleOp module, const CompileOptions &options);
-  Status finishArtifact(const std::string &bytes);
+  Status checkPhases(const CompileOptions &options) const;
+  bool writesArtifact(const CompileOptions &options) const {
+    return emit == "artifact" && (to.empty() || options.to == Phase::Artifact);
+  }
+  Status finishArtifact(const std::string &bytes, const tools::Fusions &fusions);
   Status write(const std::string &bytes, const std::string &suffix);
 };
 } // namespace
 
 Status CompileCommand::readTarget(std::vector<std::string> &levels) {
+  bool all = false;
   std::stringstream stream(target);
   for (std::string part; std::getline(stream, part, ',');) {
+    all |= part == "cpu";
     if (part == "cpu")
-      continue; // all levels
+      continue;
     if (!part.starts_with("cpu:"))
       return {StatusCode::unsupported, fmt::format("the target `{}` is not supported yet: allowed are cpu, cpu:native, "
-                                                   "cpu:x86-64-v3 and cpu:x86-64-v4", part)};
+                                                   "cpu:x86-64-v3 and cpu:x86-64-v4",
+                                                   part)};
     std::string level = part.substr(4);
     if (level == "native") {
       level = cpuHasLevel("x86-64-v4") ? "x86-64-v4" : "x86-64-v3";
     } else if (level != "x86-64-v3" && level != "x86-64-v4") {
-      return {StatusCode::unsupported, fmt::format("expects the CPU level native, x86-64-v3 or x86-64-v4, but got `{}`", level)};
+      return {StatusCode::unsupported,
+              fmt::format("expects the CPU level native, x86-64-v3 or x86-64-v4, but got `{}`", level)};
     }
-    levels.push_back(level);
+    if (std::ranges::find(levels, level) == levels.end())
+      levels.push_back(level);
   }
+  // No list stands for all levels.
+  if (all)
+    levels.clear();
+  return {};
+}
+
+Status CompileCommand::checkPhases(const CompileOptions &options) const {
+  if (options.from == Phase::Artifact)
+    return {StatusCode::usage, "--compile-from expects a phase that writes IR, but `artifact` is the last one"};
+  if (!from.empty() && options.to < options.from)
+    return {StatusCode::usage,
+            fmt::format("expects --compile-to at or after --compile-from, but got `{}` and `{}`", to, from)};
+  if ((report || !budget.empty()) && !writesArtifact(options))
+    return {StatusCode::usage, "--report and --memory-budget expect that an artifact is written, but only text is"};
+  if ((emit == "llvm" || emit == "asm") && options.to < Phase::Kernels)
+    return {StatusCode::usage,
+            fmt::format("--emit={} expects kernels, but --compile-to={} stops before there are any", emit, to)};
   return {};
 }
 
 Status CompileCommand::readOptions(CompileOptions &options) {
   options.dumpDirectory = dumpDirectory;
-  options.phases.remarks = remarks;
+  options.phases.remarks = remarks || report;
   BIFOCAL_RETURN_IF_ERROR(readTarget(options.phases.cpuLevels));
   auto phaseOf = [](const std::string &text, Phase &phase) -> Status {
     std::optional<Phase> parsed = parsePhase(text);
@@ -67,7 +115,8 @@ Status CompileCommand::readOptions(CompileOptions &options) {
       std::vector<std::string> names;
       for (Phase candidate : allPhases())
         names.push_back(phaseName(candidate).str());
-      return {StatusCode::usage, fmt::format("expects one of the phases {}, but got `{}`", fmt::join(names, ", "), text)};
+      return {StatusCode::usage,
+              fmt::format("expects one of the phases {}, but got `{}`", fmt::join(names, ", "), text)};
     }
     phase = *parsed;
     return {};
@@ -76,6 +125,7 @@ Status CompileCommand::readOptions(CompileOptions &options) {
     BIFOCAL_RETURN_IF_ERROR(phaseOf(from, options.from));
   if (!to.empty())
     BIFOCAL_RETURN_IF_ERROR(phaseOf(to, options.to));
+  BIFOCAL_RETURN_IF_ERROR(checkPhases(options));
   if (!mlirFlags.empty()) {
     // MLIR registers its own flags with LLVM's parser, which wants a program name first.
     mlir::registerPassManagerCLOptions();
@@ -99,8 +149,13 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> CompileCommand::readInput(mlir::MLIRCo
       return bytes.status();
     text.assign(reinterpret_cast<const char *>(bytes->data()), bytes->size());
   }
-  if (!from.empty())
-    return parseModule(text, name, context);
+  if (!from.empty()) {
+    auto module = parseModule(text, name, context);
+    // Where and why stands on stderr already.
+    return module.ok()
+               ? std::move(module)
+               : Status(module.status().code(), fmt::format("`{}` is not IR as the phase `{}` writes it", name, from));
+  }
   Result<Spec> spec = parseSpec(text, name);
   if (!spec.ok())
     return spec.status();
@@ -137,7 +192,7 @@ Status CompileCommand::write(const std::string &bytes, const std::string &suffix
   return writeFileAtomically(path, std::as_bytes(std::span(bytes)));
 }
 
-Status CompileCommand::finishArtifact(const std::string &bytes) {
+Status CompileCommand::finishArtifact(const std::string &bytes, const tools::Fusions &fusions) {
   if (report || !budget.empty()) {
     Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(std::as_bytes(std::span(bytes)));
     if (!artifact.ok())
@@ -147,7 +202,7 @@ Status CompileCommand::finishArtifact(const std::string &bytes) {
       return values.status();
     // The artifact may go to stdout; then the report must not.
     if (report)
-      fmt::print(output == "-" ? stderr : stdout, "{}", tools::describeCompilation(**artifact, *values));
+      fmt::print(output == "-" ? stderr : stdout, "{}", tools::describeCompilation(**artifact, *values, fusions));
     if (!budget.empty())
       BIFOCAL_RETURN_IF_ERROR(tools::checkBudget(**artifact, *values, budget));
   }
@@ -163,8 +218,11 @@ Status CompileCommand::run() {
   BIFOCAL_RETURN_IF_ERROR(readOptions(options));
   mlir::MLIRContext context;
   prepareContext(context);
+  // The place in the spec says more than the op would.
+  context.printOpOnDiagnostic(false);
   llvm::SourceMgr sources;
   mlir::SourceMgrDiagnosticHandler handler(sources, &context, llvm::errs());
+  FusionCounter fusions(context, remarks);
   mlir::DefaultTimingManager timing;
   if (!mlirFlags.empty())
     mlir::applyDefaultTimingManagerCLOptions(timing);
@@ -177,17 +235,21 @@ Status CompileCommand::run() {
   auto module = readInput(context);
   if (!module.ok())
     return module.status();
-  if (emit != "artifact" || (!to.empty() && options.to <= Phase::Kernels)) {
+  if (!writesArtifact(options)) {
     BIFOCAL_RETURN_IF_ERROR(runPhases(**module, options));
     Result<std::string> text = emitText(**module, options);
     return text.ok() ? write(*text, "") : text.status();
   }
   options.to = Phase::Kernels;
   BIFOCAL_RETURN_IF_ERROR(runPhases(**module, options));
+  if ((*module)->getOps<plan::EntryOp>().empty())
+    return {StatusCode::diagnostics,
+            fmt::format("expects entry points in `{}`, as the phase `{}` writes them, but there are none", input,
+                        from.empty() ? "import" : from)};
   mlir::TimingScope packing = scope.nest("artifact");
   Result<std::string> bytes = writeArtifact(**module);
   packing.stop();
-  return bytes.ok() ? finishArtifact(*bytes) : bytes.status();
+  return bytes.ok() ? finishArtifact(*bytes, fusions.counts) : bytes.status();
 }
 
 Result<std::string> tools::compileSpecFile(const std::string &path) {
@@ -201,18 +263,29 @@ void tools::addCompile(CLI::App &app, int &exitCode) {
   auto command = std::make_shared<CompileCommand>();
   CLI::App *verb = app.add_subcommand("compile", "Compile a model spec into an artifact");
   verb->add_option("spec", command->input, "Spec (.toml), or IR (.mlir) with --compile-from; - is stdin");
-  verb->add_option("--preset", command->preset, "Compile a preset instead of a spec")->check(CLI::IsMember(presetNames()));
-  verb->add_option("-o,--output", command->output, "Where the result goes; - is stdout; default: <spec>.bifocal, text to stdout");
-  verb->add_option("--target", command->target, "Machines to write kernels for: cpu (all levels), cpu:native, cpu:x86-64-v3, cpu:x86-64-v4")
+  verb->add_option("--preset", command->preset, "Compile a preset instead of a spec")
+      ->check(CLI::IsMember(presetNames()));
+  verb->add_option("-o,--output", command->output,
+                   "Where the result goes; - is stdout; default: <spec>.bifocal, text to stdout");
+  verb->add_option("--target", command->target,
+                   "Machines to write kernels for: cpu (all levels), cpu:native, cpu:x86-64-v3, cpu:x86-64-v4")
       ->capture_default_str();
-  verb->add_option("--emit", command->emit, "What to write")->check(CLI::IsMember({"artifact", "mlir", "llvm", "asm"}))->capture_default_str();
+  verb->add_option("--emit", command->emit, "What to write")
+      ->check(CLI::IsMember({"artifact", "mlir", "llvm", "asm"}))
+      ->capture_default_str();
   verb->add_option("--compile-to", command->to, "Stop after this phase and write its IR")->group("Phases");
-  verb->add_option("--compile-from", command->from, "The phase that wrote the input; compilation goes on after it")->group("Phases");
+  verb->add_option("--compile-from", command->from, "The phase that wrote the input; compilation goes on after it")
+      ->group("Phases");
   verb->add_option("--dump-ir-dir", command->dumpDirectory, "Folder for the IR after each phase")->group("Phases");
   verb->add_flag("--remarks", command->remarks, "Say where optimisations fire, and why not")->group("Reports");
-  verb->add_flag("--report", command->report, "Print parameters, steps and peak memory of every entry point")->group("Reports");
-  verb->add_option("--shape", command->shape, "Sizes for the report and the budget, e.g. B=32,S=40,T=40")->group("Reports");
-  verb->add_option("--memory-budget", command->budget, "Most memory for a training step, e.g. 8GiB; exit code 6 above it")->group("Reports");
+  verb->add_flag("--report", command->report,
+                 "Print parameters, fusions, and steps and peak memory of every entry point")
+      ->group("Reports");
+  verb->add_option("--shape", command->shape, "Sizes for the report and the budget, e.g. B=32,S=40,T=40")
+      ->group("Reports");
+  verb->add_option("--memory-budget", command->budget,
+                   "Most memory for a training step, e.g. 8GiB; exit code 6 above it")
+      ->group("Reports");
   verb->footer("MLIR's own flags work too: --mlir-timing, --mlir-print-ir-after-all, ...");
   verb->allow_extras();
   verb->callback([command, verb, &exitCode] {

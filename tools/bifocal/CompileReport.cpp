@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sstream>
 
 namespace bifocal::tools {
@@ -25,7 +26,12 @@ Result<Shape> parseShape(const std::string &text, const Artifact &artifact) {
   const nlohmann::json &training = artifact.manifest().training;
   const int64_t tokens = training.contains("max_tokens") ? training["max_tokens"].get<int64_t>() : 4000, steps = 32;
   const int64_t sentences = std::max<int64_t>(1, tokens / steps);
-  Shape shape = {{"B", sentences}, {"S", steps}, {"T", steps}, {"N", 5 * sentences}, {"R", 5 * sentences}, {"P", 2 * steps}};
+  Shape shape = {{"B", sentences},     {"S", steps},         {"T", steps},
+                 {"N", 5 * sentences}, {"R", 5 * sentences}, {"P", 2 * steps}};
+  for (const EntryPlan &entry : artifact.plan().entries)
+    for (const std::string &symbol : entry.symbols)
+      if (symbol != format::windowSymbol)
+        shape.try_emplace(symbol, 1);
   std::stringstream stream(text);
   for (std::string part; std::getline(stream, part, ',');) {
     const size_t cut = part.find('=');
@@ -33,8 +39,17 @@ Result<Shape> parseShape(const std::string &text, const Artifact &artifact) {
     const char *end = part.data() + part.size();
     if (cut == std::string::npos || cut == 0 ||
         std::from_chars(part.data() + cut + 1, end, value) != std::from_chars_result{end, std::errc()} || value < 1)
-      return Status(StatusCode::usage, fmt::format("--shape expects symbol=number with number >= 1, but got `{}`", part));
-    shape[part.substr(0, cut)] = value;
+      return Status(StatusCode::usage,
+                    fmt::format("--shape expects symbol=number with number >= 1, but got `{}`", part));
+    const auto symbol = shape.find(part.substr(0, cut));
+    if (symbol == shape.end()) {
+      std::vector<std::string_view> names;
+      for (const auto &[name, unused] : shape)
+        names.push_back(name);
+      return Status(StatusCode::usage,
+                    fmt::format("--shape expects a symbol out of {}, but got `{}`", fmt::join(names, ", "), part));
+    }
+    symbol->second = value;
   }
   return shape;
 }
@@ -47,12 +62,17 @@ std::optional<int64_t> arenaBytes(const EntryPlan &entry, const Shape &shape) {
       return std::nullopt;
     values.push_back(found == shape.end() ? 0 : found->second);
   }
+  // Beyond it, rounding up would overflow.
+  constexpr int64_t maxClassValue = INT64_MAX / 2;
   int64_t total = 0;
   for (size_t i = 0; i < entry.classes.size(); ++i) {
     std::optional<int64_t> value = entry.classes[i].evaluate(values);
     if (!value)
       return std::nullopt;
-    total += entry.peak[i] * format::roundUpToClass(*value);
+    int64_t bytes = 0;
+    if (*value > maxClassValue || __builtin_mul_overflow(entry.peak[i], format::roundUpToClass(*value), &bytes) ||
+        __builtin_add_overflow(total, bytes, &total))
+      return std::nullopt;
   }
   return total;
 }
@@ -66,7 +86,7 @@ static void countSteps(const std::vector<PlanStep> &steps, std::map<std::string,
   }
 }
 
-std::string describeCompilation(const Artifact &artifact, const Shape &shape) {
+std::string describeCompilation(const Artifact &artifact, const Shape &shape, const Fusions &fusions) {
   const Manifest &manifest = artifact.manifest();
   int64_t trained = 0;
   for (const Parameter &parameter : manifest.parameters)
@@ -78,6 +98,10 @@ std::string describeCompilation(const Artifact &artifact, const Shape &shape) {
   for (const auto &[symbol, value] : shape)
     values += fmt::format("{}{} = {}", values.empty() ? "" : ", ", symbol, value);
   text += fmt::format("shape       {}\n", values);
+  if (!fusions.empty())
+    text += "\nfusions\n";
+  for (const auto &[fusion, count] : fusions)
+    text += fmt::format("  {:>4} x {}\n", count, fusion);
   for (const EntryPlan &entry : artifact.plan().entries) {
     std::map<std::string, int64_t> families;
     countSteps(entry.steps, families);
@@ -100,11 +124,13 @@ static std::optional<int64_t> parseBytes(const std::string &text) {
   if (error != std::errc() || !(value > 0))
     return std::nullopt;
   const std::string_view unit(rest, static_cast<size_t>(end - rest));
+  constexpr double largest = 0x1p62;
   const std::pair<std::string_view, double> units[] = {
-      {"", 1}, {"B", 1}, {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}};
+      {"", 1},     {"B", 1},    {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0},
+      {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}};
   for (const auto &[name, factor] : units)
     if (unit == name)
-      return static_cast<int64_t>(std::floor(value * factor));
+      return static_cast<int64_t>(std::min(std::floor(value * factor), largest));
   return std::nullopt;
 }
 
@@ -113,16 +139,20 @@ Status checkBudget(const Artifact &artifact, const Shape &shape, const std::stri
   if (!limit)
     return {StatusCode::usage, fmt::format("--memory-budget expects a size such as 8GiB, but got `{}`", budget)};
   const EntryPlan *entry = artifact.plan().find("train_step");
-  std::optional<int64_t> arena = entry ? arenaBytes(*entry, shape) : std::nullopt;
-  if (!arena)
+  if (!entry)
     return {};
   // Parameters, gradients and two moments.
   const int64_t slabs = 4 * (artifact.manifest().parameterElements + 3 * artifact.manifest().trainedElements);
+  const std::optional<int64_t> arena = arenaBytes(*entry, shape);
+  if (!arena || *arena > INT64_MAX - slabs)
+    return {StatusCode::overBudget,
+            fmt::format("a training step expects more than 2^63 bytes, but the budget is {}", readableBytes(*limit))};
   if (*arena + slabs <= *limit)
     return {};
   return {StatusCode::overBudget,
-          fmt::format("a training step expects {} (arena {}, parameters with gradients and moments {}), but the budget is {}",
-                      readableBytes(*arena + slabs), readableBytes(*arena), readableBytes(slabs), readableBytes(*limit))};
+          fmt::format(
+              "a training step expects {} (arena {}, parameters with gradients and moments {}), but the budget is {}",
+              readableBytes(*arena + slabs), readableBytes(*arena), readableBytes(slabs), readableBytes(*limit))};
 }
 
 } // namespace bifocal::tools

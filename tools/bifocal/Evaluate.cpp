@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/train/Trainer.h"
+#include "tools/bifocal/Checks.h"
 #include "tools/bifocal/Model.h"
 #include "tools/bifocal/Verb.h"
 
@@ -44,9 +45,12 @@ Status run(const Options &options) {
   if (pairs->skipped() > 0)
     fmt::print(stderr, "left out {} pairs that are too long\n", pairs->skipped());
   if (options.format == "json")
-    fmt::print("{}\n", nlohmann::json({{"loss", sums->lossPerToken()}, {"nll", sums->nllPerToken()},
-                                       {"perplexity", sums->perplexity()}, {"tokens", static_cast<int64_t>(sums->tokens)},
-                                       {"sentences", pairs->sentences()}}).dump());
+    fmt::print("{}\n", nlohmann::json({{"loss", sums->lossPerToken()},
+                                       {"nll", sums->nllPerToken()},
+                                       {"perplexity", sums->perplexity()},
+                                       {"tokens", static_cast<int64_t>(sums->tokens)},
+                                       {"sentences", pairs->sentences()}})
+                           .dump());
   else
     fmt::print("loss {:.4f} nll {:.4f} ppl {:.3f} over {} tokens of {} sentences\n", sums->lossPerToken(),
                sums->nllPerToken(), sums->perplexity(), static_cast<int64_t>(sums->tokens), pairs->sentences());
@@ -62,8 +66,12 @@ void tools::addEvaluate(CLI::App &app, int &exitCode) {
   verb->add_option("data", options->data, "Folder that `bifocal prepare` made")->required();
   options->model.addWeights(*verb);
   verb->add_option("--split", options->split, "Part of the data")->capture_default_str();
-  verb->add_option("--max-tokens", options->maxTokens, "Largest batch: sentences x longest of them")->capture_default_str();
-  verb->add_option("--format", options->format, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  verb->add_option("--max-tokens", options->maxTokens, "Largest batch: sentences x longest of them; 0: no limit")
+      ->check(atLeast(0))
+      ->capture_default_str();
+  verb->add_option("--format", options->format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   options->model.addDevice(*verb);
   verb->callback([options, &exitCode] { exitCode = report(run(*options)); });
 }

@@ -2,6 +2,7 @@
 #include "runtime/data/Text.h"
 #include "runtime/data/Vocabulary.h"
 #include "runtime/decode/Translator.h"
+#include "tools/bifocal/Checks.h"
 #include "tools/bifocal/Model.h"
 #include "tools/bifocal/Verb.h"
 
@@ -42,7 +43,10 @@ void print(const Options &options, const Tokenizer &tokenizer, const std::vector
 
 Status run(Options &options) {
   if (options.nbest < 1 || options.nbest > options.beam.beam)
-    return Status(StatusCode::usage, fmt::format("expects --nbest from 1 to --beam {}, but got {}", options.beam.beam, options.nbest));
+    return Status(StatusCode::usage,
+                  fmt::format("expects --nbest from 1 to --beam {}, but got {}", options.beam.beam, options.nbest));
+  if (options.model.model == "-" && options.input == "-")
+    return Status(StatusCode::usage, "expects the model or the text from stdin, but got `-` for both");
   options.beam.normalize = !options.noNormalize;
   Result<PreparedData> data = PreparedData::open(options.data);
   if (!data.ok())
@@ -68,8 +72,8 @@ Status run(Options &options) {
   if (!translations.ok())
     return translations.status();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  fmt::print(stderr, "{}{} sentences in {:.1f} s, {:.0f} sentences/s\n", onTerminal ? "\r" : "", sentences.size(), seconds,
-             static_cast<double>(sentences.size()) / std::max(seconds, 1e-9));
+  fmt::print(stderr, "{}{} sentences in {:.1f} s, {:.0f} sentences/s\n", onTerminal ? "\r" : "", sentences.size(),
+             seconds, static_cast<double>(sentences.size()) / std::max(seconds, 1e-9));
   print(options, data->targetTokenizer(), *translations);
   return Status();
 }
@@ -84,24 +88,29 @@ void tools::addGenerate(CLI::App &app, int &exitCode) {
   options->model.addModel(*verb);
   options->model.addWeights(*verb);
   verb->add_option("--data", options->data, "Folder that `bifocal prepare` made, for its vocabularies")->required();
-  verb->add_option("--input", options->input, "Text to translate, one sentence per line; - is stdin")->capture_default_str();
+  verb->add_option("--input", options->input, "Text to translate, one sentence per line; - is stdin")
+      ->capture_default_str();
   const auto search = [&](const char *name, auto &value, const char *help) {
-    verb->add_option(name, value, help)->capture_default_str()->group("Search");
+    return verb->add_option(name, value, help)->capture_default_str()->group("Search");
   };
-  search("--beam", options->beam.beam, "Hypotheses kept per sentence; 1: greedy");
+  search("--beam", options->beam.beam, "Hypotheses kept per sentence; 1: greedy")->check(atLeast(1));
   search("--lenpen", options->beam.lengthPenalty, "Scores are divided by length^lenpen; above 1 favours long ones");
-  search("--max-len-a", options->beam.maxLengthRatio, "At most a * (source length) + b tokens");
-  search("--max-len-b", options->beam.maxLengthOffset, "The b of it");
-  search("--min-len", options->beam.minLength, "At least so many tokens before the end");
+  search("--max-len-a", options->beam.maxLengthRatio, "At most a * (source length) + b tokens")->check(atLeast(0));
+  search("--max-len-b", options->beam.maxLengthOffset, "The b of it")->check(atLeast(0));
+  search("--min-len", options->beam.minLength, "At least so many tokens before the end")->check(atLeast(0));
   search("--unkpen", options->beam.unknownPenalty, "Penalty of an unknown token; negative favours them");
   search("--temperature", options->beam.temperature, "Divides the logits");
-  search("--no-repeat-ngram", options->beam.noRepeatNgram, "No n-gram of this size twice; 0: off");
+  search("--no-repeat-ngram", options->beam.noRepeatNgram, "No n-gram of this size twice; 0: off")->check(atLeast(0));
   verb->add_flag("--no-normalize", options->noNormalize, "Scores are sums, whatever the length")->group("Search");
   verb->add_option("--nbest", options->nbest, "Hypotheses per sentence, as `number<TAB>score<TAB>text`")
-      ->capture_default_str()->group("Output");
+      ->check(atLeast(1))
+      ->capture_default_str()
+      ->group("Output");
   verb->add_flag("--scores", options->scores, "Print `score<TAB>text`")->group("Output");
   options->model.addDevice(*verb);
   verb->add_option("--batch-size", options->batchSize, "Sentences translated at once; does not change the result")
-      ->capture_default_str()->group("Device");
+      ->check(atLeast(1))
+      ->capture_default_str()
+      ->group("Device");
   verb->callback([options, &exitCode] { exitCode = report(run(*options)); });
 }

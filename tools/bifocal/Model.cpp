@@ -12,7 +12,8 @@
 namespace bifocal::tools {
 
 void ModelOptions::addModel(CLI::App &verb) {
-  verb.add_option("model", model, "Compiled model (.bifocal); with the compiler built in also a spec (.toml)")->required();
+  verb.add_option("model", model, "Compiled model (.bifocal); with the compiler built in also a spec (.toml)")
+      ->required();
 }
 
 void ModelOptions::addWeights(CLI::App &verb) {
@@ -20,8 +21,12 @@ void ModelOptions::addWeights(CLI::App &verb) {
 }
 
 void ModelOptions::addDevice(CLI::App &verb) {
-  verb.add_option("--threads", threads, "Threads; 0: all cores")->capture_default_str()->group("Device");
-  verb.add_option("--level", level, "CPU level of the kernels, e.g. x86-64-v3; default: the best there is")->group("Device");
+  verb.add_option("--threads", threads, "Threads; 0: all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str()
+      ->group("Device");
+  verb.add_option("--level", level, "CPU level of the kernels, e.g. x86-64-v3; default: the best there is")
+      ->group("Device");
 }
 
 Result<std::shared_ptr<const Artifact>> ModelOptions::openArtifact() const {
@@ -32,12 +37,14 @@ Result<std::shared_ptr<const Artifact>> ModelOptions::openArtifact() const {
   }
 #endif
   if (model.ends_with(".toml"))
-    return Status(StatusCode::unsupported,
-                  fmt::format("expects a compiled model, but got the spec '{0}'; compile it first: bifocal compile {0}", model));
+    return Status(
+        StatusCode::unsupported,
+        fmt::format("expects a compiled model, but got the spec '{0}'; compile it first: bifocal compile {0}", model));
   return Artifact::open(model);
 }
 
-Result<std::unique_ptr<Session>> ModelOptions::openSession(std::shared_ptr<const Artifact> artifact, bool training) const {
+Result<std::unique_ptr<Session>> ModelOptions::openSession(std::shared_ptr<const Artifact> artifact,
+                                                           bool training) const {
   return Session::create(std::move(artifact), makeCpuDevice({threads, level}), training);
 }
 
@@ -58,9 +65,10 @@ Status checkVocabularies(const Artifact &artifact, const PreparedData &data) {
   const auto check = [](const char *side, int64_t ofModel, int64_t ofData) {
     if (ofModel == ofData)
       return Status();
-    return Status(StatusCode::usage, fmt::format("expects data with a {} vocabulary of {} tokens, as the model was compiled, "
-                                                 "but the data has {}; set model.{}_vocabulary in the spec",
-                                                 side, ofModel, ofData, side));
+    return Status(StatusCode::usage,
+                  fmt::format("expects data with a {} vocabulary of {} tokens, as the model was compiled, "
+                              "but the data has {}; set model.{}_vocabulary in the spec",
+                              side, ofModel, ofData, side));
   };
   BIFOCAL_RETURN_IF_ERROR(check("source", source, data.sourceTokenizer().size()));
   return check("target", target, data.targetTokenizer().size());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/data/Prepared.h"
+#include "tools/bifocal/Checks.h"
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
@@ -22,7 +23,8 @@ Status run(Options &options) {
     return kind.status();
   prepareOptions.tokenizer = *kind;
   prepareOptions.joint = !options.separate;
-  for (const auto &[split, prefix] : {std::pair("train", options.train), {"valid", options.valid}, {"test", options.test}})
+  for (const auto &[split, prefix] :
+       {std::pair("train", options.train), {"valid", options.valid}, {"test", options.test}})
     if (!prefix.empty())
       prepareOptions.splits[split] = prefix;
   Result<std::vector<PreparedSide>> report = prepare(prepareOptions);
@@ -36,8 +38,8 @@ Status run(Options &options) {
   if (!data.ok())
     return data.status();
   fmt::print(stderr, "vocabulary: {} {}, {} {}; in the spec: source_vocabulary = {}, target_vocabulary = {}\n",
-             data->sourceLanguage(), data->sourceTokenizer().size(), data->targetLanguage(), data->targetTokenizer().size(),
-             data->sourceTokenizer().size(), data->targetTokenizer().size());
+             data->sourceLanguage(), data->sourceTokenizer().size(), data->targetLanguage(),
+             data->targetTokenizer().size(), data->sourceTokenizer().size(), data->targetTokenizer().size());
   return Status();
 }
 
@@ -47,20 +49,31 @@ void tools::addPrepare(CLI::App &app, int &exitCode) {
   auto options = std::make_shared<Options>();
   CLI::App *verb = app.add_subcommand("prepare", "Turn parallel text into a vocabulary and prepared data");
   verb->add_option("--source-lang", options->prepare.sourceLanguage, "Source language: the ending of its files")
-      ->required()->group("Text");
+      ->required()
+      ->group("Text");
   verb->add_option("--target-lang", options->prepare.targetLanguage, "Target language")->required()->group("Text");
   verb->add_option("--train", options->train, "Prefix of the training text: PREFIX.de and PREFIX.en (or .de.txt)")
-      ->required()->group("Text");
+      ->required()
+      ->group("Text");
   verb->add_option("--valid", options->valid, "Prefix of the validation text")->group("Text");
   verb->add_option("--test", options->test, "Prefix of the test text")->group("Text");
   verb->add_option("--model", options->model, "bpe, unigram, whitespace (words as they stand) or bytes")
-      ->check(CLI::IsMember({"bpe", "unigram", "whitespace", "bytes"}))->capture_default_str()->group("Vocabulary");
-  verb->add_option("--vocab-size", options->prepare.vocabularySize, "Tokens, with the four reserved ones")
-      ->capture_default_str()->group("Vocabulary");
-  auto *joint = verb->add_flag("--joint", options->joint, "One vocabulary for both languages (the default)")->group("Vocabulary");
-  verb->add_flag("--separate", options->separate, "A vocabulary for each language")->excludes(joint)->group("Vocabulary");
+      ->check(CLI::IsMember({"bpe", "unigram", "whitespace", "bytes"}))
+      ->capture_default_str()
+      ->group("Vocabulary");
+  verb->add_option("--vocab-size", options->prepare.vocabularySize,
+                   "Tokens, with the four reserved ones; 0 with whitespace: all words")
+      ->check(atLeast(0))
+      ->capture_default_str()
+      ->group("Vocabulary");
+  auto *joint =
+      verb->add_flag("--joint", options->joint, "One vocabulary for both languages (the default)")->group("Vocabulary");
+  verb->add_flag("--separate", options->separate, "A vocabulary for each language")
+      ->excludes(joint)
+      ->group("Vocabulary");
   verb->add_option("--source-vocab", options->prepare.sourceVocabulary,
-                   "Existing vocabulary: dict.txt for whitespace, a SentencePiece model for bpe and unigram")->group("Vocabulary");
+                   "Existing vocabulary: dict.txt for whitespace, a SentencePiece model for bpe and unigram")
+      ->group("Vocabulary");
   verb->add_option("--target-vocab", options->prepare.targetVocabulary, "The same for the target, with --separate")
       ->group("Vocabulary");
   verb->add_option("-o,--output", options->prepare.folder, "Folder to write")->required();

@@ -13,7 +13,8 @@ namespace {
 
 /// 950 tok/s, 107k tok/s
 std::string rateText(double tokensPerSecond) {
-  return tokensPerSecond < 1e4 ? fmt::format("{:.0f} tok/s", tokensPerSecond) : fmt::format("{:.0f}k tok/s", tokensPerSecond / 1e3);
+  return tokensPerSecond < 1e4 ? fmt::format("{:.0f} tok/s", tokensPerSecond)
+                               : fmt::format("{:.0f}k tok/s", tokensPerSecond / 1e3);
 }
 
 std::string goal(int64_t update, int64_t maxUpdates) {
@@ -55,11 +56,20 @@ std::string Progress::describe(const UpdateReport &report) const {
                      rateText(sums_.tokens / seconds_));
 }
 
-void Progress::showBar(const std::string &text, int64_t update) {
-  const double done = fraction(update);
+/// What a terminal of 80 columns has room for beside a bar.
+std::string Progress::describeBriefly(const UpdateReport &report) const {
+  return fmt::format("update {} loss {:.3f} ppl {:.4g} {}", goal(report.update, options_.maxUpdates),
+                     sums_.lossPerToken(), sums_.perplexity(), rateText(sums_.tokens / seconds_));
+}
+
+void Progress::showBar(const UpdateReport &report) {
+  const double done = fraction(report.update);
   const size_t width = terminalWidth();
-  std::string line = text;
   constexpr size_t frame = 10, shortest = 10, longest = 30;
+  std::string text = describe(report);
+  if (text.size() + frame + shortest >= width)
+    text = describeBriefly(report);
+  std::string line = text;
   if (done > 0 && text.size() + frame + shortest < width) {
     const size_t room = std::min(width - text.size() - frame, longest);
     const auto full = static_cast<size_t>(done * static_cast<double>(room));
@@ -79,12 +89,18 @@ void Progress::onUpdate(const UpdateReport &report) {
   if (!isDue(report))
     return;
   if (format_ == LogFormat::json)
-    printJson({{"event", "update"}, {"update", report.update}, {"epoch", report.epoch}, {"loss", sums_.lossPerToken()},
-               {"nll", sums_.nllPerToken()}, {"ppl", sums_.perplexity()}, {"gnorm", report.gradientNorm},
-               {"lr", report.rate}, {"ms", 1e3 * seconds_ / static_cast<double>(updates_)},
+    printJson({{"event", "update"},
+               {"update", report.update},
+               {"epoch", report.epoch},
+               {"loss", sums_.lossPerToken()},
+               {"nll", sums_.nllPerToken()},
+               {"ppl", sums_.perplexity()},
+               {"gnorm", report.gradientNorm},
+               {"lr", report.rate},
+               {"ms", 1e3 * seconds_ / static_cast<double>(updates_)},
                {"tokens_per_second", sums_.tokens / seconds_}});
   else if (format_ == LogFormat::bar)
-    showBar(describe(report), report.update);
+    showBar(report);
   else
     fmt::print(stderr, "{}\n", describe(report));
   sums_ = {};
@@ -95,9 +111,14 @@ void Progress::onUpdate(const UpdateReport &report) {
 
 void Progress::onValidation(const ValidationReport &report) {
   if (format_ == LogFormat::json) {
-    printJson({{"event", "validation"}, {"update", report.update}, {"epoch", report.epoch},
-               {"loss", report.sums.lossPerToken()}, {"nll", report.sums.nllPerToken()},
-               {"ppl", report.sums.perplexity()}, {"best", report.isBest}, {"seconds", report.seconds}});
+    printJson({{"event", "validation"},
+               {"update", report.update},
+               {"epoch", report.epoch},
+               {"loss", report.sums.lossPerToken()},
+               {"nll", report.sums.nllPerToken()},
+               {"ppl", report.sums.perplexity()},
+               {"best", report.isBest},
+               {"seconds", report.seconds}});
     return;
   }
   endLine();

@@ -32,7 +32,8 @@ private:
   using Clock = std::chrono::steady_clock;
   bool isDue(const UpdateReport &report) const;
   std::string describe(const UpdateReport &report) const;
-  void showBar(const std::string &text, int64_t update);
+  std::string describeBriefly(const UpdateReport &report) const;
+  void showBar(const UpdateReport &report);
   double fraction(int64_t update) const;
 
   LogFormat format_;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/core/Json.h"
 #include "runtime/core/Session.h"
 #include "runtime/core/Weights.h"
 #include "runtime/cpu/CpuDevice.h"
+#include "tools/bifocal/Checks.h"
+#include "tools/bifocal/Model.h"
 #include "tools/bifocal/TensorArgument.h"
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fmt/format.h>
 #include <map>
 #include <memory>
@@ -73,27 +77,59 @@ Result<std::vector<HostTensor>> readInputs(const EntryPlan &plan, const Assignme
   return tensors;
 }
 
-/// States get the sizes of --symbol, else those of the inputs.
-Status sizeStates(Session &session, const EntryPlan &plan, const Options &options, std::vector<HostTensor> &inputs) {
-  if (session.artifact().manifest().states.empty())
-    return {};
-  std::map<std::string, int64_t> values;
-  for (const std::string &symbol : session.artifact().manifest().stateSymbols)
-    values[symbol] = 1;
+using Sizes = std::map<std::string, int64_t>;
+
+/// What the symbols stand for: the sizes of --symbol, else those of the inputs, else 1 for a symbol of the states.
+Result<Sizes> symbolSizes(const Artifact &artifact, const EntryPlan &plan, const Options &options,
+                          const std::vector<HostTensor> &inputs) {
+  const std::vector<std::string> &symbols = artifact.manifest().stateSymbols;
+  Sizes sizes;
+  for (const std::string &symbol : symbols)
+    sizes[symbol] = 1;
   for (size_t i = 0; i < plan.inputs.size(); ++i)
     for (size_t axis = 0; axis < plan.inputs[i].dims.size() && axis < inputs[i].shape.size(); ++axis)
       if (auto symbol = plan.inputs[i].dims[axis].symbol())
-        values[plan.symbols[*symbol]] = inputs[i].shape[axis];
+        sizes[plan.symbols[*symbol]] = inputs[i].shape[axis];
   Result<Assignments> given = assignments(options.symbols);
   if (!given.ok())
     return given.status();
   for (const auto &[name, text] : *given) {
+    if (std::ranges::find(symbols, name) == symbols.end())
+      return Status(StatusCode::usage, fmt::format("expects a symbol of the states out of {}, but got '{}'",
+                                                   fmt::join(symbols, ", "), name));
     char *end = nullptr;
-    values[name] = std::strtoll(text.c_str(), &end, 10);
-    if (text.empty() || *end != '\0' || values[name] < 0)
-      return {StatusCode::usage, fmt::format("expects --symbol {}=N with N >= 0, but got '{}'", name, text)};
+    sizes[name] = std::strtoll(text.c_str(), &end, 10);
+    if (text.empty() || *end != '\0' || sizes[name] < 0)
+      return Status(StatusCode::usage, fmt::format("expects --symbol {}=N with N >= 0, but got '{}'", name, text));
   }
-  return session.sizeStates(values);
+  return sizes;
+}
+
+/// Kernels follow ids into tables and indices into states. Those of data and search are right by construction; here
+/// anyone may have written them.
+Status checkIndices(const Artifact &artifact, const EntryPlan &plan, const Sizes &sizes,
+                    const std::vector<HostTensor> &inputs) {
+  JsonReader model(artifact.manifest().model, "model");
+  const int64_t source = model.integer("source_vocabulary", -1), target = model.integer("target_vocabulary", -1);
+  BIFOCAL_RETURN_IF_ERROR(model.status());
+  const auto size = [&sizes](const char *symbol) { return sizes.contains(symbol) ? sizes.at(symbol) : -1; };
+  const std::map<std::string, int64_t> limits = {{"source", source}, {"previous", target},     {"target", target},
+                                                 {"tokens", target}, {"sentences", size("B")}, {"ancestors", size("R")},
+                                                 {"step", size("P")}};
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const auto limit = limits.find(plan.inputs[i].name);
+    if (limit == limits.end() || limit->second < 0 || inputs[i].type != ElementType::i32)
+      continue;
+    for (int64_t at = 0; at < inputs[i].elements(); ++at)
+      if (const double index = inputs[i].at(at); index < 0 || index >= static_cast<double>(limit->second))
+        return {StatusCode::usage, fmt::format("input '{}': expects indices from 0 to below {}, but got {}",
+                                               limit->first, limit->second, index)};
+  }
+  if (size("N") > size("R") && size("R") >= 0)
+    return {StatusCode::usage,
+            fmt::format("expects states with room for {0} rows, but they have {1}; give --symbol R={0}", size("N"),
+                        size("R"))};
+  return {};
 }
 
 /// Writes, compares or prints the outputs.
@@ -132,7 +168,9 @@ Status deliver(const EntryPlan &plan, std::vector<HostTensor> &outputs, const Op
 }
 
 Status run(const Options &options) {
-  Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(options.artifact);
+  ModelOptions model;
+  model.model = options.artifact;
+  Result<std::shared_ptr<const Artifact>> artifact = model.openArtifact();
   if (!artifact.ok())
     return artifact.status();
   const EntryPlan *plan = (*artifact)->plan().find(options.entry);
@@ -158,7 +196,12 @@ Status run(const Options &options) {
     (*session)->initialize(options.seed);
   else
     BIFOCAL_RETURN_IF_ERROR(readParameters(**session, options.weights));
-  BIFOCAL_RETURN_IF_ERROR(sizeStates(**session, *plan, options, *inputs));
+  const Result<Sizes> sizes = symbolSizes(**artifact, *plan, options, *inputs);
+  if (!sizes.ok())
+    return sizes.status();
+  BIFOCAL_RETURN_IF_ERROR(checkIndices(**artifact, *plan, *sizes, *inputs));
+  if (!(*artifact)->manifest().states.empty())
+    BIFOCAL_RETURN_IF_ERROR((*session)->sizeStates(*sizes));
 
   std::vector<TensorView> inputViews, outputViews;
   for (HostTensor &tensor : *inputs)
@@ -185,19 +228,31 @@ Status run(const Options &options) {
 
 void tools::addRun(CLI::App &app, int &exitCode) {
   auto options = std::make_shared<Options>();
-  CLI::App *verb = app.add_subcommand("run", "Run one entry point of an artifact on given tensors");
-  verb->add_option("artifact", options->artifact, "The artifact ('-' is stdin)")->required();
-  verb->add_option("entry", options->entry, "The entry point, e.g. forward")->required();
-  verb->add_option("--input", options->inputs, "name=@x.npy, name=@x.safetensors:key or name=2x3xi32=1,2,3,4,5,6");
-  verb->add_option("--weights", options->weights, "Parameters, a safetensors file (without: initialised from --seed)");
-  verb->add_option("--output", options->outputs, "name=@y.npy: write this output to a file");
-  verb->add_option("--expected", options->expected, "name=@y.npy: compare this output; exit code 8 where it differs");
-  verb->add_option("--rtol", options->rtol, "Relative tolerance of --expected")->capture_default_str();
-  verb->add_option("--atol", options->atol, "Absolute tolerance of --expected")->capture_default_str();
-  verb->add_option("--symbol", options->symbols, "NAME=N: size of the states where the inputs do not say it");
-  verb->add_option("--threads", options->threads, "Threads (0: all)")->check(CLI::Range(0, 1024));
-  verb->add_option("--level", options->level, "CPU level of the kernels, e.g. x86-64-v3 (without: the best that fits)");
-  verb->add_option("--seed", options->seed, "Seed of the initialisers")->capture_default_str();
-  verb->add_flag("--profile", options->profile, "Print the time per kernel family to stderr");
+  CLI::App *verb = app.add_subcommand("run", "Run one entry point of a model on given tensors");
+  verb->add_option("model", options->artifact,
+                   "Compiled model (.bifocal, '-' is stdin); with the compiler built in also a spec (.toml)")
+      ->required();
+  verb->add_option("entry", options->entry, "The entry point, e.g. forward; `bifocal inspect` lists them")->required();
+  const auto tensors = [&](const char *name, auto &value, const char *help) {
+    return verb->add_option(name, value, help)->group("Tensors");
+  };
+  tensors("--input", options->inputs, "name=@x.npy, name=@x.safetensors:key or name=2x3xi32=1,2,3,4,5,6");
+  tensors("--weights", options->weights, "Parameters, a safetensors file (without: initialised from --seed)");
+  tensors("--seed", options->seed, "Seed of the initialisers")->capture_default_str();
+  tensors("--symbol", options->symbols, "NAME=N: size of the states where the inputs do not say it");
+  tensors("--output", options->outputs, "name=@y.npy: write this output to a file");
+  const auto comparison = [&](const char *name, auto &value, const char *help) {
+    return verb->add_option(name, value, help)->group("Comparison");
+  };
+  comparison("--expected", options->expected, "name=@y.npy: compare this output; exit code 8 where it differs");
+  comparison("--rtol", options->rtol, "Relative tolerance of --expected")->check(atLeast(0))->capture_default_str();
+  comparison("--atol", options->atol, "Absolute tolerance of --expected")->check(atLeast(0))->capture_default_str();
+  verb->add_option("--threads", options->threads, "Threads; 0: all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str()
+      ->group("Device");
+  verb->add_option("--level", options->level, "CPU level of the kernels, e.g. x86-64-v3; default: the best there is")
+      ->group("Device");
+  verb->add_flag("--profile", options->profile, "Print the time per kernel family to stderr")->group("Device");
   verb->callback([options, &exitCode] { exitCode = report(run(*options)); });
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/train/Trainer.h"
+#include "tools/bifocal/Checks.h"
 #include "tools/bifocal/Model.h"
 #include "tools/bifocal/Progress.h"
 #include "tools/bifocal/Verb.h"
@@ -47,6 +48,7 @@ struct Options {
   ModelOptions model;
   Overrides overrides;
   std::string data, folder, resume = "never", logFormat = "auto", trainSplit = "train", validSplit = "valid";
+  bool validSplitGiven = false;
   int64_t logEvery = 50;
 };
 
@@ -97,15 +99,23 @@ bool hasSplit(const PreparedData &data, const std::string &name) {
   return std::find(data.splits().begin(), data.splits().end(), name) != data.splits().end();
 }
 
-/// Begins anew, or continues from the folder's checkpoint.
-Status start(Trainer &trainer, const Options &options) {
+/// Whether there is a checkpoint to continue from; an error where --resume says otherwise.
+Result<bool> findCheckpoint(const Options &options) {
   const std::string last = options.folder + "/last.safetensors";
-  const bool exists = std::filesystem::exists(last);
+  std::error_code ignored;
+  const bool exists = std::filesystem::exists(last, ignored);
   if (exists && options.resume == "never")
-    return Status(StatusCode::usage, fmt::format("'{}' is there already; continue with --resume=auto or choose another folder", last));
+    return Status(StatusCode::usage,
+                  fmt::format("'{}' is there already; continue with --resume=auto or choose another folder", last));
   if (!exists && options.resume == "must")
-    return Status(StatusCode::cannotRead, fmt::format("expects a checkpoint '{}' to continue from, but there is none", last));
-  if (!exists) {
+    return Status(StatusCode::cannotRead,
+                  fmt::format("expects a checkpoint '{}' to continue from, but there is none", last));
+  return exists;
+}
+
+/// Begins anew, or continues from the folder's checkpoint.
+Status start(Trainer &trainer, bool resumes) {
+  if (!resumes) {
     trainer.initialize();
     return Status();
   }
@@ -116,16 +126,30 @@ Status start(Trainer &trainer, const Options &options) {
 
 std::string_view describe(TrainEnd end) {
   switch (end) {
-  case TrainEnd::maxUpdates: return "done: the last update";
-  case TrainEnd::maxEpochs: return "done: the last epoch";
-  case TrainEnd::maxMinutes: return "done: time is up";
-  case TrainEnd::patience: return "done: the validation loss no longer falls";
-  case TrainEnd::interrupted: return "stopped and saved; continue with --resume=auto";
+  case TrainEnd::maxUpdates:
+    return "done: the last update";
+  case TrainEnd::maxEpochs:
+    return "done: the last epoch";
+  case TrainEnd::maxMinutes:
+    return "done: time is up";
+  case TrainEnd::patience:
+    return "done: the validation loss no longer falls";
+  case TrainEnd::interrupted:
+    return "stopped and saved; continue with --resume=auto";
   }
   return "";
 }
 
-Status train(Session &session, const PreparedData &data, const TrainingOptions &training, const Options &options) {
+/// Without the gaps between them that `trainedElements` counts.
+int64_t trainedParameters(const Manifest &manifest) {
+  int64_t count = 0;
+  for (const Parameter &parameter : manifest.parameters)
+    count += parameter.trained ? parameter.elements() : 0;
+  return count;
+}
+
+Status train(Session &session, const PreparedData &data, const TrainingOptions &training, const Options &options,
+             bool resumes) {
   const Artifact &artifact = session.artifact();
   const Result<int64_t> positions = maxPositions(artifact);
   if (!positions.ok())
@@ -134,25 +158,26 @@ Status train(Session &session, const PreparedData &data, const TrainingOptions &
   if (!pairs.ok())
     return pairs.status();
   Split validation;
-  if (hasSplit(data, options.validSplit)) {
+  // The default is to validate where there is a text for it; a split that was named must be there.
+  if (options.validSplitGiven || hasSplit(data, options.validSplit)) {
     Result<Split> opened = openSplit(data, options.validSplit, training.limits, *positions, training.seed);
     if (!opened.ok())
       return opened.status();
     validation = opened.take();
   }
+  const uint64_t digest = pairs->source->digest() * 31 + pairs->target->digest();
+  Progress progress(logFormat(options), options.logEvery, training);
+  Result<Trainer> trainer = Trainer::create(session, artifact.manifest(), *pairs->pairs, validation.pairs.get(),
+                                            training, options.folder, digest, progress);
+  if (!trainer.ok())
+    return trainer.status();
   std::error_code error;
   std::filesystem::create_directories(options.folder, error);
   if (error)
     return Status(StatusCode::cannotRead, fmt::format("cannot create '{}': {}", options.folder, error.message()));
-  const uint64_t digest = pairs->source->digest() * 31 + pairs->target->digest();
-  Progress progress(logFormat(options), options.logEvery, training);
-  Result<Trainer> trainer = Trainer::create(session, artifact.manifest(), *pairs->pairs, validation.pairs.get(), training,
-                                            options.folder, digest, progress);
-  if (!trainer.ok())
-    return trainer.status();
   fmt::print(stderr, "{} pairs in {} batches, {} parameters, {}\n", pairs->pairs->sentences(), pairs->pairs->batches(),
-             artifact.manifest().trainedElements, session.deviceDescription());
-  BIFOCAL_RETURN_IF_ERROR(start(*trainer, options));
+             trainedParameters(artifact.manifest()), session.deviceDescription());
+  BIFOCAL_RETURN_IF_ERROR(start(*trainer, resumes));
   stopOnSignals();
   const Result<TrainEnd> end = trainer->run(stopRequested);
   progress.endLine();
@@ -163,6 +188,9 @@ Status train(Session &session, const PreparedData &data, const TrainingOptions &
 }
 
 Status run(const Options &options) {
+  const Result<bool> resumes = findCheckpoint(options);
+  if (!resumes.ok())
+    return resumes.status();
   Result<std::shared_ptr<const Artifact>> artifact = options.model.openArtifact();
   if (!artifact.ok())
     return artifact.status();
@@ -174,12 +202,10 @@ Status run(const Options &options) {
   if (!training.ok())
     return training.status();
   options.overrides.apply(*training);
-  if (training->limits.maxTokens < 0 || training->updateFrequency < 1 || options.logEvery < 1)
-    return Status(StatusCode::usage, "expects --max-tokens >= 0, --update-freq >= 1 and --log-every >= 1");
   Result<std::unique_ptr<Session>> session = options.model.openSession(*artifact, /*training=*/true);
   if (!session.ok())
     return session.status();
-  return train(**session, *data, *training, options);
+  return train(**session, *data, *training, options, *resumes);
 }
 
 } // namespace
@@ -192,31 +218,49 @@ void tools::addTrain(CLI::App &app, int &exitCode) {
   verb->add_option("data", options->data, "Folder that `bifocal prepare` made")->required();
   verb->add_option("-o,--output", options->folder, "Folder for checkpoints")->required();
   const auto group = [verb](const char *groupName) {
-    return [verb, groupName](const char *name, auto &value, const char *help) { verb->add_option(name, value, help)->group(groupName); };
+    return [verb, groupName](const char *name, auto &value, const char *help) {
+      return verb->add_option(name, value, help)->group(groupName)->check(atLeast(0));
+    };
   };
   const auto limit = group("Length (default: the spec's training table)");
   limit("--max-update", o.maxUpdates, "Updates");
   limit("--max-epoch", o.maxEpochs, "Epochs");
   limit("--max-minutes", o.maxMinutes, "Minutes of this run");
   limit("--patience", o.patience, "Validations without a new best");
-  const auto training = group("Training (default: the spec's training table)");
+  const char *trainingGroup = "Training (default: the spec's training table)";
+  const auto training = group(trainingGroup);
   training("--lr", o.rate, "Peak learning rate");
   training("--warmup-updates", o.warmupUpdates, "Updates until the peak");
   training("--max-tokens", o.maxTokens, "Largest batch: sentences x longest of them");
   training("--max-sentences", o.maxSentences, "Most sentences of a batch");
-  training("--update-freq", o.updateFrequency, "Batches per update");
+  verb->add_option("--update-freq", o.updateFrequency, "Batches per update")->check(atLeast(1))->group(trainingGroup);
   training("--clip-norm", o.clipNorm, "Largest norm of the gradient; 0: off");
   training("--seed", o.seed, "Seed of parameters, order and dropout");
   const auto checkpoint = group("Checkpoints");
   checkpoint("--validate-every", o.validateEvery, "Updates between validations; 0: each epoch");
   checkpoint("--save-every", o.saveEvery, "Updates between checkpoints; 0: each epoch");
-  checkpoint("--train-split", options->trainSplit, "Part of the data to train on");
-  checkpoint("--valid-split", options->validSplit, "Part of the data to validate on, if it is there");
-  verb->add_option("--resume", options->resume, "Continue from the folder's checkpoint: never, auto (if there is one), must")
-      ->check(CLI::IsMember({"never", "auto", "must"}))->capture_default_str()->group("Checkpoints");
+  verb->add_option("--train-split", options->trainSplit, "Part of the data to train on")
+      ->capture_default_str()
+      ->group("Data");
+  auto *valid = verb->add_option("--valid-split", options->validSplit,
+                                 "Part of the data to validate on; default: valid, if it is there")
+                    ->group("Data");
+  verb->add_option("--resume", options->resume,
+                   "Continue from the folder's checkpoint: never, auto (if there is one), must")
+      ->check(CLI::IsMember({"never", "auto", "must"}))
+      ->capture_default_str()
+      ->group("Checkpoints");
   verb->add_option("--log-format", options->logFormat, "auto (bar on a terminal, else plain), bar, plain or json")
-      ->check(CLI::IsMember({"auto", "bar", "plain", "json"}))->capture_default_str()->group("Log");
-  verb->add_option("--log-every", options->logEvery, "Updates per line of plain and json logs")->capture_default_str()->group("Log");
+      ->check(CLI::IsMember({"auto", "bar", "plain", "json"}))
+      ->capture_default_str()
+      ->group("Log");
+  verb->add_option("--log-every", options->logEvery, "Updates per line of plain and json logs")
+      ->check(atLeast(1))
+      ->capture_default_str()
+      ->group("Log");
   options->model.addDevice(*verb);
-  verb->callback([options, &exitCode] { exitCode = report(run(*options)); });
+  verb->callback([options, valid, &exitCode] {
+    options->validSplitGiven = valid->count() > 0;
+    exitCode = report(run(*options));
+  });
 }

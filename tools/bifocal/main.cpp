@@ -2,9 +2,64 @@
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <iostream>
+#include <numeric>
+#include <string_view>
+#include <system_error>
+#include <vector>
 
 using namespace bifocal;
+
+namespace {
+
+/// Insertions, deletions and replacements that make one word the other.
+size_t editDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::vector<std::string> verbsOf(const CLI::App &app) {
+  std::vector<std::string> verbs;
+  for (const CLI::App *verb : app.get_subcommands([](const CLI::App *) { return true; }))
+    verbs.push_back(verb->get_name());
+  return verbs;
+}
+
+/// CLI11 would only say that a verb is missing.
+Status checkVerb(const std::vector<std::string> &verbs, int argc, char **argv) {
+  constexpr std::string_view flags[] = {"-h", "--help", "--version"};
+  if (argc > 1 && (std::ranges::find(flags, std::string_view(argv[1])) != std::end(flags) ||
+                   std::ranges::find(verbs, argv[1]) != verbs.end()))
+    return {};
+  std::string message = fmt::format("expects one of the verbs {}", fmt::join(verbs, ", "));
+  if (argc > 1) {
+    message += fmt::format(", but got `{}`", argv[1]);
+    const std::string &guess =
+        *std::ranges::min_element(verbs, {}, [&](const std::string &verb) { return editDistance(verb, argv[1]); });
+    if (editDistance(guess, argv[1]) <= 2)
+      message += fmt::format("; did you mean `{}`?", guess);
+  }
+  return {StatusCode::usage, message + " (see bifocal --help)"};
+}
+
+/// What only shows when the last bytes leave, such as a full disk.
+Status outputError() { return {StatusCode::cannotRead, "cannot write all of the output to stdout"}; }
+
+Status flushOutput() { return std::fflush(stdout) != 0 || std::ferror(stdout) != 0 ? outputError() : Status(); }
+
+} // namespace
 
 int tools::report(const Status &status) {
   // Problems of a spec come fully rendered, several at a time.
@@ -15,11 +70,10 @@ int tools::report(const Status &status) {
   return static_cast<int>(status.code());
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv) try {
   CLI::App app{"Bifocal compiles, trains and runs sequence models that see near (convolution) and far (attention)."};
   app.set_version_flag("--version", "bifocal " BIFOCAL_VERSION);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
   int exitCode = 0;
 #if BIFOCAL_HAS_COMPILER
   tools::addCompile(app, exitCode);
@@ -31,10 +85,22 @@ int main(int argc, char **argv) {
   tools::addScore(app, exitCode);
   tools::addRun(app, exitCode);
   tools::addInspect(app, exitCode);
+  if (const Status status = checkVerb(verbsOf(app), argc, argv); !status.ok())
+    return tools::report(status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(StatusCode::usage);
+    if (error.get_exit_code() == 0) {
+      // --help and --version
+      app.exit(error);
+      std::cout.flush();
+      return std::cout ? 0 : tools::report(outputError());
+    }
+    return tools::report({StatusCode::usage, fmt::format("{} (see bifocal {} --help)", error.what(), argv[1])});
   }
-  return exitCode;
+  return exitCode != 0 ? exitCode : tools::report(flushOutput());
+} catch (const std::system_error &error) {
+  return tools::report({StatusCode::cannotRead, error.what()});
+} catch (const std::exception &error) {
+  return tools::report({StatusCode::internal, fmt::format("internal error: {}", error.what())});
 }
