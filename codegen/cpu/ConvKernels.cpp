@@ -39,17 +39,28 @@ static void writeLightConv(KernelTask &task, LightConvOp op, const ConvShape &sh
 
 int64_t bufferOf(Value operand) { return cast<BlockArgument>(operand).getArgNumber(); }
 
+static LogicalResult checkFloats(Operation *op) {
+  for (Type type : op->getOperandTypes())
+    if (Type element = getElementTypeOrSelf(type); isa<FloatType>(element) && !element.isF32())
+      return op->emitOpError("expects f32 on CPUs, but got ") << type;
+  return success();
+}
+
 FailureOr<bool> generateConv(KernelTask &task) {
-  if (isa<LightConvStepOp, DynamicConvStepOp>(task.op)) {
+  const bool step = isa<LightConvStepOp, DynamicConvStepOp>(task.op);
+  if (!step && !isa<LightConvOp, LightConvGradOp, DynamicConvOp, DynamicConvGradOp>(task.op))
+    return false;
+  if (failed(checkFloats(task.op)))
+    return failure();
+  if (step) {
     writeConvStep(task);
     return true;
   }
-  if (!isa<LightConvOp, LightConvGradOp, DynamicConvOp, DynamicConvGradOp>(task.op))
-    return false;
   std::optional<ConvShape> shape = describeConv(task.op);
-  auto type = cast<ShapedType>(task.op->getOperand(0).getType());
-  if (!shape || !type.getElementType().isF32())
-    return task.op->emitOpError("expects f32 and static channels, heads and taps on CPUs, but got ") << type;
+  if (!shape) {
+    task.op->emitOpError("expects static channels, heads and taps on CPUs");
+    return failure();
+  }
   llvm::TypeSwitch<Operation *>(task.op)
       .Case([&](LightConvOp op) { writeLightConv(task, op, *shape); })
       .Case([&](LightConvGradOp op) { writeLightConvGrad(task, op, *shape); })

@@ -46,6 +46,7 @@ ConvStepWriter::ConvStepWriter(KernelTask &task, Op op)
   if constexpr (std::is_same_v<Op, DynamicConvStepOp>) {
     shape.heads = op.getHeads();
     shape.renormalized = op.getRenormalized();
+    shape.compat = op.getCompat();
     shape.kernelSize = taps.back() / shape.heads;
   } else {
     shape.heads = taps.front();

@@ -60,7 +60,7 @@ void ConvolveTile::runRows(Value row, const ColumnGroup &group) {
         });
     return sums;
   };
-  Values sums(tileRows * columns, kernel.constantVector(0.0));
+  Values sums = firstSums(row, group);
   if (whole > 0) {
     auto [low, high] = usefulRange(kernel, tile, block, row, kernel.index(whole));
     sums = kernel.loop(low, high, tileTaps, sums, [&](Value tap, ValueRange carried) {
@@ -82,13 +82,31 @@ void ConvolveTile::runRows(Value row, const ColumnGroup &group) {
       });
 }
 
+Value ConvolveTile::placeOf(Value row, const ColumnGroup &group) {
+  return kernel.address(output, kernel.add(kernel.mul(row, shape.channels), group.column));
+}
+
+Values ConvolveTile::firstSums(Value row, const ColumnGroup &group) {
+  Values sums(tileRows * group.vectors, kernel.constantVector(0.0));
+  if (block.firstTap == 0)
+    return sums;
+  // Later blocks go on with the sums of the earlier ones: a sum takes its taps one by one, as in a decoding step. Rows
+  // behind the tile's last one are not stored; they read its sums.
+  Value last = kernel.sub(tile.rows, kernel.index(1));
+  for (int64_t i = 0; i < tileRows; ++i) {
+    Value place = placeOf(kernel.min(kernel.add(row, i), last), group);
+    for (int64_t column = 0; column < group.vectors; ++column)
+      sums[i * group.vectors + column] =
+          kernel.loadVector(place, kernel.index(column * kernel.width()), group.maskOf(column));
+  }
+  return sums;
+}
+
 void ConvolveTile::store(Value row, const ColumnGroup &group, Values &sums, int64_t position) {
-  Value place = kernel.address(output, kernel.add(kernel.mul(kernel.add(row, position), shape.channels), group.column));
+  Value place = placeOf(kernel.add(row, position), group);
   for (int64_t column = 0; column < group.vectors; ++column) {
     Value at = kernel.index(column * kernel.width()), mask = group.maskOf(column);
     Value sum = sums[position * group.vectors + column];
-    if (block.firstTap > 0)
-      sum = kernel.add(kernel.loadVector(place, at, mask), sum);
     if (bias && block.firstTap + block.taps == shape.kernelSize)
       sum = kernel.add(sum, kernel.loadVector(bias, kernel.add(group.column, at), mask));
     kernel.storeVector(sum, place, at, mask);

@@ -24,8 +24,8 @@ constexpr int64_t slabRoom(int64_t taps) { return lightConvChunk + taps + 24; }
 void packBlock(KernelBuilder &kernel, const ConvShape &shape, const ConvTile &tile, const TapBlock &block, mlir::Value source,
                mlir::Value rows, int64_t width, const Slab &slab);
 
-/// The sums of all rows of the tile over the taps at `taps`; writes (first block) or adds to `output`, the place of the
-/// tile's first row, and adds `bias` (which may be null) with the last block.
+/// The sums of all rows of the tile over the taps at `taps`, to `output`, the place of the tile's first row. Later blocks
+/// go on with the sums that are there; the last one adds `bias` (which may be null).
 struct ConvolveTile {
   KernelBuilder &kernel;
   const ConvShape &shape;
@@ -38,6 +38,9 @@ struct ConvolveTile {
 
 private:
   void runRows(mlir::Value row, const ColumnGroup &group);
+  /// What the sums of some rows start with.
+  KernelBuilder::Values firstSums(mlir::Value row, const ColumnGroup &group);
+  mlir::Value placeOf(mlir::Value row, const ColumnGroup &group);
   void store(mlir::Value row, const ColumnGroup &group, KernelBuilder::Values &sums, int64_t position);
 };
 

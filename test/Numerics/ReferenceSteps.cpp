@@ -30,6 +30,8 @@ static Tensor convolveRow(const Tensor &past, const Tensor &taps) {
 static Tensor attendRow(const Tensor &query, const Tensor &keys, const Tensor &values, int64_t heads, double scale, const Tensor &mask) {
   int64_t width = query.size(0) / heads;
   Tensor scores = torch::einsum("shd,hd->hs", {keys.reshape({-1, heads, width}), query.reshape({heads, width})}) * scale;
+  if (mask.defined() && !mask.any().item<bool>())
+    return torch::zeros_like(query);
   if (mask.defined())
     scores = scores.masked_fill(mask.logical_not(), -INFINITY);
   return torch::einsum("hs,shd->hd", {torch::softmax(scores, -1), values.reshape({-1, heads, width})}).reshape({-1});
@@ -41,7 +43,7 @@ template <typename Op> static Tensor tapsOfRow(Op op, const Tensor &taps, int64_
   if (!op.getNormalized())
     return all;
   if constexpr (std::is_same_v<Op, DynamicConvStepOp>)
-    if (op.getRenormalized()) {
+    if (op.getRenormalized() || op.getCompat()) {
       Tensor last = torch::softmax(all.index({Slice(), Slice(all.size(1) - seen)}), -1);
       return torch::constant_pad_nd(last, {all.size(1) - seen, 0});
     }
