@@ -200,7 +200,7 @@ def collect(rng: random.Random, count: int, held_out: bool, taken: set[str]) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the files go")
-    parser.add_argument("--train", type=int, default=8000, help="pairs to train on")
+    parser.add_argument("--train", type=int, default=40000, help="pairs to train on")
     parser.add_argument("--held-out", type=int, default=300, help="pairs each of valid and test")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()

@@ -14,7 +14,7 @@ mkdir -p "$work"
 
 step() { printf '\n== %s\n' "$*"; }
 
-step "sentences: 8,000 pairs to learn from, 300 with numbers and times that are not among them"
+step "sentences: 40,000 pairs to learn from, 300 with numbers and times that are not among them"
 python3 "$here/generate_pairs.py" "$work"
 "$bifocal" prepare --source-lang de --target-lang en --train "$work/train" --valid "$work/valid" --test "$work/test" \
   --model bpe --vocab-size 400 -o "$work/data"
