@@ -4,13 +4,11 @@
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
-#include <link.h>
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 
-bifocal::AllocationCount bifocal::allocationCount() { return {}; }
+int64_t bifocal::allocationCount() { return 0; }
 bool bifocal::allocationsAreCounted() { return false; }
 
 #else
@@ -25,27 +23,9 @@ void __libc_free(void *memory);
 
 namespace {
 
-std::atomic<int64_t> ours{0}, library{0};
-std::atomic<uintptr_t> libraryBegin{0}, libraryEnd{0};
+std::atomic<int64_t> allocations{0};
 
-/// Remembers where libdnnl's code is, so that a caller's address tells who it is.
-int findLibrary(dl_phdr_info *info, size_t, void *) {
-  if (!info->dlpi_name || !std::strstr(info->dlpi_name, "libdnnl"))
-    return 0;
-  for (int i = 0; i < info->dlpi_phnum; ++i) {
-    const auto &segment = info->dlpi_phdr[i];
-    if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_X))
-      continue;
-    libraryBegin = info->dlpi_addr + segment.p_vaddr;
-    libraryEnd = libraryBegin + segment.p_memsz;
-  }
-  return 1;
-}
-
-inline void count(const void *caller) {
-  const auto address = reinterpret_cast<uintptr_t>(caller);
-  (address >= libraryBegin && address < libraryEnd ? library : ours).fetch_add(1, std::memory_order_relaxed);
-}
+inline void count() { allocations.fetch_add(1, std::memory_order_relaxed); }
 
 void *allocate(size_t size) {
   void *memory = __libc_malloc(size ? size : 1);
@@ -63,36 +43,32 @@ void *allocate(size_t size, std::align_val_t alignment) {
 
 } // namespace
 
-bifocal::AllocationCount bifocal::allocationCount() {
-  if (libraryBegin == 0)
-    dl_iterate_phdr(findLibrary, nullptr);
-  return {ours, library};
-}
+int64_t bifocal::allocationCount() { return allocations; }
 bool bifocal::allocationsAreCounted() { return true; }
 
 extern "C" {
 void *malloc(size_t size) {
-  count(__builtin_return_address(0));
+  count();
   return __libc_malloc(size);
 }
 void *calloc(size_t number, size_t size) {
-  count(__builtin_return_address(0));
+  count();
   return __libc_calloc(number, size);
 }
 void *realloc(void *old, size_t size) {
-  count(__builtin_return_address(0));
+  count();
   return __libc_realloc(old, size);
 }
 void *memalign(size_t alignment, size_t size) {
-  count(__builtin_return_address(0));
+  count();
   return __libc_memalign(alignment, size);
 }
 void *aligned_alloc(size_t alignment, size_t size) {
-  count(__builtin_return_address(0));
+  count();
   return __libc_memalign(alignment, size);
 }
 int posix_memalign(void **memory, size_t alignment, size_t size) {
-  count(__builtin_return_address(0));
+  count();
   *memory = __libc_memalign(alignment, size);
   return *memory ? 0 : ENOMEM;
 }
@@ -100,15 +76,15 @@ void free(void *memory) { __libc_free(memory); }
 }
 
 void *operator new(size_t size) {
-  count(__builtin_return_address(0));
+  count();
   return allocate(size);
 }
 void *operator new[](size_t size) {
-  count(__builtin_return_address(0));
+  count();
   return allocate(size);
 }
 void *operator new(size_t size, std::align_val_t alignment) {
-  count(__builtin_return_address(0));
+  count();
   return allocate(size, alignment);
 }
 void operator delete(void *memory) noexcept { __libc_free(memory); }

@@ -6,14 +6,9 @@
 
 namespace bifocal {
 
-/// Heap allocations since the program started, over all threads, by who asked for them. A program that links this has
-/// its malloc and operator new replaced by counting ones. Under a sanitizer nothing is counted.
-struct AllocationCount {
-  int64_t ours = 0;    ///< Bifocal, the standard library and the C library
-  int64_t library = 0; ///< asked for by oneDNN, inside its calls
-};
-
-AllocationCount allocationCount();
+/// Heap allocations since the program started, over all threads and libraries. A program that links this has its malloc
+/// and operator new replaced by counting ones. Under a sanitizer nothing is counted.
+int64_t allocationCount();
 
 /// False under a sanitizer, which needs malloc for itself.
 bool allocationsAreCounted();

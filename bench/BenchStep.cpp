@@ -31,7 +31,7 @@ struct Measurement {
   std::vector<double> seconds, rates;
   std::vector<FamilyTime> families;
   double flops = 0, loss = 0;
-  int64_t ourAllocations = 0, libraryAllocations = 0, arenaBytes = 0, formulaBytes = 0, parameters = 0;
+  int64_t allocations = 0, arenaBytes = 0, formulaBytes = 0, parameters = 0;
   int64_t targetTokens = 0;
 };
 
@@ -131,7 +131,7 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
     BIFOCAL_RETURN_IF_ERROR(step.run(batches[(largest + static_cast<size_t>(i)) % batches.size()]));
   result.seconds.reserve(static_cast<size_t>(options.steps)), result.rates.reserve(static_cast<size_t>(options.steps));
   (*session)->profile(true);
-  const AllocationCount before = allocationCount();
+  const int64_t before = allocationCount();
   for (int64_t i = 0; i < options.steps; ++i) {
     BenchBatch &batch = batches[static_cast<size_t>(i) % batches.size()];
     const auto begin = std::chrono::steady_clock::now();
@@ -141,9 +141,7 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
     result.rates.push_back(static_cast<double>(batch.targetTokens) / seconds);
     result.targetTokens += batch.targetTokens;
   }
-  const AllocationCount after = allocationCount();
-  result.ourAllocations = after.ours - before.ours;
-  result.libraryAllocations = after.library - before.library;
+  result.allocations = allocationCount() - before;
   result.families = (*session)->profileResult();
   result.flops = (*session)->profiledFlops();
   result.loss = step.lossPerToken();
@@ -174,8 +172,7 @@ void print(const Options &options, Measurement &m) {
                            {"arena_bytes", m.arenaBytes},
                            {"formula_bytes", m.formulaBytes},
                            {"loss_per_token", m.loss}};
-    json["allocations_per_step"] = static_cast<double>(m.ourAllocations) / steps;
-    json["onednn_allocations_per_step"] = static_cast<double>(m.libraryAllocations) / steps;
+    json["allocations_per_step"] = static_cast<double>(m.allocations) / steps;
     for (const FamilyTime &time : m.families)
       json["families"][time.family] = {
           {"share", time.seconds / total}, {"ms_per_step", time.seconds / steps * 1e3}, {"calls", time.calls}};
@@ -191,8 +188,7 @@ void print(const Options &options, Measurement &m) {
   for (const FamilyTime &time : m.families)
     fmt::print("  {:<28} {:5.1f} % {:9.3f} ms/step {:6.1f} calls/step\n", time.family, 100 * time.seconds / total,
                time.seconds / steps * 1e3, static_cast<double>(time.calls) / steps);
-  fmt::print("heap allocations per step: {:g}, and {:g} of oneDNN inside its calls\n",
-             static_cast<double>(m.ourAllocations) / steps, static_cast<double>(m.libraryAllocations) / steps);
+  fmt::print("heap allocations per step: {:g}\n", static_cast<double>(m.allocations) / steps);
   fmt::print("arena {} bytes, formula {} bytes\nloss per token {:.4f}\n", m.arenaBytes, m.formulaBytes, m.loss);
 }
 

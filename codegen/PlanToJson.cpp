@@ -125,6 +125,7 @@ json EntryWriter::writeGemm(plan::GemmOp gemm) {
   auto bytes = [&](size_t index) { return windowed.empty() ? 0 : windowed[index]; };
   json object = {{"op", "gemm"},
                  {"family", "gemm"},
+                 {"kernel", format::gemmKernel(gemm.getTransA(), gemm.getTransB())},
                  {"m", expression(gemm.getM())},
                  {"n", expression(gemm.getN())},
                  {"k", expression(gemm.getK())},
@@ -134,6 +135,8 @@ json EntryWriter::writeGemm(plan::GemmOp gemm) {
                  {"trans_a", gemm.getTransA()},
                  {"trans_b", gemm.getTransB()},
                  {"beta", gemm.getBeta().isZero() ? 0 : 1}};
+  if (Value workspace = gemm.getWorkspace())
+    object["workspace"] = reference(workspace, 0);
   if (auto name = dyn_cast<NameLoc>(gemm.getLoc()))
     object["name"] = name.getName().str();
   if (gemm.getEpilogue())

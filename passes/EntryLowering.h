@@ -16,7 +16,7 @@ public:
   llvm::LogicalResult run();
 
 private:
-  /// One product for the GEMM library; see plan.gemm.
+  /// One matrix product; see plan.gemm.
   struct Product {
     mlir::Location location;
     mlir::Value a, b, c;
@@ -43,6 +43,7 @@ private:
   void splitActivations();
   void chooseEpilogues();
   Product productOf(mlir::Operation *op);
+  mlir::Value workspaceOf(mlir::Location location, mlir::AffineExpr columns, mlir::AffineExpr inner);
   void emit(const Product &product, MapOp epilogue = {});
   void lowerProjectedLoss(ProjectedCrossEntropyOp op);
   void emitWindow(ProjectedCrossEntropyOp op, const Product &logits, mlir::AffineExpr window);

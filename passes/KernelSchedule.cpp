@@ -19,6 +19,16 @@ SmallVector<FlatSymbolRefAttr> namedStates(Operation *op) {
       .Default([](Operation *) { return SmallVector<FlatSymbolRefAttr>{}; });
 }
 
+SmallVector<Operation *> drawingOps(Operation *op) {
+  SmallVector<Operation *> result;
+  op->walk<WalkOrder::PreOrder>([&](Operation *inner) {
+    auto rate = inner->getAttrOfType<FloatAttr>("drop_rate");
+    if (isa<DropoutOp>(inner) || (rate && !rate.getValue().isZero()))
+      result.push_back(inner);
+  });
+  return result;
+}
+
 SymbolicDims launchSymbols(Operation *op) {
   SymbolicDims symbols;
   unsigned next = 0;

@@ -42,6 +42,9 @@ std::optional<KernelSchedule> scheduleOptim(mlir::Operation *op);
 /// The states that `op` reads or writes, in the order of its definition: the order of their buffers in a launch.
 llvm::SmallVector<mlir::FlatSymbolRefAttr> namedStates(mlir::Operation *op);
 
+/// The ops of `op` (itself, or in the body of a map) that draw random numbers, in order.
+llvm::SmallVector<mlir::Operation *> drawingOps(mlir::Operation *op);
+
 /// The dynamic dims of `op` in launch order, as symbols s0, s1, ...: one entry per operand, result and state.
 SymbolicDims launchSymbols(mlir::Operation *op);
 

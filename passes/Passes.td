@@ -188,7 +188,7 @@ def LowerToPlanPass : Pass<"bifocal-lower-to-plan", "::mlir::ModuleOp"> {
 
     - `linear` and its gradients become `plan.gemm`. Bias and activation are its epilogue; so is the first reader of a plain
       product, where its kernel runs over the same rows and sums over none.
-    - `projected_cross_entropy` becomes a `plan.slabs` over windows of 256 rows: logits, loss, gradient of the logits in place,
+    - `projected_cross_entropy` becomes a `plan.slabs` over windows of 512 rows: logits, loss, gradient of the logits in place,
       gradients of input and weight. Sums over windows have a fixed order.
     - Every other op becomes a `plan.kernel`, shared by equal ops, and a `plan.launch` of the stages that its schedule has.
 

@@ -50,6 +50,10 @@ plan::KernelOp KernelTable::kernelFor(Operation *op, const KernelSchedule &sched
   for (OpOperand &operand : copy->getOpOperands())
     operand.set(body->addArgument(operand.get().getType(), op->getLoc()));
   builder.insert(copy);
+  SmallVector<Operation *> drawing = drawingOps(copy);
+  for (auto [number, inner] : llvm::enumerate(drawing))
+    inner->setAttr("site", builder.getI32IntegerAttr(static_cast<int32_t>(number)));
+  kernel->setSites(static_cast<int64_t>(drawing.size()));
   builder.create<plan::ReturnOp>(op->getLoc(), copy->getResults());
 
   auto [place, isNew] = kernels.insert({structuralKey(*kernel, op), nullptr});
@@ -214,6 +218,8 @@ SmallVector<AffineExpr> PlanBuilder::launchSizes(Operation *op) {
     auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(op, name);
     append(state.getType(), dims.named(state.getType(), state.getDims()));
   }
+  for (Operation *drawing : drawingOps(op))
+    sizes.push_back(getAffineConstantExpr(drawing->getAttrOfType<IntegerAttr>("site").getInt(), context));
   return sizes;
 }
 

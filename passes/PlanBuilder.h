@@ -60,7 +60,7 @@ public:
   /// `bytesPerUnit` for each of `units`, in the arena.
   mlir::Value arenaBuffer(mlir::Location location, mlir::AffineExpr units, int64_t bytesPerUnit, mlir::StringRef dtype);
 
-  /// The launch's sizes for `op`: dynamic dims of operands, results, states.
+  /// The launch's sizes for `op`: dynamic dims of operands, results, states, then the sites of dropouts.
   llvm::SmallVector<mlir::AffineExpr> launchSizes(mlir::Operation *op);
   /// Operands, results, states of `op`, without scratch.
   llvm::SmallVector<mlir::Value> launchBuffers(mlir::Operation *op);

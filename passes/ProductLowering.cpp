@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/EntryLowering.h"
 #include "passes/RowSchedule.h"
+#include "runtime/core/ArtifactFormat.h"
 
 using namespace mlir;
 
 namespace bifocal {
 
 /// Rows of logits that live at a time.
-constexpr int64_t slabRows = 256;
+constexpr int64_t slabRows = 512;
 
 static AffineExpr lastDim(const Dims &dims) { return dims.back(); }
 
@@ -28,8 +29,10 @@ void EntryLowering::splitActivations() {
       shape.back() = cast<ShapedType>(linear.getWeight().getType()).getDimSize(0);
       wide = RankedTensorType::get(shape, narrow.getElementType());
     }
-    Value sums = builder.create<LinearOp>(location, wide, Type(), linear.getInput(), linear.getWeight(), Value(),
-                                          Activation::none).getOutput();
+    Value sums =
+        builder
+            .create<LinearOp>(location, wide, Type(), linear.getInput(), linear.getWeight(), Value(), Activation::none)
+            .getOutput();
     SmallVector<Value> inputs{sums};
     if (linear.getBias())
       inputs.push_back(linear.getBias());
@@ -67,7 +70,8 @@ void EntryLowering::chooseEpilogues() {
       if (!isa_and_present<LinearOp, LinearInputGradOp>(product) || epilogueOf.contains(product) ||
           plan.rowsOf(input) != rows)
         continue;
-      bool first = llvm::all_of(input.getUsers(), [&](Operation *user) { return user == map || map->isBeforeInBlock(user); });
+      bool first =
+          llvm::all_of(input.getUsers(), [&](Operation *user) { return user == map || map->isBeforeInBlock(user); });
       if (first && (!chosen || chosen->isBeforeInBlock(product)))
         chosen = product;
     }
@@ -82,7 +86,8 @@ EntryLowering::Product EntryLowering::productOf(Operation *op) {
   Value result = op->getResult(0);
   Value left = op->getOperand(0), right = op->getOperand(1);
   AffineExpr rows = plan.rowsOf(left), leftColumns = lastDim(plan.dimsOf(left)), columns = lastDim(plan.dimsOf(result));
-  Product product{op->getLoc(), plan.bufferOf(left), plan.bufferOf(right), plan.bufferOf(result), rows, columns, leftColumns};
+  Product product{op->getLoc(), plan.bufferOf(left), plan.bufferOf(right), plan.bufferOf(result), rows,
+                  columns,      leftColumns};
   product.transB = isa<LinearOp>(op);
   if (isa<LinearWeightGradOp>(op)) {
     product.m = leftColumns;
@@ -91,6 +96,20 @@ EntryLowering::Product EntryLowering::productOf(Operation *op) {
     product.accumulate = accumulated.contains(result);
   }
   return product;
+}
+
+/// Memory for the panels of B. One of the two sizes at least is that of a parameter.
+Value EntryLowering::workspaceOf(Location location, AffineExpr columns, AffineExpr inner) {
+  auto fixedColumns = dyn_cast<AffineConstantExpr>(columns), fixedInner = dyn_cast<AffineConstantExpr>(inner);
+  if (fixedColumns && fixedInner)
+    return plan.arenaBuffer(location, getAffineConstantExpr(1, location.getContext()),
+                            format::gemmWorkspace(fixedColumns.getValue(), fixedInner.getValue()) * 4, "f32");
+  // The values of size classes are rounded up as the inner axis of panels is.
+  static_assert(format::classAlignment % format::gemmInnerUnit == 0);
+  return fixedColumns
+             ? plan.arenaBuffer(location, inner,
+                                format::gemmWorkspace(fixedColumns.getValue(), 1) / format::gemmInnerUnit * 4, "f32")
+             : Value();
 }
 
 void EntryLowering::emit(const Product &product, MapOp epilogue) {
@@ -107,11 +126,12 @@ void EntryLowering::emit(const Product &product, MapOp epilogue) {
   }
   OpBuilder &builder = plan.builder;
   auto flag = [&](bool on) { return on ? builder.getUnitAttr() : UnitAttr(); };
-  builder.create<plan::GemmOp>(product.location, product.a, product.b, product.c,
-                                    AffineMapAttr::get(plan.mapOf(product.m)), AffineMapAttr::get(plan.mapOf(product.n)),
-                                    AffineMapAttr::get(plan.mapOf(product.k)), flag(product.transA),
-                                    flag(product.transB), builder.getF32FloatAttr(product.accumulate ? 1.0f : 0.0f),
-                                    DenseI64ArrayAttr(), kernelName, buffers, sizes, builder.getI64IntegerAttr(rows));
+  Value workspace = workspaceOf(product.location, product.n, product.k);
+  builder.create<plan::GemmOp>(product.location, product.a, product.b, product.c, workspace,
+                               AffineMapAttr::get(plan.mapOf(product.m)), AffineMapAttr::get(plan.mapOf(product.n)),
+                               AffineMapAttr::get(plan.mapOf(product.k)), flag(product.transA), flag(product.transB),
+                               builder.getF32FloatAttr(product.accumulate ? 1.0f : 0.0f), DenseI64ArrayAttr(),
+                               kernelName, buffers, sizes, builder.getI64IntegerAttr(rows));
 }
 
 void EntryLowering::lowerProjectedLoss(ProjectedCrossEntropyOp op) {
@@ -131,7 +151,8 @@ void EntryLowering::lowerProjectedLoss(ProjectedCrossEntropyOp op) {
                                              builder.getI64IntegerAttr(slabRows));
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&slabs.getBody());
-  Product product{location, plan.bufferOf(op.getInput()), plan.bufferOf(op.getWeight()), logits, window, classes, channels};
+  Product product{location, plan.bufferOf(op.getInput()), plan.bufferOf(op.getWeight()), logits, window, classes,
+                  channels};
   emitWindow(op, product, window);
 }
 
@@ -141,18 +162,19 @@ void EntryLowering::emitWindow(ProjectedCrossEntropyOp op, const Product &produc
   int64_t rowBytes = cast<ShapedType>(op.getWeight().getType()).getDimSize(1) * 4;
   auto map = [&](AffineExpr expression) { return AffineMapAttr::get(plan.mapOf(expression, 1)); };
   auto flag = [&](bool on) { return on ? builder.getUnitAttr() : UnitAttr(); };
-  auto gemm = [&](Value a, Value b, Value c, AffineExpr m, AffineExpr n, AffineExpr k, bool transA, bool transB, float beta,
-                  ArrayRef<int64_t> windowed) {
-    builder.create<plan::GemmOp>(location, a, b, c, map(m), map(n), map(k), flag(transA), flag(transB),
-                                 builder.getF32FloatAttr(beta), builder.getDenseI64ArrayAttr(windowed), FlatSymbolRefAttr(),
-                                 ValueRange(), ArrayAttr(), builder.getI64IntegerAttr(0));
+  auto gemm = [&](Value a, Value b, Value c, AffineExpr m, AffineExpr n, AffineExpr k, bool transA, bool transB,
+                  float beta, ArrayRef<int64_t> windowed) {
+    Value workspace = workspaceOf(location, n, k == window ? getAffineConstantExpr(slabRows, op.getContext()) : k);
+    builder.create<plan::GemmOp>(location, a, b, c, workspace, map(m), map(n), map(k), flag(transA), flag(transB),
+                                 builder.getF32FloatAttr(beta), builder.getDenseI64ArrayAttr(windowed),
+                                 FlatSymbolRefAttr(), ValueRange(), ArrayAttr(), builder.getI64IntegerAttr(0));
   };
   gemm(product.a, product.b, product.c, window, product.n, product.k, false, true, 0.0f, {rowBytes, 0, 0});
 
   // The kernels see one window: rank 2 logits and rank 1 targets.
   Block scratch;
-  auto logitsType = RankedTensorType::get({ShapedType::kDynamic, cast<ShapedType>(op.getWeight().getType()).getDimSize(0)},
-                                          builder.getF32Type());
+  auto logitsType = RankedTensorType::get(
+      {ShapedType::kDynamic, cast<ShapedType>(op.getWeight().getType()).getDimSize(0)}, builder.getF32Type());
   auto targetsType = RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
   Value logits = scratch.addArgument(logitsType, location), targets = scratch.addArgument(targetsType, location);
   OpBuilder ops(op.getContext());
@@ -168,18 +190,24 @@ void EntryLowering::emitWindow(ProjectedCrossEntropyOp op, const Product &produc
     SmallVector<int64_t> windowed(buffers.size(), 0);
     windowed[1] = 4;
     plan::KernelOp kernel = plan.kernels.kernelFor(kernelOp, schedule, accumulate);
-    builder.create<plan::LaunchOp>(location, FlatSymbolRefAttr::get(kernel.getSymNameAttr()), buffers, plan.mapsOf(sizes, 1),
-                                   plan.mapsOf(stages, 1), builder.getDenseI64ArrayAttr(windowed));
+    builder.create<plan::LaunchOp>(location, FlatSymbolRefAttr::get(kernel.getSymNameAttr()), buffers,
+                                   plan.mapsOf(sizes, 1), plan.mapsOf(stages, 1),
+                                   builder.getDenseI64ArrayAttr(windowed));
   };
   Type scalar = op.getLoss().getType();
-  launch(ops.create<CrossEntropyOp>(location, scalar, scalar, scalar, logits, targets, op.getSmoothing(), op.getIgnoreIndex()),
-         {plan.bufferOf(op.getLoss()), plan.bufferOf(op.getNll()), plan.bufferOf(op.getCount())}, {window, window}, true);
+  launch(ops.create<CrossEntropyOp>(location, scalar, scalar, scalar, logits, targets, op.getSmoothing(),
+                                    op.getIgnoreIndex()),
+         {plan.bufferOf(op.getLoss()), plan.bufferOf(op.getNll()), plan.bufferOf(op.getCount())}, {window, window},
+         true);
   if (!op.getInputGrad())
     return;
-  launch(ops.create<CrossEntropyGradOp>(location, logitsType, logits, targets, Value(), op.getSmoothing(), op.getIgnoreIndex()),
+  launch(ops.create<CrossEntropyGradOp>(location, logitsType, logits, targets, Value(), op.getSmoothing(),
+                                        op.getIgnoreIndex()),
          {product.c}, {window, window, window}, false);
-  gemm(product.c, product.b, plan.bufferOf(op.getInputGrad()), window, product.k, product.n, false, false, 0.0f, {0, 0, rowBytes});
-  gemm(product.c, product.a, plan.bufferOf(op.getWeightGrad()), product.n, product.k, window, true, false, 1.0f, {0, rowBytes, 0});
+  gemm(product.c, product.b, plan.bufferOf(op.getInputGrad()), window, product.k, product.n, false, false, 0.0f,
+       {0, 0, rowBytes});
+  gemm(product.c, product.a, plan.bufferOf(op.getWeightGrad()), product.n, product.k, window, true, false, 1.0f,
+       {0, rowBytes, 0});
 }
 
 } // namespace bifocal

@@ -141,6 +141,8 @@ public:
     Value site, step;
   };
   PhiloxKeys philoxKeys(Value rng, int64_t site);
+  /// From here on site i is what the launch's size `firstSize` + i says.
+  void readSites(int64_t firstSize) { siteSizes = firstSize; }
   /// Draws of the `4 * width() / 2` elements that start at `4 * block`, in order, as a vector of i32.
   Value philoxDraws(const PhiloxKeys &keys, Value block);
   /// Draws of blocks of their own for every lane: `low` and `high` are the block numbers (i64) of the lower and the upper half
@@ -158,6 +160,8 @@ private:
   CpuTarget cpu;
   mlir::ModuleOp module;
   mlir::Block *entry = nullptr;
+  /// Negative: sites are constants.
+  int64_t siteSizes = -1;
   llvm::SmallDenseMap<int64_t, Value> buffers, sizes;
 };
 

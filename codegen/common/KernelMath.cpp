@@ -132,7 +132,7 @@ KernelBuilder::PhiloxKeys KernelBuilder::philoxKeys(Value rng, int64_t site) {
   }
   Value step = load(rng, index(2), i32());
   keys.step = splat(builder.create<arith::ExtUIOp>(loc, i64(), step), width() / 2);
-  keys.site = constantInt(lanes, static_cast<uint32_t>(site));
+  keys.site = siteSizes < 0 ? constantInt(lanes, static_cast<uint32_t>(site)) : splat(size(siteSizes + site), width() / 2);
   return keys;
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cpu/CpuKernels.h"
 
-#include "passes/KernelSchedule.h"
+#include "codegen/cpu/GemmKernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "passes/KernelSchedule.h"
 
 using namespace mlir;
 
@@ -19,7 +20,18 @@ int64_t KernelTask::scratchBuffer(int64_t index, int64_t states) {
 }
 
 using Generator = FailureOr<bool> (*)(KernelTask &);
-static constexpr Generator generators[] = {generateConv, generateAttention, generateRows, generateSoftmax, generateEmbedding, generateLoss, generateOptim};
+static constexpr Generator generators[] = {generateConv,      generateAttention, generateRows, generateSoftmax,
+                                           generateEmbedding, generateLoss,      generateOptim};
+
+/// Number of sizes of a launch before the sites.
+static int64_t dynamicDims(Operation *op) {
+  SymbolicDims symbols = launchSymbols(op);
+  int64_t count = 0;
+  for (auto *group : {&symbols.operands, &symbols.results, &symbols.states})
+    for (const Dims &dims : *group)
+      count += llvm::count_if(dims, [](AffineExpr dim) { return isa<AffineSymbolExpr>(dim); });
+  return count;
+}
 
 static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, const CpuTarget &target) {
   Operation *op = &kernel.getBody().front().front();
@@ -27,6 +39,8 @@ static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, c
     if (!isa<BlockArgument>(operand))
       return op->emitOpError("expects the arguments of its kernel as operands");
   KernelBuilder builder(functions, op->getLoc(), target);
+  if (kernel.getSites() > 0)
+    builder.readSites(dynamicDims(op));
   KernelTask task{kernel, op, builder};
   for (Generator generator : generators) {
     FailureOr<bool> done = generator(task);
@@ -38,6 +52,15 @@ static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, c
   return op->emitOpError("has no CPU kernel");
 }
 
+/// The kernels of the products that the entries hold, each once.
+static void writeProducts(ModuleOp module, ModuleOp functions, const CpuTarget &target) {
+  bool written[2][2] = {};
+  module.walk([&](plan::GemmOp gemm) {
+    if (!std::exchange(written[gemm.getTransA()][gemm.getTransB()], true))
+      writeGemm(functions, gemm.getLoc(), target, gemm.getTransA(), gemm.getTransB());
+  });
+}
+
 LogicalResult generateCpuKernels(ModuleOp module, const CpuTarget &target) {
   OpBuilder builder(module.getContext());
   builder.setInsertionPointToEnd(module.getBody());
@@ -45,6 +68,7 @@ LogicalResult generateCpuKernels(ModuleOp module, const CpuTarget &target) {
   bool broken = false;
   for (auto kernel : module.getOps<plan::KernelOp>())
     broken |= failed(generateKernel(kernel, functions, target));
+  writeProducts(module, functions, target);
   return failure(broken);
 }
 

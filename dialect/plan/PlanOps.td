@@ -40,9 +40,13 @@ def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> 
     dims of arguments, then of results, then of states, in order. The kernel is `stages` functions `<name>.0`,
     `<name>.1`, ..., with a barrier between them.
 
+    Layers that differ in nothing but the sites of their dropouts share a kernel: its body numbers them from 0 to
+    `sites` - 1, and the last `sites` sizes of a launch say the true ones. Without `sites` those in the body are true.
+
     Constraints:
     - (C1) `stages` >= 1.
     - (C2) The body ends in `plan.return`.
+    - (C3) `sites` >= 0; unless it is 0 every site in the body is below it.
 
     Example:
 
@@ -54,9 +58,9 @@ def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> 
     }
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$stages, StrAttr:$family);
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$stages, StrAttr:$family, DefaultValuedAttr<I64Attr, "0">:$sites);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$sym_name $family `stages` $stages attr-dict-with-keyword $body";
+  let assemblyFormat = "$sym_name $family `stages` $stages (`sites` $sites^)? attr-dict-with-keyword $body";
   let hasVerifier = 1;
 }
 
@@ -155,12 +159,14 @@ def Plan_LaunchOp : Plan_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInt
   let hasVerifier = 1;
 }
 
-def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "matrix product by the GEMM library, then an optional row-wise epilogue";
+def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterface>, AttrSizedOperandSegments]> {
+  let summary = "matrix product, then an optional row-wise epilogue";
   let description = [{
         c[m, n] = op(a) op(b) + beta * c
 
     Row major, f32. `a` is stored `[m, k]`, `[k, m]` where transposed; `b` is stored `[k, n]`, `[n, k]` where transposed.
+    `workspace` is memory for a copy of `b` in the order in which it is read: n rounded up to 32 times k rounded up to 16
+    elements. Without it the product is slower, not different.
     The epilogue is a kernel of one stage whose tile i covers rows [i * rows_per_tile, (i + 1) * rows_per_tile) of c, so it
     may run on rows that are still in cache.
 
@@ -169,6 +175,7 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     - (C2) `m`, `n` and `k` are one expression without dims each.
     - (C3) `windowed` has three elements, for a, b and c, and one more per buffer of the epilogue.
     - (C4) An epilogue has sizes and `rows_per_tile` >= 1, and names a `plan.kernel` of one stage.
+    - (C5) `workspace` is f32 in the arena, large enough, and none of the other buffers.
 
     Example:
 
@@ -176,11 +183,12 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     plan.gemm %x, %w transposed into %y m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (512)> k affine_map<()[s0] -> (512)>
     ```
   }];
-  let arguments = (ins Plan_BufferType:$a, Plan_BufferType:$b, Plan_BufferType:$c, AffineMapAttr:$m, AffineMapAttr:$n, AffineMapAttr:$k,
+  let arguments = (ins Plan_BufferType:$a, Plan_BufferType:$b, Plan_BufferType:$c,
+    Optional<Plan_BufferType>:$workspace, AffineMapAttr:$m, AffineMapAttr:$n, AffineMapAttr:$k,
     UnitAttr:$trans_a, UnitAttr:$trans_b, DefaultValuedAttr<F32Attr, "0.0f">:$beta, OptionalAttr<DenseI64ArrayAttr>:$windowed,
     OptionalAttr<FlatSymbolRefAttr>:$epilogue, Variadic<Plan_BufferType>:$epilogue_buffers, OptionalAttr<AffineMapArrayAttr>:$epilogue_sizes,
     DefaultValuedAttr<I64Attr, "0">:$rows_per_tile);
-  let assemblyFormat = [{ $a (`transposed` $trans_a^)? `,` $b (`transposed` $trans_b^)? `into` $c `m` $m `n` $n `k` $k (`beta` $beta^)?
+  let assemblyFormat = [{ $a (`transposed` $trans_a^)? `,` $b (`transposed` $trans_b^)? `into` $c (`workspace` $workspace^)? `m` $m `n` $n `k` $k (`beta` $beta^)?
     (`epilogue` $epilogue^ `(` $epilogue_buffers `)` `sizes` $epilogue_sizes `rows_per_tile` $rows_per_tile)? attr-dict }];
   let hasVerifier = 1;
 }

@@ -10,7 +10,7 @@
 namespace bifocal::format {
 
 /// The value of "format" in the manifest. Raised when an older runtime could misread a newer artifact.
-inline constexpr int64_t version = 1;
+inline constexpr int64_t version = 2;
 
 inline constexpr std::string_view manifestEntry = "manifest.json";
 inline constexpr std::string_view planEntry = "plan.json";
@@ -32,6 +32,27 @@ inline constexpr std::string_view windowSymbol = "W";
 
 /// Third counter word of initialisers; dropout sites are numbered from 0 and never reach it.
 inline constexpr uint32_t initializerStream = 0x0B1F0CA1;
+
+// Matrix products (runtime/cpu/Gemm.h).
+/// Columns of B that one tile of a product's packing stage packs; the width of a panel divides it.
+inline constexpr int64_t gemmColumnUnit = 32;
+/// Panels hold the inner axis rounded up to a multiple of this.
+inline constexpr int64_t gemmInnerUnit = 16;
+/// Most rows of a tile.
+inline constexpr int64_t gemmMostRows = 192;
+/// Most rows of a tile of a product's epilogue.
+inline constexpr int64_t mostRowsPerTile = 1 << 20;
+
+/// The kernel of a product by what is stored transposed.
+constexpr std::string_view gemmKernel(bool transA, bool transB) {
+  return transA ? (transB ? "gemm_tt" : "gemm_tn") : (transB ? "gemm_nt" : "gemm_nn");
+}
+
+/// Elements of workspace that a product with an inner axis of `k` needs for its `n` columns.
+constexpr int64_t gemmWorkspace(int64_t n, int64_t k) {
+  return (n + gemmColumnUnit - 1) / gemmColumnUnit * gemmColumnUnit *
+         ((k + gemmInnerUnit - 1) / gemmInnerUnit * gemmInnerUnit);
+}
 
 constexpr int64_t roundUpToClass(int64_t value) {
   return (value + classAlignment - 1) / classAlignment * classAlignment;

@@ -276,32 +276,46 @@ private:
   GemmStep readGemm(JsonReader &reader, bool window) {
     GemmStep gemm;
     gemm.name = reader.string("name", "gemm");
+    gemm.kernel = reader.string("kernel");
     gemm.m = expression(reader, "m", reader.member("m"), window);
     gemm.n = expression(reader, "n", reader.member("n"), window);
     gemm.k = expression(reader, "k", reader.member("k"), window);
     gemm.a = reference(reader, "a", reader.member("a"), window);
     gemm.b = reference(reader, "b", reader.member("b"), window);
     gemm.c = reference(reader, "c", reader.member("c"), window);
-    gemm.transA = reader.boolean("trans_a", false);
-    gemm.transB = reader.boolean("trans_b", false);
+    if (const nlohmann::json &workspace = reader.member("workspace"); !workspace.is_null())
+      gemm.workspace = reference(reader, "workspace", workspace, window);
     const double beta = reader.number("beta", 0.0);
     if (beta != 0.0 && beta != 1.0)
       reader.fail("beta", fmt::format("expects 0 or 1, but got {}", beta));
     gemm.accumulate = beta == 1.0;
     if (reader.status().ok())
-      for (const BufferRef &ref : {gemm.a, gemm.b, gemm.c})
-        if (entry_.buffers[ref.id].type != ElementType::f32)
-          reader.fail("a", "expects f32 buffers");
+      checkMatrices(reader, gemm);
     const nlohmann::json &json = reader.member("epilogue");
     if (!json.is_null()) {
       JsonReader inner(json, "epilogue");
       gemm.epilogue = GemmStep::Epilogue{inner.string("kernel"), references(inner, "buffers", window),
                                          expressions(inner, "sizes", window), inner.integer("rows_per_tile")};
-      if (gemm.epilogue->rowsPerTile < 1)
-        inner.fail("rows_per_tile", "expects at least 1");
+      // A bound, so that what the executor rounds up to whole tiles does not overflow.
+      if (gemm.epilogue->rowsPerTile < 1 || gemm.epilogue->rowsPerTile > format::mostRowsPerTile)
+        inner.fail("rows_per_tile",
+                   fmt::format("expects 1 to {}, but got {}", format::mostRowsPerTile, gemm.epilogue->rowsPerTile));
       reader.check("epilogue", inner.status());
     }
     return gemm;
+  }
+
+  void checkMatrices(JsonReader &reader, const GemmStep &gemm) const {
+    const auto check = [&](const char *key, const BufferRef &ref) {
+      if (entry_.buffers[ref.id].type != ElementType::f32)
+        reader.fail(key, "expects an f32 buffer");
+    };
+    check("a", gemm.a), check("b", gemm.b), check("c", gemm.c);
+    if (!gemm.workspace)
+      return;
+    check("workspace", *gemm.workspace);
+    if (entry_.buffers[gemm.workspace->id].region != Region::arena)
+      reader.fail("workspace", "expects a buffer of the arena");
   }
 
   FillStep readFill(JsonReader &reader, bool window) {

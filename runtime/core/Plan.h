@@ -43,10 +43,10 @@ struct LaunchStep {
 
 /// C[m,n] = op(A) op(B) + beta C, with an optional kernel over row tiles of C.
 struct GemmStep {
-  std::string name;
+  std::string name, kernel;
   Expression m, n, k;
   BufferRef a, b, c;
-  bool transA = false, transB = false;
+  std::optional<BufferRef> workspace; ///< for packed panels of B
   bool accumulate = false; ///< beta is 1
   struct Epilogue {
     std::string kernel;

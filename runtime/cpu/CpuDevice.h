@@ -14,7 +14,7 @@ struct CpuOptions {
   std::string level = {}; ///< empty: the best level of the artifact that this CPU has
 };
 
-/// This machine's processor: kernels are loaded from the artifact's shared object, GEMMs go to oneDNN.
+/// This machine's processor: kernels are loaded from the artifact's shared object, products too.
 std::unique_ptr<Device> makeCpuDevice(const CpuOptions &options = {});
 
 /// Whether this CPU has all instructions of a level ("x86-64-v3", "x86-64-v4").

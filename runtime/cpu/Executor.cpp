@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/cpu/Executor.h"
 
-#include "runtime/cpu/Gemm.h"
+#include "runtime/core/ArtifactFormat.h"
 #include "runtime/cpu/ParallelFor.h"
 
 #include <algorithm>
@@ -30,15 +30,15 @@ Result<std::unique_ptr<Executor>> Executor::create(const EntryPlan &plan, const 
   return executor;
 }
 
-Result<Executor::Kernel> Executor::resolve(const SharedObject *object, const std::string &kernel, size_t stage,
-                                           const PlanStep &step) const {
+Result<CpuKernel> Executor::resolve(const SharedObject *object, const std::string &kernel, size_t stage,
+                                    const PlanStep &step) const {
   const std::string symbol = fmt::format("{}.{}", kernel, stage);
   void *found = object ? object->find(symbol) : nullptr;
   if (!found)
     return Status(StatusCode::malformed,
                   fmt::format("entry '{}' expects the kernel '{}' in the host object (step at {})", plan_.name, symbol,
                               step.location));
-  return reinterpret_cast<Kernel>(found);
+  return reinterpret_cast<CpuKernel>(found);
 }
 
 Status Executor::prepare(const std::vector<PlanStep> &steps, const SharedObject *object,
@@ -54,16 +54,24 @@ Status Executor::prepare(const std::vector<PlanStep> &steps, const SharedObject 
       stages = launch->stages.size();
       prepared.pointers.resize(launch->buffers.size());
       prepared.sizes.resize(launch->sizes.size());
-    } else if (const auto *gemm = std::get_if<GemmStep>(&step.action); gemm && gemm->epilogue) {
-      kernel = &gemm->epilogue->kernel;
-      stages = 1;
-      prepared.pointers.resize(gemm->epilogue->buffers.size());
-      prepared.sizes.resize(gemm->epilogue->sizes.size());
+    } else if (const auto *gemm = std::get_if<GemmStep>(&step.action)) {
+      for (size_t stage = 0; stage < prepared.product.size(); ++stage) {
+        Result<CpuKernel> address = resolve(object, gemm->kernel, stage, step);
+        if (!address.ok())
+          return address.status();
+        prepared.product[stage] = *address;
+      }
+      if (gemm->epilogue) {
+        kernel = &gemm->epilogue->kernel;
+        stages = 1;
+        prepared.pointers.resize(gemm->epilogue->buffers.size());
+        prepared.sizes.resize(gemm->epilogue->sizes.size());
+      }
     } else if (const auto *slabs = std::get_if<SlabsStep>(&step.action)) {
       BIFOCAL_RETURN_IF_ERROR(prepare(slabs->body, object, prepared.body));
     }
     for (size_t stage = 0; stage < stages; ++stage) {
-      Result<Kernel> address = resolve(object, *kernel, stage, step);
+      Result<CpuKernel> address = resolve(object, *kernel, stage, step);
       if (!address.ok())
         return address.status();
       prepared.kernels.push_back(*address);
@@ -187,19 +195,26 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
   };
   if (!fits(m, k, step.a) || !fits(k, n, step.b) || !fits(m, n, step.c))
     return sizeError(*prepared.step);
-  GemmArguments arguments{*m,
-                          *n,
-                          *k,
-                          reinterpret_cast<const float *>(address(step.a)),
-                          reinterpret_cast<const float *>(address(step.b)),
-                          reinterpret_cast<float *>(address(step.c)),
-                          step.transA,
-                          step.transB,
-                          step.accumulate};
+  if (*m == 0 || *n == 0)
+    return {};
+  // All matrices fit their buffers and two have elements, so the sizes of panels do not overflow.
+  if (step.workspace && !fits(1, format::gemmWorkspace(*n, *k), *step.workspace))
+    return sizeError(*prepared.step);
+  auto floats = [&](const BufferRef &ref) { return reinterpret_cast<float *>(address(ref)); };
+  const GemmArguments arguments{*m,
+                                *n,
+                                *k,
+                                floats(step.a),
+                                floats(step.b),
+                                floats(step.c),
+                                step.workspace ? floats(*step.workspace) : nullptr,
+                                step.accumulate};
   profile_.flops +=
       profile_.on ? 2.0 * static_cast<double>(*m) * static_cast<double>(*n) * static_cast<double>(*k) : 0.0;
-  if (!step.epilogue)
-    return gemm(threads, arguments);
+  if (!step.epilogue) {
+    gemm(threads, prepared.product, arguments);
+    return {};
+  }
   BIFOCAL_RETURN_IF_ERROR(gather(prepared, step.epilogue->buffers, step.epilogue->sizes));
   struct Context {
     const Prepared &prepared;
@@ -209,7 +224,8 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
     const auto &[prepared, rows] = *static_cast<Context *>(opaque);
     prepared.kernels[0](prepared.pointers.data(), prepared.sizes.data(), begin / rows, (end + rows - 1) / rows);
   };
-  return gemm(threads, arguments, {step.epilogue->rowsPerTile, run, &context});
+  gemm(threads, prepared.product, arguments, {step.epilogue->rowsPerTile, run, &context});
+  return {};
 }
 
 Status Executor::fill(const FillStep &step, const PlanStep &owner, int threads) {

@@ -4,6 +4,7 @@
 
 #include "runtime/core/Device.h"
 #include "runtime/core/Plan.h"
+#include "runtime/cpu/Gemm.h"
 #include "runtime/cpu/SharedObject.h"
 
 #include <map>
@@ -30,13 +31,12 @@ public:
   Status run(const Bindings &bindings, int threads);
 
 private:
-  using Kernel = void (*)(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end);
-
   /// A step with its own memory for arguments.
   struct Prepared {
     const PlanStep *step = nullptr;
     size_t family = 0;
-    std::vector<Kernel> kernels; ///< one per stage; one for an epilogue
+    std::vector<CpuKernel> kernels; ///< one per stage; one for an epilogue
+    GemmKernels product = {};       ///< the stages of a product
     std::vector<void *> pointers;
     std::vector<int64_t> sizes;
     std::vector<Prepared> body;
@@ -44,7 +44,7 @@ private:
 
   Executor(const EntryPlan &plan, Profile &profile);
   Status prepare(const std::vector<PlanStep> &steps, const SharedObject *object, std::vector<Prepared> &prepared);
-  Result<Kernel> resolve(const SharedObject *object, const std::string &kernel, size_t stage,
+  Result<CpuKernel> resolve(const SharedObject *object, const std::string &kernel, size_t stage,
                          const PlanStep &step) const;
   Status locateBuffers(const Bindings &bindings);
   Status runAll(std::vector<Prepared> &steps, int threads);

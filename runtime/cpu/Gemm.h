@@ -2,11 +2,13 @@
 #ifndef BIFOCAL_RUNTIME_CPU_GEMM_H
 #define BIFOCAL_RUNTIME_CPU_GEMM_H
 
-#include "runtime/core/Status.h"
-
+#include <array>
 #include <cstdint>
 
 namespace bifocal {
+
+/// One stage of a generated kernel, over the tiles [begin, end).
+using CpuKernel = void (*)(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end);
 
 /// A matrix product of row-major f32 matrices: C[m,n] = op(A) op(B) + (accumulate ? C : 0). With `transA` A is stored
 /// [k,m], with `transB` B is stored [n,k]; rows are adjacent.
@@ -14,8 +16,16 @@ struct GemmArguments {
   int64_t m = 0, n = 0, k = 0;
   const float *a = nullptr, *b = nullptr;
   float *c = nullptr;
-  bool transA = false, transB = false, accumulate = false;
+  /// `format::gemmWorkspace(n, k)` elements, or null.
+  float *workspace = nullptr;
+  bool accumulate = false;
 };
+
+/// The generated stages of a product (codegen/cpu/GemmKernels.h), for one choice of transA and transB:
+///   buffers: a, b, c, workspace; sizes: m, n, k, accumulate (0 or 1), rows per tile, columns per tile.
+/// Stage 0 packs `format::gemmColumnUnit` columns of B per tile into the workspace. Stage 1 computes tiles of C,
+/// numbered row by row, from the workspace. Stage 2 does the same from B itself.
+using GemmKernels = std::array<CpuKernel, 3>;
 
 /// What runs on rows of C as soon as they are complete: `run(context, begin, end)`, where begin is a multiple of
 /// `granularity` and end is one too, or m.
@@ -25,13 +35,10 @@ struct GemmEpilogue {
   void *context = nullptr;
 };
 
-/// Computes the product with oneDNN. C is cut into tiles by its shape alone and every tile is one single-threaded
-/// `dnnl_sgemm`, so the bits of the result do not depend on the number of threads, and the bits of a row do not depend
-/// on m once m >= 16. Below, oneDNN has kernels for few rows (m = 1; m < 16 with `transB`) that sum in another order:
-/// both results are within k * 2^-24 * sum |a b| of the exact one.
-///
-/// We allocate nothing; oneDNN takes the buffer for packed panels from the heap inside each tile's call and returns it.
-Status gemm(int threads, const GemmArguments &arguments, const GemmEpilogue &epilogue = {});
+/// Computes the product. C is cut into tiles by its shape alone, and an element is a chain of fused multiply-adds over
+/// the inner axis in ascending order: the bits of a row depend neither on the number of threads nor on the other rows.
+/// Allocates nothing.
+void gemm(int threads, const GemmKernels &kernels, const GemmArguments &arguments, const GemmEpilogue &epilogue = {});
 
 } // namespace bifocal
 #endif

@@ -10,19 +10,12 @@ void parallelFor(int threads, int64_t tiles, void (*body)(void *context, int thr
                  void *context) {
   if (tiles <= 0)
     return;
-  // A single tile, or a single thread, needs no team. oneDNN must not start threads of its own then either.
-  if (threads == 1 || tiles == 1) {
-    const int before = omp_get_max_threads();
-    omp_set_num_threads(1);
-    body(context, 0, 0, tiles);
-    omp_set_num_threads(before);
-    return;
-  }
+  // A single tile, or a single thread, needs no team.
+  if (threads == 1 || tiles == 1)
+    return body(context, 0, 0, tiles);
   // Always all threads, idle ones too: libgomp ends and starts threads, and allocates, when a team changes its size.
 #pragma omp parallel num_threads(threads)
   {
-    // Also where the team is one thread and OpenMP does not call that a parallel region. Ends with the region.
-    omp_set_num_threads(1);
     const int64_t team = omp_get_num_threads(), thread = omp_get_thread_num();
     const int64_t share = tiles / team, rest = tiles % team;
     const int64_t begin = thread * share + std::min(thread, rest);

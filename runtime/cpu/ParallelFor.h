@@ -8,7 +8,7 @@
 namespace bifocal {
 
 /// Calls `body(context, thread, begin, end)` on contiguous, disjoint ranges that cover [0, tiles), one per thread, and
-/// waits for all. The only parallel loop of the runtime, on libgomp, which oneDNN shares. Not to be nested.
+/// waits for all. The only parallel loop of the runtime, on libgomp. Not to be nested.
 void parallelFor(int threads, int64_t tiles, void (*body)(void *context, int thread, int64_t begin, int64_t end),
                  void *context);
 

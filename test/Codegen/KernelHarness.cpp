@@ -2,6 +2,7 @@
 #include "test/Codegen/KernelHarness.h"
 
 #include "codegen/cpu/CpuKernels.h"
+#include "codegen/cpu/GemmKernels.h"
 #include "codegen/cpu/Lowering.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
 #include "mlir/Parser/Parser.h"
@@ -15,15 +16,13 @@ using namespace mlir;
 
 namespace bifocal::test {
 
-using Function = void (*)(void *const *, const int64_t *, int64_t, int64_t);
-
 struct KernelHarness::State {
   MLIRContext context;
   OwningOpRef<ModuleOp> module, functions;
   KernelSchedule schedule;
   std::string level;
   void *library = nullptr;
-  std::vector<Function> stages;
+  std::vector<KernelFunction> stages;
 
   std::string link();
   std::vector<std::vector<char>> addScratch(std::vector<void *> &buffers, const std::vector<int64_t> &sizes);
@@ -75,7 +74,7 @@ std::string KernelHarness::State::link() {
     return error;
   for (size_t stage = 0; stage < schedule.stages.size(); ++stage) {
     std::string name = "k." + std::to_string(stage);
-    stages.push_back(reinterpret_cast<Function>(dlsym(library, name.c_str())));
+    stages.push_back(reinterpret_cast<KernelFunction>(dlsym(library, name.c_str())));
     if (!stages.back())
       return "expects a function " + name;
   }
@@ -83,10 +82,10 @@ std::string KernelHarness::State::link() {
 }
 
 std::unique_ptr<KernelHarness> KernelHarness::create(std::string_view source, std::string_view level,
-                                                     std::string &error) {
+                                                     std::string &error, std::string_view instructions) {
   std::unique_ptr<KernelHarness> harness(new KernelHarness);
   State &state = *harness->state;
-  state.level = level;
+  state.level = instructions.empty() ? level : instructions;
   state.context.loadDialect<BifocalDialect, plan::PlanDialect, DLTIDialect>();
   ScopedDiagnosticHandler handler(&state.context, [&](Diagnostic &diagnostic) { error += diagnostic.str() + "\n"; });
   state.module = parseSourceString<ModuleOp>(source, ParserConfig(&state.context));
@@ -112,6 +111,24 @@ std::unique_ptr<KernelHarness> KernelHarness::write(const std::function<void(Ker
   state.schedule.stages = {getAffineConstantExpr(1, &state.context)};
   error += state.link();
   return error.empty() ? std::move(harness) : nullptr;
+}
+
+std::unique_ptr<KernelHarness> KernelHarness::products(std::string_view level, std::string &error,
+                                                       std::string_view instructions) {
+  std::unique_ptr<KernelHarness> harness(new KernelHarness);
+  State &state = *harness->state;
+  state.level = instructions.empty() ? level : instructions;
+  Location location = UnknownLoc::get(&state.context);
+  state.functions = ModuleOp::create(location);
+  for (bool transA : {false, true})
+    for (bool transB : {false, true})
+      writeGemm(*state.functions, location, *CpuTarget::find(level), transA, transB);
+  error += state.link();
+  return error.empty() ? std::move(harness) : nullptr;
+}
+
+KernelFunction KernelHarness::find(const std::string &name) const {
+  return reinterpret_cast<KernelFunction>(dlsym(state->library, name.c_str()));
 }
 
 constexpr size_t guardBytes = 256;

@@ -15,15 +15,22 @@ class KernelBuilder;
 
 namespace bifocal::test {
 
+/// One stage of a kernel, over the tiles [begin, end).
+using KernelFunction = void (*)(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end);
+
 /// One kernel, from IR to machine code in this process.
 class KernelHarness {
 public:
   /// `source`: a module with one plan.kernel `k` (and the states that its op names). Null, with a message in `error`,
-  /// when it cannot be compiled.
-  static std::unique_ptr<KernelHarness> create(std::string_view source, std::string_view level, std::string &error);
+  /// when it cannot be compiled. `instructions`: the level whose instructions it uses; that of `level` when empty.
+  static std::unique_ptr<KernelHarness> create(std::string_view source, std::string_view level, std::string &error,
+                                               std::string_view instructions = {});
   /// A kernel of one stage with one tile and no scratch that `write` writes under the name `k`.
   static std::unique_ptr<KernelHarness> write(const std::function<void(KernelBuilder &)> &write, std::string_view level,
                                               std::string &error);
+  /// The kernels of all matrix products, gemm_nn to gemm_tt. `find` gives their stages; nothing else is for them.
+  static std::unique_ptr<KernelHarness> products(std::string_view level, std::string &error,
+                                                 std::string_view instructions = {});
   ~KernelHarness();
 
   /// Runs every tile of every stage, one by one and the last first. `buffers`: arguments, results, then states or
@@ -31,6 +38,9 @@ public:
   std::string run(std::vector<void *> buffers, const std::vector<int64_t> &sizes, unsigned repeat = 1);
   /// Seconds of the fastest of `repeat` runs with all tiles in one call.
   double time(std::vector<void *> buffers, const std::vector<int64_t> &sizes, unsigned repeat);
+
+  /// The function of this name, e.g. "gemm_nt.0"; null when there is none.
+  KernelFunction find(const std::string &name) const;
 
   const std::string &family() const;
   std::string assembly() const;

@@ -21,10 +21,13 @@ plan.kernel @relu_0 "map" stages 1 {
 // CHECK-NEXT:    %[[W:.+]] = plan.buffer parameter class 0 at 64 size 1048576 "f32"
 // CHECK-NEXT:    %[[T:.+]] = plan.buffer arena class 1 at -1 size 2048 "f32"
 // CHECK-NEXT:    %[[S:.+]] = plan.buffer state name "cache" class 1 at 0 size 2048 "f32"
+// CHECK-NEXT:    %[[P:.+]] = plan.buffer arena class 0 at -1 size 65536 "f32"
 // CHECK-NEXT:    plan.fill %[[T]] with 0.000000e+00
 // CHECK-NEXT:    plan.launch @relu_0(%[[X]], %[[Y]]) sizes [#{{.+}}] stages [#{{.+}}]
 // CHECK-NEXT:    plan.gemm %[[X]], %[[W]] transposed into %[[T]] m #{{.+}} n #{{.+}} k #{{.+}}
 // CHECK-NEXT:    plan.gemm %[[X]], %[[W]] into %[[T]] m #{{.+}} n #{{.+}} k #{{.+}} beta 1.000000e+00 epilogue @relu_0(%[[T]], %[[Y]]) sizes [#{{.+}}] rows_per_tile 64
+// CHECK-NEXT:    plan.gemm %[[X]] transposed, %[[W]] into %[[T]] workspace %[[P]] m #{{.+}} n #{{.+}} k #{{.+}}
+// CHECK-NEXT:    plan.gemm %[[X]], %[[W]] into %[[T]] workspace %[[P]] m #{{.+}} n #{{.+}} k #{{.+}} beta 1.000000e+00 epilogue @relu_0(%[[T]], %[[Y]]) sizes [#{{.+}}] rows_per_tile 64
 // CHECK-NEXT:    plan.slabs #{{.+}} by 256 {
 // CHECK-NEXT:      plan.launch @relu_0(%[[X]], %[[Y]]) sizes [#{{.+}}] stages [#{{.+}}] {windowed = array<i64: 2048, 2048>}
 // CHECK-NEXT:    }
@@ -37,10 +40,14 @@ plan.entry @forward symbols ["N"] attributes {
   %w = plan.buffer parameter class 0 at 64 size 1048576 "f32"
   %t = plan.buffer arena class 1 at -1 size 2048 "f32"
   %s = plan.buffer state name "cache" class 1 at 0 size 2048 "f32"
+  %p = plan.buffer arena class 0 at -1 size 65536 "f32"
   plan.fill %t with 0.0
   plan.launch @relu_0(%x, %y) sizes [affine_map<()[s0] -> (s0)>] stages [affine_map<()[s0] -> (s0 ceildiv 64)>]
   plan.gemm %x, %w transposed into %t m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (512)> k affine_map<()[s0] -> (512)>
   plan.gemm %x, %w into %t m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (512)> k affine_map<()[s0] -> (512)> beta 1.0
+      epilogue @relu_0(%t, %y) sizes [affine_map<()[s0] -> (s0)>] rows_per_tile 64
+  plan.gemm %x transposed, %w into %t workspace %p m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (512)> k affine_map<()[s0] -> (512)>
+  plan.gemm %x, %w into %t workspace %p m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (512)> k affine_map<()[s0] -> (512)> beta 1.0
       epilogue @relu_0(%t, %y) sizes [affine_map<()[s0] -> (s0)>] rows_per_tile 64
   plan.slabs affine_map<()[s0] -> (s0)> by 256 {
     plan.launch @relu_0(%x, %y) sizes [affine_map<()[s0, s1] -> (s1)>] stages [affine_map<()[s0, s1] -> (s1 ceildiv 64)>] {windowed = array<i64: 2048, 2048>}

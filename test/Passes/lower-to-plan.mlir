@@ -42,7 +42,7 @@ func.func @shares_kernels(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims 
 // CHECK-DAG:     %[[W:[0-9]+]] = plan.buffer input[1]
 // CHECK-DAG:     %[[B:[0-9]+]] = plan.buffer input[2]
 // CHECK-DAG:     %[[Y:[0-9]+]] = plan.buffer output[0]
-// CHECK:         plan.gemm %[[X]], %[[W]] transposed into %[[Y]] m affine_map<()[s0, s1] -> (s0 * s1)> n affine_map<()[s0, s1] -> (6)> k affine_map<()[s0, s1] -> (8)> epilogue @[[MAP:[a-z_0-9]+]](%[[Y]], %[[B]], %[[Y]])
+// CHECK:         plan.gemm %[[X]], %[[W]] transposed into %[[Y]] workspace %{{[0-9]+}} m affine_map<()[s0, s1] -> (s0 * s1)> n affine_map<()[s0, s1] -> (6)> k affine_map<()[s0, s1] -> (8)> epilogue @[[MAP:[a-z_0-9]+]](%[[Y]], %[[B]], %[[Y]])
 // CHECK:       plan.kernel @[[MAP]]
 // CHECK:         bifocal.add_bias
 // CHECK:         bifocal.relu
@@ -58,7 +58,7 @@ func.func @activation_is_an_epilogue(%x: tensor<?x?x8xf32> {bifocal.name = "x", 
 // The map that first reads a product runs on its rows while they are in cache; another reader comes later.
 
 // CHECK-LABEL: plan.entry @first_map_is_an_epilogue
-// CHECK:         plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %[[SUMS:[0-9]+]] m {{.*}} epilogue @{{[a-z_0-9]+}}(%[[SUMS]], %{{[0-9]+}}, %[[G:[0-9]+]])
+// CHECK:         plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %[[SUMS:[0-9]+]] workspace %{{[0-9]+}} m {{.*}} epilogue @{{[a-z_0-9]+}}(%[[SUMS]], %{{[0-9]+}}, %[[G:[0-9]+]])
 // CHECK:         plan.launch @{{[a-z_0-9]+}}(%[[G]], %[[SUMS]], %{{[0-9]+}})
 func.func @first_map_is_an_epilogue(%x: tensor<?x?x8xf32> {bifocal.name = "x", bifocal.dims = ["B", "T", ""]},
                                     %w: tensor<6x8xf32> {bifocal.name = "w"}, %b: tensor<6xf32> {bifocal.name = "b"})
@@ -97,16 +97,18 @@ func.func @keeps_map_with_column_sums(%x: tensor<?x?x8xf32> {bifocal.name = "x",
 bifocal.param @first : tensor<4xf32> init {kind = "zeros"}
 bifocal.param @w : tensor<6x8xf32> init {kind = "zeros"}
 
-// A stored gradient is written where it stays; parameters lie 16 elements aligned.
+// A stored gradient is written where it stays; parameters lie 16 elements aligned. The workspace has room for 32
+// columns per row.
 
 // CHECK-LABEL: plan.entry @writes_gradients_in_place
 // CHECK:         %[[SLAB:[0-9]+]] = plan.buffer gradient class 0 at 64 size 192 "f32"
-// CHECK:         plan.gemm %{{[0-9]+}} transposed, %{{[0-9]+}} into %[[SLAB]] m affine_map<()[s0] -> (6)> n affine_map<()[s0] -> (8)> k affine_map<()[s0] -> (s0)>{{$}}
+// CHECK:         %[[PANELS:[0-9]+]] = plan.buffer arena class 1 at -1 size 128 "f32"
+// CHECK:         plan.gemm %{{[0-9]+}} transposed, %{{[0-9]+}} into %[[SLAB]] workspace %[[PANELS]] m affine_map<()[s0] -> (6)> n affine_map<()[s0] -> (8)> k affine_map<()[s0] -> (s0)>{{$}}
 // CHECK-NOT:     plan.copy
 
 // CHECK-LABEL: plan.entry @adds_gradients_in_place
 // CHECK:         %[[SLAB:[0-9]+]] = plan.buffer gradient class 0 at 64 size 192 "f32"
-// CHECK:         plan.gemm %{{[0-9]+}} transposed, %{{[0-9]+}} into %[[SLAB]] {{.*}} beta 1.000000e+00
+// CHECK:         plan.gemm %{{[0-9]+}} transposed, %{{[0-9]+}} into %[[SLAB]] workspace {{.*}} beta 1.000000e+00
 func.func @writes_gradients_in_place(%dy: tensor<?x6xf32> {bifocal.name = "dy", bifocal.dims = ["N", ""]},
                                      %x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims = ["N", ""]}) {
   %dw = bifocal.linear_weight_grad %dy, %x : (tensor<?x6xf32>, tensor<?x8xf32>) -> tensor<6x8xf32>
@@ -122,7 +124,8 @@ func.func @adds_gradients_in_place(%dy: tensor<?x6xf32> {bifocal.name = "dy", bi
 
 // -----
 
-// Logits of 256 rows live at a time; sums and the gradient of the weight start from zero.
+// Logits of 512 rows live at a time; sums and the gradient of the weight start from zero. The last workspace has room
+// for 32 columns of 512 rows, a sixteenth of them in each unit of its class.
 
 // CHECK-LABEL: plan.entry @loss_in_slabs symbols ["B", "T"]
 // CHECK-DAG:     %[[LOSS:[0-9]+]] = plan.buffer output[0]
@@ -131,14 +134,15 @@ func.func @adds_gradients_in_place(%dy: tensor<?x6xf32> {bifocal.name = "dy", bi
 // CHECK-DAG:     %[[X:[0-9]+]] = plan.buffer input[0]
 // CHECK-DAG:     %[[W:[0-9]+]] = plan.buffer input[1]
 // CHECK-DAG:     %[[TARGET:[0-9]+]] = plan.buffer input[2]
+// CHECK-DAG:     %[[ROWS:[0-9]+]] = plan.buffer arena class 0 at -1 size 4096 "f32"
 // CHECK:         plan.fill %[[LOSS]] with 0.0
 // CHECK:         plan.fill %[[DW]] with 0.0
-// CHECK:         plan.slabs affine_map<()[s0, s1] -> (s0 * s1)> by 256 {
-// CHECK-NEXT:      plan.gemm %[[X]], %[[W]] transposed into %[[LOGITS:[0-9]+]] m affine_map<()[s0, s1, s2] -> (s2)> n {{.*}} {windowed = array<i64: 16, 0, 0>}
+// CHECK:         plan.slabs affine_map<()[s0, s1] -> (s0 * s1)> by 512 {
+// CHECK-NEXT:      plan.gemm %[[X]], %[[W]] transposed into %[[LOGITS:[0-9]+]] workspace %{{[0-9]+}} m affine_map<()[s0, s1, s2] -> (s2)> n {{.*}} {windowed = array<i64: 16, 0, 0>}
 // CHECK-NEXT:      plan.launch @[[CE:[a-z_0-9]+]](%[[LOGITS]], %[[TARGET]], %[[LOSS]], {{.*}} {windowed = array<i64: 0, 4, 0
 // CHECK-NEXT:      plan.launch @{{[a-z_0-9]+}}(%[[LOGITS]], %[[TARGET]], %[[LOGITS]])
-// CHECK-NEXT:      plan.gemm %[[LOGITS]], %[[W]] into %[[DX]] {{.*}} {windowed = array<i64: 0, 0, 16>}
-// CHECK-NEXT:      plan.gemm %[[LOGITS]] transposed, %[[X]] into %[[DW]] {{.*}} beta 1.000000e+00 {windowed = array<i64: 0, 16, 0>}
+// CHECK-NEXT:      plan.gemm %[[LOGITS]], %[[W]] into %[[DX]] workspace %{{[0-9]+}} {{.*}} {windowed = array<i64: 0, 0, 16>}
+// CHECK-NEXT:      plan.gemm %[[LOGITS]] transposed, %[[X]] into %[[DW]] workspace %[[ROWS]] {{.*}} beta 1.000000e+00 {windowed = array<i64: 0, 16, 0>}
 // CHECK-NEXT:    }
 // CHECK:       plan.kernel @[[CE]] {{.*}} attributes {accumulate}
 func.func @loss_in_slabs(%x: tensor<?x?x4xf32> {bifocal.name = "x", bifocal.dims = ["B", "T", ""]}, %w: tensor<9x4xf32> {bifocal.name = "w"},

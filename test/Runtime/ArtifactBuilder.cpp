@@ -24,7 +24,7 @@ json buffer(const char *region, int64_t offset, int64_t size, int64_t index = 0)
 
 json exampleManifest() {
   return json::parse(R"({
-    "format": 1, "bifocal": "0.1.0", "digest": {}, "spec": "kind = 'test'", "spec_hash": "0123456789abcdef",
+    "format": 2, "bifocal": "0.1.0", "digest": {}, "spec": "kind = 'test'", "spec_hash": "0123456789abcdef",
     "model": {"kind": "test"}, "training": {},
     "parameters": [
       {"name": "weight", "aliases": ["tied"], "shape": [4, 8], "dtype": "f32", "offset": 0, "init": {"kind": "xavier_uniform", "gain": 1.0}},
@@ -49,12 +49,14 @@ json examplePlan() {
   const json window = {{{"id", 3}, {"row_bytes", 16}}, {{"id", 4}, {"row_bytes", 16}}};
   layer["steps"] = {
       {{"op", "gemm"},
+       {"kernel", "gemm_nt"},
        {"m", "B"},
        {"n", 4},
        {"k", 8},
        {"a", 0},
        {"b", 1},
        {"c", 3},
+       {"trans_a", false},
        {"trans_b", true},
        {"epilogue", {{"kernel", "bias_relu"}, {"buffers", {3, 2}}, {"sizes", {"B", 4}}, {"rows_per_tile", 3}}}},
       {{"op", "slabs"},
@@ -93,6 +95,16 @@ json examplePlan() {
   return plan;
 }
 
+json examplePlanWithWorkspace(int64_t bytes) {
+  json plan = examplePlan();
+  json &layer = plan["entries"]["layer"];
+  const int64_t offset = layer["peak"][0];
+  layer["peak"][0] = offset + bytes;
+  layer["steps"][0]["workspace"] = layer["buffers"].size();
+  layer["buffers"].push_back(buffer("arena", offset, bytes, 0));
+  return plan;
+}
+
 std::vector<std::byte> buildArtifact(json manifest, const json &plan,
                                      const std::map<std::string, std::vector<std::byte>> &objects, bool stored) {
   std::map<std::string, std::vector<std::byte>> entries = objects;
@@ -128,8 +140,8 @@ std::vector<std::byte> testKernels() {
   return bytes.ok() ? bytes.take() : std::vector<std::byte>();
 }
 
-std::vector<std::byte> exampleArtifact() {
-  return buildArtifact(exampleManifest(), examplePlan(),
+std::vector<std::byte> exampleArtifact(const json &plan) {
+  return buildArtifact(exampleManifest(), plan,
                        {{"host/x86-64-v3.so", testKernels()}, {"host/x86-64-v4.so", testKernels()}});
 }
 

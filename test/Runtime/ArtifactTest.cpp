@@ -100,9 +100,9 @@ TEST(Artifact, missesAHostObjectThatTheManifestLists) {
 
 TEST(Artifact, refusesOtherFormatsAndCompression) {
   const Result<std::shared_ptr<const Artifact>> future =
-      Artifact::fromBytes(buildArtifact({{"format", 2}, {"digest", json::object()}}, examplePlan(), {}));
+      Artifact::fromBytes(buildArtifact({{"format", 3}, {"digest", json::object()}}, examplePlan(), {}));
   EXPECT_EQ(future.status().code(), StatusCode::unsupported);
-  EXPECT_EQ(future.status().message(), "expects artifact format 1, but the file has format 2; compile it again");
+  EXPECT_EQ(future.status().message(), "expects artifact format 2, but the file has format 3; compile it again");
   const Result<std::shared_ptr<const Artifact>> compressed =
       Artifact::fromBytes(buildArtifact(exampleManifest(), examplePlan(), {}, false));
   EXPECT_EQ(compressed.status().message(), "expects the entry 'manifest.json' to be stored, not compressed");
@@ -150,6 +150,26 @@ TEST(Plan, checksSteps) {
       "plan.entries.layer.steps[0].op: expects launch, gemm, fill, copy or, outside of slabs, slabs; but got 'jump'");
   EXPECT_EQ(planError([](json &e) { e["peak"].push_back(1); }),
             "plan.entries.layer.peak: expects one number per class, but got 3 for 2 classes");
+}
+
+TEST(Plan, checksProducts) {
+  EXPECT_EQ(planError([](json &e) { e["steps"][0].erase("kernel"); }),
+            "plan.entries.layer.steps[0].kernel: expects a string");
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["workspace"] = 7; }),
+            "plan.entries.layer.steps[0].workspace: expects a buffer id below 7, but got 7");
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["workspace"] = 4; }),
+            "plan.entries.layer.steps[0].workspace: expects a buffer of the arena");
+  EXPECT_EQ(planError([](json &e) {
+              e["buffers"][6]["dtype"] = "i32";
+              e["steps"][0]["workspace"] = 6;
+            }),
+            "plan.entries.layer.steps[0].workspace: expects an f32 buffer");
+  EXPECT_EQ(planError([](json &e) { e["buffers"][1]["dtype"] = "bf16"; }),
+            "plan.entries.layer.steps[0].b: expects an f32 buffer");
+  for (const int64_t rows : {int64_t{0}, int64_t{1} << 21, INT64_MAX})
+    EXPECT_EQ(planError([&](json &e) { e["steps"][0]["epilogue"]["rows_per_tile"] = rows; }),
+              "plan.entries.layer.steps[0].epilogue: epilogue.rows_per_tile: expects 1 to 1048576, but got " +
+                  std::to_string(rows));
 }
 
 TEST(Manifest, checksParameters) {

@@ -1,10 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Kernels for hand-made artifacts, with the names and the ABI that generated ones have.
-#include <cstdint>
+#include "runtime/core/ArtifactFormat.h"
+
+#include <algorithm>
 
 #define BIFOCAL_TEST_KERNEL(function, symbol)                                                                          \
   extern "C" void function(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end) __asm__(symbol);    \
   extern "C" void function(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end)
+
+/// Tiles of a product of A [m, k] and B [n, k]; `buffers` and `sizes` are those of runtime/cpu/Gemm.h.
+static void multiply(void *const *buffers, const int64_t *sizes, const float *b, int64_t begin, int64_t end) {
+  const int64_t m = sizes[0], n = sizes[1], k = sizes[2], rows = sizes[4], columns = sizes[5];
+  const auto *a = static_cast<const float *>(buffers[0]);
+  auto *c = static_cast<float *>(buffers[2]);
+  const int64_t columnTiles = (n + columns - 1) / columns;
+  for (int64_t tile = begin; tile < end; ++tile) {
+    const int64_t firstRow = tile / columnTiles * rows, firstColumn = tile % columnTiles * columns;
+    for (int64_t row = firstRow; row < std::min(m, firstRow + rows); ++row)
+      for (int64_t column = firstColumn; column < std::min(n, firstColumn + columns); ++column) {
+        float sum = sizes[3] ? c[row * n + column] : 0.0f;
+        for (int64_t inner = 0; inner < k; ++inner)
+          sum += a[row * k + inner] * b[column * k + inner];
+        c[row * n + column] = sum;
+      }
+  }
+}
+
+/// Its workspace holds B as it is.
+BIFOCAL_TEST_KERNEL(pack, "gemm_nt.0") {
+  const int64_t unit = bifocal::format::gemmColumnUnit, k = sizes[2];
+  const auto *b = static_cast<const float *>(buffers[1]);
+  std::copy(b + begin * unit * k, b + std::min(sizes[1], end * unit) * k,
+            static_cast<float *>(buffers[3]) + begin * unit * k);
+}
+
+BIFOCAL_TEST_KERNEL(multiplyPacked, "gemm_nt.1") {
+  multiply(buffers, sizes, static_cast<const float *>(buffers[3]), begin, end);
+}
+
+BIFOCAL_TEST_KERNEL(multiplyFewRows, "gemm_nt.2") {
+  multiply(buffers, sizes, static_cast<const float *>(buffers[1]), begin, end);
+}
 
 /// buffers: c [m, n], bias [n]; sizes: m, n; three rows per tile.
 BIFOCAL_TEST_KERNEL(biasRelu, "bias_relu.0") {

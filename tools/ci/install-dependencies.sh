@@ -10,7 +10,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 packages=(
   g++ make cmake ninja-build ccache mold pkg-config python3 python3-venv git
   llvm-19-dev libmlir-19-dev mlir-19-tools llvm-19-tools lld-19
-  libdnnl-dev libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libsentencepiece-dev libzip-dev libxxhash-dev
+  libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libsentencepiece-dev libzip-dev libxxhash-dev
   libgtest-dev libbenchmark-dev librapidcheck-dev
 )
 

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "codegen/cpu/GemmKernels.h"
+
+#include "codegen/cpu/GemmPanels.h"
+#include "runtime/core/ArtifactFormat.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+using Values = KernelBuilder::Values;
+
+// Steps of the inner axis that are packed at a time: a panel of B fits L1 beside one of A, all rows of a tile fit L2.
+constexpr int64_t innerSteps = 512;
+
+namespace {
+
+/// Rows and columns [first, first + count) of C.
+struct GemmTile {
+  Value firstRow, rows, firstColumn, columns;
+};
+
+class GemmWriter {
+public:
+  GemmWriter(KernelBuilder &kernel, bool transA, bool transB)
+      : kernel(kernel), transA(transA), transB(transB), microRows(kernel.target().registers >= 32 ? 12 : 6),
+        panelColumns(microVectors * kernel.width()), panelStride(microRows * innerSteps + panelSlack()) {}
+
+  void write(StringRef name);
+
+private:
+  /// 6 x 2 sums, 2 vectors of B and 1 element of A fit 16 registers; 12 x 2, 2 and 1 fit 32.
+  static constexpr int64_t microVectors = 2;
+
+  void writePacking(Value tile);
+  void writeTile(Value number, bool fewRows);
+  void packA(const GemmTile &tile, Value inner, Value count);
+  void packB(Value column, Value inner, Value count, Value panel);
+  /// Adds one block of the inner axis to all columns of a tile.
+  void writeBlock(const GemmTile &tile, Value inner, bool fewRows);
+  void writeMicroTile(const GemmTile &tile, Value row, Value column, Value count, Value panelB, Value fresh);
+  Values multiply(Value panelA, Value panelB, Value count, Values sums);
+  Values firstSums(Value place, Value fresh, Value rows, ValueRange masks);
+
+  Value panelOfA(Value row) {
+    return kernel.address(packedA, kernel.mul(kernel.div(row, kernel.index(microRows)), panelStride));
+  }
+
+  Value a() { return kernel.buffer(0); }
+  Value b() { return kernel.buffer(1); }
+  Value c() { return kernel.buffer(2); }
+  Value m() { return kernel.size(0); }
+  Value n() { return kernel.size(1); }
+  Value k() { return kernel.size(2); }
+  Value accumulate() { return kernel.size(3); }
+  Value rowsPerTile() { return kernel.size(4); }
+  Value columnsPerTile() { return kernel.size(5); }
+  /// The panel of B that starts at `column`; panels hold the whole inner axis, rounded up.
+  Value panelOfB(Value column) {
+    Value steps = kernel.mul(kernel.ceilDiv(k(), kernel.index(format::gemmInnerUnit)), format::gemmInnerUnit);
+    return kernel.address(kernel.buffer(3), kernel.mul(column, steps));
+  }
+
+  KernelBuilder &kernel;
+  bool transA, transB;
+  int64_t microRows, panelColumns;
+  /// From one panel of A to the next.
+  int64_t panelStride;
+  /// Memory of one tile.
+  Value packedA, packedB;
+};
+
+} // namespace
+
+void GemmWriter::write(StringRef name) {
+  kernel.stage(name, 0, [&](Value tile) { writePacking(tile); });
+  kernel.stage(name, 1, [&](Value tile) { writeTile(tile, /*fewRows=*/false); });
+  kernel.stage(name, 2, [&](Value tile) { writeTile(tile, /*fewRows=*/true); });
+}
+
+void GemmWriter::packB(Value column, Value inner, Value count, Value panel) {
+  Value left = kernel.sub(n(), column);
+  if (transB)
+    packTransposed(kernel, kernel.address(b(), kernel.add(kernel.mul(column, k()), inner)), k(), left, count, panel,
+                   panelColumns);
+  else
+    packNeighbours(kernel, kernel.address(b(), kernel.add(kernel.mul(inner, n()), column)), n(), left, count, panel,
+                   panelColumns);
+}
+
+/// Packs gemmColumnUnit columns of B.
+void GemmWriter::writePacking(Value tile) {
+  Value first = kernel.mul(tile, format::gemmColumnUnit);
+  Value end = kernel.min(kernel.add(first, format::gemmColumnUnit), n());
+  kernel.loop(first, end, panelColumns, [&](Value column) { packB(column, kernel.index(0), k(), panelOfB(column)); });
+}
+
+void GemmWriter::packA(const GemmTile &tile, Value inner, Value count) {
+  kernel.loop(kernel.index(0), tile.rows, microRows, [&](Value row) {
+    Value first = kernel.add(tile.firstRow, row), left = kernel.sub(tile.rows, row);
+    if (transA)
+      packNeighbours(kernel, kernel.address(a(), kernel.add(kernel.mul(inner, m()), first)), m(), left, count,
+                     panelOfA(row), microRows);
+    else
+      packTransposed(kernel, kernel.address(a(), kernel.add(kernel.mul(first, k()), inner)), k(), left, count,
+                     panelOfA(row), microRows);
+  });
+}
+
+void GemmWriter::writeTile(Value number, bool fewRows) {
+  packedA = kernel.scratch(kernel.f32(), llvm::divideCeil(format::gemmMostRows, microRows) * panelStride);
+  if (fewRows)
+    packedB = kernel.scratch(kernel.f32(), panelColumns * innerSteps);
+  Value columnTiles = kernel.ceilDiv(n(), columnsPerTile());
+  GemmTile tile;
+  tile.firstRow = kernel.mul(kernel.div(number, columnTiles), rowsPerTile());
+  tile.rows = kernel.min(rowsPerTile(), kernel.sub(m(), tile.firstRow));
+  tile.firstColumn = kernel.mul(kernel.rem(number, columnTiles), columnsPerTile());
+  tile.columns = kernel.min(columnsPerTile(), kernel.sub(n(), tile.firstColumn));
+  kernel.loop(kernel.index(0), k(), innerSteps, [&](Value inner) { writeBlock(tile, inner, fewRows); });
+}
+
+void GemmWriter::writeBlock(const GemmTile &tile, Value inner, bool fewRows) {
+  Value count = kernel.min(kernel.index(innerSteps), kernel.sub(k(), inner)), zero = kernel.index(0);
+  Value fresh = kernel.bitAnd(kernel.equal(inner, zero), kernel.equal(accumulate(), zero));
+  packA(tile, inner, count);
+  kernel.loop(zero, tile.columns, panelColumns, [&](Value column) {
+    Value first = kernel.add(tile.firstColumn, column), panel = packedB;
+    if (fewRows)
+      packB(first, inner, count, panel);
+    else
+      panel = kernel.address(panelOfB(first), kernel.mul(inner, panelColumns));
+    kernel.loop(zero, tile.rows, microRows, [&](Value row) { writeMicroTile(tile, row, column, count, panel, fresh); });
+  });
+}
+
+/// What the sums start with: 0, or what stands in C. Without masks all rows and columns are there.
+Values GemmWriter::firstSums(Value place, Value fresh, Value rows, ValueRange masks) {
+  return kernel.choose(
+      fresh, [&] { return Values(microRows * microVectors, kernel.constantVector(0.0)); },
+      [&] {
+        Values sums;
+        for (int64_t i = 0; i < microRows; ++i) {
+          // Rows behind the last one are not stored; they read its sums.
+          Value row = masks.empty() ? kernel.index(i) : kernel.min(kernel.index(i), kernel.sub(rows, kernel.index(1)));
+          Value from = kernel.address(place, kernel.mul(row, n()));
+          for (int64_t v = 0; v < microVectors; ++v)
+            sums.push_back(
+                kernel.loadVector(from, kernel.index(v * kernel.width()), masks.empty() ? Value() : masks[v]));
+        }
+        return sums;
+      });
+}
+
+Values GemmWriter::multiply(Value panelA, Value panelB, Value count, Values sums) {
+  constexpr int64_t unrolled = 4;
+  auto steps = [&](Value first, int64_t number, ValueRange carried) {
+    Values next(carried);
+    Value fromA = kernel.address(panelA, kernel.mul(first, microRows));
+    Value fromB = kernel.address(panelB, kernel.mul(first, panelColumns));
+    for (int64_t step = 0; step < number; ++step) {
+      Value row[microVectors];
+      for (int64_t v = 0; v < microVectors; ++v)
+        row[v] = kernel.loadVector(fromB, kernel.index(step * panelColumns + v * kernel.width()));
+      for (int64_t i = 0; i < microRows; ++i) {
+        Value left = kernel.splat(kernel.load(fromA, kernel.index(step * microRows + i)));
+        for (int64_t v = 0; v < microVectors; ++v)
+          next[i * microVectors + v] = kernel.fma(left, row[v], next[i * microVectors + v]);
+      }
+    }
+    return next;
+  };
+  Value whole = kernel.bitAnd(count, kernel.index(-unrolled));
+  sums = kernel.loop(kernel.index(0), whole, unrolled, sums,
+                     [&](Value first, ValueRange carried) { return steps(first, unrolled, carried); });
+  return kernel.loop(whole, count, 1, sums, [&](Value first, ValueRange carried) { return steps(first, 1, carried); });
+}
+
+void GemmWriter::writeMicroTile(const GemmTile &tile, Value row, Value column, Value count, Value panelB, Value fresh) {
+  Value first = kernel.mul(kernel.add(tile.firstRow, row), n());
+  Value place = kernel.address(c(), kernel.add(first, kernel.add(tile.firstColumn, column)));
+  Value panelA = panelOfA(row);
+  Value rows = kernel.sub(tile.rows, row), columns = kernel.sub(tile.columns, column);
+  auto store = [&](Values &sums, int64_t i, ValueRange masks) {
+    Value to = kernel.address(place, kernel.mul(n(), i));
+    for (int64_t v = 0; v < microVectors; ++v)
+      kernel.storeVector(sums[i * microVectors + v], to, kernel.index(v * kernel.width()),
+                         masks.empty() ? Value() : masks[v]);
+  };
+  Value whole = kernel.bitAnd(kernel.lessEqual(kernel.index(microRows), rows),
+                              kernel.lessEqual(kernel.index(panelColumns), columns));
+  kernel.when(
+      whole,
+      [&] {
+        Values sums = multiply(panelA, panelB, count, firstSums(place, fresh, rows, {}));
+        for (int64_t i = 0; i < microRows; ++i)
+          store(sums, i, {});
+      },
+      [&] {
+        Values masks;
+        for (int64_t v = 0; v < microVectors; ++v)
+          masks.push_back(kernel.tailMask(kernel.sub(columns, kernel.index(v * kernel.width()))));
+        Values sums = multiply(panelA, panelB, count, firstSums(place, fresh, rows, masks));
+        for (int64_t i = 0; i < microRows; ++i)
+          kernel.when(kernel.less(kernel.index(i), rows), [&] { store(sums, i, masks); });
+      });
+}
+
+void writeGemm(ModuleOp module, Location location, const CpuTarget &target, bool transA, bool transB) {
+  KernelBuilder kernel(module, location, target);
+  GemmWriter(kernel, transA, transB).write(format::gemmKernel(transA, transB));
+}
+
+} // namespace bifocal

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_CODEGEN_CPU_GEMMKERNELS_H
+#define BIFOCAL_CODEGEN_CPU_GEMMKERNELS_H
+
+// The matrix products of plan.gemm. A product is one of four kernels, gemm_nn to gemm_tt by what is stored transposed,
+// for all sizes. Stage 0 packs B into panels, stage 1 computes tiles of C from them; stage 2 computes products of few
+// rows, for which each tile packs its own part of B. See runtime/cpu/Gemm.h for who calls them with what.
+//
+// Every element of C is one chain of fused multiply-adds over the inner axis in ascending order. So its bits depend on
+// nothing but its row of A and its column of B: not on the other rows, the tiles, the number of threads or the level of
+// the CPU.
+
+#include "codegen/common/KernelBuilder.h"
+
+namespace bifocal {
+
+/// Writes the stages of one of the four kernels.
+void writeGemm(mlir::ModuleOp module, mlir::Location location, const CpuTarget &target, bool transA, bool transB);
+
+} // namespace bifocal
+#endif

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_CODEGEN_CPU_GEMMPANELS_H
+#define BIFOCAL_CODEGEN_CPU_GEMMPANELS_H
+
+// Panels: a strip of a matrix, `width` rows or columns wide, stored so that step p of the inner axis is `width`
+// neighbouring elements. The innermost loop of a product reads both its matrices as panels, front to back: no strides
+// of a power of two that fight for the same few lines of the cache, no page per row.
+
+#include "codegen/common/KernelBuilder.h"
+
+namespace bifocal {
+
+/// Elements behind a panel's last one that its writers may overwrite.
+int64_t panelSlack();
+
+/// panel[p * width + i] = source[p * stride + i] for p in [0, count). Of the `width` neighbours `left` exist, the
+/// others become 0.
+void packNeighbours(KernelBuilder &kernel, mlir::Value source, mlir::Value stride, mlir::Value left, mlir::Value count,
+                    mlir::Value panel, int64_t width);
+
+/// panel[p * width + i] = source[i * stride + p] for p in [0, count). Of the `width` rows `left` exist, the last one
+/// stands for the others. Writes whole vectors of steps: up to `count` rounded up to the lanes of a vector.
+void packTransposed(KernelBuilder &kernel, mlir::Value source, mlir::Value stride, mlir::Value left, mlir::Value count,
+                    mlir::Value panel, int64_t width);
+
+} // namespace bifocal
+#endif

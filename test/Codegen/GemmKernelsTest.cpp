@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Matrix products: the generated kernels as the runtime calls them.
+
+#include "bench/AllocationCounter.h"
+#include "runtime/core/ArtifactFormat.h"
+#include "runtime/cpu/Gemm.h"
+#include "test/Codegen/KernelLevels.h"
+#include "test/Codegen/KernelTestData.h"
+#include <bit>
+#include <map>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace bifocal::test {
+namespace {
+
+struct Shape {
+  int64_t m, n, k;
+};
+
+/// What is stored transposed.
+struct Layout {
+  bool a, b;
+};
+constexpr Layout layouts[] = {{false, false}, {false, true}, {true, false}, {true, true}};
+
+Guarded transposed(const Guarded &matrix, int64_t rows, int64_t columns) {
+  Guarded result(rows * columns);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < columns; ++column)
+      result[column * rows + row] = matrix[row * columns + column];
+  return result;
+}
+
+struct Problem {
+  Shape shape;
+  bool accumulate;
+  /// As they are, and transposed.
+  Guarded a[2], b[2];
+  Guarded c;
+
+  Problem(Shape shape, bool accumulate, Guarded left, Guarded right)
+      : shape(shape),
+        accumulate(accumulate), a{left, transposed(left, shape.m, shape.k)}, b{right,
+                                                                               transposed(right, shape.k, shape.n)},
+        c(random(shape.m * shape.n, 3)) {}
+  Problem(Shape shape, bool accumulate, float size = 1)
+      : Problem(shape, accumulate, random(shape.m * shape.k, 1, size), random(shape.k * shape.n, 2, size)) {}
+
+  GemmArguments arguments(Layout layout, Guarded &result, Guarded *workspace) {
+    auto floats = [](Guarded &values) { return static_cast<float *>(static_cast<void *>(values)); };
+    return {shape.m,
+            shape.n,
+            shape.k,
+            floats(a[layout.a]),
+            floats(b[layout.b]),
+            floats(result),
+            workspace ? floats(*workspace) : nullptr,
+            accumulate};
+  }
+
+  /// The contract: every element is one chain of fused multiply-adds in ascending order.
+  Guarded chains() const;
+};
+
+Guarded Problem::chains() const {
+  Guarded sums(shape.m * shape.n, 0.0f);
+  for (int64_t row = 0; row < shape.m; ++row)
+    for (int64_t column = 0; column < shape.n; ++column) {
+      float sum = accumulate ? c[row * shape.n + column] : 0.0f;
+      for (int64_t inner = 0; inner < shape.k; ++inner)
+        sum = std::fma(a[0][row * shape.k + inner], b[1][column * shape.k + inner], sum);
+      sums[row * shape.n + column] = sum;
+    }
+  return sums;
+}
+
+/// Of k roundings each is at most half an ulp of a sum that the sum of all magnitudes bounds, f32 and f64 alike; the
+/// one more is for the product of those errors.
+void checkAgainstF64(const Problem &problem, const Guarded &result) {
+  const auto [m, n, k] = problem.shape;
+  for (int64_t i = 0; i < m * n; ++i) {
+    double expected = problem.accumulate ? problem.c[i] : 0.0, magnitude = std::abs(expected);
+    for (int64_t inner = 0; inner < k; ++inner) {
+      const double term = static_cast<double>(problem.a[0][i / n * k + inner]) * problem.b[1][i % n * k + inner];
+      expected += term, magnitude += std::abs(term);
+    }
+    ASSERT_NEAR(result[i], expected, static_cast<double>(k + 1) * magnitude * 0x1p-24) << "element " << i;
+  }
+}
+
+/// The bits; one NaN is as good as another.
+bool same(float x, float y) {
+  return std::bit_cast<uint32_t>(x) == std::bit_cast<uint32_t>(y) || (std::isnan(x) && std::isnan(y));
+}
+
+/// Elements [first, first + result.size()) of `expected`.
+void checkBits(const Guarded &result, const Guarded &expected, int64_t columns, int64_t first = 0) {
+  for (int64_t i = 0; i < result.size(); ++i)
+    ASSERT_TRUE(same(result[i], expected[first + i]))
+        << "row " << i / columns << " column " << i % columns << ": expects " << expected[first + i] << ", but got "
+        << result[i];
+}
+
+class GemmKernelsTest : public testing::TestWithParam<KernelLevel> {
+protected:
+  /// The four kernels are compiled once per level.
+  static GemmKernels kernels(Layout layout) {
+    static std::map<std::string, std::unique_ptr<KernelHarness>> harnesses;
+    std::unique_ptr<KernelHarness> &harness = harnesses[GetParam().shapes];
+    std::string error;
+    if (!harness)
+      harness = KernelHarness::products(GetParam().shapes, error, GetParam().instructions);
+    EXPECT_TRUE(harness) << error;
+    GemmKernels result{};
+    for (size_t stage = 0; harness && stage < result.size(); ++stage)
+      result[stage] = harness->find(std::string(format::gemmKernel(layout.a, layout.b)) + "." + std::to_string(stage));
+    return result;
+  }
+
+  /// What stands in C afterwards. Checks that nothing else was written.
+  static Guarded run(Problem &problem, Layout layout, int threads, bool packed, const GemmEpilogue &epilogue = {}) {
+    Guarded result = problem.c, workspace(format::gemmWorkspace(problem.shape.n, problem.shape.k));
+    gemm(threads, kernels(layout), problem.arguments(layout, result, packed ? &workspace : nullptr), epilogue);
+    EXPECT_TRUE(result.intact()) << "writes outside of C";
+    EXPECT_TRUE(workspace.intact()) << "writes outside of the workspace";
+    return result;
+  }
+
+  /// Any layout and number of threads, with a workspace and without.
+  static void checkAllWays(Problem &problem, const Guarded &expected) {
+    for (const Layout layout : layouts)
+      for (const bool packed : {false, true})
+        for (const int threads : {1, 2, 3}) {
+          SCOPED_TRACE(std::string(format::gemmKernel(layout.a, layout.b)) + (packed ? ", workspace, " : ", ") +
+                       std::to_string(threads) + " threads");
+          ASSERT_NO_FATAL_FAILURE(checkBits(run(problem, layout, threads, packed), expected, problem.shape.n));
+        }
+  }
+
+  static void checkShape(Shape shape) {
+    for (const bool accumulate : {false, true}) {
+      SCOPED_TRACE(testing::Message() << shape.m << "x" << shape.n << "x" << shape.k << (accumulate ? " added" : ""));
+      Problem problem(shape, accumulate);
+      const Guarded expected = problem.chains();
+      ASSERT_NO_FATAL_FAILURE(checkAgainstF64(problem, expected));
+      ASSERT_NO_FATAL_FAILURE(checkAllWays(problem, expected));
+    }
+  }
+};
+
+// Panels are 16 or 32 columns wide, masks cut their vectors.
+TEST_P(GemmKernelsTest, EveryNumberOfColumns) {
+  for (int64_t n = 1; n <= 70; ++n)
+    for (const auto &[m, k] : {std::pair<int64_t, int64_t>{1, 17}, {13, 16}, {65, 5}})
+      ASSERT_NO_FATAL_FAILURE(checkShape({m, n, k}));
+}
+
+// The innermost tiles have 6 or 12 rows, those of a thread 144 to 192; up to 64 rows are not worth packing B.
+TEST_P(GemmKernelsTest, RowsAroundEveryEdge) {
+  for (const int64_t m : {1, 2, 5, 6, 7, 11, 12, 13, 23, 24, 25, 63, 64, 65, 143, 144, 145, 191, 192, 193})
+    for (const int64_t n : {1, 33, 64})
+      ASSERT_NO_FATAL_FAILURE(checkShape({m, n, 18}));
+}
+
+// The inner axis is packed 512 steps at a time, transposed 8 or 16 at a time and multiplied 4 at a time.
+TEST_P(GemmKernelsTest, InnerAxesAroundEveryEdge) {
+  for (const int64_t k : {0, 1, 3, 4, 5, 15, 16, 17, 31, 33, 511, 512, 513, 1023, 1024, 1030})
+    for (const int64_t m : {1, 7, 66})
+      for (const int64_t n : {5, 33})
+        ASSERT_NO_FATAL_FAILURE(checkShape({m, n, k}));
+}
+
+// Several tiles in both directions, in one, and more rows than tiles have together.
+TEST_P(GemmKernelsTest, ManyTiles) {
+  for (const Shape shape : {Shape{400, 300, 20}, {1200, 24, 16}, {40, 1500, 16}, {577, 600, 9}, {289, 130, 515}})
+    ASSERT_NO_FATAL_FAILURE(checkShape(shape));
+}
+
+TEST_P(GemmKernelsTest, NothingHappensToNoRowsOrNoColumns) {
+  for (const Shape shape : {Shape{0, 5, 3}, {5, 0, 3}, {0, 0, 0}}) {
+    Problem problem(shape, false);
+    EXPECT_EQ(run(problem, layouts[0], 2, true).size(), 0);
+  }
+}
+
+// Products below the smallest normal number are not flushed.
+TEST_P(GemmKernelsTest, SmallNumbersKeepTheirBits) {
+  Problem problem({67, 35, 40}, false, 1e-20f);
+  ASSERT_NO_FATAL_FAILURE(checkAllWays(problem, problem.chains()));
+}
+
+// What is packed in place of rows and columns that do not exist meets infinities too, and must not show.
+TEST_P(GemmKernelsTest, InfinitiesStayInTheirRowAndColumn) {
+  for (const Shape shape : {Shape{1, 1, 3}, {13, 37, 21}, {71, 37, 21}}) {
+    const auto [m, n, k] = shape;
+    Guarded a = random(m * k, 1), b = random(k * n, 2);
+    for (int64_t inner = 0; inner < k; ++inner) {
+      a[(m - 1) * k + inner] = std::numeric_limits<float>::infinity();
+      b[inner * n + n - 1] = inner % 2 ? -std::numeric_limits<float>::infinity() : 0.0f;
+    }
+    Problem problem(shape, false, a, b);
+    ASSERT_NO_FATAL_FAILURE(checkAllWays(problem, problem.chains()));
+  }
+}
+
+// Not even in the last bit, from one row on: what a batch is put together from must not matter.
+TEST_P(GemmKernelsTest, RowsDoNotDependOnOtherRows) {
+  const int64_t most = 1100, n = 300, k = 530;
+  for (const bool transB : {false, true}) {
+    Problem whole({most, n, k}, false);
+    const Guarded expected = run(whole, {false, transB}, 2, true);
+    for (const int64_t m : {1, 2, 5, 12, 13, 16, 63, 64, 65, 144, 145, 257, 525, 1099}) {
+      const int64_t first = (most - m) / 2;
+      SCOPED_TRACE(testing::Message() << m << " rows, transB " << transB);
+      Guarded rows(m * k);
+      for (int64_t i = 0; i < rows.size(); ++i)
+        rows[i] = whole.a[0][first * k + i];
+      Problem part({m, n, k}, false, rows, whole.b[0]);
+      ASSERT_NO_FATAL_FAILURE(checkBits(run(part, {false, transB}, 2, true), expected, n, first * n));
+      ASSERT_NO_FATAL_FAILURE(checkBits(run(part, {false, transB}, 2, false), expected, n, first * n));
+    }
+  }
+}
+
+/// Negates rows and counts them.
+struct Negation {
+  float *c;
+  Shape shape;
+  int64_t granularity;
+  std::vector<int> seen = std::vector<int>(static_cast<size_t>(shape.m));
+
+  GemmEpilogue epilogue() {
+    return {granularity, [](void *self, int64_t begin, int64_t end) { static_cast<Negation *>(self)->run(begin, end); },
+            this};
+  }
+  void run(int64_t begin, int64_t end) {
+    EXPECT_EQ(begin % granularity, 0);
+    EXPECT_TRUE(end % granularity == 0 || end == shape.m);
+    for (int64_t i = begin * shape.n; i < end * shape.n; ++i)
+      c[i] = -c[i];
+    for (int64_t row = begin; row < end; ++row)
+      ++seen[static_cast<size_t>(row)];
+  }
+};
+
+TEST_P(GemmKernelsTest, TheEpilogueSeesEveryRowOnceAfterItIsComplete) {
+  for (const int64_t m : {1, 7, 64, 65, 250, 300, 1031, 1300})
+    for (const int64_t n : {8, 100, 600})
+      for (const int64_t granularity : {1, 3, 64, 96, 100, 200, 5000})
+        for (const bool packed : {false, true}) {
+          SCOPED_TRACE(testing::Message() << m << "x" << n << " by " << granularity << (packed ? ", workspace" : ""));
+          Problem problem({m, n, 20}, false);
+          Guarded expected = run(problem, {false, true}, 1, packed), result = problem.c;
+          for (int64_t i = 0; i < expected.size(); ++i)
+            expected[i] = -expected[i];
+          Guarded workspace(format::gemmWorkspace(n, 20));
+          const GemmArguments arguments = problem.arguments({false, true}, result, packed ? &workspace : nullptr);
+          Negation negation{arguments.c, problem.shape, granularity};
+          gemm(2, kernels({false, true}), arguments, negation.epilogue());
+          EXPECT_EQ(negation.seen, std::vector<int>(static_cast<size_t>(m), 1));
+          ASSERT_NO_FATAL_FAILURE(checkBits(result, expected, n));
+        }
+}
+
+TEST_P(GemmKernelsTest, AllocatesNothing) {
+  if (!allocationsAreCounted())
+    GTEST_SKIP() << "a sanitizer owns malloc";
+  Problem problem({600, 300, 64}, false);
+  Guarded result = problem.c, workspace(format::gemmWorkspace(300, 64));
+  for (const Layout layout : layouts)
+    for (Guarded *packed : {static_cast<Guarded *>(nullptr), &workspace}) {
+      const GemmKernels stages = kernels(layout);
+      const GemmArguments arguments = problem.arguments(layout, result, packed);
+      gemm(2, stages, arguments);
+      const int64_t before = allocationCount();
+      gemm(2, stages, arguments);
+      EXPECT_EQ(allocationCount(), before);
+    }
+}
+
+/// A copy that ends where the process has no memory: a read behind it ends the program.
+class Fenced {
+public:
+  explicit Fenced(const Guarded &values) : bytes(static_cast<size_t>(values.size()) * sizeof(float)) {
+    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    const size_t room = (bytes + page - 1) / page * page;
+    mapped = room + page;
+    memory = static_cast<char *>(mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    EXPECT_EQ(mprotect(memory + room, page, PROT_NONE), 0);
+    first = reinterpret_cast<float *>(memory + room - bytes);
+    for (int64_t i = 0; i < values.size(); ++i)
+      first[i] = values[i];
+  }
+  Fenced(const Fenced &) = delete;
+  Fenced &operator=(const Fenced &) = delete;
+  ~Fenced() { munmap(memory, mapped); }
+
+  float *data() { return first; }
+
+private:
+  size_t bytes, mapped = 0;
+  char *memory = nullptr;
+  float *first = nullptr;
+};
+
+TEST_P(GemmKernelsTest, TouchesNothingBehindItsMatrices) {
+  for (const Shape shape : {Shape{1, 1, 1}, {13, 37, 21}, {71, 37, 21}, {200, 3, 517}})
+    for (const Layout layout : layouts)
+      for (const bool packed : {false, true}) {
+        Problem problem(shape, true);
+        Fenced a(problem.a[layout.a]), b(problem.b[layout.b]), c(problem.c);
+        Fenced workspace(Guarded(format::gemmWorkspace(shape.n, shape.k)));
+        gemm(2, kernels(layout),
+             {shape.m, shape.n, shape.k, a.data(), b.data(), c.data(), packed ? workspace.data() : nullptr, true});
+        const Guarded expected = problem.chains();
+        for (int64_t i = 0; i < expected.size(); ++i)
+          ASSERT_TRUE(same(c.data()[i], expected[i])) << shape.m << "x" << shape.n << "x" << shape.k << " at " << i;
+      }
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, GemmKernelsTest, testing::ValuesIn(kernelLevels()), levelName);
+
+} // namespace
+} // namespace bifocal::test

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_TEST_CODEGEN_KERNELLEVELS_H
+#define BIFOCAL_TEST_CODEGEN_KERNELLEVELS_H
+
+#include "test/Codegen/KernelHarness.h"
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <ostream>
+
+namespace bifocal::test {
+
+/// How kernels are written, and the instructions that carry them out.
+struct KernelLevel {
+  std::string shapes, instructions;
+};
+
+inline void PrintTo(const KernelLevel &level, std::ostream *out) {
+  *out << level.shapes << " in instructions of " << level.instructions;
+}
+
+/// The levels of this machine. One that it cannot run is written all the same (vectors, masks and tiles of that level),
+/// in narrower instructions: that says nothing about the code of the wide ones, but it does about the generator.
+inline std::vector<KernelLevel> kernelLevels() {
+  const std::vector<std::string> runnable = runnableLevels();
+  std::vector<KernelLevel> levels;
+  for (const char *shapes : {"x86-64-v3", "x86-64-v4"}) {
+    const bool runs = std::find(runnable.begin(), runnable.end(), shapes) != runnable.end();
+    if (!runnable.empty())
+      levels.push_back({shapes, runs ? shapes : runnable.back()});
+  }
+  return levels;
+}
+
+inline std::string levelName(const testing::TestParamInfo<KernelLevel> &info) {
+  auto last = [](const std::string &level) { return level.substr(level.rfind('-') + 1); };
+  const std::string shapes = last(info.param.shapes), instructions = last(info.param.instructions);
+  return shapes == instructions ? shapes : shapes + "_shapes_in_" + instructions;
+}
+
+} // namespace bifocal::test
+#endif
