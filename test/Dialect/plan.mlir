@@ -13,6 +13,15 @@ plan.kernel @relu_0 "map" stages 1 {
   plan.return %y : tensor<?x512xf32>
 }
 
+// Its dropouts are numbered; launches say their sites.
+
+// CHECK-LABEL: plan.kernel @dropout_0 "map" stages 1 sites 1 {
+plan.kernel @dropout_0 "map" stages 1 sites 1 {
+^bb0(%x: tensor<?x512xf32>, %rng: tensor<2xi64>):
+  %y = bifocal.dropout %x, %rng {rate = 0.5 : f32, site = 0 : i32} : (tensor<?x512xf32>, tensor<2xi64>) -> tensor<?x512xf32>
+  plan.return %y : tensor<?x512xf32>
+}
+
 // Every kind of buffer and of step.
 
 // CHECK-LABEL: plan.entry @forward symbols ["N"] attributes {classes = [{{.+}}, {{.+}}], inputs = [{{.+}}], outputs = [{{.+}}], peak = array<i64: 4096, 512>} {

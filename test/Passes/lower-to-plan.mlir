@@ -17,18 +17,21 @@ func.func @launches_an_op(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims 
 
 // -----
 
-// Equal ops share a kernel, other attributes make another.
+// Equal ops share a kernel, also when they draw at different sites: those are the last sizes of the launch. Other attributes
+// make another kernel.
 
 // CHECK-LABEL: plan.entry @shares_kernels
-// CHECK:         plan.launch @[[A:[a-z_0-9]+]](
-// CHECK:         plan.launch @[[A]](
+// CHECK:         plan.launch @[[A:[a-z_0-9]+]]({{.*}} sizes [{{.*}}affine_map<()[s0] -> (s0)>, affine_map<()[s0] -> (3)>]
+// CHECK:         plan.launch @[[A]]({{.*}} sizes [{{.*}}affine_map<()[s0] -> (s0)>, affine_map<()[s0] -> (7)>]
 // CHECK:         plan.launch @[[B:[a-z_0-9]+]](
-// CHECK-COUNT-2: plan.kernel
+// CHECK:         plan.kernel @[[A]] "dropout" stages 1 sites 1 {
+// CHECK:           site = 0 : i32
+// CHECK:         plan.kernel @[[B]]
 // CHECK-NOT:     plan.kernel
 func.func @shares_kernels(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims = ["N", ""]}, %rng: tensor<2xi64> {bifocal.name = "rng"})
     -> (tensor<?x8xf32> {bifocal.name = "y"}) {
-  %a = bifocal.dropout %x, %rng {rate = 0.5 : f32, site = 1 : i32} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
-  %b = bifocal.dropout %a, %rng {rate = 0.5 : f32, site = 1 : i32} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %a = bifocal.dropout %x, %rng {rate = 0.5 : f32, site = 3 : i32} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+  %b = bifocal.dropout %a, %rng {rate = 0.5 : f32, site = 7 : i32} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
   %c = bifocal.dropout %b, %rng {rate = 0.25 : f32, site = 1 : i32} : (tensor<?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
   return %c : tensor<?x8xf32>
 }
