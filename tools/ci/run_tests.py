@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs every test of a build and adds them up: lit, the GoogleTest programs, the golden files.
 
-The last line is `N passed, N failed, N skipped`; the exit status is 0 when nothing failed and something passed.
+The last line is `N passed, N failed`, the one before says how many were skipped; the exit status is 0 when nothing failed and something passed.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def main() -> int:
     if args.only in (None, "golden"):
         announce("golden files")
         run_golden(build, shared, totals)
-    print(f"{time.monotonic() - begin:.0f} s")
-    print(f"{totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped")
+    print(f"{totals['skipped']} skipped, {time.monotonic() - begin:.0f} s")
+    print(f"{totals['passed']} passed, {totals['failed']} failed")
     return 0 if totals["failed"] == 0 and totals["passed"] > 0 else 1
 
 
