@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Checks relative links, and the paths in backticks, of the documents: check_links.py ROOT."""
+"""Checks relative links, and the paths in backticks, of the documents: check_links.py ROOT.
+
+Every folder of sources has a README of at most 15 lines."""
 
 import re
 import sys
@@ -9,8 +11,9 @@ from pathlib import Path
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+FOLDERS = ("bench", "codegen", "dialect", "examples", "frontend", "passes", "runtime", "test", "tools")
 # A path below one of our folders, without placeholders: `runtime/core/Artifact.cpp`, `test/Golden`.
-FILE = re.compile(r"(?:bench|cmake|codegen|dialect|docs|examples|frontend|passes|runtime|test|tools)(?:/[\w.-]+)+/?")
+FILE = re.compile(rf"(?:cmake|docs|{'|'.join(FOLDERS)})(?:/[\w.-]+)+/?")
 
 
 def anchors(text: str) -> set[str]:
@@ -38,9 +41,15 @@ def problems_of(path: Path, root: Path) -> list[str]:
 
 def main() -> None:
     root = Path(sys.argv[1])
+    readmes = [root / folder / "README.md" for folder in FOLDERS]
     documents = [root / name for name in ("README.md", "CONTRIBUTING.md", "test/Golden/README.md")]
-    documents += sorted((root / "docs").glob("*.md"))
-    problems = [problem for path in documents for problem in problems_of(path, root)]
+    documents += [*readmes, *sorted((root / "docs").glob("*.md"))]
+    missing = [path for path in documents if not path.exists()]
+    problems = [f"{path} is not there" for path in missing]
+    problems += [problem for path in documents if path not in missing for problem in problems_of(path, root)]
+    for path in readmes:
+        if path not in missing and (lines := len(path.read_text().splitlines())) > 15:
+            problems.append(f"{path}: expects at most 15 lines, but has {lines}")
     sys.exit("\n".join(problems) if problems else 0)
 
 
