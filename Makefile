@@ -1,5 +1,4 @@
 # Every target does its own set-up; on a machine that has it, nothing is done again.
-BUILD ?= build
 TORCH ?= $(or $(wildcard $(BIFOCAL_TORCH_ENV)),.torch)
 TORCH_DIR = $(firstword $(wildcard $(abspath $(TORCH))/lib/python3*/site-packages/torch))
 
@@ -15,16 +14,16 @@ setup-tests: ## the same, and LibTorch, which the numerics tests compare with
 	@tools/ci/install-dependencies.sh --torch
 
 build: setup ## compile everything into build/, programs in build/bin
-	@cmake --preset release $(if $(TORCH_DIR),-DBIFOCAL_TORCH_DIR=$(TORCH_DIR)) >$(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 1; }
-	@rm -f $(BUILD)-configure.log
-	@cmake --build $(BUILD)
+	@cmake --preset release $(if $(TORCH_DIR),-DBIFOCAL_TORCH_DIR=$(TORCH_DIR)) >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
+	@rm -f build-configure.log
+	@cmake --build build
 
 demo: build ## train a small LightConv model on generated pairs and translate with it
 	@examples/demo/run.sh
 
 test: setup-tests ## build and run every test; the last line is `N passed, N failed`
 	@$(MAKE) --no-print-directory build
-	@python3 tools/ci/run_tests.py --build $(BUILD)
+	@python3 tools/ci/run_tests.py --build build
 
 clean: ## remove what was built
-	@rm -rf $(BUILD) build-* demo-work
+	@rm -rf build build-* demo-work multi30k-work

@@ -49,6 +49,15 @@ SymbolicDims launchSymbols(Operation *op) {
   return symbols;
 }
 
+int64_t dynamicDims(Operation *op) {
+  SymbolicDims symbols = launchSymbols(op);
+  int64_t count = 0;
+  for (auto *group : {&symbols.operands, &symbols.results, &symbols.states})
+    for (const Dims &dims : *group)
+      count += llvm::count_if(dims, [](AffineExpr dim) { return isa<AffineSymbolExpr>(dim); });
+  return count;
+}
+
 KernelSchedule scheduleKernel(Operation *op) {
   for (auto schedule : {scheduleAttention, scheduleConv, scheduleDense, scheduleLoss, scheduleOptim})
     if (std::optional<KernelSchedule> result = schedule(op))

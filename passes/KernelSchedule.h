@@ -45,6 +45,9 @@ llvm::SmallVector<mlir::FlatSymbolRefAttr> namedStates(mlir::Operation *op);
 /// The ops of `op` (itself, or in the body of a map) that draw random numbers, in order.
 llvm::SmallVector<mlir::Operation *> drawingOps(mlir::Operation *op);
 
+/// Number of dynamic dims of `op`: the sizes of its launch before the sites.
+int64_t dynamicDims(mlir::Operation *op);
+
 /// The dynamic dims of `op` in launch order, as symbols s0, s1, ...: one entry per operand, result and state.
 SymbolicDims launchSymbols(mlir::Operation *op);
 

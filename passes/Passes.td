@@ -37,7 +37,8 @@ def VerifyScheduleInputPass : Pass<"bifocal-verify-schedule-input", "::mlir::Mod
 def VerifyKernelsInputPass : Pass<"bifocal-verify-kernels-input", "::mlir::ModuleOp"> {
   let summary = "check what the phase `kernels` expects";
   let description = [{
-    Only parameters, states, `plan.entry` and `plan.kernel` are left, and every buffer of an entry has its offset.
+    Only parameters, states, `plan.entry` and `plan.kernel` are left, every buffer of an entry has its offset, and the
+    workspace of a product holds its panels, as far as its size is known before the program runs.
   }];
 }
 

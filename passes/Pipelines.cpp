@@ -25,7 +25,7 @@ static constexpr PhaseEntry entries[] = {
     {Phase::Import, "import", "from the spec to ops that say what the layers compute"},
     {Phase::Differentiate, "differentiate", "write backward passes and training steps as ordinary ops"},
     {Phase::Optimize, "optimize", "fuse ops so that tensors stay out of memory"},
-    {Phase::Schedule, "schedule", "turn ops into launches and library calls on buffers of one planned arena"},
+    {Phase::Schedule, "schedule", "turn ops into launches and products on buffers of one planned arena"},
     {Phase::Kernels, "kernels", "write machine-level code of every kernel for every target"},
     {Phase::Artifact, "artifact", "pack code, plans and parameters into one file"}};
 
@@ -60,7 +60,7 @@ std::string phasePipeline(Phase phase, const PhaseOptions &options) {
                         "canonicalize"},
                        options);
   case Phase::Schedule:
-    return "bifocal-verify-schedule-input,bifocal-lower-to-plan,bifocal-assign-memory";
+    return "bifocal-verify-schedule-input,bifocal-lower-to-plan,bifocal-assign-memory,bifocal-verify-memory";
   case Phase::Kernels:
     return "bifocal-verify-kernels-input,bifocal-generate-cpu-kernels" +
            (options.cpuLevels.empty() ? "" : "{levels=" + llvm::join(options.cpuLevels, ",") + "}");

@@ -17,7 +17,7 @@ enum class Phase {
   Import,        ///< From the spec to ops that say what the layers compute, every op with its place in the spec.
   Differentiate, ///< Backward passes and training steps appear as ordinary ops.
   Optimize,      ///< Ops are fused until no tensor reaches memory that could have stayed in a register.
-  Schedule,      ///< Ops become kernel launches and library calls on buffers, all in one planned arena.
+  Schedule,      ///< Ops become kernel launches and products on buffers, all in one planned arena.
   Kernels,       ///< Every kernel gets machine-level code for every target.
   Artifact,      ///< Code, plans and parameters are packed into one file.
 };

@@ -33,7 +33,7 @@ static std::string structuralKey(plan::KernelOp kernel, Operation *op) {
   }
   std::string key;
   llvm::raw_string_ostream stream(key);
-  kernel->print(stream, OpPrintingFlags().useLocalScope().assumeVerified());
+  kernel->print(stream, OpPrintingFlags().enableDebugInfo(false).useLocalScope().assumeVerified());
   for (NamedAttribute attribute : names)
     copy->setAttr(attribute.getName(), attribute.getValue());
   return key;

@@ -2,7 +2,9 @@
 #include "dialect/bifocal/BifocalOps.h"
 #include "dialect/plan/PlanOps.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "passes/KernelCalls.h"
 #include "passes/Passes.h"
+#include "runtime/core/ArtifactFormat.h"
 
 using namespace mlir;
 
@@ -120,6 +122,28 @@ struct VerifyScheduleInput : impl::VerifyScheduleInputPassBase<VerifyScheduleInp
   }
 };
 
+/// The sizes that are known here; the runtime checks all.
+LogicalResult verifyWorkspace(plan::EntryOp entry, plan::GemmOp gemm) {
+  auto buffer = gemm.getWorkspace() ? gemm.getWorkspace().getDefiningOp<plan::BufferOp>() : plan::BufferOp();
+  auto columns = dyn_cast<AffineConstantExpr>(gemm.getN().getResult(0));
+  if (!buffer || !columns || buffer.getClassIndex() >= entry.getClasses().size())
+    return success();
+  AffineExpr inner = gemm.getK().getResult(0);
+  AffineExpr unit = cast<AffineMapAttr>(entry.getClasses()[buffer.getClassIndex()]).getValue().getResult(0);
+  auto steps = dyn_cast<AffineConstantExpr>(inner), units = dyn_cast<AffineConstantExpr>(unit);
+  int64_t bytes = static_cast<int64_t>(buffer.getSize()), needed = 0;
+  if (steps && units) {
+    bytes *= format::roundUpToClass(units.getValue());
+    needed = format::gemmWorkspace(columns.getValue(), steps.getValue()) * 4;
+  } else if (unit == inner) {
+    needed = format::gemmWorkspace(columns.getValue(), 1) / format::gemmInnerUnit * 4;
+  }
+  if (bytes < needed)
+    return gemm.emitOpError("expects a workspace of ")
+           << needed << (units ? " bytes" : " bytes per unit of its class") << ", but got " << bytes;
+  return success();
+}
+
 struct VerifyKernelsInput : impl::VerifyKernelsInputPassBase<VerifyKernelsInput> {
   LogicalResult verify(Operation &op) {
     if (!isa<ParamOp, StateOp, plan::EntryOp, plan::KernelOp>(op))
@@ -130,7 +154,13 @@ struct VerifyKernelsInput : impl::VerifyKernelsInputPassBase<VerifyKernelsInput>
       buffer.emitOpError("expects a place in its region, but the offset is ") << static_cast<int64_t>(buffer.getOffset());
       return WalkResult::interrupt();
     });
-    return failure(placed.wasInterrupted());
+    auto entry = dyn_cast<plan::EntryOp>(op);
+    if (placed.wasInterrupted() || !entry)
+      return failure(placed.wasInterrupted());
+    WalkResult sized = op.walk([&](plan::GemmOp gemm) {
+      return failed(verifyWorkspace(entry, gemm)) ? WalkResult::interrupt() : WalkResult::advance();
+    });
+    return sized.wasInterrupted() ? failure() : verifyKernelCalls(entry);
   }
   void runOnOperation() override {
     for (Operation &op : getOperation().getOps())

@@ -23,16 +23,6 @@ using Generator = FailureOr<bool> (*)(KernelTask &);
 static constexpr Generator generators[] = {generateConv,      generateAttention, generateRows, generateSoftmax,
                                            generateEmbedding, generateLoss,      generateOptim};
 
-/// Number of sizes of a launch before the sites.
-static int64_t dynamicDims(Operation *op) {
-  SymbolicDims symbols = launchSymbols(op);
-  int64_t count = 0;
-  for (auto *group : {&symbols.operands, &symbols.results, &symbols.states})
-    for (const Dims &dims : *group)
-      count += llvm::count_if(dims, [](AffineExpr dim) { return isa<AffineSymbolExpr>(dim); });
-  return count;
-}
-
 static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, const CpuTarget &target) {
   Operation *op = &kernel.getBody().front().front();
   for (Value operand : op->getOperands())

@@ -19,7 +19,7 @@ def Bifocal_CrossEntropyOp : Bifocal_PureOp<"cross_entropy", [DeclareOpInterface
     | `targets`              | `[...]`    | i32       |
     | `loss`, `nll`, `count` | scalar     | f32       |
 
-    Sums are taken in f32, over rows in an order that the shape alone fixes.
+    Sums over a row are taken in f32, over rows in f64, in an order that the shape alone fixes.
 
     Constraints:
     - (C1) `targets` has the rows of `logits`.

@@ -34,7 +34,8 @@ def Bifocal_GlobalNormOp : Bifocal_Op<"global_norm", [MemoryEffects<[MemRead]>, 
   let description = [{
         norm = sqrt(sum over all elements g of the gradients of `params` of g^2) / count
 
-    `count` and `norm` are f32 scalars. The sum is taken in f32 through partial sums whose order the sizes alone fix.
+    `count` and `norm` are f32 scalars. Short runs are summed in f32,
+    the runs in f64, in an order that the sizes alone fix.
 
     Constraints:
     - (C1) There is at least one parameter.

@@ -2,7 +2,6 @@
 #include "dialect/plan/PlanOps.h"
 
 #include "mlir/IR/DialectImplementation.h"
-#include "runtime/core/ArtifactFormat.h"
 
 using namespace mlir;
 using namespace bifocal::plan;
@@ -48,13 +47,15 @@ LogicalResult KernelOp::verify() {
   Block &body = getBody().front();
   if (body.empty() || !isa<ReturnOp>(body.back()))
     return emitOpError("expects a body that ends in 'plan.return'");
+  if (body.getOperations().size() != 2 || !llvm::equal(body.front().getResults(), body.back().getOperands()))
+    return emitOpError("expects one op whose results are returned in order");
   // (C3)
   auto sites = static_cast<int64_t>(getSites());
   if (sites < 0)
     return emitOpError("expects sites >= 0, but got ") << sites;
   WalkResult result = getBody().walk([&](Operation *op) {
     auto site = op->getAttrOfType<IntegerAttr>("site");
-    if (!site || sites == 0 || site.getInt() < sites)
+    if (!site || sites == 0 || (site.getInt() >= 0 && site.getInt() < sites))
       return WalkResult::advance();
     op->emitOpError("expects a site below the kernel's sites, ") << sites << ", but got " << site.getInt();
     return WalkResult::interrupt();
@@ -150,7 +151,6 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
   return success();
 }
 
-/// Of the sizes those that are known here; the runtime checks all.
 static LogicalResult verifyWorkspace(GemmOp op) {
   auto buffer = op.getWorkspace() ? op.getWorkspace().getDefiningOp<BufferOp>() : BufferOp();
   if (!buffer)
@@ -160,23 +160,6 @@ static LogicalResult verifyWorkspace(GemmOp op) {
            << buffer.getDtype() << " in '" << stringifyRegion(buffer.getRegion()) << "'";
   if (llvm::count(op->getOperands(), op.getWorkspace()) > 1)
     return op.emitOpError("expects a workspace that is none of its other buffers");
-  auto entry = op->getParentOfType<EntryOp>();
-  auto columns = dyn_cast<AffineConstantExpr>(op.getN().getResult(0));
-  if (!entry || !columns || buffer.getClassIndex() >= entry.getClasses().size())
-    return success();
-  AffineExpr inner = op.getK().getResult(0);
-  AffineExpr unit = cast<AffineMapAttr>(entry.getClasses()[buffer.getClassIndex()]).getValue().getResult(0);
-  int64_t bytes = static_cast<int64_t>(buffer.getSize()), needed = 0;
-  auto steps = dyn_cast<AffineConstantExpr>(inner), units = dyn_cast<AffineConstantExpr>(unit);
-  if (steps && units) {
-    bytes *= bifocal::format::roundUpToClass(units.getValue());
-    needed = bifocal::format::gemmWorkspace(columns.getValue(), steps.getValue()) * 4;
-  } else if (unit == inner) {
-    needed = bifocal::format::gemmWorkspace(columns.getValue(), 1) / bifocal::format::gemmInnerUnit * 4;
-  }
-  if (bytes < needed)
-    return op.emitOpError("expects a workspace of ")
-           << needed << (units ? " bytes" : " bytes per unit of its class") << ", but got " << bytes;
   return success();
 }
 

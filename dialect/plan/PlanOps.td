@@ -10,7 +10,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def Plan_Dialect : Dialect {
   let name = "plan";
   let cppNamespace = "::bifocal::plan";
-  let summary = "what the machine does: buffers, launches, library calls";
+  let summary = "what the machine does: buffers, launches, products";
   let description = [{
     Everything here maps one to one to the plan of an artifact. Size expressions are affine maps without dims whose symbols
     are those of the entry, in order: `affine_map<()[s0, s1] -> (s0 * s1)>`; inside `plan.slabs` there is one more at the
@@ -36,17 +36,17 @@ def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> 
   let summary = "what one kernel computes";
   let description = [{
     The body holds one bifocal op or map on whole tensors; the phase `kernels` writes its machine-level twin for every
-    target. A launch's buffers are the block arguments, then the returned values, then scratch; its sizes are the dynamic
-    dims of arguments, then of results, then of states, in order. The kernel is `stages` functions `<name>.0`,
-    `<name>.1`, ..., with a barrier between them.
+    target. A launch's buffers are the block arguments, then the returned values, then states, then scratch; its sizes
+    are the dynamic dims of arguments, then of results, then of states, in order. The kernel is `stages` functions
+    `<name>.0`, `<name>.1`, ..., with a barrier between them.
 
     Layers that differ in nothing but the sites of their dropouts share a kernel: its body numbers them from 0 to
     `sites` - 1, and the last `sites` sizes of a launch say the true ones. Without `sites` those in the body are true.
 
     Constraints:
     - (C1) `stages` >= 1.
-    - (C2) The body ends in `plan.return`.
-    - (C3) `sites` >= 0; unless it is 0 every site in the body is below it.
+    - (C2) The body is one op and a `plan.return` of its results in order.
+    - (C3) `sites` >= 0; unless it is 0 every site in the body is one of 0 to `sites` - 1.
 
     Example:
 
@@ -175,7 +175,7 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     - (C2) `m`, `n` and `k` are one expression without dims each.
     - (C3) `windowed` has three elements, for a, b and c, and one more per buffer of the epilogue.
     - (C4) An epilogue has sizes and `rows_per_tile` >= 1, and names a `plan.kernel` of one stage.
-    - (C5) `workspace` is f32 in the arena, large enough, and none of the other buffers.
+    - (C5) `workspace` is f32 in the arena and none of the other buffers.
 
     Example:
 

@@ -62,7 +62,7 @@ public:
   /// Starts (and resets) or ends the collection of times per family.
   virtual void profile(bool on) = 0;
   virtual std::vector<FamilyTime> profileResult() const = 0;
-  /// Floating-point operations of library calls since the last `profile(true)`.
+  /// Floating-point operations of products since the last `profile(true)`.
   virtual double profiledFlops() const = 0;
 };
 

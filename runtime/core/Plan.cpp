@@ -219,8 +219,9 @@ private:
       id = inner.integer("id");
       result.rowBytes = inner.integer("row_bytes");
       reader.check(key, inner.status());
-      if (result.rowBytes < 0)
-        reader.fail(key, fmt::format("expects row_bytes >= 0, but got {}", result.rowBytes));
+      // Rows times this must not overflow.
+      if (result.rowBytes < 0 || result.rowBytes > INT32_MAX)
+        reader.fail(key, fmt::format("expects row_bytes from 0 to {}, but got {}", INT32_MAX, result.rowBytes));
     }
     if (id < 0 || static_cast<size_t>(id) >= entry_.buffers.size())
       reader.fail(key, fmt::format("expects a buffer id below {}, but got {}", entry_.buffers.size(), json.dump()));
@@ -331,8 +332,8 @@ private:
     SlabsStep slabs;
     slabs.rows = expression(reader, "rows", reader.member("rows"), false);
     slabs.by = reader.integer("by");
-    if (slabs.by < 1)
-      reader.fail("by", fmt::format("expects at least 1, but got {}", slabs.by));
+    if (slabs.by < 1 || slabs.by > INT32_MAX)
+      reader.fail("by", fmt::format("expects from 1 to {}, but got {}", INT32_MAX, slabs.by));
     reader.check("body", readSteps(reader.array("body"), "body", true, slabs.body));
     return slabs;
   }

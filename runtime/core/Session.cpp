@@ -318,6 +318,8 @@ Result<std::vector<std::vector<int64_t>>> SessionImpl::outputShapes(std::string_
 
 Status SessionImpl::sizeStates(const std::map<std::string, int64_t> &symbols) {
   const Manifest &manifest = artifact_->manifest();
+  // Until all have their size none may be read: an error must not leave old memory behind new sizes.
+  std::fill(states_.begin(), states_.end(), nullptr);
   for (size_t s = 0; s < stateSymbols_.size(); ++s) {
     const auto found = symbols.find(manifest.stateSymbols[s]);
     if (found == symbols.end() || found->second < 0)
@@ -340,8 +342,9 @@ Status SessionImpl::sizeStates(const std::map<std::string, int64_t> &symbols) {
     if (!memory.ok())
       return memory.status();
     stateMemory_[i] = memory.take();
-    states_[i] = stateMemory_[i]->data();
   }
+  for (size_t i = 0; i < states_.size(); ++i)
+    states_[i] = stateMemory_[i]->data();
   return {};
 }
 

@@ -112,22 +112,3 @@ plan.entry @c5_workspace_is_a_matrix symbols ["N"] attributes {inputs = [], outp
   // expected-error@+1 {{'plan.gemm' op expects a workspace that is none of its other buffers}}
   plan.gemm %a, %a into %c workspace %a m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
 }
-
-// -----
-
-// 40 columns need room for 64, 17 steps for 32; a class of 1 counts 16 times.
-plan.entry @c5_workspace_too_small symbols ["N"] attributes {inputs = [], outputs = [], classes = [affine_map<()[s0] -> (1)>], peak = array<i64: 0>} {
-  %a = plan.buffer arena class 0 at 0 size 64 "f32"
-  %w = plan.buffer arena class 0 at 0 size 511 "f32"
-  // expected-error@+1 {{'plan.gemm' op expects a workspace of 8192 bytes, but got 8176}}
-  plan.gemm %a, %a into %a workspace %w m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (40)> k affine_map<()[s0] -> (17)>
-}
-
-// -----
-
-plan.entry @c5_workspace_too_small_per_step symbols ["N"] attributes {inputs = [], outputs = [], classes = [affine_map<()[s0] -> (s0)>], peak = array<i64: 0>} {
-  %a = plan.buffer arena class 0 at 0 size 64 "f32"
-  %w = plan.buffer arena class 0 at 0 size 255 "f32"
-  // expected-error@+1 {{'plan.gemm' op expects a workspace of 256 bytes per unit of its class, but got 255}}
-  plan.gemm %a, %a into %a workspace %w m affine_map<()[s0] -> (7)> n affine_map<()[s0] -> (40)> k affine_map<()[s0] -> (s0)>
-}

@@ -114,6 +114,8 @@ std::vector<Sizes> test::runSizes(const OpCase &op, const Sizes &statics) {
   for (int i = 0; i < 3; ++i)
     runs.push_back({{'B', draw(4)}, {'T', draw(12)}, {'S', draw(9)}, {'N', draw(6)}});
   runs.push_back({{'B', 3}, {'T', 67}, {'S', 70}, {'N', 19}});
+  if (op.manyRows)
+    runs.push_back({{'B', 3}, {'T', 367}, {'S', 1}, {'N', 1101}});
   for (Sizes &run : runs) {
     run['R'] = run['N'] + 2; // states may have room for more rows than are decoded
     run['P'] = op.calls;

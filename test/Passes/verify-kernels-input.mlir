@@ -19,3 +19,35 @@ plan.entry @unplaced_buffer symbols [] attributes {inputs = [], outputs = []} {
 func.func @function() {
   return
 }
+
+// -----
+
+// 40 columns need room for 64, 17 steps for 32; a class of 1 counts 16 times.
+plan.entry @workspace_too_small symbols ["N"] attributes {inputs = [], outputs = [], classes = [affine_map<()[s0] -> (1)>], peak = array<i64: 0>} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %w = plan.buffer arena class 0 at 0 size 511 "f32"
+  // expected-error@+1 {{expects a workspace of 8192 bytes, but got 8176}}
+  plan.gemm %a, %a into %a workspace %w m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (40)> k affine_map<()[s0] -> (17)>
+}
+
+// -----
+
+plan.entry @workspace_too_small_per_step symbols ["N"] attributes {inputs = [], outputs = [], classes = [affine_map<()[s0] -> (s0)>], peak = array<i64: 0>} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %w = plan.buffer arena class 0 at 0 size 255 "f32"
+  // expected-error@+1 {{expects a workspace of 256 bytes per unit of its class, but got 255}}
+  plan.gemm %a, %a into %a workspace %w m affine_map<()[s0] -> (7)> n affine_map<()[s0] -> (40)> k affine_map<()[s0] -> (s0)>
+}
+
+// -----
+
+// What is known only when the program runs is left to the runtime.
+plan.entry @accepts_workspaces symbols ["N"] attributes {inputs = [], outputs = [], classes = [affine_map<()[s0] -> (1)>, affine_map<()[s0] -> (s0)>], peak = array<i64: 0, 0>} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %v = plan.buffer arena class 0 at 0 size 512 "f32"
+  %w = plan.buffer arena class 1 at 0 size 256 "f32"
+  plan.gemm %a, %a into %a workspace %v m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (40)> k affine_map<()[s0] -> (17)>
+  plan.gemm %a, %a into %a workspace %w m affine_map<()[s0] -> (7)> n affine_map<()[s0] -> (40)> k affine_map<()[s0] -> (s0)>
+  plan.gemm %a, %a into %a workspace %v m affine_map<()[s0] -> (7)> n affine_map<()[s0] -> (40)> k affine_map<()[s0] -> (s0)>
+  plan.gemm %a, %a into %a workspace %v m affine_map<()[s0] -> (7)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (17)>
+}

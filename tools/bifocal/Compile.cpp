@@ -193,10 +193,11 @@ Status CompileCommand::write(const std::string &bytes, const std::string &suffix
 }
 
 Status CompileCommand::finishArtifact(const std::string &bytes, const tools::Fusions &fusions) {
+  // What the runtime would refuse is not written: the input may be IR that was edited by hand.
+  Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(std::as_bytes(std::span(bytes)));
+  if (!artifact.ok())
+    return artifact.status();
   if (report || !budget.empty()) {
-    Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(std::as_bytes(std::span(bytes)));
-    if (!artifact.ok())
-      return artifact.status();
     Result<tools::Shape> values = tools::parseShape(shape, **artifact);
     if (!values.ok())
       return values.status();

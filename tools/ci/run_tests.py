@@ -39,7 +39,11 @@ def run_lit(build: Path, totals: Counter[str]) -> None:
             print("the lit suite wrote no results")
             totals["failed"] += 1
             return
-        for test in json.loads(results.read_text())["tests"]:
+        tests = json.loads(results.read_text())["tests"]
+        if not tests:
+            print("the lit suite has no tests")
+            totals["failed"] += 1
+        for test in tests:
             outcome = LIT_OUTCOMES.get(test["code"], "failed")
             if outcome:
                 totals[outcome] += 1
@@ -109,6 +113,9 @@ def main() -> int:
         announce("lit")
         run_lit(build, totals)
     if args.only in (None, "unit"):
+        if not (build / "bin" / "op-test").exists():
+            print("skipped: op-test and reference-test compare with LibTorch, which this build has not")
+            totals["skipped"] += 2
         for program in sorted((build / "bin").glob("*-test")):
             announce(program.name)
             run_gtest(program, totals)

@@ -1,0 +1,42 @@
+// RUN: bifocal-opt %s --split-input-file --bifocal-assign-memory --bifocal-verify-memory | FileCheck %s
+
+// Buffers that do not live at the same time share their place; the peak is what lives at once.
+
+// CHECK-LABEL: plan.entry @reuses_places
+// CHECK-SAME:    peak = array<i64: 512>
+// CHECK-NEXT:    %[[A:[0-9]+]] = plan.buffer arena class 0 at 0 size 256 "f32"
+// CHECK-NEXT:    %[[B:[0-9]+]] = plan.buffer arena class 0 at 256 size 256 "f32"
+// CHECK-NEXT:    %[[C:[0-9]+]] = plan.buffer arena class 0 at 0 size 256 "f32"
+plan.entry @reuses_places symbols [] attributes {inputs = [], outputs = [], classes = [affine_map<() -> (1)>], peak = array<i64: 0>} {
+  %a = plan.buffer arena class 0 at -1 size 256 "f32"
+  %b = plan.buffer arena class 0 at -1 size 256 "f32"
+  %c = plan.buffer arena class 0 at -1 size 256 "f32"
+  plan.fill %a with 0.0
+  plan.copy %a to %b
+  plan.copy %b to %c
+  plan.copy %c to %b
+}
+
+// -----
+
+// Every size class is a block of its own: their units differ.
+
+// CHECK-LABEL: plan.entry @keeps_classes_apart
+// CHECK-SAME:    peak = array<i64: 64, 128>
+plan.entry @keeps_classes_apart symbols ["N"] attributes {inputs = [], outputs = [], classes = [affine_map<()[s0] -> (1)>, affine_map<()[s0] -> (s0)>], peak = array<i64: 0, 0>} {
+  %a = plan.buffer arena class 0 at -1 size 64 "f32"
+  %b = plan.buffer arena class 1 at -1 size 128 "f32"
+  plan.fill %a with 0.0
+  plan.fill %b with 0.0
+}
+
+// -----
+
+// What nobody uses takes no place.
+
+// CHECK-LABEL: plan.entry @drops_unused
+// CHECK-SAME:    peak = array<i64: 0>
+// CHECK-NOT:     plan.buffer
+plan.entry @drops_unused symbols [] attributes {inputs = [], outputs = [], classes = [affine_map<() -> (1)>], peak = array<i64: 0>} {
+  %a = plan.buffer arena class 0 at -1 size 64 "f32"
+}
