@@ -300,7 +300,7 @@ private:
       // A bound, so that what the executor rounds up to whole tiles does not overflow.
       if (gemm.epilogue->rowsPerTile < 1 || gemm.epilogue->rowsPerTile > format::mostRowsPerTile)
         inner.fail("rows_per_tile",
-                   fmt::format("expects 1 to {}, but got {}", format::mostRowsPerTile, gemm.epilogue->rowsPerTile));
+                   fmt::format("expects from 1 to {}, but got {}", format::mostRowsPerTile, gemm.epilogue->rowsPerTile));
       reader.check("epilogue", inner.status());
     }
     return gemm;

@@ -141,7 +141,7 @@ TEST(Plan, checksSteps) {
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["beta"] = 0.5; }),
             "plan.entries.layer.steps[0].beta: expects 0 or 1, but got 0.5");
   EXPECT_EQ(planError([](json &e) { e["steps"][1]["by"] = 0; }),
-            "plan.entries.layer.steps[1].by: expects at least 1, but got 0");
+            "plan.entries.layer.steps[1].by: expects from 1 to 2147483647, but got 0");
   EXPECT_EQ(planError([](json &e) { e["steps"][1]["body"][0]["op"] = "slabs"; }),
             "plan.entries.layer.steps[1].body: body[0].op: expects launch, gemm, fill, copy or, outside of slabs, "
             "slabs; but got 'slabs'");
@@ -168,7 +168,7 @@ TEST(Plan, checksProducts) {
             "plan.entries.layer.steps[0].b: expects an f32 buffer");
   for (const int64_t rows : {int64_t{0}, int64_t{1} << 21, INT64_MAX})
     EXPECT_EQ(planError([&](json &e) { e["steps"][0]["epilogue"]["rows_per_tile"] = rows; }),
-              "plan.entries.layer.steps[0].epilogue: epilogue.rows_per_tile: expects 1 to 1048576, but got " +
+              "plan.entries.layer.steps[0].epilogue: epilogue.rows_per_tile: expects from 1 to 1048576, but got " +
                   std::to_string(rows));
 }
 
