@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cpu/AttentionTile.h"
 
+#include "codegen/common/Transpose.h"
+
 #include "passes/KernelSchedule.h"
 #include "runtime/core/Philox.h"
 
@@ -57,25 +59,6 @@ Value AttentionTile::keyRow(Value tensor, Value row) {
   return rowOf(kernel, shape, tensor, sentence, head, shape.keys, row);
 }
 
-// Quarters change places, then quarters of these: log2(lanes) rounds of shuffles of two vectors.
-AttentionTile::Values AttentionTile::transpose(Values rows) {
-  const int64_t lanes = kernel.width();
-  for (int64_t step = lanes / 2; step > 0; step /= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      low.push_back(lane & step ? lanes + lane - step : lane);
-      high.push_back(lane & step ? lanes + lane : lane + step);
-    }
-    for (int64_t i = 0; i < lanes; ++i)
-      if (!(i & step)) {
-        Value a = rows[i], b = rows[i + step];
-        rows[i] = kernel.shuffle(a, b, low);
-        rows[i + step] = kernel.shuffle(a, b, high);
-      }
-  }
-  return rows;
-}
-
 /// Calls `body(column, valid)` for the blocks of `lanes` columns that cover a head; `valid` columns of a block are real.
 static void columnBlocks(KernelBuilder &kernel, int64_t columns, llvm::function_ref<void(Value, int64_t)> body) {
   const int64_t lanes = kernel.width(), whole = columns / lanes * lanes;
@@ -95,7 +78,7 @@ void AttentionTile::loadTransposed(Value rows, Value target, double factor) {
       Value row = kernel.mul(kernel.min(kernel.index(lane), last), shape.channels);
       block.push_back(kernel.loadVector(rows, kernel.add(row, column), mask));
     }
-    block = transpose(block);
+    block = transposeLanes(kernel, block);
     for (int64_t i = 0; i < valid; ++i) {
       Value scaled = factor == 1.0 ? block[i] : kernel.mul(block[i], kernel.constantVector(factor));
       kernel.storeVector(scaled, target, kernel.mul(kernel.add(column, i), lanes));
@@ -110,7 +93,7 @@ void AttentionTile::storeTransposed(Value source, Value rows, Value factor) {
     for (int64_t i = 0; i < lanes; ++i)
       block.push_back(i < valid ? kernel.mul(kernel.loadVector(source, kernel.mul(kernel.add(column, i), lanes)), factor)
                                 : kernel.constantVector(0.0));
-    block = transpose(block);
+    block = transposeLanes(kernel, block);
     for (int64_t lane = 0; lane < lanes; ++lane) {
       // No column of a row without query is written.
       Value columns = kernel.select(kernel.less(kernel.index(lane), queryCount), kernel.index(valid), kernel.index(0));

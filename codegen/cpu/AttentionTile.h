@@ -68,7 +68,6 @@ public:
   const AttentionShape &form() const { return shape; }
 
 private:
-  Values transpose(Values rows);
 
   KernelBuilder &kernel;
   const AttentionShape &shape;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cpu/GemmPanels.h"
 
+#include "codegen/common/Transpose.h"
+
 using namespace mlir;
 
 namespace bifocal {
@@ -28,27 +30,6 @@ void packNeighbours(KernelBuilder &kernel, Value source, Value stride, Value lef
   });
 }
 
-/// Lane j of result i is lane i of vectors[j]. Expects as many vectors as a vector has lanes.
-static Values transposed(KernelBuilder &kernel, Values vectors) {
-  const int64_t lanes = kernel.width();
-  // The round for `half` exchanges bit `half` of a vector's number with bit `half` of a lane's number.
-  for (int64_t half = lanes / 2; half > 0; half /= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      low.push_back(lane & half ? lanes + lane - half : lane);
-      high.push_back(lane & half ? lanes + lane : lane + half);
-    }
-    for (int64_t i = 0; i < lanes; ++i) {
-      if (i & half)
-        continue;
-      Value first = vectors[i], second = vectors[i + half];
-      vectors[i] = kernel.shuffle(first, second, low);
-      vectors[i + half] = kernel.shuffle(first, second, high);
-    }
-  }
-  return vectors;
-}
-
 void packTransposed(KernelBuilder &kernel, Value source, Value stride, Value left, Value count, Value panel,
                     int64_t width) {
   const int64_t lanes = kernel.width();
@@ -65,7 +46,7 @@ void packTransposed(KernelBuilder &kernel, Value source, Value stride, Value lef
       for (Value row : rows)
         vectors.push_back(kernel.loadVector(row, step, mask));
       Value place = kernel.address(target, kernel.mul(step, width));
-      for (auto [i, vector] : llvm::enumerate(transposed(kernel, vectors)))
+      for (auto [i, vector] : llvm::enumerate(transposeLanes(kernel, vectors)))
         kernel.storeVector(vector, place, kernel.index(static_cast<int64_t>(i) * width));
     };
     kernel.loop(kernel.index(0), whole, lanes, [&](Value step) { block(step, nullptr); });
