@@ -16,10 +16,14 @@ std::optional<KernelSchedule> scheduleAttention(Operation *op) {
   const Dims &first = symbols.operands[0];
   if (auto attention = dyn_cast<AttentionOp>(op))
     schedule.stages = {first[0] * attention.getHeads() * first[1].ceilDiv(attentionQueries)};
-  else if (auto grad = dyn_cast<AttentionGradOp>(op))
-    // A head of a sentence at a time: the sums over queries and those over keys stay in one tile.
+  else if (auto grad = dyn_cast<AttentionGradOp>(op)) {
+    // A head of a sentence at a time: the sums over queries and those over keys stay in one tile. Those over queries
+    // are taken block by block, in f32.
     schedule.stages = {first[0] * grad.getHeads()};
-  else
+    for (auto [index, dims] : llvm::enumerate(symbols.results))
+      if (index > 0 && isNarrow(grad.getResult(index).getType()))
+        schedule.scratch.push_back({dims[0] * dims[1], int64_t{4} * grad.getKey().getType().getShape().back()});
+  } else
     schedule.stages = {first[0]};
   return schedule;
 }

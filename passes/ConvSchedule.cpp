@@ -76,11 +76,14 @@ std::optional<KernelSchedule> scheduleConv(Operation *op) {
     schedule.stages.push_back(getAffineConstantExpr(shape->heads, op->getContext()));
     schedule.scratch = {{chunks, shape->heads * partialTaps(*shape) * int64_t{4}}};
   }
-  // Tap gradients and the taps as they were used; then input gradients, which read the taps of other steps.
+  // Tap gradients and the taps as they were used; then input gradients, which read the taps of other steps. The
+  // gradients of the used taps are sums over slices of channels: f32, in the result itself where it is f32 as well.
   if (isa<DynamicConvGradOp>(op))
     schedule.stages.push_back(chunks * shape->heads);
   if (isa<DynamicConvGradOp>(op) || (!light && shape->kernelSize > tapBlock))
     schedule.scratch = {{shape->batch * shape->steps, shape->heads * guardedTaps(*shape) * int64_t{4}}};
+  if (isa<DynamicConvGradOp>(op) && isNarrow(op->getResult(1).getType()))
+    schedule.scratch.push_back({shape->batch * shape->steps, shape->heads * shape->kernelSize * int64_t{4}});
   return schedule;
 }
 

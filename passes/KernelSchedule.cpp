@@ -58,6 +58,11 @@ int64_t dynamicDims(Operation *op) {
   return count;
 }
 
+bool isNarrow(Type type) {
+  auto element = dyn_cast<FloatType>(getElementTypeOrSelf(type));
+  return element && element.getWidth() < 32;
+}
+
 KernelSchedule scheduleKernel(Operation *op) {
   for (auto schedule : {scheduleAttention, scheduleConv, scheduleDense, scheduleLoss, scheduleOptim})
     if (std::optional<KernelSchedule> result = schedule(op))

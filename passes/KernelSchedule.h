@@ -45,6 +45,10 @@ llvm::SmallVector<mlir::FlatSymbolRefAttr> namedStates(mlir::Operation *op);
 /// The ops of `op` (itself, or in the body of a map) that draw random numbers, in order.
 llvm::SmallVector<mlir::Operation *> drawingOps(mlir::Operation *op);
 
+/// Whether `type` holds floats of fewer bits than f32, in which the generators compute: sums that take more than one
+/// write then need memory of their own.
+bool isNarrow(mlir::Type type);
+
 /// Number of dynamic dims of `op`: the sizes of its launch before the sites.
 int64_t dynamicDims(mlir::Operation *op);
 

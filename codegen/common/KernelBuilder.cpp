@@ -26,23 +26,11 @@ void KernelBuilder::stage(StringRef kernel, int64_t index, llvm::function_ref<vo
   entry = function.addEntryBlock();
   buffers.clear();
   sizes.clear();
+  stack = 0;
   builder.setInsertionPointToEnd(entry);
   auto done = builder.create<func::ReturnOp>(loc);
   builder.setInsertionPoint(done);
   loop(entry->getArgument(2), entry->getArgument(3), 1, body);
-}
-
-Value KernelBuilder::buffer(int64_t index) {
-  Value &known = buffers[index];
-  if (!known) {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(entry);
-    Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
-    Value place = builder.create<LLVM::GEPOp>(loc, pointer, pointer, entry->getArgument(0),
-                                              ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
-    known = builder.create<LLVM::LoadOp>(loc, pointer, place, 8);
-  }
-  return known;
 }
 
 Value KernelBuilder::size(int64_t index) {
@@ -76,13 +64,6 @@ Value KernelBuilder::expression(AffineExpr expr) {
   default:
     return ceilDiv(lhs, rhs);
   }
-}
-
-Value KernelBuilder::scratch(Type element, int64_t count) {
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(entry);
-  Value elements = builder.create<LLVM::ConstantOp>(loc, i64(), builder.getI64IntegerAttr(count));
-  return builder.create<LLVM::AllocaOp>(loc, LLVM::LLVMPointerType::get(builder.getContext()), element, elements, 64);
 }
 
 Type KernelBuilder::i8() { return builder.getI8Type(); }
@@ -263,38 +244,6 @@ Value KernelBuilder::tailMask(int64_t count, int64_t lanes) {
     bits.push_back(lane < count);
   auto type = vectorOf(builder.getI1Type(), lanes);
   return builder.create<arith::ConstantOp>(loc, DenseElementsAttr::get(type, bits));
-}
-
-Value KernelBuilder::address(Value base, Value index, Type element) {
-  return builder.create<LLVM::GEPOp>(loc, base.getType(), element, base, ArrayRef<LLVM::GEPArg>{index});
-}
-
-static unsigned elementBytes(Type type) { return std::max(1u, getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8); }
-
-Value KernelBuilder::load(Value base, Value index, Type element) {
-  return builder.create<LLVM::LoadOp>(loc, element, address(base, index, element), elementBytes(element));
-}
-void KernelBuilder::store(Value scalar, Value base, Value index) {
-  builder.create<LLVM::StoreOp>(loc, scalar, address(base, index, scalar.getType()), elementBytes(scalar.getType()));
-}
-
-Value KernelBuilder::loadVector(Value base, Value index, Value mask, Type element, int64_t lanes) {
-  auto type = vectorOf(element ? element : f32(), lanes);
-  Value place = address(base, index, type.getElementType());
-  if (!mask)
-    return builder.create<LLVM::LoadOp>(loc, type, place, elementBytes(type));
-  Value zero = builder.create<arith::ConstantOp>(loc, cast<TypedAttr>(builder.getZeroAttr(type)));
-  return builder.create<LLVM::MaskedLoadOp>(loc, type, place, mask, ValueRange{zero},
-                                            builder.getI32IntegerAttr(elementBytes(type)));
-}
-
-void KernelBuilder::storeVector(Value vector, Value base, Value index, Value mask) {
-  Value place = address(base, index, getElementTypeOrSelf(vector.getType()));
-  unsigned alignment = elementBytes(vector.getType());
-  if (mask)
-    builder.create<LLVM::MaskedStoreOp>(loc, vector, place, mask, builder.getI32IntegerAttr(alignment));
-  else
-    builder.create<LLVM::StoreOp>(loc, vector, place, alignment);
 }
 
 void KernelBuilder::loop(Value begin, Value end, Value step, llvm::function_ref<void(Value)> body) {

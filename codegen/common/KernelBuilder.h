@@ -9,9 +9,18 @@
 
 namespace bifocal {
 
+/// Elements of one type in memory. Kernels compute floats in f32: what is read from an array of bf16 or f16 is widened,
+/// what is written is rounded to the nearest, ties to even. A null base stands for an array that is not there.
+struct Array {
+  mlir::Value base;
+  mlir::Type element;
+
+  explicit operator bool() const { return static_cast<bool>(base); }
+};
+
 /// Writes the functions of kernels: `func.func @"<kernel>.<stage>"(%buffers, %sizes, %begin, %end)`. Every integer is
-/// an i64, every address is a pointer and an element index, and every vector has one dimension. Functions that take
-/// scalars take vectors of the same element type as well.
+/// an i64, and every vector has one dimension. Functions that take scalars take vectors of the same element type as
+/// well.
 class KernelBuilder {
 public:
   using Value = mlir::Value;
@@ -29,12 +38,16 @@ public:
   mlir::Location location() const { return loc; }
 
   // The launch. Loaded once, at the entry of the function.
-  Value buffer(int64_t index);
+  Array buffer(int64_t index, mlir::Type element);
   Value size(int64_t index);
   /// The value of an expression over the launch's sizes (symbol i is size i).
   Value expression(mlir::AffineExpr expr);
   /// Uninitialised memory of the stack with room for `count` elements, aligned to 64 bytes.
-  Value scratch(mlir::Type element, int64_t count);
+  Array scratch(mlir::Type element, int64_t count);
+  /// The same with elements of f32.
+  Array scratch(int64_t count) { return scratch(f32(), count); }
+  /// Bytes of `scratch` that the hungriest stage so far takes.
+  int64_t stackBytes() const { return mostStack; }
 
   // Types and constants.
   mlir::Type i8();
@@ -103,14 +116,16 @@ public:
   Value tailMask(Value count, int64_t lanes = 0);
   Value tailMask(int64_t count, int64_t lanes = 0);
 
-  // Memory: element `index` of the array of `element` at `base`. A null mask means all lanes; masked-off lanes are 0.
-  Value address(Value base, Value index, mlir::Type element);
-  Value address(Value base, Value index) { return address(base, index, f32()); }
-  Value load(Value base, Value index, mlir::Type element);
-  Value load(Value base, Value index) { return load(base, index, f32()); }
-  void store(Value scalar, Value base, Value index);
-  Value loadVector(Value base, Value index, Value mask = nullptr, mlir::Type element = nullptr, int64_t lanes = 0);
-  void storeVector(Value vector, Value base, Value index, Value mask = nullptr);
+  // Memory. Indices count elements. A null mask means all lanes; masked-off lanes are 0.
+  /// The elements of `array` from `index` on.
+  Array from(const Array &array, Value index);
+  Value load(const Array &array, Value index);
+  /// An integer, as an i64.
+  Value loadIndex(const Array &array, Value index) { return convert(load(array, index), i64()); }
+  void store(Value scalar, const Array &array, Value index);
+  /// As many lanes as an f32 vector of the target has when `lanes` is 0.
+  Value loadVector(const Array &array, Value index, Value mask = nullptr, int64_t lanes = 0);
+  void storeVector(Value vector, const Array &array, Value index, Value mask = nullptr);
 
   // Control flow.
   void loop(Value begin, Value end, Value step, llvm::function_ref<void(Value)> body);
@@ -140,7 +155,7 @@ public:
     Value key0[10], key1[10];
     Value site, step;
   };
-  PhiloxKeys philoxKeys(Value rng, int64_t site);
+  PhiloxKeys philoxKeys(const Array &rng, int64_t site);
   /// From here on site i is what the launch's size `firstSize` + i says.
   void readSites(int64_t firstSize) { siteSizes = firstSize; }
   /// Draws of the `4 * width() / 2` elements that start at `4 * block`, in order, as a vector of i32.
@@ -154,6 +169,9 @@ public:
 private:
   Values philoxRounds(const PhiloxKeys &keys, Value blocks);
   mlir::Type typeLike(mlir::Type like, mlir::Type element);
+  Value place(const Array &array, Value index);
+  Value widen(Value stored, mlir::Type element);
+  Value round(Value value, mlir::Type element);
 
   mlir::OpBuilder builder;
   mlir::Location loc;
@@ -163,6 +181,7 @@ private:
   /// Negative: sites are constants.
   int64_t siteSizes = -1;
   llvm::SmallDenseMap<int64_t, Value> buffers, sizes;
+  int64_t stack = 0, mostStack = 0;
 };
 
 } // namespace bifocal

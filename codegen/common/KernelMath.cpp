@@ -117,10 +117,11 @@ KernelBuilder::columns(Value count, ValueRange initial,
 
 // Counters live in the low halves of 64-bit lanes: one widening multiplication and one shift per product, no shuffles.
 // What the high halves hold never matters.
-KernelBuilder::PhiloxKeys KernelBuilder::philoxKeys(Value rng, int64_t site) {
+KernelBuilder::PhiloxKeys KernelBuilder::philoxKeys(const Array &rng, int64_t site) {
   PhiloxKeys keys;
   Type lanes = vectorOf(i64(), width() / 2);
-  Value low = load(rng, index(0), i32()), high = load(rng, index(1), i32());
+  const Array words{rng.base, i32()};
+  Value low = load(words, index(0)), high = load(words, index(1));
   for (int64_t round = 0; round < 10; ++round) {
     auto at = [&](Value key, uint32_t bump) {
       Value moved = add(key, constantInt(i32(), static_cast<int32_t>(static_cast<uint32_t>(round) * bump)));
@@ -130,7 +131,7 @@ KernelBuilder::PhiloxKeys KernelBuilder::philoxKeys(Value rng, int64_t site) {
     keys.key0[round] = at(low, 0x9E3779B9);
     keys.key1[round] = at(high, 0xBB67AE85);
   }
-  Value step = load(rng, index(2), i32());
+  Value step = load(words, index(2));
   keys.step = splat(builder.create<arith::ExtUIOp>(loc, i64(), step), width() / 2);
   keys.site = siteSizes < 0 ? constantInt(lanes, static_cast<uint32_t>(site)) : splat(size(siteSizes + site), width() / 2);
   return keys;

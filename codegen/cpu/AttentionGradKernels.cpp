@@ -14,8 +14,8 @@ namespace {
 
 /// The stack memory of a tile: [d][lane] and [key][lane].
 struct GradBuffers {
-  Value query, outputGrad, queryGrad; ///< queryGrad holds the outputs first
-  Value weights, scoreGrads, drops;
+  Array query, outputGrad, queryGrad; ///< queryGrad holds the outputs first
+  Array weights, scoreGrads, drops;
 };
 
 /// What every block of keys needs about the queries.
@@ -41,14 +41,14 @@ static Value writeDelta(AttentionTile &tile, const GradBuffers &memory) {
 }
 
 /// Writes the dropped weights of a block of keys and the gradients of their scores (without the factor `scale`).
-static void writeBlock(AttentionTile &tile, const GradBuffers &memory, const QueryState &state, Value keys, Value values,
-                       Value first, Value count) {
+static void writeBlock(AttentionTile &tile, const GradBuffers &memory, const QueryState &state, const Array &keys,
+                       const Array &values, Value first, Value count) {
   KernelBuilder &kernel = tile.builder();
   Value zero = kernel.constantVector(0.0);
   tile.groups(count, {}, [&](Value at, int64_t group, Range) {
     Value offset = kernel.mul(at, tile.form().channels);
-    Values scores = tile.products(memory.query, kernel.address(keys, offset), group);
-    Values weightGrads = tile.products(memory.outputGrad, kernel.address(values, offset), group);
+    Values scores = tile.products(memory.query, kernel.from(keys, offset), group);
+    Values weightGrads = tile.products(memory.outputGrad, kernel.from(values, offset), group);
     for (int64_t i = 0; i < group; ++i) {
       Value key = kernel.add(at, i), place = kernel.mul(key, kernel.width());
       Value seen = tile.visible(kernel.add(first, key));
@@ -68,7 +68,8 @@ static void writeBlock(AttentionTile &tile, const GradBuffers &memory, const Que
 }
 
 /// target[key][d] += factor * sum over the queries of weights[key][query] * rows[query][d], for a block of keys.
-static void addToKeys(AttentionTile &tile, Value weights, Value count, Value rows, Value target, double factor) {
+static void addToKeys(AttentionTile &tile, const Array &weights, Value count, const Array &rows, const Array &target,
+                      double factor) {
   KernelBuilder &kernel = tile.builder();
   const int64_t lanes = kernel.width(), columns = tile.form().headDim, channels = tile.form().channels;
   auto keysAt = [&](Value key, int64_t group, Value column, ArrayRef<Value> masks) {
@@ -77,7 +78,8 @@ static void addToKeys(AttentionTile &tile, Value weights, Value count, Value row
     Values sums = kernel.loop(kernel.index(0), tile.count(), 1, zeros, [&](Value query, Range carried) {
       Values next(carried), row;
       for (int64_t v = 0; v < vectors; ++v)
-        row.push_back(kernel.loadVector(rows, kernel.add(kernel.mul(query, channels), kernel.add(column, v * lanes)), masks[v]));
+        row.push_back(kernel.loadVector(
+            rows, kernel.add(kernel.mul(query, channels), kernel.add(column, v * lanes)), masks[v]));
       for (int64_t i = 0; i < group; ++i) {
         Value weight = kernel.splat(kernel.load(weights, kernel.add(kernel.mul(kernel.add(key, i), lanes), query)));
         for (int64_t v = 0; v < vectors; ++v)
@@ -89,7 +91,8 @@ static void addToKeys(AttentionTile &tile, Value weights, Value count, Value row
       for (int64_t v = 0; v < vectors; ++v) {
         Value place = kernel.add(kernel.mul(kernel.add(key, i), channels), kernel.add(column, v * lanes));
         Value before = kernel.loadVector(target, place, masks[v]);
-        kernel.storeVector(kernel.fma(sums[i * vectors + v], kernel.constantVector(factor), before), target, place, masks[v]);
+        Value sum = kernel.fma(sums[i * vectors + v], kernel.constantVector(factor), before);
+        kernel.storeVector(sum, target, place, masks[v]);
       }
   };
   auto allKeys = [&](Value column, ArrayRef<Value> masks) {
@@ -100,7 +103,8 @@ static void addToKeys(AttentionTile &tile, Value weights, Value count, Value row
   // Four vectors of columns at a time; the rest, with its tail, in one go.
   const int64_t step = 4 * lanes, whole = columns / step * step;
   if (whole > 0)
-    kernel.loop(kernel.index(0), kernel.index(whole), step, [&](Value column) { allKeys(column, SmallVector<Value>(4)); });
+    kernel.loop(kernel.index(0), kernel.index(whole), step,
+                [&](Value column) { allKeys(column, SmallVector<Value>(4)); });
   SmallVector<Value> masks;
   for (int64_t column = whole; column < columns; column += lanes)
     masks.push_back(column + lanes <= columns ? Value() : kernel.tailMask(columns - column));
@@ -108,11 +112,11 @@ static void addToKeys(AttentionTile &tile, Value weights, Value count, Value row
     allKeys(kernel.index(whole), masks);
 }
 
-static void zeroKeys(AttentionTile &tile, ArrayRef<Value> targets) {
+static void zeroKeys(AttentionTile &tile, ArrayRef<Array> targets) {
   KernelBuilder &kernel = tile.builder();
   kernel.loop(kernel.index(0), kernel.expression(tile.form().keys), 1, [&](Value key) {
-    for (Value target : targets) {
-      Value row = tile.keyRow(target, key);
+    for (const Array &target : targets) {
+      Array row = tile.keyRow(target, key);
       kernel.columns(tile.form().headDim, 4, [&](Value at, Value mask, int64_t) {
         kernel.storeVector(kernel.constantVector(0.0), row, at, mask);
       });
@@ -120,9 +124,30 @@ static void zeroKeys(AttentionTile &tile, ArrayRef<Value> targets) {
   });
 }
 
-static void writeQueries(KernelTask &task, AttentionTile &tile, const GradBuffers &memory, Value head, Value firstQuery) {
+/// Where the gradients of the keys (1) or the values (2) are summed up: in f32.
+static Array sumsOf(KernelTask &task, int64_t result) {
+  if (!isNarrow(task.op->getResult(result).getType()))
+    return task.result(result);
+  return task.scratch(result == 2 && isNarrow(task.op->getResult(1).getType()) ? 1 : 0);
+}
+
+/// Rounds the sums of one head to the element type of `result`.
+static void roundKeys(KernelTask &task, AttentionTile &tile, int64_t result) {
+  if (!isNarrow(task.op->getResult(result).getType()))
+    return;
+  KernelBuilder &kernel = task.builder;
+  kernel.loop(kernel.index(0), kernel.expression(tile.form().keys), 1, [&](Value key) {
+    Array from = tile.keyRow(sumsOf(task, result), key), to = tile.keyRow(task.result(result), key);
+    kernel.columns(tile.form().headDim, 4, [&](Value at, Value mask, int64_t) {
+      kernel.storeVector(kernel.loadVector(from, at, mask), to, at, mask);
+    });
+  });
+}
+
+static void writeQueries(KernelTask &task, AttentionTile &tile, const GradBuffers &memory, Value head,
+                         Value firstQuery) {
   KernelBuilder &kernel = tile.builder();
-  auto operand = [&](Operand which) { return kernel.buffer(task.operandBuffer(which)); };
+  auto operand = [&](Operand which) { return task.operand(int64_t{which}); };
   auto queryRows = [&](Operand which) { return tile.queryRow(operand(which), firstQuery); };
   const double scale = tile.form().scale;
   tile.loadTransposed(queryRows(queryOperand), memory.query, scale);
@@ -135,35 +160,37 @@ static void writeQueries(KernelTask &task, AttentionTile &tile, const GradBuffer
     Value count = kernel.min(kernel.sub(end, first), kernel.index(AttentionTile::keyBlock));
     if (memory.drops)
       tile.drawDrops(first, count, memory.drops);
-    Value keys = tile.keyRow(operand(keyOperand), first), values = tile.keyRow(operand(valueOperand), first);
+    Array keys = tile.keyRow(operand(keyOperand), first), values = tile.keyRow(operand(valueOperand), first);
     writeBlock(tile, memory, state, keys, values, first, count);
     tile.addWeighted(memory.scoreGrads, count, keys, memory.queryGrad);
-    Value keyGrads = tile.keyRow(kernel.buffer(task.resultBuffer(1)), first);
-    Value valueGrads = tile.keyRow(kernel.buffer(task.resultBuffer(2)), first);
+    Array keyGrads = tile.keyRow(sumsOf(task, 1), first), valueGrads = tile.keyRow(sumsOf(task, 2), first);
     addToKeys(tile, memory.scoreGrads, count, queryRows(queryOperand), keyGrads, scale);
     addToKeys(tile, memory.weights, count, queryRows(outputGradOperand), valueGrads, 1.0);
   });
-  tile.storeTransposed(memory.queryGrad, tile.queryRow(kernel.buffer(task.resultBuffer(0)), firstQuery),
-                       kernel.constantVector(scale));
+  tile.storeTransposed(memory.queryGrad, tile.queryRow(task.result(0), firstQuery), kernel.constantVector(scale));
 }
 
 void writeAttentionGrad(KernelTask &task, AttentionGradOp op) {
   KernelBuilder &kernel = task.builder;
-  AttentionShape shape = AttentionShape::of(task, op);
+  AttentionShape shape = AttentionShape::of(op);
   kernel.stage(task.name(), 0, [&](Value head) {
     const int64_t lanes = kernel.width();
-    auto perColumn = [&] { return kernel.scratch(kernel.f32(), shape.headDim * lanes); };
-    auto perKey = [&] { return kernel.scratch(kernel.f32(), AttentionTile::keyBlock * lanes); };
-    GradBuffers memory{perColumn(), perColumn(), perColumn(), perKey(), perKey(), shape.dropRate > 0 ? perKey() : Value()};
-    Value sentence = kernel.div(head, kernel.index(shape.heads)), inSentence = kernel.rem(head, kernel.index(shape.heads));
-    AttentionTile zeroes(kernel, shape);
-    zeroes.start(sentence, inSentence, kernel.index(0));
-    zeroKeys(zeroes, {kernel.buffer(task.resultBuffer(1)), kernel.buffer(task.resultBuffer(2))});
+    auto perColumn = [&] { return kernel.scratch(shape.headDim * lanes); };
+    auto perKey = [&] { return kernel.scratch(AttentionTile::keyBlock * lanes); };
+    GradBuffers memory{perColumn(), perColumn(), perColumn(),
+                       perKey(),    perKey(),    shape.dropRate > 0 ? perKey() : Array()};
+    Value sentence = kernel.div(head, kernel.index(shape.heads));
+    Value inSentence = kernel.rem(head, kernel.index(shape.heads));
+    AttentionTile whole(task, shape);
+    whole.start(sentence, inSentence, kernel.index(0));
+    zeroKeys(whole, {sumsOf(task, 1), sumsOf(task, 2)});
     kernel.loop(kernel.index(0), kernel.expression(shape.queries), lanes, [&](Value firstQuery) {
-      AttentionTile tile(kernel, shape);
+      AttentionTile tile(task, shape);
       tile.start(sentence, inSentence, firstQuery);
       writeQueries(task, tile, memory, head, firstQuery);
     });
+    for (int64_t result : {1, 2})
+      roundKeys(task, whole, result);
   });
 }
 

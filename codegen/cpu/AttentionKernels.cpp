@@ -15,19 +15,20 @@ namespace {
 
 /// The stack memory of a tile: [d][lane] and [key][lane].
 struct ForwardBuffers {
-  Value query, sums, weights, drops;
+  Array query, sums, weights, drops;
 };
 
 } // namespace
 
 /// Scores of one block of keys to `weights`; returns the running maximum with them.
-static Value writeScores(AttentionTile &tile, const ForwardBuffers &memory, Value keys, Value first, Value count, Value maximum) {
+static Value writeScores(AttentionTile &tile, const ForwardBuffers &memory, const Array &keys, Value first, Value count,
+                         Value maximum) {
   KernelBuilder &kernel = tile.builder();
   Value hidden = kernel.constantVector(AttentionTile::hiddenScore);
-  Value rows = tile.keyRow(keys, first);
+  Array rows = tile.keyRow(keys, first);
   return tile.groups(count, maximum, [&](Value at, int64_t group, Range carried) {
     Value peak = carried[0];
-    Values scores = tile.products(memory.query, kernel.address(rows, kernel.mul(at, tile.form().channels)), group);
+    Values scores = tile.products(memory.query, kernel.from(rows, kernel.mul(at, tile.form().channels)), group);
     for (int64_t i = 0; i < group; ++i) {
       Value key = kernel.add(at, i), score = scores[i];
       if (Value seen = tile.visible(kernel.add(first, key)))
@@ -56,17 +57,18 @@ static Value writeWeights(AttentionTile &tile, const ForwardBuffers &memory, Val
 }
 
 /// sums[d] *= factor
-static void rescale(AttentionTile &tile, Value sums, Value factor) {
+static void rescale(AttentionTile &tile, const Array &sums, Value factor) {
   KernelBuilder &kernel = tile.builder();
   kernel.loop(kernel.index(0), kernel.index(tile.form().headDim * kernel.width()), kernel.width(), [&](Value at) {
     kernel.storeVector(kernel.mul(kernel.loadVector(sums, at), factor), sums, at);
   });
 }
 
-static void writeQueries(KernelTask &task, AttentionTile &tile, const ForwardBuffers &memory, Value head, Value firstQuery) {
+static void writeQueries(KernelTask &task, AttentionTile &tile, const ForwardBuffers &memory, Value head,
+                         Value firstQuery) {
   KernelBuilder &kernel = tile.builder();
-  Value keys = kernel.buffer(task.operandBuffer(1)), values = kernel.buffer(task.operandBuffer(2));
-  tile.loadTransposed(tile.queryRow(kernel.buffer(task.operandBuffer(0)), firstQuery), memory.query, tile.form().scale);
+  Array keys = task.operand(1), values = task.operand(2);
+  tile.loadTransposed(tile.queryRow(task.operand(0), firstQuery), memory.query, tile.form().scale);
   tile.fillZero(memory.sums);
   Value end = tile.keysEnd();
   Values start{kernel.constantVector(AttentionTile::hiddenScore), kernel.constantVector(0.0)};
@@ -83,14 +85,15 @@ static void writeQueries(KernelTask &task, AttentionTile &tile, const ForwardBuf
   });
   Value zero = kernel.constantVector(0.0), one = kernel.constantVector(1.0);
   Value factor = kernel.select(kernel.less(zero, totals[1]), kernel.div(one, totals[1]), zero);
-  tile.storeTransposed(memory.sums, tile.queryRow(kernel.buffer(task.resultBuffer(0)), firstQuery), factor);
+  tile.storeTransposed(memory.sums, tile.queryRow(task.result(0), firstQuery), factor);
   Value place = kernel.add(kernel.mul(head, kernel.expression(tile.form().queries)), firstQuery);
-  kernel.storeVector(kernel.add(totals[0], kernel.log(totals[1])), kernel.buffer(task.resultBuffer(1)), place, tile.realQueries());
+  Value lse = kernel.add(totals[0], kernel.log(totals[1]));
+  kernel.storeVector(lse, task.result(1), place, tile.realQueries());
 }
 
 void writeAttention(KernelTask &task, AttentionOp op) {
   KernelBuilder &kernel = task.builder;
-  AttentionShape shape = AttentionShape::of(task, op);
+  AttentionShape shape = AttentionShape::of(op);
   kernel.stage(task.name(), 0, [&](Value index) {
     Value queries = kernel.expression(shape.queries);
     Value perHead = kernel.ceilDiv(queries, kernel.index(attentionQueries));
@@ -99,14 +102,15 @@ void writeAttention(KernelTask &task, AttentionOp op) {
     Value end = kernel.min(kernel.add(begin, attentionQueries), queries);
     const int64_t lanes = kernel.width();
     ForwardBuffers memory;
-    memory.query = kernel.scratch(kernel.f32(), shape.headDim * lanes);
-    memory.sums = kernel.scratch(kernel.f32(), shape.headDim * lanes);
-    memory.weights = kernel.scratch(kernel.f32(), AttentionTile::keyBlock * lanes);
+    memory.query = kernel.scratch(shape.headDim * lanes);
+    memory.sums = kernel.scratch(shape.headDim * lanes);
+    memory.weights = kernel.scratch(AttentionTile::keyBlock * lanes);
     if (shape.dropRate > 0)
-      memory.drops = kernel.scratch(kernel.f32(), AttentionTile::keyBlock * lanes);
+      memory.drops = kernel.scratch(AttentionTile::keyBlock * lanes);
     kernel.loop(begin, end, lanes, [&](Value firstQuery) {
-      AttentionTile tile(kernel, shape);
-      tile.start(kernel.div(headNumber, kernel.index(shape.heads)), kernel.rem(headNumber, kernel.index(shape.heads)), firstQuery);
+      AttentionTile tile(task, shape);
+      Value heads = kernel.index(shape.heads);
+      tile.start(kernel.div(headNumber, heads), kernel.rem(headNumber, heads), firstQuery);
       writeQueries(task, tile, memory, headNumber, firstQuery);
     });
   });
@@ -119,12 +123,6 @@ void writeCrossAttentionStep(KernelTask &task, CrossAttentionStepOp op);
 FailureOr<bool> generateAttention(KernelTask &task) {
   if (!isa<AttentionOp, AttentionGradOp, AttentionStepOp, CrossAttentionStepOp>(task.op))
     return false;
-  auto type = cast<RankedTensorType>(task.op->getOperand(0).getType());
-  int64_t heads = cast<IntegerAttr>(task.op->getAttr("heads")).getInt(), headDim = type.getShape().back() / heads;
-  constexpr int64_t widest = 2048; // four [d][lane] buffers on a stack of 1 MiB
-  if (!type.getElementType().isF32() || headDim > widest)
-    return task.op->emitOpError("expects f32 and heads of at most ") << widest << " channels on CPUs, but got " << type
-                                                                      << " and " << heads << " heads";
   if (auto op = dyn_cast<AttentionOp>(task.op))
     writeAttention(task, op);
   else if (auto op = dyn_cast<AttentionGradOp>(task.op))

@@ -3,7 +3,6 @@
 // lanes for scores and outputs, and the keys are the lanes of the softmax.
 
 #include "codegen/cpu/CpuKernels.h"
-#include "passes/KernelSchedule.h"
 
 #include <limits>
 
@@ -20,10 +19,10 @@ constexpr double hiddenScore = -1e30;
 
 /// One query and the keys that it may see.
 struct StepAttention {
-  int64_t channels, headDim, heads;
+  int64_t channels, headDim;
   double scale;
-  Value query, output; ///< rows of all heads
-  Value keys, values;  ///< tensors of rows of all heads
+  Array query, output; ///< rows of all heads
+  Array keys, values;  ///< tensors of rows of all heads
   Value count;         ///< number of keys
   /// The number of the row of key `position`, and whether it is seen (null: yes).
   std::function<Value(Value position)> row, seen;
@@ -31,7 +30,7 @@ struct StepAttention {
 
 } // namespace
 
-static Value product(KernelBuilder &kernel, Value a, Value b, int64_t count) {
+static Value product(KernelBuilder &kernel, const Array &a, const Array &b, int64_t count) {
   constexpr int64_t sums = 2;
   Values total = kernel.columns(count, sums, SmallVector<Value>(sums, kernel.constantVector(0.0)),
                                 [&](Value at, Value mask, ValueRange group) {
@@ -41,11 +40,13 @@ static Value product(KernelBuilder &kernel, Value a, Value b, int64_t count) {
 }
 
 /// The scores of `count` keys from `first` on, to `scores`, and behind them hidden ones up to a whole vector.
-static void writeScores(KernelBuilder &kernel, const StepAttention &step, Value head, Value first, Value count, Value scores) {
-  Value query = kernel.address(step.query, head), hidden = kernel.constantF32(hiddenScore);
+static void writeScores(KernelBuilder &kernel, const StepAttention &step, Value head, Value first, Value count,
+                        const Array &scores) {
+  Array query = kernel.from(step.query, head);
+  Value hidden = kernel.constantF32(hiddenScore);
   kernel.loop(kernel.index(0), count, 1, [&](Value at) {
     Value position = kernel.add(first, at);
-    Value key = kernel.address(step.keys, kernel.add(kernel.mul(step.row(position), step.channels), head));
+    Array key = kernel.from(step.keys, kernel.add(kernel.mul(step.row(position), step.channels), head));
     Value score = kernel.mul(product(kernel, query, key, step.headDim), kernel.constantF32(step.scale));
     if (Value seen = step.seen(position))
       score = kernel.select(seen, score, hidden);
@@ -55,71 +56,71 @@ static void writeScores(KernelBuilder &kernel, const StepAttention &step, Value 
   kernel.loop(count, whole, 1, [&](Value at) { kernel.store(hidden, scores, at); });
 }
 
-/// output = factor * output + sum over keys of scores[key] * value
-static void addValues(KernelBuilder &kernel, const StepAttention &step, Value head, Value first, Value count, Value scores,
-                      Value factor) {
-  Value output = kernel.address(step.output, head);
+/// sums = factor * sums + sum over keys of scores[key] * value
+static void addValues(KernelBuilder &kernel, const StepAttention &step, Value head, Value first, Value count,
+                      const Array &scores, Value factor, const Array &sums) {
   kernel.columns(step.headDim, 4, [&](Value column, Value mask, int64_t) {
-    Value start = kernel.mul(kernel.loadVector(output, column, mask), kernel.splat(factor));
+    Value start = kernel.mul(kernel.loadVector(sums, column, mask), kernel.splat(factor));
     Values sum = kernel.loop(kernel.index(0), count, 1, start, [&](Value at, ValueRange carried) {
       Value row = kernel.mul(step.row(kernel.add(first, at)), step.channels);
       Value value = kernel.loadVector(step.values, kernel.add(kernel.add(row, head), column), mask);
       return Values{kernel.fma(kernel.splat(kernel.load(scores, at)), value, carried[0])};
     });
-    kernel.storeVector(sum[0], output, column, mask);
+    kernel.storeVector(sum[0], sums, column, mask);
   });
 }
 
-/// One head: blocks of keys with a running maximum and sum, both scalars.
-static void writeHead(KernelBuilder &kernel, const StepAttention &step, Value head, Value scores) {
-  Value output = kernel.address(step.output, head), zero = kernel.constantF32(0.0);
+/// One head: blocks of keys with a running maximum and sum, both scalars. `scores` and `sums` are memory of the tile.
+static void writeHead(KernelBuilder &kernel, const StepAttention &step, Value head, const Array &scores,
+                      const Array &sums) {
+  Value zero = kernel.constantF32(0.0);
   Value bound = kernel.constantVector(hiddenScore / 2), zeros = kernel.constantVector(0.0);
-  kernel.columns(step.headDim, 4, [&](Value at, Value mask, int64_t) { kernel.storeVector(zeros, output, at, mask); });
+  kernel.columns(step.headDim, 4, [&](Value at, Value mask, int64_t) { kernel.storeVector(zeros, sums, at, mask); });
   Values start{kernel.constantF32(hiddenScore), zero};
   Values totals = kernel.loop(kernel.index(0), step.count, keyBlock, start, [&](Value first, ValueRange carried) {
     Value count = kernel.min(kernel.sub(step.count, first), kernel.index(keyBlock));
     writeScores(kernel, step, head, first, count, scores);
-    Values peaks = kernel.loop(kernel.index(0), count, kernel.width(), kernel.splat(carried[0]), [&](Value at, ValueRange peak) {
-      return Values{kernel.max(kernel.loadVector(scores, at), peak[0])};
-    });
+    Values peaks = kernel.loop(
+        kernel.index(0), count, kernel.width(), kernel.splat(carried[0]),
+        [&](Value at, ValueRange peak) { return Values{kernel.max(kernel.loadVector(scores, at), peak[0])}; });
     Value maximum = kernel.horizontalMax(peaks[0]), factor = kernel.exp(kernel.sub(carried[0], maximum));
-    Values sums = kernel.loop(kernel.index(0), count, kernel.width(), zeros, [&](Value at, ValueRange sum) {
+    Values total = kernel.loop(kernel.index(0), count, kernel.width(), zeros, [&](Value at, ValueRange sum) {
       Value score = kernel.loadVector(scores, at);
       Value weight = kernel.exp(kernel.sub(score, kernel.splat(maximum)));
       weight = kernel.select(kernel.less(bound, score), weight, zeros);
       kernel.storeVector(weight, scores, at);
       return Values{kernel.add(sum[0], weight)};
     });
-    addValues(kernel, step, head, first, count, scores, factor);
-    return Values{maximum, kernel.fma(carried[1], factor, kernel.horizontalSum(sums[0]))};
+    addValues(kernel, step, head, first, count, scores, factor, sums);
+    return Values{maximum, kernel.fma(carried[1], factor, kernel.horizontalSum(total[0]))};
   });
   Value inverse = kernel.select(kernel.less(zero, totals[1]), kernel.div(kernel.constantF32(1.0), totals[1]), zero);
+  Array output = kernel.from(step.output, head);
   kernel.columns(step.headDim, 4, [&](Value at, Value mask, int64_t) {
-    kernel.storeVector(kernel.mul(kernel.loadVector(output, at, mask), kernel.splat(inverse)), output, at, mask);
+    kernel.storeVector(kernel.mul(kernel.loadVector(sums, at, mask), kernel.splat(inverse)), output, at, mask);
   });
 }
 
 static void writeHeads(KernelBuilder &kernel, const StepAttention &step) {
-  Value scores = kernel.scratch(kernel.f32(), keyBlock);
+  Array scores = kernel.scratch(keyBlock), sums = kernel.scratch(step.headDim);
   kernel.loop(kernel.index(0), kernel.index(step.channels), step.headDim,
-              [&](Value head) { writeHead(kernel, step, head, scores); });
+              [&](Value head) { writeHead(kernel, step, head, scores, sums); });
 }
 
 template <typename Op> static StepAttention shapeOf(KernelTask &task, Op op, Value row) {
   KernelBuilder &kernel = task.builder;
   int64_t channels = cast<RankedTensorType>(op.getQuery().getType()).getShape().back(), heads = op.getHeads();
-  StepAttention step{channels, channels / heads, heads, op.getScale().convertToFloat()};
   Value offset = kernel.mul(row, channels);
-  step.query = kernel.address(kernel.buffer(task.operandBuffer(0)), offset);
-  step.output = kernel.address(kernel.buffer(task.resultBuffer(0)), offset);
-  step.keys = kernel.buffer(task.resultBuffer(1));
-  step.values = kernel.buffer(task.resultBuffer(2));
-  step.seen = [](Value) { return Value(); };
-  return step;
-}
-
-static Value loadIndex(KernelBuilder &kernel, Value base, Value at) {
-  return kernel.convert(kernel.load(base, at, kernel.i32()), kernel.i64());
+  return {.channels = channels,
+          .headDim = channels / heads,
+          .scale = op.getScale().convertToFloat(),
+          .query = kernel.from(task.operand(0), offset),
+          .output = kernel.from(task.result(0), offset),
+          .keys = task.state(0),
+          .values = task.state(1),
+          .count = {},
+          .row = {},
+          .seen = [](Value) { return Value(); }};
 }
 
 void writeAttentionStep(KernelTask &task, AttentionStepOp op) {
@@ -127,23 +128,23 @@ void writeAttentionStep(KernelTask &task, AttentionStepOp op) {
   SymbolicDims symbols = launchSymbols(op);
   kernel.stage(task.name(), 0, [&](Value hypothesis) {
     StepAttention step = shapeOf(task, op, hypothesis);
-    Value now = loadIndex(kernel, kernel.buffer(task.operandBuffer(4)), kernel.index(0));
+    Value now = kernel.loadIndex(task.operand(4), kernel.index(0));
     Value rows = kernel.expression(symbols.states[0][1]);
     // The caches are time-major: row r of step p is row p R + r.
     Value own = kernel.mul(kernel.add(kernel.mul(now, rows), hypothesis), step.channels);
-    for (auto [operand, cache] : {std::pair(1, step.keys), std::pair(2, step.values)}) {
-      Value source = kernel.address(kernel.buffer(task.operandBuffer(operand)), kernel.mul(hypothesis, step.channels));
+    for (const auto &[operand, cache] : {std::pair(1, step.keys), std::pair(2, step.values)}) {
+      Array source = kernel.from(task.operand(operand), kernel.mul(hypothesis, step.channels));
       kernel.columns(step.channels, 4, [&, cache = cache](Value at, Value mask, int64_t) {
         kernel.storeVector(kernel.loadVector(source, at, mask), cache, kernel.add(own, at), mask);
       });
     }
-    Value history = kernel.address(kernel.buffer(task.operandBuffer(3)),
-                                   kernel.mul(hypothesis, kernel.expression(symbols.operands[3][1])), kernel.i32());
+    Array history = kernel.from(task.operand(3), kernel.mul(hypothesis, kernel.expression(symbols.operands[3][1])));
     step.count = kernel.add(now, 1);
     step.row = [&](Value position) {
       // The table ends before this step, whose row is the hypothesis itself.
-      Values row = kernel.choose(kernel.less(position, now), [&] { return Values{loadIndex(kernel, history, position)}; },
-                                 [&] { return Values{hypothesis}; });
+      Values row = kernel.choose(
+          kernel.less(position, now), [&] { return Values{kernel.loadIndex(history, position)}; },
+          [&] { return Values{hypothesis}; });
       return kernel.add(kernel.mul(position, rows), row[0]);
     };
     writeHeads(kernel, step);
@@ -155,13 +156,13 @@ void writeCrossAttentionStep(KernelTask &task, CrossAttentionStepOp op) {
   SymbolicDims symbols = launchSymbols(op);
   kernel.stage(task.name(), 0, [&](Value hypothesis) {
     StepAttention step = shapeOf(task, op, hypothesis);
-    Value sentence = loadIndex(kernel, kernel.buffer(task.operandBuffer(1)), hypothesis);
-    Value mask = kernel.buffer(task.resultBuffer(3));
+    Value sentence = kernel.loadIndex(task.operand(1), hypothesis);
+    Array mask = task.state(2);
     step.count = kernel.expression(symbols.states[0][1]);
     Value first = kernel.mul(sentence, step.count);
     step.row = [&](Value position) { return kernel.add(first, position); };
     step.seen = [&](Value position) {
-      Value real = kernel.load(mask, kernel.add(first, position), kernel.i8());
+      Value real = kernel.load(mask, kernel.add(first, position));
       return kernel.notEqual(real, kernel.constantInt(kernel.i8(), 0));
     };
     writeHeads(kernel, step);

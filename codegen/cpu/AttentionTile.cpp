@@ -3,35 +3,37 @@
 
 #include "codegen/common/Transpose.h"
 
-#include "passes/KernelSchedule.h"
 #include "runtime/core/Philox.h"
 
 using namespace mlir;
 
 namespace bifocal {
 
-template <typename Op> AttentionShape AttentionShape::of(KernelTask &task, Op op) {
+template <typename Op> AttentionShape AttentionShape::of(Op op) {
   auto type = cast<RankedTensorType>(op.getQuery().getType());
   int64_t channels = type.getShape().back(), heads = op.getHeads();
   SymbolicDims symbols = launchSymbols(op);
-  auto numberOf = [&](Value value) { return cast<BlockArgument>(value).getArgNumber(); };
   auto dimOf = [&](Value value, unsigned axis) {
     for (OpOperand &operand : op->getOpOperands())
       if (operand.get() == value)
         return symbols.operands[operand.getOperandNumber()][axis];
     llvm_unreachable("the value is an operand");
   };
-  AttentionShape shape{heads, channels, channels / heads, op.getScale().convertToFloat(), op.getDropRate().convertToFloat(),
-                       op.getSite(), op.getCausal(), dimOf(op.getQuery(), 1), dimOf(op.getKey(), 1)};
-  if (op.getMask())
-    shape.maskBuffer = numberOf(op.getMask());
-  if (op.getRng())
-    shape.rngBuffer = numberOf(op.getRng());
-  return shape;
+  return {heads,
+          channels,
+          channels / heads,
+          op.getScale().convertToFloat(),
+          op.getDropRate().convertToFloat(),
+          op.getSite(),
+          op.getCausal(),
+          dimOf(op.getQuery(), 1),
+          dimOf(op.getKey(), 1),
+          op.getMask(),
+          op.getRng()};
 }
 
-template AttentionShape AttentionShape::of(KernelTask &, AttentionOp);
-template AttentionShape AttentionShape::of(KernelTask &, AttentionGradOp);
+template AttentionShape AttentionShape::of(AttentionOp);
+template AttentionShape AttentionShape::of(AttentionGradOp);
 
 void AttentionTile::start(Value sentenceIndex, Value headIndex, Value first) {
   sentence = sentenceIndex;
@@ -46,16 +48,16 @@ Value AttentionTile::keysEnd() {
   return shape.causal ? kernel.min(all, kernel.add(firstQuery, queryCount)) : all;
 }
 
-static Value rowOf(KernelBuilder &kernel, const AttentionShape &shape, Value tensor, Value sentence, Value head,
+static Array rowOf(KernelBuilder &kernel, const AttentionShape &shape, const Array &tensor, Value sentence, Value head,
                    AffineExpr rows, Value row) {
   Value number = kernel.add(kernel.mul(sentence, kernel.expression(rows)), row);
-  return kernel.address(tensor, kernel.add(kernel.mul(number, shape.channels), kernel.mul(head, shape.headDim)));
+  return kernel.from(tensor, kernel.add(kernel.mul(number, shape.channels), kernel.mul(head, shape.headDim)));
 }
 
-Value AttentionTile::queryRow(Value tensor, Value row) {
+Array AttentionTile::queryRow(const Array &tensor, Value row) {
   return rowOf(kernel, shape, tensor, sentence, head, shape.queries, row);
 }
-Value AttentionTile::keyRow(Value tensor, Value row) {
+Array AttentionTile::keyRow(const Array &tensor, Value row) {
   return rowOf(kernel, shape, tensor, sentence, head, shape.keys, row);
 }
 
@@ -68,7 +70,7 @@ static void columnBlocks(KernelBuilder &kernel, int64_t columns, llvm::function_
     body(kernel.index(whole), columns - whole);
 }
 
-void AttentionTile::loadTransposed(Value rows, Value target, double factor) {
+void AttentionTile::loadTransposed(const Array &rows, const Array &target, double factor) {
   const int64_t lanes = kernel.width();
   Value last = kernel.sub(queryCount, kernel.index(1));
   columnBlocks(kernel, shape.headDim, [&](Value column, int64_t valid) {
@@ -86,7 +88,7 @@ void AttentionTile::loadTransposed(Value rows, Value target, double factor) {
   });
 }
 
-void AttentionTile::storeTransposed(Value source, Value rows, Value factor) {
+void AttentionTile::storeTransposed(const Array &source, const Array &rows, Value factor) {
   const int64_t lanes = kernel.width();
   columnBlocks(kernel, shape.headDim, [&](Value column, int64_t valid) {
     Values block;
@@ -102,12 +104,12 @@ void AttentionTile::storeTransposed(Value source, Value rows, Value factor) {
   });
 }
 
-void AttentionTile::fillZero(Value buffer) {
+void AttentionTile::fillZero(const Array &buffer) {
   kernel.loop(kernel.index(0), kernel.index(shape.headDim * kernel.width()), kernel.width(),
               [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), buffer, at); });
 }
 
-AttentionTile::Values AttentionTile::products(Value columns, Value rows, int64_t group) {
+AttentionTile::Values AttentionTile::products(const Array &columns, const Array &rows, int64_t group) {
   const int64_t unrolled = shape.headDim % 4 == 0 ? 4 : 1;
   Values zeros(group, kernel.constantVector(0.0));
   return kernel.loop(kernel.index(0), kernel.index(shape.headDim), unrolled, zeros, [&](Value column, Range sums) {
@@ -123,7 +125,7 @@ AttentionTile::Values AttentionTile::products(Value columns, Value rows, int64_t
   });
 }
 
-void AttentionTile::addWeighted(Value weights, Value keys, Value rows, Value sums) {
+void AttentionTile::addWeighted(const Array &weights, Value keys, const Array &rows, const Array &sums) {
   const int64_t lanes = kernel.width();
   auto columnsFrom = [&](Value column, int64_t group) {
     Values start;
@@ -155,10 +157,9 @@ Value AttentionTile::visible(Value key) {
     Value query = kernel.add(kernel.lanes(kernel.i32(), kernel.width()), kernel.splat(distance));
     result = kernel.lessEqual(kernel.constantInt(query.getType(), 0), query);
   }
-  if (shape.maskBuffer >= 0) {
+  if (shape.mask) {
     Value place = kernel.add(kernel.mul(sentence, kernel.expression(shape.keys)), key);
-    Value real = kernel.notEqual(kernel.load(kernel.buffer(shape.maskBuffer), place, kernel.i8()),
-                                 kernel.constantInt(kernel.i8(), 0));
+    Value real = kernel.notEqual(kernel.load(task.operand(shape.mask), place), kernel.constantInt(kernel.i8(), 0));
     real = kernel.splat(real, kernel.width());
     result = result ? kernel.bitAnd(result, real) : real;
   }
@@ -167,9 +168,9 @@ Value AttentionTile::visible(Value key) {
 
 // Element ((b H + h) T + t) S + s of the weights: a lane's keys are neighbours, but begin anywhere in a block of four
 // draws. So the draws of two blocks are kept, and each lane picks by where its row begins.
-void AttentionTile::drawDrops(Value first, Value count, Value target) {
+void AttentionTile::drawDrops(Value first, Value count, const Array &target) {
   const int64_t lanes = kernel.width(), half = lanes / 2;
-  KernelBuilder::PhiloxKeys keys = kernel.philoxKeys(kernel.buffer(shape.rngBuffer), shape.site);
+  KernelBuilder::PhiloxKeys keys = kernel.philoxKeys(task.operand(shape.rng), shape.site);
   Value rows = kernel.mul(kernel.add(kernel.mul(sentence, shape.heads), head), kernel.expression(shape.queries));
   Value firstRow = kernel.add(rows, firstQuery), length = kernel.splat(kernel.expression(shape.keys), half);
   Value blocks[2], begins[2];
@@ -189,8 +190,9 @@ void AttentionTile::drawDrops(Value first, Value count, Value target) {
   };
   Type integers = begin.getType();
   Value threshold = kernel.constantInt(integers, static_cast<int32_t>(dropThreshold(shape.dropRate)));
-  Value kept = kernel.constantVector(1.0f / (1.0f - static_cast<float>(shape.dropRate))), zero = kernel.constantVector(0.0);
-  kernel.loop(kernel.index(0), kernel.ceilDiv(count, kernel.index(4)), 1, draw(kernel.index(0)), [&](Value at, Range carried) {
+  Value kept = kernel.constantVector(1.0f / (1.0f - static_cast<float>(shape.dropRate)));
+  Value zero = kernel.constantVector(0.0), fours = kernel.ceilDiv(count, kernel.index(4));
+  kernel.loop(kernel.index(0), fours, 1, draw(kernel.index(0)), [&](Value at, Range carried) {
     Values words(carried), following = draw(kernel.add(at, 1));
     words.append(following);
     for (int64_t i = 0; i < 4; ++i) {

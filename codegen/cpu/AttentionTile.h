@@ -13,9 +13,9 @@ struct AttentionShape {
   int64_t site;
   bool causal;
   mlir::AffineExpr queries, keys;
-  int64_t maskBuffer = -1, rngBuffer = -1; ///< -1: there is none
+  mlir::Value mask, rng; ///< operands of the op, or null
 
-  template <typename Op> static AttentionShape of(KernelTask &task, Op op);
+  template <typename Op> static AttentionShape of(Op op);
 };
 
 /// Works on as many queries of one head as a vector has lanes. The queries are the lanes of all vectors, so maxima, sums
@@ -31,7 +31,7 @@ public:
   /// The score of a key that a query does not see; real scores are far above it, half of it tells them apart.
   static constexpr double hiddenScore = -1e30;
 
-  AttentionTile(KernelBuilder &kernel, const AttentionShape &shape) : kernel(kernel), shape(shape) {}
+  AttentionTile(KernelTask &task, const AttentionShape &shape) : task(task), kernel(task.builder), shape(shape) {}
 
   /// Chooses the head: sentence `b`, head `h`, and its first queries; `count` of them are real.
   void start(Value sentence, Value head, Value firstQuery);
@@ -42,24 +42,24 @@ public:
   Value keysEnd();
 
   // Where row `row` of this head begins in a tensor [B, rows, C].
-  Value queryRow(Value tensor, Value row);
-  Value keyRow(Value tensor, Value row);
+  Array queryRow(const Array &tensor, Value row);
+  Array keyRow(const Array &tensor, Value row);
 
   /// target[d][lane] = factor * rows[lane][d]; lanes without a query repeat the last one.
-  void loadTransposed(Value rows, Value target, double factor = 1.0);
+  void loadTransposed(const Array &rows, const Array &target, double factor = 1.0);
   /// rows[lane][d] = factor[lane] * source[d][lane].
-  void storeTransposed(Value source, Value rows, Value factor);
-  void fillZero(Value buffer);
+  void storeTransposed(const Array &source, const Array &rows, Value factor);
+  void fillZero(const Array &buffer);
 
   /// The products of the queries in `columns` ([d][lane]) with `group` rows that start at `rows`.
-  Values products(Value columns, Value rows, int64_t group);
+  Values products(const Array &columns, const Array &rows, int64_t group);
   /// sums[d][lane] += sum over the `keys` rows at `rows` of weights[key][lane] * row[d].
-  void addWeighted(Value weights, Value keys, Value rows, Value sums);
+  void addWeighted(const Array &weights, Value keys, const Array &rows, const Array &sums);
 
   /// Which lanes see a key of this block; null: all.
   Value visible(Value key);
   /// Writes the drop factor of the keys [first, first + count) to `target` ([key][lane]); `first` is a multiple of 4.
-  void drawDrops(Value first, Value count, Value target);
+  void drawDrops(Value first, Value count, const Array &target);
 
   /// Calls `body(at, group, carried)` for groups of 8, 4, 2 and 1 that cover [0, count).
   Values groups(Value count, Range initial, llvm::function_ref<Values(Value at, int64_t group, Range carried)> body);
@@ -68,7 +68,7 @@ public:
   const AttentionShape &form() const { return shape; }
 
 private:
-
+  KernelTask &task;
   KernelBuilder &kernel;
   const AttentionShape &shape;
   Value sentence, head, firstQuery, queryCount, queryMask;

@@ -21,8 +21,8 @@ public:
   void writeSums();
 
 private:
-  Value rng() { return op.getRng() ? kernel.buffer(bufferOf(op.getRng())) : Value(); }
-  Value reversedTaps(const ConvTile &tile);
+  Array rng() { return task.operand(op.getRng()); }
+  Array reversedTaps(const ConvTile &tile);
   void writeSlice(const ConvTile &tile, Value channel, int64_t width);
   void writeShare(const ConvTile &tile);
 
@@ -33,16 +33,16 @@ private:
   int64_t reversedPadding;
   SmallVector<TapBlock> blocks, reversed;
   /// Memory of one tile.
-  Slab inputs, gradients, ownGradients;
-  Value taps, sums;
+  Slab inputs, gradients, ownGradients, inputGradSums;
+  Array taps, sums;
 };
 
 } // namespace
 
-Value LightConvGradWriter::reversedTaps(const ConvTile &tile) {
-  Value used = kernel.scratch(kernel.f32(), shape.kernelSize), result = kernel.scratch(kernel.f32(), shape.kernelSize);
+Array LightConvGradWriter::reversedTaps(const ConvTile &tile) {
+  Array used = kernel.scratch(shape.kernelSize), result = kernel.scratch(shape.kernelSize);
   Value firstTap = kernel.mul(tile.head, shape.kernelSize);
-  TapRows(kernel, shape, rng()).use(kernel.address(kernel.buffer(task.operandBuffer(2)), firstTap), firstTap, used);
+  TapRows(kernel, shape, rng()).use(kernel.from(task.operand(2), firstTap), firstTap, used);
   kernel.loop(kernel.index(0), kernel.index(shape.kernelSize), 1, [&](Value tap) {
     kernel.store(kernel.load(used, tap), result, kernel.sub(kernel.index(shape.kernelSize - 1), tap));
   });
@@ -51,13 +51,13 @@ Value LightConvGradWriter::reversedTaps(const ConvTile &tile) {
 
 void LightConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int64_t width) {
   Value place = kernel.add(headOrigin(kernel, shape, tile), channel);
-  Value gradient = kernel.address(kernel.buffer(task.operandBuffer(0)), place);
-  Value input = kernel.address(kernel.buffer(task.operandBuffer(1)), place);
-  Value target = kernel.address(kernel.address(kernel.buffer(task.resultBuffer(0)), place),
+  Array gradient = kernel.from(task.operand(0), place);
+  Array input = kernel.from(task.operand(1), place);
+  Array target = kernel.from(kernel.from(task.result(0), place),
                                 kernel.mul(tile.first, shape.channels));
   // A correlation takes whole groups of four steps: beyond the end of the sequence the gradient's slab has zeros.
   Value rows = kernel.min(kernel.add(tile.rows, 3), kernel.index(lightConvChunk));
-  Slab own{kernel.address(gradients.base, kernel.index(reversedPadding * gradients.stride)), gradients.stride};
+  Slab own{kernel.from(gradients.base, kernel.index(reversedPadding * gradients.stride)), gradients.stride};
   if (blocks.size() > 1) {
     own = ownGradients;
     packSlab(kernel, gradient, shape.channels, tile.steps, tile.first, rows, width, own);
@@ -65,9 +65,9 @@ void LightConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int64_
   for (auto [block, mirror] : llvm::zip(blocks, reversed)) {
     packBlock(kernel, shape, tile, block, input, rows, width, inputs);
     packBlock(kernel, shape, tile, mirror, gradient, rows, width, gradients);
-    Value blockTaps = kernel.address(taps, kernel.index(block.firstTap));
-    ConvolveTile{kernel, shape, tile, mirror, gradients, blockTaps, target, nullptr}.run(width);
-    Value blockSums = kernel.address(sums, kernel.index(block.firstTap * kernel.width()));
+    Array blockTaps = kernel.from(taps, kernel.index(block.firstTap));
+    ConvolveTile{kernel, shape, tile, mirror, gradients, blockTaps, inputGradSums, target, {}}.run(width);
+    Array blockSums = kernel.from(sums, kernel.index(block.firstTap * kernel.width()));
     CorrelateTile{kernel, tile, block, inputs, own, blockSums}.run(width);
   }
 }
@@ -75,7 +75,7 @@ void LightConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int64_
 /// The sums over the lanes of all taps, as the tile's share.
 void LightConvGradWriter::writeShare(const ConvTile &tile) {
   Value row = kernel.add(kernel.mul(tile.share, shape.heads), tile.head);
-  Value share = kernel.address(kernel.buffer(task.scratchBuffer(0)), kernel.mul(row, partialTaps(shape)));
+  Array share = kernel.from(task.scratch(0), kernel.mul(row, partialTaps(shape)));
   kernel.loop(kernel.index(0), kernel.index(partialTaps(shape)), kernel.width(), [&](Value tap) {
     SmallVector<Value> vectors;
     for (int64_t i = 0; i < kernel.width(); ++i)
@@ -87,13 +87,15 @@ void LightConvGradWriter::writeShare(const ConvTile &tile) {
 void LightConvGradWriter::writeTiles() {
   kernel.stage(task.name(), 0, [&](Value number) {
     ConvTile tile = placeConvTile(kernel, shape, number, lightConvChunk);
-    auto slab = [&](int64_t rows) { return Slab{kernel.scratch(kernel.f32(), rows * lightConvSlice), lightConvSlice}; };
+    auto slab = [&](int64_t rows) { return Slab{kernel.scratch(rows * lightConvSlice), lightConvSlice}; };
     inputs = slab(slabRoom(blocks[0].taps));
     gradients = slab(slabRoom(blocks[0].taps));
-    if (blocks.size() > 1)
+    if (blocks.size() > 1) {
       ownGradients = slab(slabRoom(0));
+      inputGradSums = slab(lightConvChunk);
+    }
     taps = reversedTaps(tile);
-    sums = kernel.scratch(kernel.f32(), partialTaps(shape) * kernel.width());
+    sums = kernel.scratch(partialTaps(shape) * kernel.width());
     kernel.loop(kernel.index(0), kernel.index(partialTaps(shape) * kernel.width()), kernel.width(),
                 [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), sums, at); });
     forSlices(kernel, shape.headWidth(), lightConvSlice,
@@ -104,10 +106,10 @@ void LightConvGradWriter::writeTiles() {
 
 void LightConvGradWriter::writeSums() {
   kernel.stage(task.name(), 1, [&](Value head) {
-    Value total = kernel.scratch(kernel.f32(), partialTaps(shape)), used = kernel.scratch(kernel.f32(), partialTaps(shape));
+    Array total = kernel.scratch(partialTaps(shape)), used = kernel.scratch(partialTaps(shape));
     Value shares = kernel.mul(kernel.expression(shape.batch),
                               kernel.ceilDiv(kernel.expression(shape.steps), kernel.index(lightConvChunk)));
-    Value scratch = kernel.address(kernel.buffer(task.scratchBuffer(0)), kernel.mul(head, partialTaps(shape)));
+    Array scratch = kernel.from(task.scratch(0), kernel.mul(head, partialTaps(shape)));
     kernel.loop(kernel.index(0), kernel.index(partialTaps(shape)), kernel.width(), [&](Value tap) {
       auto sum = kernel.loop(kernel.index(0), shares, 1, {kernel.constantVector(0.0)}, [&](Value share, ValueRange carried) {
         Value row = kernel.mul(share, shape.heads * partialTaps(shape));
@@ -116,8 +118,8 @@ void LightConvGradWriter::writeSums() {
       kernel.storeVector(sum[0], total, tap);
     });
     Value firstTap = kernel.mul(head, shape.kernelSize);
-    Value raw = kernel.address(kernel.buffer(task.operandBuffer(2)), firstTap);
-    Value result = kernel.address(kernel.buffer(task.resultBuffer(1)), firstTap);
+    Array raw = kernel.from(task.operand(2), firstTap);
+    Array result = kernel.from(task.result(1), firstTap);
     TapRows(kernel, shape, rng()).differentiate(raw, firstTap, total, result, used);
   });
 }

@@ -3,7 +3,7 @@
 #define BIFOCAL_CODEGEN_CPU_CONVKERNELS_H
 
 #include "codegen/cpu/CpuKernels.h"
-#include "passes/ConvSchedule.h"
+#include "codegen/cpu/ConvTiles.h"
 
 namespace bifocal {
 
@@ -11,11 +11,10 @@ namespace bifocal {
 void writeLightConvGrad(KernelTask &task, LightConvGradOp op, const ConvShape &shape);
 void writeDynamicConv(KernelTask &task, DynamicConvOp op, const ConvShape &shape);
 void writeDynamicConvGrad(KernelTask &task, DynamicConvGradOp op, const ConvShape &shape);
+/// The bias of the channels of the tile's head; null where `bias` is.
+Array biasOfHead(KernelTask &task, mlir::Value bias, const ConvShape &shape, const ConvTile &tile);
 /// light_conv_step and dynamic_conv_step.
 void writeConvStep(KernelTask &task);
-
-/// The launch's buffer of an operand that is present.
-int64_t bufferOf(mlir::Value operand);
 
 } // namespace bifocal
 #endif

@@ -4,7 +4,6 @@
 
 #include "codegen/cpu/ConvKernels.h"
 #include "codegen/cpu/ConvTiles.h"
-#include "passes/KernelSchedule.h"
 
 using namespace mlir;
 
@@ -20,10 +19,10 @@ public:
   void write();
 
 private:
-  void writeRow(Value row, Value head, Value taps);
+  void writeRow(Value row, Value head, const Array &taps);
   /// The cached input of step `past` of hypothesis `row`.
-  Value history(Value row, Value past);
-  void writeColumns(Value row, Value taps, Value channel, Value oldest, const ColumnGroup &group);
+  Array history(Value row, Value past);
+  void writeColumns(Value row, const Array &taps, Value channel, Value oldest, const ColumnGroup &group);
 
   KernelTask &task;
   KernelBuilder &kernel;
@@ -59,19 +58,19 @@ ConvStepWriter::ConvStepWriter(KernelTask &task, Op op)
   cacheRows = symbols.states[0][1];
 }
 
-Value ConvStepWriter::history(Value row, Value past) {
+Array ConvStepWriter::history(Value row, Value past) {
   Value place = kernel.add(kernel.mul(row, kernel.expression(ancestorSteps)), past);
-  Value physical = kernel.convert(kernel.load(kernel.buffer(bufferOf(ancestorsOperand)), place, kernel.i32()), kernel.i64());
+  Value physical = kernel.loadIndex(task.operand(ancestorsOperand), place);
   Value number = kernel.add(
       kernel.mul(kernel.rem(past, kernel.index(shape.kernelSize)), kernel.expression(cacheRows)), physical);
-  return kernel.address(kernel.buffer(task.scratchBuffer(0)), kernel.mul(number, shape.channels));
+  return kernel.from(task.state(0), kernel.mul(number, shape.channels));
 }
 
-void ConvStepWriter::writeColumns(Value row, Value taps, Value channel, Value oldest, const ColumnGroup &group) {
+void ConvStepWriter::writeColumns(Value row, const Array &taps, Value channel, Value oldest, const ColumnGroup &group) {
   const int64_t newest = shape.kernelSize - 1;
   Value column = kernel.add(channel, group.column);
   Values sums(group.vectors, kernel.constantVector(0.0));
-  auto add = [&](ValueRange carried, Value source, Value tap) {
+  auto add = [&](ValueRange carried, const Array &source, Value tap) {
     Values next;
     Value weight = kernel.splat(kernel.load(taps, tap));
     for (int64_t i = 0; i < group.vectors; ++i) {
@@ -86,21 +85,21 @@ void ConvStepWriter::writeColumns(Value row, Value taps, Value channel, Value ol
   });
   // The newest input comes from the operand: the cache is only written.
   Value rowStart = kernel.mul(row, shape.channels);
-  Value input = kernel.address(kernel.buffer(bufferOf(inputOperand)), rowStart);
+  Array input = kernel.from(task.operand(inputOperand), rowStart);
   sums = add(sums, input, kernel.index(newest));
   Value slotRow = kernel.add(kernel.mul(slot, kernel.expression(cacheRows)), row);
-  Value cached = kernel.address(kernel.buffer(task.scratchBuffer(0)), kernel.mul(slotRow, shape.channels));
-  Value output = kernel.address(kernel.buffer(task.resultBuffer(0)), rowStart);
+  Array cached = kernel.from(task.state(0), kernel.mul(slotRow, shape.channels));
+  Array output = kernel.from(task.result(0), rowStart);
   for (int64_t i = 0; i < group.vectors; ++i) {
     Value at = kernel.add(column, i * kernel.width()), mask = group.maskOf(i);
     kernel.storeVector(kernel.loadVector(input, at, mask), cached, at, mask);
     if (biasOperand)
-      sums[i] = kernel.add(sums[i], kernel.loadVector(kernel.buffer(bufferOf(biasOperand)), at, mask));
+      sums[i] = kernel.add(sums[i], kernel.loadVector(task.operand(biasOperand), at, mask));
     kernel.storeVector(sums[i], output, at, mask);
   }
 }
 
-void ConvStepWriter::writeRow(Value row, Value head, Value taps) {
+void ConvStepWriter::writeRow(Value row, Value head, const Array &taps) {
   Value oldest = kernel.max(kernel.sub(step, kernel.index(shape.kernelSize - 1)), kernel.index(0));
   Value channel = kernel.mul(head, shape.headWidth());
   forColumnGroups(kernel, shape.headWidth(), 8, [&](const ColumnGroup &group) {
@@ -113,14 +112,14 @@ void ConvStepWriter::write() {
     Value head = kernel.rem(tile, kernel.index(shape.heads));
     Value begin = kernel.mul(kernel.div(tile, kernel.index(shape.heads)), convStepRows);
     Value end = kernel.min(kernel.add(begin, convStepRows), kernel.expression(rows));
-    step = kernel.convert(kernel.load(kernel.buffer(bufferOf(stepOperand)), kernel.index(0), kernel.i32()), kernel.i64());
+    step = kernel.loadIndex(task.operand(stepOperand), kernel.index(0));
     slot = kernel.rem(step, kernel.index(shape.kernelSize));
-    Value taps = kernel.scratch(kernel.f32(), shape.kernelSize), all = kernel.buffer(bufferOf(tapsOperand));
-    TapRows tapRows(kernel, shape, nullptr);
+    Array taps = kernel.scratch(shape.kernelSize), all = task.operand(tapsOperand);
+    TapRows tapRows(kernel, shape, {});
     auto useTaps = [&](Value element) {
       // As in a sequence that ends with this step.
       TapBounds bounds = dynamic ? tapRows.boundsAt(step, kernel.add(step, 1)) : TapBounds{};
-      tapRows.use(kernel.address(all, element), element, taps, bounds);
+      tapRows.use(kernel.from(all, element), element, taps, bounds);
     };
     if (!dynamic)
       useTaps(kernel.mul(head, shape.kernelSize));

@@ -10,7 +10,7 @@ namespace bifocal {
 
 using Values = KernelBuilder::Values;
 
-TapRows::TapRows(KernelBuilder &kernel, const ConvShape &shape, Value rng) : kernel(kernel), shape(shape) {
+TapRows::TapRows(KernelBuilder &kernel, const ConvShape &shape, const Array &rng) : kernel(kernel), shape(shape) {
   if (shape.dropRate == 0.0f)
     return;
   keys = kernel.philoxKeys(rng, shape.site);
@@ -40,7 +40,7 @@ Value TapRows::visible(Value column, Value mask, TapBounds bounds) {
   return kernel.bitAnd(kernel.lessEqual(bound(bounds.low), lanes), kernel.less(lanes, bound(bounds.high)));
 }
 
-Value TapRows::exponentials(Value raw, Value output, TapBounds bounds) {
+Value TapRows::exponentials(const Array &raw, const Array &output, TapBounds bounds) {
   Value lowest = kernel.constantVector(-std::numeric_limits<double>::infinity()), zero = kernel.constantVector(0.0);
   auto fold = [&](const Values &parts, bool maximum) {
     Value all = parts[0];
@@ -66,36 +66,37 @@ Value TapRows::exponentials(Value raw, Value output, TapBounds bounds) {
   return kernel.splat(kernel.div(kernel.constantF32(1.0), total));
 }
 
-Value TapRows::drawRow(Value element) {
+Array TapRows::drawRow(Value element) {
   if (!draws)
-    return nullptr;
+    return {};
   Value block = kernel.shiftRight(element, 2);
   const int64_t perCall = kernel.philoxElements();
   for (int64_t first = 0; first < shape.kernelSize + 3; first += perCall)
     kernel.storeVector(kernel.philoxDraws(keys, kernel.add(block, first / 4)), draws, kernel.index(first));
-  return kernel.address(draws, kernel.bitAnd(element, kernel.index(3)), kernel.i32());
+  return kernel.from(draws, kernel.bitAnd(element, kernel.index(3)));
 }
 
-Value TapRows::drop(Value taps, Value drawn, Value column) {
+Value TapRows::drop(Value taps, const Array &drawn, Value column) {
   if (!drawn)
     return taps;
-  Value draw = kernel.loadVector(drawn, column, nullptr, kernel.i32());
+  Value draw = kernel.loadVector(drawn, column);
   Value threshold = kernel.constantInt(draw.getType(), static_cast<int32_t>(dropThreshold(shape.dropRate)));
   Value kept = kernel.mul(taps, kernel.constantVector(1.0f / (1.0f - shape.dropRate)));
   return kernel.select(kernel.lessUnsigned(draw, threshold), kernel.constantVector(0.0), kept);
 }
 
-void TapRows::use(Value raw, Value element, Value output, TapBounds bounds) {
+void TapRows::use(const Array &raw, Value element, const Array &output, TapBounds bounds) {
   Value factor = shape.normalized ? exponentials(raw, output, bounds) : Value();
-  Value drawn = drawRow(element);
+  Array drawn = drawRow(element);
   kernel.columns(shape.kernelSize, unrolled(), [&](Value at, Value mask, int64_t) {
     Value taps = factor ? kernel.mul(kernel.loadVector(output, at, mask), factor) : kernel.loadVector(raw, at, mask);
     kernel.storeVector(drop(taps, drawn, at), output, at, mask);
   });
 }
 
-void TapRows::differentiate(Value raw, Value element, Value gradient, Value result, Value used, TapBounds bounds) {
-  Value drawn = drawRow(element);
+void TapRows::differentiate(const Array &raw, Value element, const Array &gradient, const Array &result,
+                            const Array &used, TapBounds bounds) {
+  Array drawn = drawRow(element);
   if (!shape.normalized) {
     kernel.columns(shape.kernelSize, unrolled(), [&](Value at, Value mask, int64_t) {
       kernel.storeVector(drop(kernel.loadVector(raw, at, mask), drawn, at), used, at, mask);

@@ -24,21 +24,21 @@ Value headOrigin(KernelBuilder &kernel, const ConvShape &shape, const ConvTile &
                     kernel.mul(tile.head, shape.headWidth()));
 }
 
-void packSlab(KernelBuilder &kernel, Value source, int64_t sourceStride, Value steps, Value first, Value rows,
+void packSlab(KernelBuilder &kernel, const Array &source, int64_t sourceStride, Value steps, Value first, Value rows,
               int64_t width, const Slab &slab) {
   Value zero = kernel.index(0);
   Value lead = kernel.min(kernel.max(kernel.sub(zero, first), zero), rows);
   Value end = kernel.max(kernel.min(kernel.sub(steps, first), rows), lead);
   Value zeros = kernel.constantVector(0.0);
   auto clear = [&](Value row) {
-    Value target = kernel.address(slab.base, kernel.mul(row, slab.stride));
+    Array target = kernel.from(slab.base, kernel.mul(row, slab.stride));
     for (int64_t column = 0; column < width; column += kernel.width())
       kernel.storeVector(zeros, target, kernel.index(column));
   };
   kernel.loop(zero, lead, 1, clear);
   kernel.loop(lead, end, 1, [&](Value row) {
-    Value from = kernel.address(source, kernel.mul(kernel.add(first, row), sourceStride));
-    Value target = kernel.address(slab.base, kernel.mul(row, slab.stride));
+    Array from = kernel.from(source, kernel.mul(kernel.add(first, row), sourceStride));
+    Array target = kernel.from(slab.base, kernel.mul(row, slab.stride));
     for (int64_t column = 0; column < width; column += kernel.width()) {
       Value mask = column + kernel.width() > width ? kernel.tailMask(width - column) : Value();
       kernel.storeVector(kernel.loadVector(from, kernel.index(column), mask), target, kernel.index(column));

@@ -27,13 +27,13 @@ mlir::Value headOrigin(KernelBuilder &kernel, const ConvShape &shape, const Conv
 
 /// Rows of `stride` elements.
 struct Slab {
-  mlir::Value base;
+  Array base;
   int64_t stride;
 };
 
 /// Copies `rows` steps from `first` on (which may be negative) of the `width` channels at `source`; rows of the source are
 /// `sourceStride` elements apart. Steps outside [0, steps) and channels up to the next whole vector become 0.
-void packSlab(KernelBuilder &kernel, mlir::Value source, int64_t sourceStride, mlir::Value steps, mlir::Value first,
+void packSlab(KernelBuilder &kernel, const Array &source, int64_t sourceStride, mlir::Value steps, mlir::Value first,
               mlir::Value rows, int64_t width, const Slab &slab);
 
 /// Calls `body(channel, width)` for slices of a head's channels: whole slices in a loop, then the rest.
@@ -69,31 +69,31 @@ struct TapBounds {
 class TapRows {
 public:
   /// `rng` may be null when nothing is dropped.
-  TapRows(KernelBuilder &kernel, const ConvShape &shape, mlir::Value rng);
+  TapRows(KernelBuilder &kernel, const ConvShape &shape, const Array &rng);
 
   /// The taps of step `step` of a dynamic convolution that count.
   TapBounds boundsAt(mlir::Value step, mlir::Value steps);
   /// Writes the used taps of the row `raw` to `output`; `element`: index of the row's first tap in the whole tensor.
-  void use(mlir::Value raw, mlir::Value element, mlir::Value output, TapBounds bounds = {});
-  /// Turns the gradient of the used taps into that of the raw taps; `used` receives the used taps. `gradient` and `result` may
-  /// be the same memory.
-  void differentiate(mlir::Value raw, mlir::Value element, mlir::Value gradient, mlir::Value result, mlir::Value used,
-                     TapBounds bounds = {});
+  void use(const Array &raw, mlir::Value element, const Array &output, TapBounds bounds = {});
+  /// Turns the gradient of the used taps into that of the raw taps; `used` receives the used taps. `gradient` and
+  /// `result` may be the same memory.
+  void differentiate(const Array &raw, mlir::Value element, const Array &gradient, const Array &result,
+                     const Array &used, TapBounds bounds = {});
 
 private:
   using Value = mlir::Value;
   Value visible(Value column, Value mask, TapBounds bounds);
   /// Writes the softmax without its division; returns the factor that is missing.
-  Value exponentials(Value raw, Value output, TapBounds bounds);
+  Value exponentials(const Array &raw, const Array &output, TapBounds bounds);
   /// Draws for the whole row into the buffer; the row starts at the returned place of the buffer.
-  Value drawRow(Value element);
-  Value drop(Value taps, Value drawn, Value column);
+  Array drawRow(Value element);
+  Value drop(Value taps, const Array &drawn, Value column);
   int64_t unrolled() const;
 
   KernelBuilder &kernel;
   const ConvShape &shape;
   KernelBuilder::PhiloxKeys keys;
-  Value draws;
+  Array draws;
 };
 
 } // namespace bifocal

@@ -7,17 +7,43 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "passes/KernelSchedule.h"
+#include "runtime/core/ArtifactFormat.h"
 
 using namespace mlir;
 
 namespace bifocal {
 
-int64_t KernelTask::operandBuffer(int64_t index) { return cast<BlockArgument>(op->getOperand(index)).getArgNumber(); }
-int64_t KernelTask::resultBuffer(int64_t index) { return kernel.getBody().getNumArguments() + index; }
-int64_t KernelTask::scratchBuffer(int64_t index, int64_t states) {
-  return resultBuffer(op->getNumResults() + states + index);
+static Type storedElement(Type tensor) {
+  Type element = getElementTypeOrSelf(tensor);
+  return element.isInteger(1) ? IntegerType::get(element.getContext(), 8) : element;
 }
+
+Array KernelTask::operand(Value value) {
+  if (!value)
+    return {};
+  return builder.buffer(cast<BlockArgument>(value).getArgNumber(), storedElement(value.getType()));
+}
+Array KernelTask::operand(int64_t index) { return operand(op->getOperand(index)); }
+
+Array KernelTask::result(int64_t index) {
+  return builder.buffer(kernel.getBody().getNumArguments() + index, storedElement(op->getResult(index).getType()));
+}
+
+Array KernelTask::behindResults(int64_t index, Type element) {
+  return builder.buffer(kernel.getBody().getNumArguments() + op->getNumResults() + index, element);
+}
+
+Array KernelTask::state(int64_t index) {
+  auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(kernel, namedStates(op)[index]);
+  return behindResults(index, storedElement(state.getType()));
+}
+
+Array KernelTask::scratch(int64_t index, Type element) {
+  return behindResults(namedStates(op).size() + index, element);
+}
+
+// Threads that OpenMP starts have as little as 2 MiB.
+constexpr int64_t mostStack = 1 << 20;
 
 using Generator = FailureOr<bool> (*)(KernelTask &);
 static constexpr Generator generators[] = {generateConv,      generateAttention, generateRows, generateSoftmax,
@@ -36,8 +62,12 @@ static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, c
     FailureOr<bool> done = generator(task);
     if (failed(done))
       return failure();
-    if (*done)
-      return success();
+    if (!*done)
+      continue;
+    if (builder.stackBytes() > mostStack)
+      return op->emitOpError("needs ") << builder.stackBytes() << " bytes of stack for a tile on " << target.level
+                                       << ", but a kernel has at most " << mostStack;
+    return success();
   }
   return op->emitOpError("has no CPU kernel");
 }
@@ -46,8 +76,10 @@ static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, c
 static void writeProducts(ModuleOp module, ModuleOp functions, const CpuTarget &target) {
   bool written[2][2] = {};
   module.walk([&](plan::GemmOp gemm) {
-    if (!std::exchange(written[gemm.getTransA()][gemm.getTransB()], true))
-      writeGemm(functions, gemm.getLoc(), target, gemm.getTransA(), gemm.getTransB());
+    const bool transA = gemm.getTransA(), transB = gemm.getTransB();
+    Type f32 = Float32Type::get(module.getContext());
+    if (!std::exchange(written[transA][transB], true))
+      writeGemm(functions, gemm.getLoc(), target, format::gemmKernel(transA, transB), {transA, transB, f32, f32, f32});
   });
 }
 

@@ -5,6 +5,7 @@
 #include "codegen/common/KernelBuilder.h"
 #include "dialect/plan/PlanOps.h"
 #include "mlir/Pass/Pass.h"
+#include "passes/KernelSchedule.h"
 
 namespace bifocal {
 
@@ -15,11 +16,17 @@ struct KernelTask {
   KernelBuilder &builder;
 
   llvm::StringRef name() { return kernel.getSymName(); }
-  /// The launch's buffer that holds operand or result `index` of `op`, and the first scratch buffer.
-  int64_t operandBuffer(int64_t index);
-  int64_t resultBuffer(int64_t index);
-  /// Scratch buffers follow the operands, the results and `states` states that the op names.
-  int64_t scratchBuffer(int64_t index, int64_t states = 0);
+  // The launch's arrays, with the element types that the op's tensors say (i8 for i1).
+  Array operand(int64_t index);
+  /// One of the op's operands; a null array for a null value.
+  Array operand(mlir::Value value);
+  Array result(int64_t index);
+  Array state(int64_t index);
+  /// Scratch buffer `index` of the schedule.
+  Array scratch(int64_t index, mlir::Type element);
+  Array scratch(int64_t index) { return scratch(index, builder.f32()); }
+  /// What follows the results: states or slabs, then scratch.
+  Array behindResults(int64_t index, mlir::Type element);
 };
 
 /// One per family: writes the stages that `scheduleKernel` promises. False: the op belongs to another family.

@@ -27,12 +27,13 @@ public:
 
 private:
   void writeSlice(const ConvTile &tile, Value channel, int64_t width);
-  void writeDots(const ConvTile &tile, Value gradient, const Slab &inputs, Value row, Value tap, int64_t taps, int64_t width);
+  void writeDots(const ConvTile &tile, const Array &gradient, const Slab &inputs, Value row, Value tap, int64_t taps,
+                 int64_t width);
   void finishRows(const ConvTile &tile);
-  /// The place of the gradient of the first tap of one row of the tile.
-  Value resultAt(const ConvTile &tile, Value row) {
-    return kernel.address(kernel.buffer(task.resultBuffer(1)),
-                          firstTapAt(kernel, shape, tile, kernel.add(tile.first, row)));
+  /// The gradient of the first used tap of one row of the tile, in f32.
+  Array dotsAt(const ConvTile &tile, Value row) {
+    Array dots = isNarrow(op.getResult(1).getType()) ? task.scratch(1) : task.result(1);
+    return kernel.from(dots, firstTapAt(kernel, shape, tile, kernel.add(tile.first, row)));
   }
   bool sliced() const { return shape.headWidth() > dotSlice; }
 
@@ -45,19 +46,20 @@ private:
 
 } // namespace
 
-/// Dot products of the gradients of four rows with the inputs under `taps` neighbouring taps, for channels of one slice.
-void DynamicConvGradWriter::writeDots(const ConvTile &tile, Value gradient, const Slab &inputs, Value row, Value tap,
-                                      int64_t taps, int64_t width) {
+/// Dot products of the gradients of four rows with the inputs under `taps` neighbouring taps, for channels of one
+/// slice.
+void DynamicConvGradWriter::writeDots(const ConvTile &tile, const Array &gradient, const Slab &inputs, Value row,
+                                      Value tap, int64_t taps, int64_t width) {
   Value last = kernel.sub(tile.rows, kernel.index(1));
-  SmallVector<Value> sources;
+  SmallVector<Array> sources;
   for (int64_t i = 0; i < dynamicRows; ++i)
-    sources.push_back(kernel.address(gradient, kernel.mul(kernel.min(kernel.add(row, i), last), shape.channels)));
+    sources.push_back(kernel.from(gradient, kernel.mul(kernel.min(kernel.add(row, i), last), shape.channels)));
   Values start(dynamicRows * taps, kernel.constantVector(0.0));
   Values sums = kernel.columns(width, 1, start, [&](Value column, Value mask, ValueRange carried) {
     Values next(carried), gradients;
-    for (Value source : sources)
+    for (const Array &source : sources)
       gradients.push_back(kernel.loadVector(source, column, mask));
-    Value base = kernel.address(inputs.base, column);
+    Array base = kernel.from(inputs.base, column);
     // An input is loaded once for all pairs of a row and a tap that meet in it.
     for (int64_t place = 0; place < dynamicRows + taps - 1; ++place) {
       Value x = kernel.loadVector(base, kernel.index(place * inputs.stride));
@@ -73,17 +75,18 @@ void DynamicConvGradWriter::writeDots(const ConvTile &tile, Value gradient, cons
       SmallVector<int64_t> lanes;
       for (int64_t k = 0; k < taps; ++k)
         lanes.push_back(i * taps + k);
-      Value own = kernel.shuffle(dots, dots, lanes), target = resultAt(tile, kernel.add(row, i));
+      Value own = kernel.shuffle(dots, dots, lanes);
+      Array target = dotsAt(tile, kernel.add(row, i));
       if (sliced())
-        own = kernel.add(own, kernel.loadVector(target, tap, nullptr, kernel.f32(), taps));
+        own = kernel.add(own, kernel.loadVector(target, tap, nullptr, taps));
       kernel.storeVector(own, target, tap);
     });
 }
 
 void DynamicConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int64_t width) {
   Value place = kernel.add(headOrigin(kernel, shape, tile), channel);
-  Value input = kernel.address(kernel.buffer(task.operandBuffer(1)), place);
-  Value gradient = kernel.address(kernel.buffer(task.operandBuffer(0)),
+  Array input = kernel.from(task.operand(1), place);
+  Array gradient = kernel.from(task.operand(0),
                                   kernel.add(place, kernel.mul(tile.first, shape.channels)));
   const int64_t perStep = kernel.width() / dynamicRows;
   for (int64_t first = 0; first < shape.kernelSize; first += tapBlock) {
@@ -92,7 +95,7 @@ void DynamicConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int6
              kernel.add(tile.rows, taps - 1), width, slab);
     kernel.loop(kernel.index(0), tile.rows, dynamicRows, [&](Value row) {
       auto dots = [&](Value tap, int64_t count) {
-        Slab inputs{kernel.address(slab.base, kernel.mul(kernel.add(row, tap), slab.stride)), slab.stride};
+        Slab inputs{kernel.from(slab.base, kernel.mul(kernel.add(row, tap), slab.stride)), slab.stride};
         writeDots(tile, gradient, inputs, row, kernel.add(tap, first), count, width);
       };
       if (whole > 0)
@@ -104,13 +107,13 @@ void DynamicConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int6
 }
 
 void DynamicConvGradWriter::finishRows(const ConvTile &tile) {
-  TapRows rows(kernel, shape, op.getRng() ? kernel.buffer(bufferOf(op.getRng())) : Value());
+  TapRows rows(kernel, shape, task.operand(op.getRng()));
   kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
     Value step = kernel.add(tile.first, row), element = firstTapAt(kernel, shape, tile, step);
-    Value raw = kernel.address(kernel.buffer(task.operandBuffer(2)), element), result = resultAt(tile, row);
-    Value used = kernel.address(kernel.buffer(task.scratchBuffer(0)), guardedTapAt(kernel, shape, tile, step));
+    Array raw = kernel.from(task.operand(2), element), result = kernel.from(task.result(1), element);
+    Array used = kernel.from(task.scratch(0), guardedTapAt(kernel, shape, tile, step));
     clearGuards(kernel, used, shape.kernelSize);
-    rows.differentiate(raw, element, result, result, kernel.address(used, kernel.index(tapGuard)),
+    rows.differentiate(raw, element, dotsAt(tile, row), result, kernel.from(used, kernel.index(tapGuard)),
                        rows.boundsAt(step, tile.steps));
   });
 }
@@ -120,12 +123,12 @@ void DynamicConvGradWriter::writeTapGradients() {
     ConvTile tile = placeConvTile(kernel, shape, number, dynamicConvChunk);
     const int64_t width = std::min<int64_t>(dotSlice, llvm::alignTo(shape.headWidth(), kernel.width()));
     const int64_t room = dynamicConvChunk + std::min(tapBlock, shape.kernelSize) + 2 * dynamicRows;
-    slab = {kernel.scratch(kernel.f32(), room * width), width};
+    slab = {kernel.scratch(room * width), width};
     if (sliced())
       kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
-        Value result = resultAt(tile, row);
+        Array dots = dotsAt(tile, row);
         kernel.columns(shape.kernelSize, 1, [&](Value at, Value mask, int64_t) {
-          kernel.storeVector(kernel.constantVector(0.0), result, at, mask);
+          kernel.storeVector(kernel.constantVector(0.0), dots, at, mask);
         });
       });
     forSlices(kernel, shape.headWidth(), dotSlice, [&](Value channel, int64_t width) { writeSlice(tile, channel, width); });
@@ -137,10 +140,16 @@ void DynamicConvGradWriter::writeInputGradients() {
   kernel.stage(task.name(), 1, [&](Value number) {
     ConvTile tile = placeConvTile(kernel, shape, number, dynamicConvChunk);
     Value origin = headOrigin(kernel, shape, tile);
-    Value weights = kernel.address(kernel.buffer(task.scratchBuffer(0)), guardedTapAt(kernel, shape, tile, kernel.index(0)));
-    DynamicTile{kernel, shape, tile, weights, guardedTaps(shape) * shape.heads, true,
-                kernel.address(kernel.buffer(task.operandBuffer(0)), origin),
-                kernel.address(kernel.buffer(task.resultBuffer(0)), origin), nullptr}
+    Array weights = kernel.from(task.scratch(0), guardedTapAt(kernel, shape, tile, kernel.index(0)));
+    DynamicTile{kernel,
+                shape,
+                tile,
+                weights,
+                guardedTaps(shape) * shape.heads,
+                /*transposed=*/true,
+                kernel.from(task.operand(0), origin),
+                kernel.from(task.result(0), origin),
+                /*bias=*/{}}
         .run();
   });
 }

@@ -10,7 +10,7 @@ namespace bifocal {
 
 using Values = KernelBuilder::Values;
 
-void clearGuards(KernelBuilder &kernel, Value row, int64_t taps) {
+void clearGuards(KernelBuilder &kernel, const Array &row, int64_t taps) {
   Value zeros = kernel.constant(kernel.vectorOf(kernel.f32(), tapGuard + 1), 0.0);
   kernel.storeVector(zeros, row, kernel.index(0));
   kernel.storeVector(zeros, row, kernel.index(tapGuard + taps - 1));
@@ -33,17 +33,17 @@ void DynamicTile::run() {
   Value start = kernel.sub(tile.first, kernel.index(padding()));
   if (shape.kernelSize > tapBlock) {
     // Too long for a slab: only steps that exist are read, so the sequence itself will do.
-    Slab source{kernel.address(input, kernel.mul(start, shape.channels)), shape.channels};
+    Slab source{kernel.from(input, kernel.mul(start, shape.channels)), shape.channels};
     forSlices(kernel, shape.headWidth(), dynamicConvSlice,
               [&](Value channel, int64_t width) { runSlice(source, channel, width, true); });
     return;
   }
   const int64_t room = dynamicConvChunk + shape.kernelSize + 2 * tapGuard;
-  Slab slab{kernel.scratch(kernel.f32(), room * dynamicConvSlice), dynamicConvSlice};
+  Slab slab{kernel.scratch(room * dynamicConvSlice), dynamicConvSlice};
   // The guards of the taps meet up to three steps behind the last one.
   Value rows = kernel.add(tile.rows, shape.kernelSize - 1 + tapGuard);
   forSlices(kernel, shape.headWidth(), dynamicConvSlice, [&](Value channel, int64_t width) {
-    packSlab(kernel, kernel.address(input, channel), shape.channels, tile.steps, start, rows, width, slab);
+    packSlab(kernel, kernel.from(input, channel), shape.channels, tile.steps, start, rows, width, slab);
     runSlice(slab, channel, width, false);
   });
 }
@@ -51,23 +51,23 @@ void DynamicTile::run() {
 void DynamicTile::runSlice(const Slab &source, Value channel, int64_t width, bool masked) {
   Slab slice = source;
   if (masked)
-    slice.base = kernel.address(source.base, channel);
+    slice.base = kernel.from(source.base, channel);
   forColumnGroups(kernel, width, kernel.target().registers >= 32 ? 4 : 2, [&](const ColumnGroup &group) {
     kernel.loop(kernel.index(0), tile.rows, dynamicRows, [&](Value row) { runRows(slice, row, channel, group, masked); });
   });
 }
 
-void DynamicTile::weightsOf(Value row, Value start, SmallVectorImpl<Value> &bases) {
+void DynamicTile::weightsOf(Value row, Value start, SmallVectorImpl<Array> &bases) {
   Value last = kernel.sub(tile.rows, kernel.index(1));
   for (int64_t i = 0; i < dynamicRows; ++i) {
     if (transposed) {
       // Input j of this group is step start + j; its tap for row i is K - 1 - j + i.
       Value origin = kernel.mul(start, weightStride);
-      bases.push_back(kernel.address(weights, kernel.add(origin, tapGuard + shape.kernelSize - 1 + i)));
+      bases.push_back(kernel.from(weights, kernel.add(origin, tapGuard + shape.kernelSize - 1 + i)));
     } else {
       // Rows behind the tile's last one are not stored; they read its weights.
       Value own = kernel.min(kernel.add(row, i), last);
-      bases.push_back(kernel.address(weights, kernel.add(kernel.mul(own, weightStride), tapGuard - i)));
+      bases.push_back(kernel.from(weights, kernel.add(kernel.mul(own, weightStride), tapGuard - i)));
     }
   }
 }
@@ -77,15 +77,16 @@ void DynamicTile::runRows(const Slab &source, Value row, Value channel, const Co
   Value start = kernel.sub(kernel.add(tile.first, row), kernel.index(padding())), zero = kernel.index(0);
   Value low = kernel.max(kernel.sub(zero, start), zero);
   Value high = kernel.min(kernel.sub(tile.steps, start), kernel.index(shape.kernelSize + tapGuard));
-  SmallVector<Value> bases;
+  SmallVector<Array> bases;
   weightsOf(row, start, bases);
-  Value origin = kernel.address(source.base, kernel.add(kernel.mul(row, source.stride), group.column));
+  Array origin = kernel.from(source.base, kernel.add(kernel.mul(row, source.stride), group.column));
   Values sums(dynamicRows * columns, kernel.constantVector(0.0));
   sums = kernel.loop(low, high, 1, sums, [&](Value place, ValueRange carried) {
     Values next(carried), inputs;
-    Value base = kernel.address(origin, kernel.mul(place, source.stride));
+    Array base = kernel.from(origin, kernel.mul(place, source.stride));
     for (int64_t column = 0; column < columns; ++column)
-      inputs.push_back(kernel.loadVector(base, kernel.index(column * kernel.width()), masked ? group.maskOf(column) : Value()));
+      inputs.push_back(
+          kernel.loadVector(base, kernel.index(column * kernel.width()), masked ? group.maskOf(column) : Value()));
     Value at = transposed ? kernel.mul(place, weightStride - 1) : place;
     for (int64_t i = 0; i < dynamicRows; ++i) {
       Value weight = kernel.splat(kernel.load(bases[i], at));
@@ -102,8 +103,8 @@ void DynamicTile::runRows(const Slab &source, Value row, Value channel, const Co
       for (int64_t column = 0; column < columns; ++column) {
         Value at = kernel.index(column * kernel.width()), mask = group.maskOf(column), sum = sums[i * columns + column];
         if (bias)
-          sum = kernel.add(sum, kernel.loadVector(kernel.address(bias, kernel.add(channel, group.column)), at, mask));
-        kernel.storeVector(sum, kernel.address(output, place), at, mask);
+          sum = kernel.add(sum, kernel.loadVector(kernel.from(bias, kernel.add(channel, group.column)), at, mask));
+        kernel.storeVector(sum, kernel.from(output, place), at, mask);
       }
     });
 }
@@ -115,24 +116,28 @@ void writeDynamicConv(KernelTask &task, DynamicConvOp op, const ConvShape &shape
   const bool inMemory = shape.kernelSize > tapBlock;
   kernel.stage(task.name(), 0, [&](Value number) {
     ConvTile tile = placeConvTile(kernel, shape, number, dynamicConvChunk);
-    TapRows rows(kernel, shape, op.getRng() ? kernel.buffer(bufferOf(op.getRng())) : Value());
-    Value raw = kernel.buffer(task.operandBuffer(1));
-    Value weights = inMemory ? kernel.address(kernel.buffer(task.scratchBuffer(0)), guardedTapAt(kernel, shape, tile, tile.first))
-                             : kernel.scratch(kernel.f32(), dynamicConvChunk * stride);
+    TapRows rows(kernel, shape, task.operand(op.getRng()));
+    Array raw = task.operand(1);
+    Array weights = inMemory ? kernel.from(task.scratch(0), guardedTapAt(kernel, shape, tile, tile.first))
+                             : kernel.scratch(dynamicConvChunk * stride);
     const int64_t weightStride = inMemory ? stride * shape.heads : stride;
     kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
       Value step = kernel.add(tile.first, row), element = firstTapAt(kernel, shape, tile, step);
-      Value target = kernel.address(weights, kernel.mul(row, weightStride));
+      Array target = kernel.from(weights, kernel.mul(row, weightStride));
       clearGuards(kernel, target, shape.kernelSize);
-      rows.use(kernel.address(raw, element), element, kernel.address(target, kernel.index(tapGuard)),
+      rows.use(kernel.from(raw, element), element, kernel.from(target, kernel.index(tapGuard)),
                rows.boundsAt(step, tile.steps));
     });
     Value origin = headOrigin(kernel, shape, tile);
-    Value bias = op.getBias() ? kernel.address(kernel.buffer(bufferOf(op.getBias())), kernel.mul(tile.head, shape.headWidth()))
-                              : Value();
-    DynamicTile{kernel, shape, tile, weights, weightStride, false,
-                kernel.address(kernel.buffer(task.operandBuffer(0)), origin),
-                kernel.address(kernel.buffer(task.resultBuffer(0)), origin), bias}
+    DynamicTile{kernel,
+                shape,
+                tile,
+                weights,
+                weightStride,
+                /*transposed=*/false,
+                kernel.from(task.operand(0), origin),
+                kernel.from(task.result(0), origin),
+                biasOfHead(task, op.getBias(), shape, tile)}
         .run();
   });
 }

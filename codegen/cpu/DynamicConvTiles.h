@@ -12,20 +12,20 @@ constexpr int64_t dynamicConvSlice = 64;
 constexpr int64_t dynamicRows = tapGuard + 1;
 
 /// y[t] = the sum over k of weight(t, k) x[t + k - leftPadding] for the rows of a tile, where weights are read along
-/// diagonals from rows with guards of zeros. Convolution reads the row of the output's step, from tap 0 on; transposed, it reads
-/// the rows of the inputs' steps, from the last tap back: that is the input gradient.
+/// diagonals from rows with guards of zeros. Convolution reads the row of the output's step, from tap 0 on; transposed,
+/// it reads the rows of the inputs' steps, from the last tap back: that is the input gradient.
 struct DynamicTile {
   KernelBuilder &kernel;
   const ConvShape &shape;
   const ConvTile &tile;
   /// Not transposed: the guarded row of the tile's first step. Transposed: that of step 0 of the sequence.
-  mlir::Value weights;
+  Array weights;
   int64_t weightStride;
   bool transposed;
   /// Channel 0 of the head at step 0 of the sequence.
-  mlir::Value input, output;
+  Array input, output;
   /// Per channel of the head; may be null.
-  mlir::Value bias;
+  Array bias;
 
   void run();
 
@@ -34,11 +34,11 @@ private:
   /// `source`: the row of the first step that the tile's first row meets.
   void runSlice(const Slab &source, mlir::Value channel, int64_t width, bool masked);
   void runRows(const Slab &source, mlir::Value row, mlir::Value channel, const ColumnGroup &group, bool masked);
-  void weightsOf(mlir::Value row, mlir::Value start, llvm::SmallVectorImpl<mlir::Value> &bases);
+  void weightsOf(mlir::Value row, mlir::Value start, llvm::SmallVectorImpl<Array> &bases);
 };
 
 /// Writes the zeros on both sides of a guarded row; the taps are written afterwards.
-void clearGuards(KernelBuilder &kernel, mlir::Value row, int64_t taps);
+void clearGuards(KernelBuilder &kernel, const Array &row, int64_t taps);
 
 /// Index of the first tap of step `step` of the tile's head in the whole tensor of taps.
 mlir::Value firstTapAt(KernelBuilder &kernel, const ConvShape &shape, const ConvTile &tile, mlir::Value step);

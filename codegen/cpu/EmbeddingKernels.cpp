@@ -2,7 +2,6 @@
 // Kernels that read token ids: gradient of a table, positions, padding masks. (A table is read by the row kernels.)
 
 #include "codegen/cpu/CpuKernels.h"
-#include "passes/KernelSchedule.h"
 #include "passes/RowSchedule.h"
 
 using namespace mlir;
@@ -18,12 +17,12 @@ static void writeEmbeddingGrad(KernelTask &task, EmbeddingGradOp op) {
   auto type = cast<RankedTensorType>(op.getTableGrad().getType());
   int64_t rows = type.getDimSize(0), width = type.getDimSize(1), perTile = rowsPerTile(width);
   kernel.stage(task.name(), 0, [&](Value tile) {
-    Value target = kernel.buffer(task.resultBuffer(0));
+    Array target = task.result(0);
     Value begin = kernel.mul(tile, perTile * width);
     Value count = kernel.sub(kernel.min(kernel.add(begin, perTile * width), kernel.index(rows * width)), begin);
     kernel.columns(count, {}, [&](Value at, Value mask, ValueRange) {
       Value place = kernel.add(begin, at);
-      Value start = op.getInitial() ? kernel.loadVector(kernel.buffer(task.operandBuffer(2)), place, mask)
+      Value start = op.getInitial() ? kernel.loadVector(task.operand(2), place, mask)
                                     : kernel.constantVector(0.0);
       kernel.storeVector(start, target, place, mask);
       return Values{};
@@ -32,17 +31,17 @@ static void writeEmbeddingGrad(KernelTask &task, EmbeddingGradOp op) {
   AffineExpr tokens = elementCount(launchSymbols(op).operands[0], op.getContext());
   float scale = op.getScale().convertToFloat();
   kernel.stage(task.name(), 1, [&](Value tile) {
-    Value ids = kernel.buffer(task.operandBuffer(0)), gradient = kernel.buffer(task.operandBuffer(1));
-    Value target = kernel.buffer(task.resultBuffer(0));
+    Array ids = task.operand(0), gradient = task.operand(1);
+    Array target = task.result(0);
     Value first = kernel.mul(tile, embeddingSlice);
     Value count = kernel.min(kernel.sub(kernel.index(width), first), kernel.index(embeddingSlice));
     kernel.loop(kernel.index(0), kernel.expression(tokens), 1, [&](Value token) {
-      Value id = kernel.convert(kernel.load(ids, token, kernel.i32()), kernel.i64());
+      Value id = kernel.loadIndex(ids, token);
       Value isPad = kernel.equal(id, kernel.index(static_cast<int32_t>(op.getPad())));
       Value inside = kernel.lessUnsigned(id, kernel.index(rows));
       Value counts = kernel.select(isPad, kernel.index(0), kernel.select(inside, count, kernel.index(0)));
-      Value source = kernel.address(gradient, kernel.add(kernel.mul(token, width), first));
-      Value row = kernel.address(target, kernel.add(kernel.mul(id, width), first));
+      Array source = kernel.from(gradient, kernel.add(kernel.mul(token, width), first));
+      Array row = kernel.from(target, kernel.add(kernel.mul(id, width), first));
       kernel.columns(counts, {}, [&](Value at, Value mask, ValueRange) {
         Value sum = kernel.fma(kernel.loadVector(source, at, mask), kernel.constantVector(scale),
                                kernel.loadVector(row, at, mask));
@@ -58,11 +57,11 @@ static void writePositions(KernelTask &task, PositionsOp op) {
   AffineExpr steps = launchSymbols(op).operands[0].back();
   kernel.stage(task.name(), 0, [&](Value row) {
     Value count = kernel.expression(steps), begin = kernel.mul(row, count);
-    Value tokens = kernel.address(kernel.buffer(task.operandBuffer(0)), begin, kernel.i32());
-    Value output = kernel.address(kernel.buffer(task.resultBuffer(0)), begin, kernel.i32());
+    Array tokens = kernel.from(task.operand(0), begin);
+    Array output = kernel.from(task.result(0), begin);
     Value pad = kernel.constantInt(kernel.i32(), static_cast<int32_t>(op.getPad()));
     kernel.loop(kernel.index(0), count, 1, ValueRange{pad}, [&](Value step, ValueRange carried) {
-      Value isPad = kernel.equal(kernel.load(tokens, step, kernel.i32()), pad);
+      Value isPad = kernel.equal(kernel.load(tokens, step), pad);
       Value next =
           kernel.add(carried[0], kernel.convert(kernel.select(isPad, kernel.index(0), kernel.index(1)), kernel.i32()));
       kernel.store(kernel.select(isPad, pad, next), output, step);
@@ -75,18 +74,18 @@ static void writePaddingMask(KernelTask &task, PaddingMaskOp op) {
   KernelBuilder &kernel = task.builder;
   AffineExpr elements = elementCount(launchSymbols(op).operands[0], op.getContext());
   kernel.stage(task.name(), 0, [&](Value tile) {
-    Value tokens = kernel.buffer(task.operandBuffer(0)), output = kernel.buffer(task.resultBuffer(0));
+    Array tokens = task.operand(0), output = task.result(0);
     Value begin = kernel.mul(tile, 4096);
     Value count = kernel.sub(kernel.min(kernel.add(begin, 4096), kernel.expression(elements)), begin);
     Value pad = kernel.constantInt(kernel.vectorOf(kernel.i32()), static_cast<int32_t>(op.getPad()));
     // Bytes have no masked vector store on every level, so the tail goes one by one.
     Value whole = kernel.mul(kernel.div(count, kernel.index(kernel.width())), kernel.width());
     kernel.loop(kernel.index(0), whole, kernel.width(), [&](Value at) {
-      Value token = kernel.loadVector(tokens, kernel.add(begin, at), nullptr, kernel.i32());
+      Value token = kernel.loadVector(tokens, kernel.add(begin, at));
       kernel.storeVector(kernel.convert(kernel.notEqual(token, pad), kernel.i8()), output, kernel.add(begin, at));
     });
     kernel.loop(whole, count, 1, [&](Value at) {
-      Value token = kernel.load(tokens, kernel.add(begin, at), kernel.i32());
+      Value token = kernel.load(tokens, kernel.add(begin, at));
       Value real = kernel.notEqual(token, kernel.constantInt(kernel.i32(), static_cast<int32_t>(op.getPad())));
       kernel.store(kernel.convert(real, kernel.i8()), output, kernel.add(begin, at));
     });
@@ -94,9 +93,14 @@ static void writePaddingMask(KernelTask &task, PaddingMaskOp op) {
 }
 
 FailureOr<bool> generateEmbedding(KernelTask &task) {
-  if (auto op = dyn_cast<EmbeddingGradOp>(task.op))
+  if (auto op = dyn_cast<EmbeddingGradOp>(task.op)) {
+    // Each row is a sum over its tokens that takes one write per token.
+    if (isNarrow(op.getType())) {
+      op.emitOpError("expects a gradient of f32 for the table on CPUs, but got ") << op.getType();
+      return failure();
+    }
     writeEmbeddingGrad(task, op);
-  else if (auto op = dyn_cast<PositionsOp>(task.op))
+  } else if (auto op = dyn_cast<PositionsOp>(task.op))
     writePositions(task, op);
   else if (auto op = dyn_cast<PaddingMaskOp>(task.op))
     writePaddingMask(task, op);

@@ -2,6 +2,7 @@
 #include "codegen/cpu/GemmKernels.h"
 
 #include "codegen/cpu/GemmPanels.h"
+#include "passes/KernelSchedule.h"
 #include "runtime/core/ArtifactFormat.h"
 
 using namespace mlir;
@@ -12,6 +13,8 @@ using Values = KernelBuilder::Values;
 
 // Steps of the inner axis that are packed at a time: a panel of B fits L1 beside one of A, all rows of a tile fit L2.
 constexpr int64_t innerSteps = 512;
+// Columns of a narrow C whose sums stand on the stack at a time. A is packed again for each group of them.
+constexpr int64_t narrowColumns = 512;
 
 namespace {
 
@@ -20,10 +23,16 @@ struct GemmTile {
   Value firstRow, rows, firstColumn, columns;
 };
 
+/// Where sums lie: the element of the first row and column, and the elements from one row to the next.
+struct GemmSums {
+  Array first;
+  Value stride;
+};
+
 class GemmWriter {
 public:
-  GemmWriter(KernelBuilder &kernel, bool transA, bool transB)
-      : kernel(kernel), transA(transA), transB(transB), microRows(kernel.target().registers >= 32 ? 12 : 6),
+  GemmWriter(KernelBuilder &kernel, const GemmForm &form)
+      : kernel(kernel), form(form), narrow(isNarrow(form.c)), microRows(kernel.target().registers >= 32 ? 12 : 6),
         panelColumns(microVectors * kernel.width()), panelStride(microRows * innerSteps + panelSlack()) {}
 
   void write(StringRef name);
@@ -35,20 +44,29 @@ private:
   void writePacking(Value tile);
   void writeTile(Value number, bool fewRows);
   void packA(const GemmTile &tile, Value inner, Value count);
-  void packB(Value column, Value inner, Value count, Value panel);
+  void packB(Value column, Value inner, Value count, const Array &panel);
+  /// All blocks of the inner axis for the columns of a tile, whose sums lie in `sums`.
+  void writeColumns(const GemmTile &tile, const GemmSums &sums, bool fewRows);
+  /// Rounds the sums of a narrow C group of columns by group.
+  void writeNarrow(const GemmTile &tile, bool fewRows);
+  void copy(const GemmTile &tile, const GemmSums &from, const GemmSums &to);
   /// Adds one block of the inner axis to all columns of a tile.
-  void writeBlock(const GemmTile &tile, Value inner, bool fewRows);
-  void writeMicroTile(const GemmTile &tile, Value row, Value column, Value count, Value panelB, Value fresh);
-  Values multiply(Value panelA, Value panelB, Value count, Values sums);
-  Values firstSums(Value place, Value fresh, Value rows, ValueRange masks);
+  void writeBlock(const GemmTile &tile, const GemmSums &sums, Value inner, bool fewRows);
+  void writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value row, Value column, Value count,
+                      const Array &panelB, Value fresh);
+  Values multiply(const Array &panelA, const Array &panelB, Value count, Values sums);
+  Values firstSums(const GemmSums &sums, Value fresh, Value rows, ValueRange masks);
 
-  Value panelOfA(Value row) {
-    return kernel.address(packedA, kernel.mul(kernel.div(row, kernel.index(microRows)), panelStride));
+  Array panelOfA(Value row) {
+    return kernel.from(packedA, kernel.mul(kernel.div(row, kernel.index(microRows)), panelStride));
   }
 
-  Value a() { return kernel.buffer(0); }
-  Value b() { return kernel.buffer(1); }
-  Value c() { return kernel.buffer(2); }
+  Array a() { return kernel.buffer(0, form.a); }
+  Array b() { return kernel.buffer(1, form.b); }
+  /// The elements of C from the first one of a tile on.
+  GemmSums c(const GemmTile &tile) {
+    return {kernel.from(kernel.buffer(2, form.c), kernel.add(kernel.mul(tile.firstRow, n()), tile.firstColumn)), n()};
+  }
   Value m() { return kernel.size(0); }
   Value n() { return kernel.size(1); }
   Value k() { return kernel.size(2); }
@@ -56,18 +74,19 @@ private:
   Value rowsPerTile() { return kernel.size(4); }
   Value columnsPerTile() { return kernel.size(5); }
   /// The panel of B that starts at `column`; panels hold the whole inner axis, rounded up.
-  Value panelOfB(Value column) {
+  Array panelOfB(Value column) {
     Value steps = kernel.mul(kernel.ceilDiv(k(), kernel.index(format::gemmInnerUnit)), format::gemmInnerUnit);
-    return kernel.address(kernel.buffer(3), kernel.mul(column, steps));
+    return kernel.from(kernel.buffer(3, kernel.f32()), kernel.mul(column, steps));
   }
 
   KernelBuilder &kernel;
-  bool transA, transB;
+  const GemmForm &form;
+  bool narrow;
   int64_t microRows, panelColumns;
   /// From one panel of A to the next.
   int64_t panelStride;
   /// Memory of one tile.
-  Value packedA, packedB;
+  Array packedA, packedB, ownSums;
 };
 
 } // namespace
@@ -78,13 +97,13 @@ void GemmWriter::write(StringRef name) {
   kernel.stage(name, 2, [&](Value tile) { writeTile(tile, /*fewRows=*/true); });
 }
 
-void GemmWriter::packB(Value column, Value inner, Value count, Value panel) {
+void GemmWriter::packB(Value column, Value inner, Value count, const Array &panel) {
   Value left = kernel.sub(n(), column);
-  if (transB)
-    packTransposed(kernel, kernel.address(b(), kernel.add(kernel.mul(column, k()), inner)), k(), left, count, panel,
+  if (form.transB)
+    packTransposed(kernel, kernel.from(b(), kernel.add(kernel.mul(column, k()), inner)), k(), left, count, panel,
                    panelColumns);
   else
-    packNeighbours(kernel, kernel.address(b(), kernel.add(kernel.mul(inner, n()), column)), n(), left, count, panel,
+    packNeighbours(kernel, kernel.from(b(), kernel.add(kernel.mul(inner, n()), column)), n(), left, count, panel,
                    panelColumns);
 }
 
@@ -98,44 +117,78 @@ void GemmWriter::writePacking(Value tile) {
 void GemmWriter::packA(const GemmTile &tile, Value inner, Value count) {
   kernel.loop(kernel.index(0), tile.rows, microRows, [&](Value row) {
     Value first = kernel.add(tile.firstRow, row), left = kernel.sub(tile.rows, row);
-    if (transA)
-      packNeighbours(kernel, kernel.address(a(), kernel.add(kernel.mul(inner, m()), first)), m(), left, count,
+    if (form.transA)
+      packNeighbours(kernel, kernel.from(a(), kernel.add(kernel.mul(inner, m()), first)), m(), left, count,
                      panelOfA(row), microRows);
     else
-      packTransposed(kernel, kernel.address(a(), kernel.add(kernel.mul(first, k()), inner)), k(), left, count,
+      packTransposed(kernel, kernel.from(a(), kernel.add(kernel.mul(first, k()), inner)), k(), left, count,
                      panelOfA(row), microRows);
   });
 }
 
 void GemmWriter::writeTile(Value number, bool fewRows) {
-  packedA = kernel.scratch(kernel.f32(), llvm::divideCeil(format::gemmMostRows, microRows) * panelStride);
+  packedA = kernel.scratch(llvm::divideCeil(format::gemmMostRows, microRows) * panelStride);
   if (fewRows)
-    packedB = kernel.scratch(kernel.f32(), panelColumns * innerSteps);
+    packedB = kernel.scratch(panelColumns * innerSteps);
+  if (narrow)
+    ownSums = kernel.scratch(format::gemmMostRows * narrowColumns);
   Value columnTiles = kernel.ceilDiv(n(), columnsPerTile());
   GemmTile tile;
   tile.firstRow = kernel.mul(kernel.div(number, columnTiles), rowsPerTile());
   tile.rows = kernel.min(rowsPerTile(), kernel.sub(m(), tile.firstRow));
   tile.firstColumn = kernel.mul(kernel.rem(number, columnTiles), columnsPerTile());
   tile.columns = kernel.min(columnsPerTile(), kernel.sub(n(), tile.firstColumn));
-  kernel.loop(kernel.index(0), k(), innerSteps, [&](Value inner) { writeBlock(tile, inner, fewRows); });
+  if (narrow)
+    writeNarrow(tile, fewRows);
+  else
+    writeColumns(tile, c(tile), fewRows);
 }
 
-void GemmWriter::writeBlock(const GemmTile &tile, Value inner, bool fewRows) {
+void GemmWriter::writeColumns(const GemmTile &tile, const GemmSums &sums, bool fewRows) {
+  kernel.loop(kernel.index(0), k(), innerSteps, [&](Value inner) { writeBlock(tile, sums, inner, fewRows); });
+}
+
+void GemmWriter::copy(const GemmTile &tile, const GemmSums &from, const GemmSums &to) {
+  kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
+    Array source = kernel.from(from.first, kernel.mul(row, from.stride));
+    Array target = kernel.from(to.first, kernel.mul(row, to.stride));
+    kernel.columns(tile.columns, {}, [&](Value at, Value mask, ValueRange) {
+      kernel.storeVector(kernel.loadVector(source, at, mask), target, at, mask);
+      return Values{};
+    });
+  });
+}
+
+void GemmWriter::writeNarrow(const GemmTile &tile, bool fewRows) {
+  kernel.loop(kernel.index(0), tile.columns, narrowColumns, [&](Value column) {
+    GemmTile part = tile;
+    part.firstColumn = kernel.add(tile.firstColumn, column);
+    part.columns = kernel.min(kernel.sub(tile.columns, column), kernel.index(narrowColumns));
+    const GemmSums sums{ownSums, kernel.index(narrowColumns)};
+    kernel.when(kernel.notEqual(accumulate(), kernel.index(0)), [&] { copy(part, c(part), sums); });
+    writeColumns(part, sums, fewRows);
+    copy(part, sums, c(part));
+  });
+}
+
+void GemmWriter::writeBlock(const GemmTile &tile, const GemmSums &sums, Value inner, bool fewRows) {
   Value count = kernel.min(kernel.index(innerSteps), kernel.sub(k(), inner)), zero = kernel.index(0);
   Value fresh = kernel.bitAnd(kernel.equal(inner, zero), kernel.equal(accumulate(), zero));
   packA(tile, inner, count);
   kernel.loop(zero, tile.columns, panelColumns, [&](Value column) {
-    Value first = kernel.add(tile.firstColumn, column), panel = packedB;
+    Value first = kernel.add(tile.firstColumn, column);
+    Array panel = packedB;
     if (fewRows)
       packB(first, inner, count, panel);
     else
-      panel = kernel.address(panelOfB(first), kernel.mul(inner, panelColumns));
-    kernel.loop(zero, tile.rows, microRows, [&](Value row) { writeMicroTile(tile, row, column, count, panel, fresh); });
+      panel = kernel.from(panelOfB(first), kernel.mul(inner, panelColumns));
+    kernel.loop(zero, tile.rows, microRows,
+                [&](Value row) { writeMicroTile(tile, sums, row, column, count, panel, fresh); });
   });
 }
 
 /// What the sums start with: 0, or what stands in C. Without masks all rows and columns are there.
-Values GemmWriter::firstSums(Value place, Value fresh, Value rows, ValueRange masks) {
+Values GemmWriter::firstSums(const GemmSums &place, Value fresh, Value rows, ValueRange masks) {
   return kernel.choose(
       fresh, [&] { return Values(microRows * microVectors, kernel.constantVector(0.0)); },
       [&] {
@@ -143,7 +196,7 @@ Values GemmWriter::firstSums(Value place, Value fresh, Value rows, ValueRange ma
         for (int64_t i = 0; i < microRows; ++i) {
           // Rows behind the last one are not stored; they read its sums.
           Value row = masks.empty() ? kernel.index(i) : kernel.min(kernel.index(i), kernel.sub(rows, kernel.index(1)));
-          Value from = kernel.address(place, kernel.mul(row, n()));
+          Array from = kernel.from(place.first, kernel.mul(row, place.stride));
           for (int64_t v = 0; v < microVectors; ++v)
             sums.push_back(
                 kernel.loadVector(from, kernel.index(v * kernel.width()), masks.empty() ? Value() : masks[v]));
@@ -152,12 +205,12 @@ Values GemmWriter::firstSums(Value place, Value fresh, Value rows, ValueRange ma
       });
 }
 
-Values GemmWriter::multiply(Value panelA, Value panelB, Value count, Values sums) {
+Values GemmWriter::multiply(const Array &panelA, const Array &panelB, Value count, Values sums) {
   constexpr int64_t unrolled = 4;
   auto steps = [&](Value first, int64_t number, ValueRange carried) {
     Values next(carried);
-    Value fromA = kernel.address(panelA, kernel.mul(first, microRows));
-    Value fromB = kernel.address(panelB, kernel.mul(first, panelColumns));
+    Array fromA = kernel.from(panelA, kernel.mul(first, microRows));
+    Array fromB = kernel.from(panelB, kernel.mul(first, panelColumns));
     for (int64_t step = 0; step < number; ++step) {
       Value row[microVectors];
       for (int64_t v = 0; v < microVectors; ++v)
@@ -176,15 +229,15 @@ Values GemmWriter::multiply(Value panelA, Value panelB, Value count, Values sums
   return kernel.loop(whole, count, 1, sums, [&](Value first, ValueRange carried) { return steps(first, 1, carried); });
 }
 
-void GemmWriter::writeMicroTile(const GemmTile &tile, Value row, Value column, Value count, Value panelB, Value fresh) {
-  Value first = kernel.mul(kernel.add(tile.firstRow, row), n());
-  Value place = kernel.address(c(), kernel.add(first, kernel.add(tile.firstColumn, column)));
-  Value panelA = panelOfA(row);
+void GemmWriter::writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value row, Value column, Value count,
+                                const Array &panelB, Value fresh) {
+  const GemmSums place{kernel.from(sums.first, kernel.add(kernel.mul(row, sums.stride), column)), sums.stride};
+  Array panelA = panelOfA(row);
   Value rows = kernel.sub(tile.rows, row), columns = kernel.sub(tile.columns, column);
-  auto store = [&](Values &sums, int64_t i, ValueRange masks) {
-    Value to = kernel.address(place, kernel.mul(n(), i));
+  auto store = [&](Values &values, int64_t i, ValueRange masks) {
+    Array to = kernel.from(place.first, kernel.mul(place.stride, i));
     for (int64_t v = 0; v < microVectors; ++v)
-      kernel.storeVector(sums[i * microVectors + v], to, kernel.index(v * kernel.width()),
+      kernel.storeVector(values[i * microVectors + v], to, kernel.index(v * kernel.width()),
                          masks.empty() ? Value() : masks[v]);
   };
   Value whole = kernel.bitAnd(kernel.lessEqual(kernel.index(microRows), rows),
@@ -192,23 +245,23 @@ void GemmWriter::writeMicroTile(const GemmTile &tile, Value row, Value column, V
   kernel.when(
       whole,
       [&] {
-        Values sums = multiply(panelA, panelB, count, firstSums(place, fresh, rows, {}));
+        Values values = multiply(panelA, panelB, count, firstSums(place, fresh, rows, {}));
         for (int64_t i = 0; i < microRows; ++i)
-          store(sums, i, {});
+          store(values, i, {});
       },
       [&] {
         Values masks;
         for (int64_t v = 0; v < microVectors; ++v)
           masks.push_back(kernel.tailMask(kernel.sub(columns, kernel.index(v * kernel.width()))));
-        Values sums = multiply(panelA, panelB, count, firstSums(place, fresh, rows, masks));
+        Values values = multiply(panelA, panelB, count, firstSums(place, fresh, rows, masks));
         for (int64_t i = 0; i < microRows; ++i)
-          kernel.when(kernel.less(kernel.index(i), rows), [&] { store(sums, i, masks); });
+          kernel.when(kernel.less(kernel.index(i), rows), [&] { store(values, i, masks); });
       });
 }
 
-void writeGemm(ModuleOp module, Location location, const CpuTarget &target, bool transA, bool transB) {
+void writeGemm(ModuleOp module, Location location, const CpuTarget &target, StringRef name, const GemmForm &form) {
   KernelBuilder kernel(module, location, target);
-  GemmWriter(kernel, transA, transB).write(format::gemmKernel(transA, transB));
+  GemmWriter(kernel, form).write(name);
 }
 
 } // namespace bifocal

@@ -3,7 +3,7 @@
 #define BIFOCAL_CODEGEN_CPU_GEMMKERNELS_H
 
 // The matrix products of plan.gemm. A product is one of four kernels, gemm_nn to gemm_tt by what is stored transposed,
-// for all sizes. Stage 0 packs B into panels, stage 1 computes tiles of C from them; stage 2 computes products of few
+// for all sizes and one combination of element types. Stage 0 packs B into panels, stage 1 computes tiles of C from them; stage 2 computes products of few
 // rows, for which each tile packs its own part of B. See runtime/cpu/Gemm.h for who calls them with what.
 //
 // Every element of C is one chain of fused multiply-adds over the inner axis in ascending order. So its bits depend on
@@ -14,8 +14,16 @@
 
 namespace bifocal {
 
-/// Writes the stages of one of the four kernels.
-void writeGemm(mlir::ModuleOp module, mlir::Location location, const CpuTarget &target, bool transA, bool transB);
+/// What is stored transposed, and the element types in memory. The panels of B are f32, and so are all sums: a narrow C is
+/// rounded once, behind the last product.
+struct GemmForm {
+  bool transA, transB;
+  mlir::Type a, b, c;
+};
+
+/// Writes the stages of the kernel `name`.
+void writeGemm(mlir::ModuleOp module, mlir::Location location, const CpuTarget &target, llvm::StringRef name,
+               const GemmForm &form);
 
 } // namespace bifocal
 #endif

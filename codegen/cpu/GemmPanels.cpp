@@ -13,16 +13,16 @@ using Values = KernelBuilder::Values;
 // next one puts right. A whole line of the cache: neighbouring panels then start in neighbouring lines.
 int64_t panelSlack() { return 16; }
 
-void packNeighbours(KernelBuilder &kernel, Value source, Value stride, Value left, Value count, Value panel,
-                    int64_t width) {
+void packNeighbours(KernelBuilder &kernel, const Array &source, Value stride, Value left, Value count,
+                    const Array &panel, int64_t width) {
   const int64_t lanes = kernel.width();
   Value exist = kernel.min(left, kernel.index(width));
   Values masks;
   for (int64_t first = 0; first < width; first += lanes)
     masks.push_back(kernel.tailMask(kernel.sub(exist, kernel.index(first))));
   kernel.loop(kernel.index(0), count, 1, [&](Value step) {
-    Value from = kernel.address(source, kernel.mul(step, stride));
-    Value to = kernel.address(panel, kernel.mul(step, width));
+    Array from = kernel.from(source, kernel.mul(step, stride));
+    Array to = kernel.from(panel, kernel.mul(step, width));
     for (auto [i, mask] : llvm::enumerate(masks)) {
       Value at = kernel.index(static_cast<int64_t>(i) * lanes);
       kernel.storeVector(kernel.loadVector(from, at, mask), to, at);
@@ -30,22 +30,22 @@ void packNeighbours(KernelBuilder &kernel, Value source, Value stride, Value lef
   });
 }
 
-void packTransposed(KernelBuilder &kernel, Value source, Value stride, Value left, Value count, Value panel,
-                    int64_t width) {
+void packTransposed(KernelBuilder &kernel, const Array &source, Value stride, Value left, Value count,
+                    const Array &panel, int64_t width) {
   const int64_t lanes = kernel.width();
   Value last = kernel.sub(left, kernel.index(1)), whole = kernel.bitAnd(count, kernel.index(-lanes));
   for (int64_t first = 0; first < width; first += lanes) {
-    Values rows;
+    SmallVector<Array> rows;
     for (int64_t i = 0; i < lanes; ++i) {
       Value row = kernel.min(kernel.index(first + std::min(i, width - first - 1)), last);
-      rows.push_back(kernel.address(source, kernel.mul(row, stride)));
+      rows.push_back(kernel.from(source, kernel.mul(row, stride)));
     }
-    Value target = kernel.address(panel, kernel.index(first));
+    Array target = kernel.from(panel, kernel.index(first));
     auto block = [&](Value step, Value mask) {
       Values vectors;
-      for (Value row : rows)
+      for (const Array &row : rows)
         vectors.push_back(kernel.loadVector(row, step, mask));
-      Value place = kernel.address(target, kernel.mul(step, width));
+      Array place = kernel.from(target, kernel.mul(step, width));
       for (auto [i, vector] : llvm::enumerate(transposeLanes(kernel, vectors)))
         kernel.storeVector(vector, place, kernel.index(static_cast<int64_t>(i) * width));
     };

@@ -15,13 +15,13 @@ int64_t panelSlack();
 
 /// panel[p * width + i] = source[p * stride + i] for p in [0, count). Of the `width` neighbours `left` exist, the
 /// others become 0.
-void packNeighbours(KernelBuilder &kernel, mlir::Value source, mlir::Value stride, mlir::Value left, mlir::Value count,
-                    mlir::Value panel, int64_t width);
+void packNeighbours(KernelBuilder &kernel, const Array &source, mlir::Value stride, mlir::Value left, mlir::Value count,
+                    const Array &panel, int64_t width);
 
 /// panel[p * width + i] = source[i * stride + p] for p in [0, count). Of the `width` rows `left` exist, the last one
 /// stands for the others. Writes whole vectors of steps: up to `count` rounded up to the lanes of a vector.
-void packTransposed(KernelBuilder &kernel, mlir::Value source, mlir::Value stride, mlir::Value left, mlir::Value count,
-                    mlir::Value panel, int64_t width);
+void packTransposed(KernelBuilder &kernel, const Array &source, mlir::Value stride, mlir::Value left, mlir::Value count,
+                    const Array &panel, int64_t width);
 
 } // namespace bifocal
 #endif

@@ -23,8 +23,8 @@ static Value slabStart(KernelBuilder &kernel, const ConvTile &tile, const TapBlo
   return kernel.add(tile.first, block.firstTap - block.leftPadding);
 }
 
-void packBlock(KernelBuilder &kernel, const ConvShape &shape, const ConvTile &tile, const TapBlock &block, Value source,
-               Value rows, int64_t width, const Slab &slab) {
+void packBlock(KernelBuilder &kernel, const ConvShape &shape, const ConvTile &tile, const TapBlock &block,
+               const Array &source, Value rows, int64_t width, const Slab &slab) {
   packSlab(kernel, source, shape.channels, tile.steps, slabStart(kernel, tile, block), kernel.add(rows, block.taps - 1),
            width, slab);
 }
@@ -47,12 +47,12 @@ void ConvolveTile::run(int64_t width) {
 
 void ConvolveTile::runRows(Value row, const ColumnGroup &group) {
   const int64_t columns = group.vectors, whole = block.taps / tileTaps * tileTaps;
-  Value origin = kernel.address(slab.base, kernel.add(kernel.mul(row, slab.stride), group.column));
+  Array origin = kernel.from(slab.base, kernel.add(kernel.mul(row, slab.stride), group.column));
   auto step = [&](Values sums, Value tap, int64_t count) {
     Values weights;
     for (int64_t i = 0; i < count; ++i)
       weights.push_back(kernel.splat(kernel.load(taps, kernel.add(tap, i))));
-    Value base = kernel.address(origin, kernel.mul(tap, slab.stride));
+    Array base = kernel.from(origin, kernel.mul(tap, slab.stride));
     bandStep(
         kernel, sums, tileRows, count, columns, [&](int64_t i, int64_t) { return weights[i]; },
         [&](int64_t i, int64_t column) {
@@ -60,54 +60,49 @@ void ConvolveTile::runRows(Value row, const ColumnGroup &group) {
         });
     return sums;
   };
-  Values sums = firstSums(row, group);
+  Values values = firstSums(row, group);
   if (whole > 0) {
     auto [low, high] = usefulRange(kernel, tile, block, row, kernel.index(whole));
-    sums = kernel.loop(low, high, tileTaps, sums, [&](Value tap, ValueRange carried) {
+    values = kernel.loop(low, high, tileTaps, values, [&](Value tap, ValueRange carried) {
       return step(Values(carried), tap, tileTaps);
     });
   }
   if (whole < block.taps)
-    sums = step(sums, kernel.index(whole), block.taps - whole);
+    values = step(values, kernel.index(whole), block.taps - whole);
   Value left = kernel.sub(tile.rows, row);
   kernel.when(
       kernel.lessEqual(kernel.index(tileRows), left),
       [&] {
         for (int64_t i = 0; i < tileRows; ++i)
-          store(row, group, sums, i);
+          store(row, group, values, i);
       },
       [&] {
         for (int64_t i = 0; i < tileRows - 1; ++i)
-          kernel.when(kernel.less(kernel.index(i), left), [&] { store(row, group, sums, i); });
+          kernel.when(kernel.less(kernel.index(i), left), [&] { store(row, group, values, i); });
       });
 }
 
-Value ConvolveTile::placeOf(Value row, const ColumnGroup &group) {
-  return kernel.address(output, kernel.add(kernel.mul(row, shape.channels), group.column));
-}
-
 Values ConvolveTile::firstSums(Value row, const ColumnGroup &group) {
-  Values sums(tileRows * group.vectors, kernel.constantVector(0.0));
-  if (block.firstTap == 0)
-    return sums;
-  // Later blocks go on with the sums of the earlier ones: a sum takes its taps one by one, as in a decoding step. Rows
-  // behind the tile's last one are not stored; they read its sums.
-  Value last = kernel.sub(tile.rows, kernel.index(1));
+  Values first(tileRows * group.vectors, kernel.constantVector(0.0));
+  if (isFirst())
+    return first;
+  // Later blocks go on with the sums of the earlier ones: a sum takes its taps one by one, as in a decoding step.
   for (int64_t i = 0; i < tileRows; ++i) {
-    Value place = placeOf(kernel.min(kernel.add(row, i), last), group);
+    Array place = kernel.from(sums.base, kernel.add(kernel.mul(kernel.add(row, i), sums.stride), group.column));
     for (int64_t column = 0; column < group.vectors; ++column)
-      sums[i * group.vectors + column] =
-          kernel.loadVector(place, kernel.index(column * kernel.width()), group.maskOf(column));
+      first[i * group.vectors + column] = kernel.loadVector(place, kernel.index(column * kernel.width()));
   }
-  return sums;
+  return first;
 }
 
-void ConvolveTile::store(Value row, const ColumnGroup &group, Values &sums, int64_t position) {
-  Value place = placeOf(kernel.add(row, position), group);
+void ConvolveTile::store(Value row, const ColumnGroup &group, Values &values, int64_t position) {
+  const int64_t stride = isLast() ? shape.channels : sums.stride;
+  Value offset = kernel.add(kernel.mul(kernel.add(row, position), stride), group.column);
+  Array place = kernel.from(isLast() ? output : sums.base, offset);
   for (int64_t column = 0; column < group.vectors; ++column) {
-    Value at = kernel.index(column * kernel.width()), mask = group.maskOf(column);
-    Value sum = sums[position * group.vectors + column];
-    if (bias && block.firstTap + block.taps == shape.kernelSize)
+    Value at = kernel.index(column * kernel.width()), mask = isLast() ? group.maskOf(column) : Value();
+    Value sum = values[position * group.vectors + column];
+    if (bias && isLast())
       sum = kernel.add(sum, kernel.loadVector(bias, kernel.add(group.column, at), mask));
     kernel.storeVector(sum, place, at, mask);
   }
@@ -121,13 +116,14 @@ void CorrelateTile::run(int64_t width) {
 
 void CorrelateTile::runTaps(Value tap, const ColumnGroup &group) {
   const int64_t columns = group.vectors;
-  Value x = kernel.address(inputs.base, kernel.add(kernel.mul(tap, inputs.stride), group.column));
-  Value g = kernel.address(gradients.base, group.column);
+  Array x = kernel.from(inputs.base, kernel.add(kernel.mul(tap, inputs.stride), group.column));
+  Array g = kernel.from(gradients.base, group.column);
   auto [low, high] = usefulRange(kernel, tile, block, tap, tile.rows);
   Values start(tileRows * columns, kernel.constantVector(0.0));
   Values result = kernel.loop(low, high, tileTaps, start, [&](Value row, ValueRange carried) {
     Values next(carried), weights;
-    Value offset = kernel.mul(row, inputs.stride), gradient = kernel.address(g, offset), input = kernel.address(x, offset);
+    Value offset = kernel.mul(row, inputs.stride);
+    Array gradient = kernel.from(g, offset), input = kernel.from(x, offset);
     for (int64_t i = 0; i < tileTaps; ++i)
       for (int64_t column = 0; column < columns; ++column)
         weights.push_back(
@@ -140,7 +136,7 @@ void CorrelateTile::runTaps(Value tap, const ColumnGroup &group) {
         });
     return next;
   });
-  Value place = kernel.address(sums, kernel.mul(tap, kernel.width()));
+  Array place = kernel.from(sums, kernel.mul(tap, kernel.width()));
   for (int64_t i = 0; i < tileRows; ++i) {
     Value sum = result[i * columns];
     for (int64_t column = 1; column < columns; ++column)

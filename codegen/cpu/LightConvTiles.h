@@ -19,20 +19,22 @@ llvm::SmallVector<TapBlock> tapBlocks(int64_t kernelSize, int64_t leftPadding);
 /// Rows that a slab of one block needs room for, with what whole tiles read beyond its end.
 constexpr int64_t slabRoom(int64_t taps) { return lightConvChunk + taps + 24; }
 
-/// Fills the slab of `block` from the channels at `source` (step 0 of the sequence), for `rows` steps of the tile and their
-/// taps.
-void packBlock(KernelBuilder &kernel, const ConvShape &shape, const ConvTile &tile, const TapBlock &block, mlir::Value source,
-               mlir::Value rows, int64_t width, const Slab &slab);
+/// Fills the slab of `block` from the channels at `source` (step 0 of the sequence), for `rows` steps of the tile and
+/// their taps.
+void packBlock(KernelBuilder &kernel, const ConvShape &shape, const ConvTile &tile, const TapBlock &block,
+               const Array &source, mlir::Value rows, int64_t width, const Slab &slab);
 
-/// The sums of all rows of the tile over the taps at `taps`, to `output`, the place of the tile's first row. Later blocks
-/// go on with the sums that are there; the last one adds `bias` (which may be null).
+/// The sums of all rows of the tile over the taps at `taps`. Between blocks of taps they are kept in `sums`; the last
+/// block adds `bias` (which may be null) and writes them to `output`, the place of the tile's first row.
 struct ConvolveTile {
   KernelBuilder &kernel;
   const ConvShape &shape;
   const ConvTile &tile;
   TapBlock block;
   Slab slab;
-  mlir::Value taps, output, bias;
+  Array taps;
+  Slab sums;
+  Array output, bias;
 
   void run(int64_t width);
 
@@ -40,8 +42,9 @@ private:
   void runRows(mlir::Value row, const ColumnGroup &group);
   /// What the sums of some rows start with.
   KernelBuilder::Values firstSums(mlir::Value row, const ColumnGroup &group);
-  mlir::Value placeOf(mlir::Value row, const ColumnGroup &group);
-  void store(mlir::Value row, const ColumnGroup &group, KernelBuilder::Values &sums, int64_t position);
+  bool isFirst() const { return block.firstTap == 0; }
+  bool isLast() const { return block.firstTap + block.taps == shape.kernelSize; }
+  void store(mlir::Value row, const ColumnGroup &group, KernelBuilder::Values &values, int64_t position);
 };
 
 /// sums[k] += the sum over the tile's rows of gradient[t] * input[t + k], lane by lane.
@@ -51,7 +54,7 @@ struct CorrelateTile {
   TapBlock block;
   Slab inputs, gradients;
   /// One vector per tap of the block.
-  mlir::Value sums;
+  Array sums;
 
   void run(int64_t width);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cpu/CpuKernels.h"
-#include "passes/KernelSchedule.h"
 #include "passes/RowSchedule.h"
 
 #include <limits>
@@ -37,7 +36,7 @@ struct RowSums {
   Value maximum, exponentials, plain;
 };
 
-static RowSums sumRow(KernelBuilder &kernel, Value row, int64_t classes, bool plainSum) {
+static RowSums sumRow(KernelBuilder &kernel, const Array &row, int64_t classes, bool plainSum) {
   // As many sums at once as leave registers for the constants of exp.
   const int64_t lanes = kernel.target().registers / 8;
   Value lowest = kernel.constantVector(-std::numeric_limits<double>::infinity()), zero = kernel.constantVector(0.0);
@@ -70,7 +69,8 @@ static RowSums sumRow(KernelBuilder &kernel, Value row, int64_t classes, bool pl
 }
 
 /// Loss and likelihood of one row, added to the three f64 sums `carried`.
-static Values addRow(KernelBuilder &kernel, const LossShape &shape, Value row, Value target, ValueRange carried) {
+static Values addRow(KernelBuilder &kernel, const LossShape &shape, const Array &row, Value target,
+                     ValueRange carried) {
   bool smooth = shape.classWeight != 0.0;
   RowSums sums = sumRow(kernel, row, shape.classes, smooth);
   Value inside =
@@ -96,35 +96,36 @@ static void writeCrossEntropy(KernelTask &task, CrossEntropyOp op) {
   LossShape shape = lossShape(op);
   Type f64 = kernel.f64();
   kernel.stage(task.name(), 0, [&](Value share) {
-    Value logits = kernel.buffer(task.operandBuffer(0)), targets = kernel.buffer(task.operandBuffer(1));
+    Array logits = task.operand(0), targets = task.operand(1);
     Value rows = kernel.expression(shape.rows), perShare = kernel.ceilDiv(rows, kernel.index(lossShares));
     Value begin = kernel.min(kernel.mul(share, perShare), rows), end = kernel.min(kernel.add(begin, perShare), rows);
     Value zero = kernel.constant(f64, 0.0);
     Values sums = kernel.loop(begin, end, 1, {zero, zero, zero}, [&](Value row, ValueRange carried) {
-      Value target = kernel.load(targets, row, kernel.i32());
+      Value target = kernel.load(targets, row);
       Value ignored = kernel.equal(target, kernel.constantInt(kernel.i32(), shape.ignored));
       return kernel.choose(
           ignored, [&] { return Values(carried); },
           [&] {
-            return addRow(kernel, shape, kernel.address(logits, kernel.mul(row, shape.classes)), target, carried);
+            return addRow(kernel, shape, kernel.from(logits, kernel.mul(row, shape.classes)), target, carried);
           });
     });
-    Value place = kernel.address(kernel.buffer(task.scratchBuffer(0)), kernel.mul(share, 4), f64);
+    Array place = kernel.from(task.scratch(0, f64), kernel.mul(share, 4));
     for (auto [index, sum] : llvm::enumerate(sums))
       kernel.store(sum, place, kernel.index(index));
   });
   bool accumulate = task.kernel->hasAttr("accumulate");
   kernel.stage(task.name(), 1, [&](Value) {
-    Value place = kernel.buffer(task.scratchBuffer(0)), zero = kernel.constant(f64, 0.0);
+    Array place = task.scratch(0, f64);
+    Value zero = kernel.constant(f64, 0.0);
     Values sums = kernel.loop(
         kernel.index(0), kernel.index(lossShares), 1, {zero, zero, zero}, [&](Value share, ValueRange carried) {
           Values next;
           for (auto [index, sum] : llvm::enumerate(carried))
-            next.push_back(kernel.add(sum, kernel.load(place, kernel.add(kernel.mul(share, 4), index), f64)));
+            next.push_back(kernel.add(sum, kernel.load(place, kernel.add(kernel.mul(share, 4), index))));
           return next;
         });
     for (auto [index, sum] : llvm::enumerate(sums)) {
-      Value target = kernel.buffer(task.resultBuffer(index));
+      Array target = task.result(index);
       Value total = kernel.convert(sum, kernel.f32());
       if (accumulate)
         total = kernel.add(kernel.load(target, kernel.index(0)), total);
@@ -134,38 +135,43 @@ static void writeCrossEntropy(KernelTask &task, CrossEntropyOp op) {
 }
 
 /// softmax - weights of the smoothed target, times the loss gradient. Input and output may be the same memory.
-static void writeGradRow(KernelTask &task, const LossShape &shape, Value row, Value output, Value target, Value scale) {
+static void writeGradRow(KernelTask &task, const LossShape &shape, const Array &row, const Array &output, Value target,
+                         Value scale) {
   KernelBuilder &kernel = task.builder;
   RowSums sums = sumRow(kernel, row, shape.classes, false);
   // All weights together are the target's and V times the classes' one.
   double weights = shape.targetWeight + static_cast<double>(shape.classes) * shape.classWeight;
   Value factor = kernel.div(kernel.mul(scale, kernel.constantF32(weights)), sums.exponentials);
   Value factors = kernel.splat(factor), peak = kernel.splat(sums.maximum);
-  Value offset = kernel.splat(kernel.mul(scale, kernel.constantF32(-shape.classWeight)));
-  kernel.columns(shape.classes, 4, [&](Value at, Value mask, int64_t) {
-    Value e = kernel.exp(kernel.sub(kernel.loadVector(row, at, mask), peak));
-    kernel.storeVector(kernel.fma(e, factors, offset), output, at, mask);
-  });
+  Value offset = kernel.mul(scale, kernel.constantF32(-shape.classWeight)), offsets = kernel.splat(offset);
   Value inside =
       kernel.min(kernel.max(kernel.convert(target, kernel.i64()), kernel.index(0)), kernel.index(shape.classes - 1));
   Value less = kernel.mul(scale, kernel.constantF32(shape.targetWeight));
-  kernel.store(kernel.sub(kernel.load(output, inside), less), output, inside);
+  // Before the row is overwritten.
+  Value targetLogit = kernel.load(row, inside);
+  auto gradient = [&](Value logit, Value maximum, Value factor, Value offset) {
+    return kernel.fma(kernel.exp(kernel.sub(logit, maximum)), factor, offset);
+  };
+  kernel.columns(shape.classes, 4, [&](Value at, Value mask, int64_t) {
+    kernel.storeVector(gradient(kernel.loadVector(row, at, mask), peak, factors, offsets), output, at, mask);
+  });
+  kernel.store(kernel.sub(gradient(targetLogit, sums.maximum, factor, offset), less), output, inside);
 }
 
 static void writeCrossEntropyGrad(KernelTask &task, CrossEntropyGradOp op) {
   KernelBuilder &kernel = task.builder;
   LossShape shape = lossShape(op);
   kernel.stage(task.name(), 0, [&](Value tile) {
-    Value logits = kernel.buffer(task.operandBuffer(0)), targets = kernel.buffer(task.operandBuffer(1));
-    Value result = kernel.buffer(task.resultBuffer(0));
+    Array logits = task.operand(0), targets = task.operand(1);
+    Array result = task.result(0);
     Value scale =
-        op.getLossGrad() ? kernel.load(kernel.buffer(task.operandBuffer(2)), kernel.index(0)) : kernel.constantF32(1.0);
+        op.getLossGrad() ? kernel.load(task.operand(2), kernel.index(0)) : kernel.constantF32(1.0);
     int64_t perTile = rowsPerTile(shape.classes);
     Value begin = kernel.mul(tile, perTile),
           end = kernel.min(kernel.add(begin, perTile), kernel.expression(shape.rows));
     kernel.loop(begin, end, 1, [&](Value row) {
-      Value target = kernel.load(targets, row, kernel.i32()), first = kernel.mul(row, shape.classes);
-      Value output = kernel.address(result, first);
+      Value target = kernel.load(targets, row), first = kernel.mul(row, shape.classes);
+      Array output = kernel.from(result, first);
       kernel.when(
           kernel.equal(target, kernel.constantInt(kernel.i32(), shape.ignored)),
           [&] {
@@ -173,7 +179,7 @@ static void writeCrossEntropyGrad(KernelTask &task, CrossEntropyGradOp op) {
               kernel.storeVector(kernel.constantVector(0.0), output, at, mask);
             });
           },
-          [&] { writeGradRow(task, shape, kernel.address(logits, first), output, target, scale); });
+          [&] { writeGradRow(task, shape, kernel.from(logits, first), output, target, scale); });
     });
   });
 }

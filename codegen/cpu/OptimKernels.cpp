@@ -23,7 +23,7 @@ static void overElements(KernelBuilder &kernel, Value tile, llvm::function_ref<v
 static void writeStoreGradient(KernelTask &task, StoreGradientOp op) {
   KernelBuilder &kernel = task.builder;
   kernel.stage(task.name(), 0, [&](Value tile) {
-    Value source = kernel.buffer(task.operandBuffer(0)), slab = kernel.buffer(task.resultBuffer(0));
+    Array source = task.operand(0), slab = task.behindResults(0, kernel.f32());
     overElements(kernel, tile, [&](Value at, Value mask) {
       Value gradient = kernel.loadVector(source, at, mask);
       if (op.getAccumulate())
@@ -34,12 +34,12 @@ static void writeStoreGradient(KernelTask &task, StoreGradientOp op) {
 }
 
 /// The sum of the squares of [begin, end) as an f64: in f32 over short runs, whose sums are added in f64.
-static Value sumOfSquares(KernelBuilder &kernel, Value gradient, Value begin, Value end) {
+static Value sumOfSquares(KernelBuilder &kernel, const Array &gradient, Value begin, Value end) {
   constexpr int64_t run = 2048;
   Value total = kernel.constant(kernel.f64(), 0.0);
   return kernel.loop(begin, end, run, ValueRange{total}, [&](Value first, ValueRange carried) {
     Value count = kernel.min(kernel.sub(end, first), kernel.index(run));
-    Value base = kernel.address(gradient, first);
+    Array base = kernel.from(gradient, first);
     Value zero = kernel.constantVector(0.0);
     // Four sums, so that additions need not wait for each other.
     Value whole = kernel.mul(kernel.div(count, kernel.index(4 * kernel.width())), 4 * kernel.width());
@@ -53,7 +53,7 @@ static Value sumOfSquares(KernelBuilder &kernel, Value gradient, Value begin, Va
                                 return next;
                               });
     Value sum = kernel.add(kernel.add(sums[0], sums[1]), kernel.add(sums[2], sums[3]));
-    Value rest = kernel.address(base, whole);
+    Array rest = kernel.from(base, whole);
     sum = kernel.columns(kernel.sub(count, whole), ValueRange{sum}, [&](Value at, Value mask, ValueRange group) {
       Value x = kernel.loadVector(rest, at, mask);
       return Values{kernel.fma(x, x, group[0])};
@@ -66,26 +66,28 @@ static Value sumOfSquares(KernelBuilder &kernel, Value gradient, Value begin, Va
 static void writeGlobalNorm(KernelTask &task) {
   KernelBuilder &kernel = task.builder;
   // Buffers: count, norm, the gradients, the partial sums.
-  int64_t norm = task.resultBuffer(0), gradients = norm + 1, partials = norm + 2;
+  auto gradients = [&] { return task.behindResults(0, kernel.f32()); };
+  auto partials = [&] { return task.behindResults(1, kernel.f64()); };
   kernel.stage(task.name(), 0, [&](Value share) {
     Value elements = kernel.size(0);
     Value perShare = kernel.mul(kernel.ceilDiv(elements, kernel.index(lossShares * 16)), 16);
     Value begin = kernel.min(kernel.mul(share, perShare), elements),
           end = kernel.min(kernel.add(begin, perShare), elements);
-    Value sum = sumOfSquares(kernel, kernel.buffer(gradients), begin, end);
-    kernel.store(sum, kernel.buffer(partials), share);
+    Value sum = sumOfSquares(kernel, gradients(), begin, end);
+    kernel.store(sum, partials(), share);
   });
   kernel.stage(task.name(), 1, [&](Value) {
-    Value place = kernel.buffer(partials), zero = kernel.constant(kernel.f64(), 0.0);
+    Array place = partials();
+    Value zero = kernel.constant(kernel.f64(), 0.0);
     Value total = kernel.loop(kernel.index(0), kernel.index(lossShares), 1, ValueRange{zero},
                               [&](Value share, ValueRange carried) {
-                                return Values{kernel.add(carried[0], kernel.load(place, share, kernel.f64()))};
+                                return Values{kernel.add(carried[0], kernel.load(place, share))};
                               })[0];
-    Value count = kernel.load(kernel.buffer(task.operandBuffer(0)), kernel.index(0));
+    Value count = kernel.load(task.operand(0), kernel.index(0));
     Value root = kernel.convert(kernel.sqrt(total), kernel.f32());
     // Without a single target all gradients are 0, and so is the norm.
     Value any = kernel.less(kernel.constantF32(0.0), count);
-    kernel.store(kernel.div(root, kernel.select(any, count, kernel.constantF32(1.0))), kernel.buffer(norm),
+    kernel.store(kernel.div(root, kernel.select(any, count, kernel.constantF32(1.0))), task.result(0),
                  kernel.index(0));
   });
 }
@@ -94,31 +96,30 @@ static void writeClip(KernelTask &task) {
   KernelBuilder &kernel = task.builder;
   kernel.stage(task.name(), 0, [&](Value) {
     auto scalar = [&](int64_t operand, int64_t at) {
-      return kernel.load(kernel.buffer(task.operandBuffer(operand)), kernel.index(at));
+      return kernel.load(task.operand(operand), kernel.index(at));
     };
     Value one = kernel.constantF32(1.0), zero = kernel.constantF32(0.0);
     Value norm = scalar(0, 0), count = scalar(1, 0), bound = scalar(2, 2);
     Value factor = kernel.div(bound, kernel.add(norm, kernel.constantF32(1e-6)));
     factor = kernel.select(kernel.less(zero, bound), kernel.min(factor, one), one);
     Value divisor = kernel.select(kernel.less(zero, count), count, one);
-    kernel.store(kernel.div(factor, divisor), kernel.buffer(task.resultBuffer(0)), kernel.index(0));
+    kernel.store(kernel.div(factor, divisor), task.result(0), kernel.index(0));
   });
 }
 
 static void writeAdam(KernelTask &task, AdamOp op) {
   KernelBuilder &kernel = task.builder;
   // Buffers: factor, hyper, parameters, gradients, both moments.
-  int64_t first = task.resultBuffer(0);
+  auto slab = [&](int64_t index) { return task.behindResults(index, kernel.f32()); };
   kernel.stage(task.name(), 0, [&](Value tile) {
-    Value hyper = kernel.buffer(task.operandBuffer(1));
-    Value factor = kernel.splat(kernel.load(kernel.buffer(task.operandBuffer(0)), kernel.index(0)));
+    Array hyper = task.operand(1);
+    Value factor = kernel.splat(kernel.load(task.operand(0), kernel.index(0)));
     Value rate = kernel.load(hyper, kernel.index(0)), step = kernel.splat(kernel.load(hyper, kernel.index(1)));
     auto constant = [&](llvm::APFloat value) { return kernel.constantVector(value.convertToFloat()); };
     float beta1 = op.getBeta1().convertToFloat(), beta2 = op.getBeta2().convertToFloat();
     float decay = op.getWeightDecay().convertToFloat();
     Value keep = kernel.splat(kernel.sub(kernel.constantF32(1.0), kernel.mul(rate, kernel.constantF32(decay))));
-    Value parameter = kernel.buffer(first), gradient = kernel.buffer(first + 1);
-    Value moment1 = kernel.buffer(first + 2), moment2 = kernel.buffer(first + 3);
+    Array parameter = slab(0), gradient = slab(1), moment1 = slab(2), moment2 = slab(3);
     overElements(kernel, tile, [&](Value at, Value mask) {
       Value g = kernel.mul(kernel.loadVector(gradient, at, mask), factor);
       Value m = kernel.fma(kernel.loadVector(moment1, at, mask), constant(op.getBeta1()),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cpu/RowKernels.h"
 
-#include "passes/KernelSchedule.h"
 
 using namespace mlir;
 
@@ -37,7 +36,7 @@ void RowWriter::findDependents() {
     for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
       Operation *source = operand.getDefiningOp();
       if (source && llvm::is_contained(ops, source) && !dependents.contains(source) && !isSideOperand(op, index))
-        saved.insert({operand, Value()});
+        saved.insert({operand, Array()});
     }
   }
 }
@@ -51,9 +50,6 @@ LogicalResult RowWriter::check() {
       bool inside = operand.getDefiningOp() && llvm::is_contained(ops, operand.getDefiningOp());
       if (inside && isSideOperand(op, index))
         return op->emitOpError("expects operand ") << index << " to come from outside the map";
-      Type element = cast<ShapedType>(operand.getType()).getElementType();
-      if (isa<FloatType>(element) && !element.isF32())
-        return op->emitOpError("expects f32 on CPUs, but got ") << element;
       if (!isSideOperand(op, index) && lastAxis(operand) % shape.width)
         return op->emitOpError("expects rows of a multiple of ")
                << shape.width << " columns, but got " << lastAxis(operand);
@@ -62,10 +58,10 @@ LogicalResult RowWriter::check() {
   return success();
 }
 
-Value RowWriter::bufferOf(Value argument) {
+Array RowWriter::arrayOf(Value argument) {
   if (isa<MapOp>(task.op))
     argument = task.op->getOperand(cast<BlockArgument>(argument).getArgNumber());
-  return kernel.buffer(cast<BlockArgument>(argument).getArgNumber());
+  return task.operand(argument);
 }
 
 bool RowWriter::hasRow(Value value) const {
@@ -96,29 +92,29 @@ void RowWriter::writeTile(Value tile) {
   Value last = kernel.min(kernel.add(first, perTile), rows);
   if (!shape.columnSums.empty()) {
     int64_t width = partialWidth(shape);
-    partials = kernel.address(kernel.buffer(task.scratchBuffer(0)), kernel.mul(tile, width));
+    partials = kernel.from(task.scratch(0), kernel.mul(tile, width));
     kernel.columns(width, 4, [&](Value at, Value tail, int64_t) {
       kernel.storeVector(kernel.constantVector(0.0), partials, at, tail);
     });
   }
   for (Operation *op : ops)
     if (auto dropout = dyn_cast<DropoutOp>(op)) {
-      keys[op] = kernel.philoxKeys(bufferOf(dropout.getRng()), dropout.getSite());
+      keys[op] = kernel.philoxKeys(arrayOf(dropout.getRng()), dropout.getSite());
       draws[op] = kernel.scratch(kernel.i32(), llvm::alignTo(lastAxis(dropout.getInput()) + 3, 64) + 64);
     }
   for (auto &[value, place] : saved)
-    place = kernel.scratch(kernel.f32(), llvm::alignTo(lastAxis(value), 16));
+    place = kernel.scratch(llvm::alignTo(lastAxis(value), 16));
   kernel.loop(first, last, 1, [&](Value row) { writeRow(row); });
 }
 
 /// Adds the shares of one sum in order.
 void RowWriter::writeColumnSums(Value tile) {
   int64_t width = partialWidth(shape), number = 0;
-  Value base = kernel.buffer(task.scratchBuffer(0));
+  Array base = task.scratch(0);
   for (auto [index, sum] : llvm::enumerate(outputs)) {
     if (!isColumnSum(sum))
       continue;
-    Value target = kernel.buffer(task.resultBuffer(index));
+    Array target = task.result(index);
     int64_t offset = partialOffset(index), columns = lastAxis(sum);
     kernel.when(kernel.equal(tile, kernel.index(number++)), [&] {
       kernel.columns(columns, 1, [&](Value at, Value tail, int64_t) {
@@ -140,35 +136,35 @@ int64_t RowWriter::partialOffset(int64_t index) const {
 
 void RowWriter::startRow(Value row) {
   currentRow = row;
-  rowPointer.clear();
-  outputPointer.clear();
+  inputRows.clear();
+  outputRows.clear();
   scalars.clear();
   savedIsReady = false;
-  auto pointer = [&](Value buffer, Value tensor) { return kernel.address(buffer, kernel.mul(row, lastAxis(tensor))); };
+  auto rowOf = [&](const Array &array, Value tensor) { return kernel.from(array, kernel.mul(row, lastAxis(tensor))); };
   for (Operation *op : ops) {
     for (auto [index, operand] : llvm::enumerate(op->getOperands()))
-      if (!isSideOperand(op, index) && !hasRow(operand) && !rowPointer.contains(operand))
-        rowPointer[operand] = pointer(bufferOf(operand), operand);
+      if (!isSideOperand(op, index) && !hasRow(operand) && !inputRows.contains(operand))
+        inputRows[operand] = rowOf(arrayOf(operand), operand);
     if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
-      int64_t tableRows = cast<ShapedType>(embedding.getTable().getType()).getDimSize(0);
-      Value id = kernel.convert(kernel.load(bufferOf(embedding.getIds()), row, kernel.i32()), kernel.i64());
-      id = kernel.min(kernel.max(id, kernel.index(0)), kernel.index(tableRows - 1));
-      scalars[op] = {kernel.address(bufferOf(embedding.getTable()), kernel.mul(id, lastAxis(embedding.getTable())))};
+      int64_t ids = cast<ShapedType>(embedding.getTable().getType()).getDimSize(0);
+      Value id = kernel.loadIndex(arrayOf(embedding.getIds()), row);
+      id = kernel.min(kernel.max(id, kernel.index(0)), kernel.index(ids - 1));
+      tableRows[op] = kernel.from(arrayOf(embedding.getTable()), kernel.mul(id, lastAxis(embedding.getTable())));
     } else if (auto masking = dyn_cast<MaskPaddingOp>(op)) {
-      Value byte = kernel.load(bufferOf(masking.getMask()), row, kernel.i8());
+      Value byte = kernel.load(arrayOf(masking.getMask()), row);
       scalars[op] = {kernel.notEqual(byte, kernel.constantInt(kernel.i8(), 0))};
     } else if (auto grad = dyn_cast<LayerNormGradOp>(op)) {
-      scalars[op] = {kernel.splat(kernel.load(bufferOf(grad.getMean()), row)),
-                     kernel.splat(kernel.load(bufferOf(grad.getRstd()), row))};
+      scalars[op] = {kernel.splat(kernel.load(arrayOf(grad.getMean()), row)),
+                     kernel.splat(kernel.load(arrayOf(grad.getRstd()), row))};
     }
   }
   for (auto [index, output] : llvm::enumerate(outputs)) {
-    if (!hasRow(output) && !rowPointer.contains(output))
-      rowPointer[output] = pointer(bufferOf(output), output);
+    if (!hasRow(output) && !inputRows.contains(output))
+      inputRows[output] = rowOf(arrayOf(output), output);
     bool statistics =
         isa_and_nonnull<LayerNormOp>(output.getDefiningOp()) && cast<OpResult>(output).getResultNumber() > 0;
-    Value buffer = isColumnSum(output) ? Value() : kernel.buffer(task.resultBuffer(index));
-    outputPointer.push_back(!buffer || statistics ? buffer : pointer(buffer, output));
+    Array array = isColumnSum(output) ? Array() : task.result(index);
+    outputRows.push_back(!array || statistics ? array : rowOf(array, output));
   }
 }
 
@@ -209,10 +205,15 @@ void RowWriter::startBlock(Value at, Value tail) {
 
 void RowWriter::finishBlock(bool afterReduction) {
   // All values first, then all stores: a result may lie in the memory of an input that this sweep is the last to read.
-  SmallVector<std::array<Value, 3>> stores;
-  auto keep = [&](Value value, Value place) {
+  struct Store {
+    Value value;
+    Array row;
+    Value column;
+  };
+  SmallVector<Store> stores;
+  auto keep = [&](Value value, const Array &row) {
     for (int64_t block = 0; block < blocks(value); ++block)
-      stores.push_back({evaluate(value, block), place, columnAt(block)});
+      stores.push_back({evaluate(value, block), row, columnAt(block)});
   };
   if (!afterReduction)
     for (auto &[value, place] : saved)
@@ -226,10 +227,10 @@ void RowWriter::finishBlock(bool afterReduction) {
     if (isColumnSum(output))
       addToColumnSum(index);
     else
-      keep(output, outputPointer[index]);
+      keep(output, outputRows[index]);
   }
-  for (auto [value, place, at] : stores)
-    kernel.storeVector(value, place, at, mask);
+  for (const Store &store : stores)
+    kernel.storeVector(store.value, store.row, store.column, mask);
 }
 
 void RowWriter::addToColumnSum(int64_t index) {

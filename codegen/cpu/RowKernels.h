@@ -53,7 +53,7 @@ private:
   Value columnAt(int64_t block);
 
   int64_t blocks(Value value) const { return lastAxis(value) / shape.width; }
-  Value bufferOf(Value argument);
+  Array arrayOf(Value argument);
   bool hasRow(Value value) const;
 
   KernelTask &task;
@@ -64,17 +64,19 @@ private:
   mlir::Operation *reduction = nullptr;
   llvm::SmallPtrSet<mlir::Operation *, 8> dependents;
   /// Values that sweep 1 computes and sweep 2 reads, with their scratch rows.
-  llvm::MapVector<Value, Value> saved;
+  llvm::MapVector<Value, Array> saved;
   bool savedIsReady = false;
 
   llvm::DenseMap<mlir::Operation *, KernelBuilder::PhiloxKeys> keys;
-  llvm::DenseMap<mlir::Operation *, Value> draws, drawShift;
-  llvm::DenseMap<Value, Value> rowPointer;
-  llvm::SmallVector<Value> outputPointer;
-  /// Per-row scalars of an op: the address of an embedding's row, the truth of a mask, mean and rstd, the two gradient
-  /// means.
+  llvm::DenseMap<mlir::Operation *, Value> drawShift;
+  /// The draws of a row; the row of a table that an embedding reads.
+  llvm::DenseMap<mlir::Operation *, Array> draws, tableRows;
+  llvm::DenseMap<Value, Array> inputRows;
+  llvm::SmallVector<Array> outputRows;
+  /// Per-row scalars of an op: the truth of a mask, mean and rstd, the two gradient means.
   llvm::DenseMap<mlir::Operation *, llvm::SmallVector<Value, 4>> scalars;
-  Value currentRow, column, mask, partials;
+  Value currentRow, column, mask;
+  Array partials;
   llvm::DenseMap<std::pair<Value, int64_t>, Value> known;
 };
 

@@ -12,7 +12,7 @@ namespace bifocal {
 Value RowWriter::columnAt(int64_t block) { return kernel.add(column, block * shape.width); }
 
 Value RowWriter::vectorOperand(Value value, int64_t block) {
-  return kernel.loadVector(bufferOf(value), columnAt(block), mask);
+  return kernel.loadVector(arrayOf(value), columnAt(block), mask);
 }
 
 Value RowWriter::evaluate(Value value, int64_t block) {
@@ -22,7 +22,7 @@ Value RowWriter::evaluate(Value value, int64_t block) {
   Value result;
   auto place = saved.find(value);
   if (!hasRow(value))
-    result = kernel.loadVector(rowPointer.lookup(value), columnAt(block), mask);
+    result = kernel.loadVector(inputRows.lookup(value), columnAt(block), mask);
   else if (savedIsReady && place != saved.end())
     result = kernel.loadVector(place->second, columnAt(block), mask);
   else
@@ -76,7 +76,7 @@ Value RowWriter::compute(Operation *op, int64_t result, int64_t block) {
         double rate = dropout.getRate().convertToFloat();
         Type integers = kernel.vectorOf(kernel.i32());
         Value at = kernel.add(columnAt(block), drawShift.lookup(op));
-        Value drawn = kernel.loadVector(draws.lookup(op), at, nullptr, kernel.i32());
+        Value drawn = kernel.loadVector(draws.lookup(op), at);
         Value dropped =
             kernel.lessUnsigned(drawn, kernel.constantInt(integers, static_cast<int32_t>(dropThreshold(rate))));
         Value kept = kernel.mul(operand(0), kernel.constantVector(1.0f / (1.0f - static_cast<float>(rate))));
@@ -84,7 +84,7 @@ Value RowWriter::compute(Operation *op, int64_t result, int64_t block) {
       })
       .Case([&](MaskPaddingOp) { return kernel.select(scalars[op][0], operand(0), zero); })
       .Case([&](EmbeddingOp embedding) {
-        Value loaded = kernel.loadVector(scalars[op][0], columnAt(block), mask);
+        Value loaded = kernel.loadVector(tableRows.lookup(op), columnAt(block), mask);
         float scale = embedding.getScale().convertToFloat();
         return scale == 1.0f ? loaded : kernel.mul(loaded, kernel.constantVector(scale));
       })
@@ -155,9 +155,9 @@ void RowWriter::reduceLayerNorm(LayerNormOp norm) {
   scalars[norm] = {means, kernel.splat(rstd)};
   for (auto [index, output] : llvm::enumerate(outputs)) {
     if (output == norm.getMean())
-      kernel.store(mean, outputPointer[index], currentRow);
+      kernel.store(mean, outputRows[index], currentRow);
     if (output == norm.getRstd())
-      kernel.store(rstd, outputPointer[index], currentRow);
+      kernel.store(rstd, outputRows[index], currentRow);
   }
 }
 

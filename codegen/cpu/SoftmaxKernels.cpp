@@ -2,7 +2,6 @@
 // softmax, softmax_grad and log_softmax: every group of neighbours is read once for its maximum and once for its sum.
 
 #include "codegen/cpu/CpuKernels.h"
-#include "passes/KernelSchedule.h"
 #include "passes/RowSchedule.h"
 
 #include <limits>
@@ -22,7 +21,7 @@ static Value foldLanes(KernelBuilder &kernel, const Values &lanes, bool maximum)
 }
 
 /// The maximum of `width` elements at `base`.
-static Value rowMax(KernelBuilder &kernel, Value base, int64_t width) {
+static Value rowMax(KernelBuilder &kernel, const Array &base, int64_t width) {
   Value lowest = kernel.constantVector(-std::numeric_limits<double>::infinity());
   SmallVector<Value> start(sumLanes, lowest);
   return foldLanes(kernel,
@@ -35,7 +34,7 @@ static Value rowMax(KernelBuilder &kernel, Value base, int64_t width) {
 }
 
 /// Writes e^(x - maximum) to `target` (when given) and returns the sum.
-static Value rowExpSum(KernelBuilder &kernel, Value base, Value target, Value maximum, int64_t width) {
+static Value rowExpSum(KernelBuilder &kernel, const Array &base, const Array &target, Value maximum, int64_t width) {
   Value zero = kernel.constantVector(0.0), peak = kernel.splat(maximum);
   SmallVector<Value> start(sumLanes, zero);
   return foldLanes(kernel,
@@ -49,15 +48,18 @@ static Value rowExpSum(KernelBuilder &kernel, Value base, Value target, Value ma
                    false);
 }
 
-static void writeSoftmax(KernelBuilder &kernel, Value input, Value output, int64_t group) {
-  Value total = rowExpSum(kernel, input, output, rowMax(kernel, input, group), group);
+/// `powers`: f32, room for the numerators; it may be the output.
+static void writeSoftmax(KernelBuilder &kernel, const Array &input, const Array &powers, const Array &output,
+                         int64_t group) {
+  Value total = rowExpSum(kernel, input, powers, rowMax(kernel, input, group), group);
   Value factor = kernel.splat(kernel.div(kernel.constantF32(1.0), total));
   kernel.columns(group, sumLanes, [&](Value at, Value mask, int64_t) {
-    kernel.storeVector(kernel.mul(kernel.loadVector(output, at, mask), factor), output, at, mask);
+    kernel.storeVector(kernel.mul(kernel.loadVector(powers, at, mask), factor), output, at, mask);
   });
 }
 
-static void writeSoftmaxGrad(KernelBuilder &kernel, Value gradient, Value output, Value result, int64_t group) {
+static void writeSoftmaxGrad(KernelBuilder &kernel, const Array &gradient, const Array &output, const Array &result,
+                             int64_t group) {
   SmallVector<Value> start(sumLanes, kernel.constantVector(0.0));
   // Beyond the tail both factors are 0.
   Value dot = foldLanes(kernel,
@@ -74,9 +76,9 @@ static void writeSoftmaxGrad(KernelBuilder &kernel, Value gradient, Value output
   });
 }
 
-static void writeLogSoftmax(KernelBuilder &kernel, Value input, Value output, int64_t width) {
+static void writeLogSoftmax(KernelBuilder &kernel, const Array &input, const Array &output, int64_t width) {
   Value maximum = rowMax(kernel, input, width);
-  Value total = rowExpSum(kernel, input, nullptr, maximum, width);
+  Value total = rowExpSum(kernel, input, {}, maximum, width);
   Value peak = kernel.splat(maximum), logarithm = kernel.splat(kernel.log(total));
   kernel.columns(width, sumLanes, [&](Value at, Value mask, int64_t) {
     Value x = kernel.sub(kernel.sub(kernel.loadVector(input, at, mask), peak), logarithm);
@@ -89,8 +91,10 @@ FailureOr<bool> generateSoftmax(KernelTask &task) {
     return false;
   Value first = task.op->getOperand(0);
   int64_t width = lastAxis(first), group = width;
-  if (!cast<ShapedType>(first.getType()).getElementType().isF32() || width <= 0)
-    return task.op->emitOpError("expects f32 and a static last axis on CPUs, but got ") << first.getType();
+  if (width <= 0) {
+    task.op->emitOpError("expects a static last axis on CPUs, but got ") << first.getType();
+    return failure();
+  }
   if (auto softmax = dyn_cast<SoftmaxOp>(task.op))
     group = softmax.getGroup();
   if (auto grad = dyn_cast<SoftmaxGradOp>(task.op))
@@ -101,14 +105,15 @@ FailureOr<bool> generateSoftmax(KernelTask &task) {
     Value perTile = kernel.index(rowsPerTile(width) * (width / group));
     Value groups = kernel.mul(kernel.expression(rowCountExpr), width / group);
     Value begin = kernel.mul(tile, perTile), end = kernel.min(kernel.add(begin, perTile), groups);
+    const bool needsRow = isa<SoftmaxOp>(task.op) && isNarrow(task.op->getResult(0).getType());
+    Array row = needsRow ? kernel.scratch(group) : Array();
     kernel.loop(begin, end, 1, [&](Value number) {
       Value offset = kernel.mul(number, group);
-      auto place = [&](int64_t buffer) { return kernel.address(kernel.buffer(buffer), offset); };
-      Value input = place(task.operandBuffer(0)), output = place(task.resultBuffer(0));
+      Array input = kernel.from(task.operand(0), offset), output = kernel.from(task.result(0), offset);
       if (isa<SoftmaxOp>(task.op))
-        writeSoftmax(kernel, input, output, group);
+        writeSoftmax(kernel, input, needsRow ? row : output, output, group);
       else if (isa<SoftmaxGradOp>(task.op))
-        writeSoftmaxGrad(kernel, input, place(task.operandBuffer(1)), output, group);
+        writeSoftmaxGrad(kernel, input, kernel.from(task.operand(1), offset), output, group);
       else
         writeLogSoftmax(kernel, input, output, group);
     });

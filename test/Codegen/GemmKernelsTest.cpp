@@ -6,6 +6,7 @@
 #include "runtime/cpu/Gemm.h"
 #include "test/Codegen/KernelLevels.h"
 #include "test/Codegen/KernelTestData.h"
+#include "test/Codegen/NarrowFloats.h"
 #include <bit>
 #include <map>
 #include <sys/mman.h>
@@ -102,6 +103,13 @@ void checkBits(const Guarded &result, const Guarded &expected, int64_t columns, 
         << result[i];
 }
 
+GemmKernels stagesOf(const KernelHarness &harness, Layout layout) {
+  GemmKernels stages{};
+  for (size_t stage = 0; stage < stages.size(); ++stage)
+    stages[stage] = harness.find(std::string(format::gemmKernel(layout.a, layout.b)) + "." + std::to_string(stage));
+  return stages;
+}
+
 class GemmKernelsTest : public testing::TestWithParam<KernelLevel> {
 protected:
   /// The four kernels are compiled once per level.
@@ -112,10 +120,7 @@ protected:
     if (!harness)
       harness = KernelHarness::products(GetParam().shapes, error, GetParam().instructions);
     EXPECT_TRUE(harness) << error;
-    GemmKernels result{};
-    for (size_t stage = 0; harness && stage < result.size(); ++stage)
-      result[stage] = harness->find(std::string(format::gemmKernel(layout.a, layout.b)) + "." + std::to_string(stage));
-    return result;
+    return harness ? stagesOf(*harness, layout) : GemmKernels{};
   }
 
   /// What stands in C afterwards. Checks that nothing else was written.
@@ -317,6 +322,56 @@ TEST_P(GemmKernelsTest, TouchesNothingBehindItsMatrices) {
         for (int64_t i = 0; i < expected.size(); ++i)
           ASSERT_TRUE(same(c.data()[i], expected[i])) << shape.m << "x" << shape.n << "x" << shape.k << " at " << i;
       }
+}
+
+/// `values` in memory of `element`; the floats become what that holds.
+std::vector<uint16_t> narrowed(Guarded &values, std::string_view element) {
+  std::vector<uint16_t> bits(values.size());
+  for (int64_t i = 0; i < values.size(); ++i) {
+    bits[i] = nearest(values[i], element);
+    values[i] = widened(bits[i], element);
+  }
+  return bits;
+}
+
+// The sums are the f32 chains, also where they are longer than one block of the inner axis and wider than one group of
+// columns; C is rounded once.
+TEST_P(GemmKernelsTest, NarrowElementsAreWidenedAndRoundedOnce) {
+  for (std::array<std::string_view, 3> elements :
+       {std::array<std::string_view, 3>{"bf16", "bf16", "bf16"}, {"bf16", "f16", "f32"}, {"f32", "bf16", "f16"}}) {
+    std::string error;
+    auto harness = KernelHarness::products(GetParam().shapes, error, GetParam().instructions, elements);
+    ASSERT_TRUE(harness) << error;
+    for (Layout layout : layouts)
+      for (Shape shape : {Shape{1, 33, 3}, {70, 17, 530}, {67, 530, 520}})
+        for (bool accumulate : {false, true}) {
+          Problem problem(shape, accumulate);
+          // The transposed copies hold the same values as the plain ones.
+          std::vector<uint16_t> a, b, c;
+          Guarded *const tensors[] = {&problem.a[layout.a], &problem.b[layout.b], &problem.c};
+          std::vector<uint16_t> *const bits[] = {&a, &b, &c};
+          Guarded workspace(format::gemmWorkspace(shape.n, shape.k));
+          GemmArguments arguments = problem.arguments(layout, problem.c, &workspace);
+          const float **const places[] = {&arguments.a, &arguments.b, const_cast<const float **>(&arguments.c)};
+          for (int i = 0; i < 3; ++i)
+            if (elements[i] != "f32") {
+              *bits[i] = narrowed(*tensors[i], elements[i]);
+              *places[i] = reinterpret_cast<const float *>(bits[i]->data());
+            }
+          // `chains` reads the plain a and the transposed b.
+          problem.a[0] = layout.a ? transposed(problem.a[1], shape.k, shape.m) : problem.a[0];
+          problem.b[1] = layout.b ? problem.b[1] : transposed(problem.b[0], shape.k, shape.n);
+          const Guarded expected = problem.chains();
+          gemm(2, stagesOf(*harness, layout), arguments, {});
+          for (int64_t i = 0; i < expected.size(); ++i) {
+            const bool narrow = elements[2] != "f32";
+            const float found = narrow ? widened(c[i], elements[2]) : problem.c[i];
+            const float wanted = narrow ? widened(nearest(expected[i], elements[2]), elements[2]) : expected[i];
+            ASSERT_TRUE(same(found, wanted)) << elements[0] << elements[1] << elements[2] << " at " << i << ": expects "
+                                             << wanted << ", but got " << found;
+          }
+        }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, GemmKernelsTest, testing::ValuesIn(kernelLevels()), levelName);

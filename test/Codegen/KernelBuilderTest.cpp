@@ -5,6 +5,7 @@
 #include "runtime/core/Philox.h"
 #include "test/Codegen/KernelHarness.h"
 #include "test/Codegen/KernelTestData.h"
+#include "test/Codegen/NarrowFloats.h"
 #include <bit>
 #include <gtest/gtest.h>
 
@@ -23,16 +24,17 @@ protected:
         [&](KernelBuilder &builder) {
           builder.stage("k", 0, [&](mlir::Value) {
             builder.columns(builder.size(0), {}, [&](mlir::Value at, mlir::Value mask, mlir::ValueRange) {
-              mlir::Value value = builder.loadVector(builder.buffer(0), at, mask);
-              builder.storeVector((builder.*function)(value), builder.buffer(1), at, mask);
+              mlir::Value value = builder.loadVector(builder.buffer(0, builder.f32()), at, mask);
+              builder.storeVector((builder.*function)(value), builder.buffer(1, builder.f32()), at, mask);
               return KernelBuilder::Values{};
             });
           });
         },
         GetParam(), error);
     EXPECT_TRUE(kernel) << error;
-    if (kernel)
-      EXPECT_EQ(kernel->run({x.data(), y.data()}, {static_cast<int64_t>(x.size())}), "");
+    if (!kernel)
+      return y;
+    EXPECT_EQ(kernel->run({x.data(), y.data()}, {static_cast<int64_t>(x.size())}), "");
     return y;
   }
 };
@@ -100,9 +102,10 @@ TEST_P(KernelBuilderTest, PhiloxDrawsMatchTheReference) {
     auto kernel = KernelHarness::write(
         [&](KernelBuilder &builder) {
           builder.stage("k", 0, [&](mlir::Value) {
-            auto keys = builder.philoxKeys(builder.buffer(0), -3);
+            auto keys = builder.philoxKeys(builder.buffer(0, builder.i64()), -3);
             for (int64_t at = 0; at < 64; at += builder.philoxElements())
-              builder.storeVector(builder.philoxDraws(keys, builder.index((first + at) / 4)), builder.buffer(1),
+              builder.storeVector(builder.philoxDraws(keys, builder.index((first + at) / 4)),
+                                  builder.buffer(1, builder.i32()),
                                   builder.index(at));
           });
         },
@@ -112,6 +115,48 @@ TEST_P(KernelBuilderTest, PhiloxDrawsMatchTheReference) {
     for (int64_t at = 0; at < 64; ++at)
       ASSERT_EQ(draws[at], philoxDraw(rng[0], first + at, static_cast<uint32_t>(-3), static_cast<uint32_t>(rng[1])))
           << first + at;
+  }
+}
+
+// Reads x and writes it as the narrow type, scalar by scalar and vector by vector, then reads that as f32 again.
+TEST_P(KernelBuilderTest, NarrowFloatsAreRoundedToTheNearest) {
+  std::vector<float> x = sampleFloats();
+  for (uint32_t half = 0; half < 0x10000; half += 7) // ties, with even and odd neighbours
+    x.push_back(std::bit_cast<float>(half << 16 | 0x8000));
+  x.insert(x.end(), {INFINITY, -INFINITY, NAN, -NAN, 65504.0f, 65520.0f, 65519.996f, 3.3961775e38f, 0x1p-25f, 1e-45f});
+  const auto count = static_cast<int64_t>(x.size());
+  for (const std::string element : {"bf16", "f16"}) {
+    std::vector<uint16_t> scalars(x.size()), vectors(x.size());
+    std::vector<float> back(x.size()), backVectors(x.size());
+    std::string error;
+    auto kernel = KernelHarness::write(
+        [&](KernelBuilder &builder) {
+          mlir::Builder &types = builder.raw();
+          mlir::Type narrow = element == "bf16" ? mlir::Type(types.getBF16Type()) : types.getF16Type();
+          builder.stage("k", 0, [&](mlir::Value) {
+            const Array in = builder.buffer(0, builder.f32()), one = builder.buffer(1, narrow),
+                        many = builder.buffer(2, narrow), out = builder.buffer(3, builder.f32()),
+                        outMany = builder.buffer(4, builder.f32());
+            builder.loop(builder.index(0), builder.size(0), 1, [&](mlir::Value at) {
+              builder.store(builder.load(in, at), one, at);
+              builder.store(builder.load(one, at), out, at);
+            });
+            builder.columns(builder.size(0), {}, [&](mlir::Value at, mlir::Value mask, mlir::ValueRange) {
+              builder.storeVector(builder.loadVector(in, at, mask), many, at, mask);
+              builder.storeVector(builder.loadVector(many, at, mask), outMany, at, mask);
+              return KernelBuilder::Values{};
+            });
+          });
+        },
+        GetParam(), error);
+    ASSERT_TRUE(kernel) << error;
+    ASSERT_EQ(kernel->run({x.data(), scalars.data(), vectors.data(), back.data(), backVectors.data()}, {count}), "");
+    for (size_t at = 0; at < x.size(); ++at) {
+      ASSERT_EQ(scalars[at], nearest(x[at], element)) << element << ' ' << x[at];
+      ASSERT_EQ(vectors[at], scalars[at]) << element << ' ' << x[at];
+      ASSERT_EQ(std::bit_cast<uint32_t>(back[at]), std::bit_cast<uint32_t>(widened(scalars[at], element))) << x[at];
+      ASSERT_EQ(std::bit_cast<uint32_t>(backVectors[at]), std::bit_cast<uint32_t>(back[at])) << x[at];
+    }
   }
 }
 
@@ -125,9 +170,9 @@ TEST_P(KernelBuilderTest, HorizontalSumsAndMaximaSeeEveryLane) {
         [&](KernelBuilder &builder) {
           width = builder.width();
           builder.stage("k", 0, [&](mlir::Value) {
-            mlir::Value vector = builder.loadVector(builder.buffer(0), builder.index(0));
-            builder.store(builder.horizontalSum(vector), builder.buffer(1), builder.index(0));
-            builder.store(builder.horizontalMax(vector), builder.buffer(1), builder.index(1));
+            mlir::Value vector = builder.loadVector(builder.buffer(0, builder.f32()), builder.index(0));
+            builder.store(builder.horizontalSum(vector), builder.buffer(1, builder.f32()), builder.index(0));
+            builder.store(builder.horizontalMax(vector), builder.buffer(1, builder.f32()), builder.index(1));
           });
         },
         GetParam(), error);

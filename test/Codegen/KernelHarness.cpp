@@ -5,8 +5,10 @@
 #include "codegen/cpu/GemmKernels.h"
 #include "codegen/cpu/Lowering.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Parser/Parser.h"
 #include "passes/KernelSchedule.h"
+#include "runtime/core/ArtifactFormat.h"
 #include "llvm/Support/FileSystem.h"
 #include <chrono>
 #include <cstring>
@@ -114,15 +116,18 @@ std::unique_ptr<KernelHarness> KernelHarness::write(const std::function<void(Ker
 }
 
 std::unique_ptr<KernelHarness> KernelHarness::products(std::string_view level, std::string &error,
-                                                       std::string_view instructions) {
+                                                       std::string_view instructions,
+                                                       const std::array<std::string_view, 3> &elements) {
   std::unique_ptr<KernelHarness> harness(new KernelHarness);
   State &state = *harness->state;
   state.level = instructions.empty() ? level : instructions;
   Location location = UnknownLoc::get(&state.context);
   state.functions = ModuleOp::create(location);
+  auto type = [&](std::string_view name) { return parseType(StringRef(name), &state.context); };
   for (bool transA : {false, true})
     for (bool transB : {false, true})
-      writeGemm(*state.functions, location, *CpuTarget::find(level), transA, transB);
+      writeGemm(*state.functions, location, *CpuTarget::find(level), format::gemmKernel(transA, transB),
+                {transA, transB, type(elements[0]), type(elements[1]), type(elements[2])});
   error += state.link();
   return error.empty() ? std::move(harness) : nullptr;
 }
@@ -173,6 +178,28 @@ double KernelHarness::time(std::vector<void *> buffers, const std::vector<int64_
 }
 
 const std::string &KernelHarness::family() const { return state->schedule.family; }
+
+std::vector<KernelTensor> KernelHarness::tensors(size_t &results) const {
+  std::vector<KernelTensor> tensors;
+  auto add = [&](Type type) {
+    auto shaped = cast<ShapedType>(type);
+    KernelTensor tensor;
+    llvm::raw_string_ostream(tensor.element) << shaped.getElementType();
+    for (int64_t size : shaped.getShape())
+      tensor.dims.push_back(ShapedType::isDynamic(size) ? -1 : size);
+    tensors.push_back(tensor);
+  };
+  auto kernel = *state->module->getOps<plan::KernelOp>().begin();
+  Operation *op = &kernel.getBody().front().front();
+  for (Type type : kernel.getBody().getArgumentTypes())
+    add(type);
+  results = tensors.size();
+  for (Type type : op->getResultTypes())
+    add(type);
+  for (FlatSymbolRefAttr name : namedStates(op))
+    add(SymbolTable::lookupNearestSymbolFrom<StateOp>(op, name).getType());
+  return tensors;
+}
 
 std::string KernelHarness::assembly() const {
   auto text = emitKernelText(*state->functions, state->level, KernelText::Assembly);

@@ -2,6 +2,7 @@
 #ifndef BIFOCAL_TEST_CODEGEN_KERNELHARNESS_H
 #define BIFOCAL_TEST_CODEGEN_KERNELHARNESS_H
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,6 +19,13 @@ namespace bifocal::test {
 /// One stage of a kernel, over the tiles [begin, end).
 using KernelFunction = void (*)(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end);
 
+/// A tensor of a launch: the name of its element type and its dims, -1 where a size of the launch says it. The sizes come
+/// in the order of these dims.
+struct KernelTensor {
+  std::string element;
+  std::vector<int64_t> dims;
+};
+
 /// One kernel, from IR to machine code in this process.
 class KernelHarness {
 public:
@@ -28,9 +36,12 @@ public:
   /// A kernel of one stage with one tile and no scratch that `write` writes under the name `k`.
   static std::unique_ptr<KernelHarness> write(const std::function<void(KernelBuilder &)> &write, std::string_view level,
                                               std::string &error);
-  /// The kernels of all matrix products, gemm_nn to gemm_tt. `find` gives their stages; nothing else is for them.
+  /// The kernels of all matrix products, gemm_nn to gemm_tt, for the given elements of a, b and c. `find` gives their
+  /// stages; nothing else is for them.
   static std::unique_ptr<KernelHarness> products(std::string_view level, std::string &error,
-                                                 std::string_view instructions = {});
+                                                 std::string_view instructions = {},
+                                                 const std::array<std::string_view, 3> &elements = {"f32", "f32",
+                                                                                                    "f32"});
   ~KernelHarness();
 
   /// Runs every tile of every stage, one by one and the last first. `buffers`: arguments, results, then states or
@@ -43,6 +54,9 @@ public:
   KernelFunction find(const std::string &name) const;
 
   const std::string &family() const;
+  /// Operands, results and states, in the order of the launch's buffers. `results` receives the number of the first
+  /// result.
+  std::vector<KernelTensor> tensors(size_t &results) const;
   std::string assembly() const;
 
 private:

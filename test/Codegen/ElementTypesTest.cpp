@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Every family with tensors of bf16 and f16. Kernels compute in f32 whatever lies in memory, so on inputs that the
+// narrow type holds, a result must be that of the f32 kernel, rounded once: bit by bit. The f32 kernels are compared with
+// f64 elsewhere.
+
+#include "test/Codegen/ConvTestData.h"
+#include "test/Codegen/NarrowFloats.h"
+#include <cstring>
+#include <functional>
+#include <sstream>
+#include <utility>
+
+namespace bifocal::test {
+namespace {
+
+/// A kernel with `E` for the element type of what may be narrow.
+struct TypedKernel {
+  std::string name, source;
+  std::vector<int64_t> sizes;
+  /// Integers in tensors are below this one.
+  int64_t limit = 3;
+  /// Floats of a slab behind the results.
+  int64_t slab = 0;
+};
+
+void PrintTo(const TypedKernel &kernel, std::ostream *out) { *out << kernel.name; }
+
+std::string withElement(std::string source, const std::string &from, const std::string &to) {
+  for (size_t at = 0; (at = source.find(from, at)) != std::string::npos; at += to.size())
+    source.replace(at, from.size(), to);
+  return source;
+}
+
+/// The memory of one tensor.
+struct Memory {
+  std::string element;
+  std::vector<char> bytes;
+  int64_t count = 0;
+
+  bool isNarrow() const { return element == "bf16" || element == "f16"; }
+  float at(int64_t index) const {
+    if (isNarrow()) {
+      uint16_t bits = 0;
+      std::memcpy(&bits, bytes.data() + 2 * index, 2);
+      return widened(bits, element);
+    }
+    float value = 0;
+    std::memcpy(&value, bytes.data() + 4 * index, 4);
+    return value;
+  }
+};
+
+template <typename T> void fill(Memory &memory, const std::function<T()> &next) {
+  memory.bytes.resize(memory.count * sizeof(T) + 64, 0x55);
+  for (int64_t i = 0; i < memory.count; ++i) {
+    T value = next();
+    std::memcpy(memory.bytes.data() + i * sizeof(T), &value, sizeof(T));
+  }
+}
+
+class ElementTypes : public testing::TestWithParam<std::tuple<KernelLevel, TypedKernel>> {
+protected:
+  using Memories = std::vector<Memory>;
+
+  const TypedKernel &form() const { return std::get<1>(GetParam()); }
+
+  /// Values that `narrow` holds, in memory of the tensor's own element type.
+  Memory draw(const KernelTensor &tensor, const std::string &narrow, int64_t count, unsigned seed) {
+    Memory memory{tensor.element, {}, count};
+    std::mt19937 generator(seed);
+    std::uniform_real_distribution<float> uniform(-2.0f, 2.0f);
+    if (memory.isNarrow())
+      fill<uint16_t>(memory, [&] { return nearest(uniform(generator), narrow); });
+    else if (tensor.element == "f32")
+      fill<float>(memory, [&] { return widened(nearest(uniform(generator), narrow), narrow); });
+    else if (tensor.element == "i1")
+      fill<uint8_t>(memory, [&, first = true]() mutable {
+        return static_cast<uint8_t>(std::exchange(first, false) || generator() % 4 != 0);
+      });
+    else if (tensor.element == "i32")
+      fill<int32_t>(memory, [&] { return static_cast<int32_t>(generator() % form().limit); });
+    else
+      fill<int64_t>(memory, [&] { return static_cast<int64_t>(generator()); });
+    return memory;
+  }
+
+  /// Runs the kernel with `element` for E; returns its results and states.
+  Memories run(const std::string &element, const std::string &narrow) {
+    std::string error;
+    const KernelLevel &level = std::get<0>(GetParam());
+    const std::string source = withElement(form().source, "xE>", "x" + element + ">");
+    auto kernel = KernelHarness::create(source, level.shapes, error, level.instructions);
+    EXPECT_TRUE(kernel) << error << source;
+    if (!kernel)
+      return {};
+    size_t results = 0, size = 0;
+    Memories memories;
+    for (const KernelTensor &tensor : kernel->tensors(results)) {
+      int64_t count = 1;
+      for (int64_t dim : tensor.dims)
+        count *= dim < 0 ? form().sizes.at(size++) : dim;
+      memories.push_back(draw(tensor, narrow, count, static_cast<unsigned>(memories.size())));
+    }
+    if (form().slab > 0)
+      memories.push_back(draw({"f32", {}}, narrow, form().slab, 99));
+    std::vector<void *> buffers;
+    for (Memory &memory : memories)
+      buffers.push_back(memory.bytes.data());
+    EXPECT_EQ(kernel->run(buffers, form().sizes), "");
+    memories.erase(memories.begin(), memories.begin() + static_cast<int64_t>(results));
+    return memories;
+  }
+
+  void check(const std::string &narrow) {
+    const Memories wide = run("f32", narrow), found = run(narrow, narrow);
+    ASSERT_EQ(wide.size(), found.size());
+    ASSERT_FALSE(found.empty());
+    for (size_t tensor = 0; tensor < found.size(); ++tensor) {
+      const Memory &expected = wide[tensor], &result = found[tensor];
+      ASSERT_EQ(expected.count, result.count);
+      if (expected.element != "f32") {
+        EXPECT_EQ(expected.bytes, result.bytes);
+        continue;
+      }
+      for (int64_t i = 0; i < result.count; ++i) {
+        const float value = expected.at(i), rounded = result.isNarrow() ? widened(nearest(value, narrow), narrow) : value;
+        ASSERT_EQ(std::bit_cast<uint32_t>(result.at(i)), std::bit_cast<uint32_t>(rounded))
+            << "result " << tensor << " element " << i << ": expects " << rounded << " for " << value << ", but got "
+            << result.at(i);
+      }
+    }
+  }
+};
+
+TEST_P(ElementTypes, Bf16IsTheRoundedF32) { check("bf16"); }
+TEST_P(ElementTypes, F16IsTheRoundedF32) { check("f16"); }
+
+/// One op on the named tensors, e.g. `op("add", "x:?x9xE y:?x9xE", "", "z:?x9xE")`.
+std::string op(const std::string &name, const std::string &operands, const std::string &rest,
+               const std::string &results, const std::string &attributes = "") {
+  std::string arguments, types, names, resultNames, resultTypes;
+  auto split = [](const std::string &text, const std::function<void(std::string, std::string)> &each) {
+    std::istringstream words(text);
+    for (std::string word; words >> word;)
+      each("%" + word.substr(0, word.find(':')), "tensor<" + word.substr(word.find(':') + 1) + ">");
+  };
+  auto join = [](std::string &list, const std::string &item) { list += (list.empty() ? "" : ", ") + item; };
+  split(operands, [&](const std::string &operand, const std::string &type) {
+    join(arguments, operand + ": " + type), join(types, type), join(names, operand);
+  });
+  split(results, [&](const std::string &result, const std::string &type) {
+    join(resultNames, result), join(resultTypes, type);
+  });
+  const std::string left = results.empty() ? "" : resultNames + " = ";
+  // `rest` may name operands in its own way; without one they stand in a row.
+  const std::string right = rest.empty() ? names : rest;
+  const std::string signature = results.empty() ? types : "(" + types + ") -> (" + resultTypes + ")";
+  return kernelSource(arguments, left + "bifocal." + name + " " + right + " " + attributes + " : " + signature,
+                      results.empty() ? "" : resultNames + " : " + resultTypes);
+}
+
+std::string conv(const std::string &source) { return withElement(source, "xf32>", "xE>"); }
+
+std::vector<TypedKernel> convCases() {
+  std::vector<TypedKernel> cases;
+  auto sizes = [](int64_t count, int64_t steps) {
+    std::vector<int64_t> all;
+    for (int64_t i = 0; i < count; ++i)
+      all.insert(all.end(), {2, steps});
+    return all;
+  };
+  // A short filter, one that is taken block by block, and heads that are taken slice by slice.
+  for (auto [label, form, steps] : {std::tuple{"short", ConvForm{3, 9, 7, 6, Taps::Normalized, true, 0.25}, 21},
+                                    std::tuple{"long", ConvForm{2, 11, 600, 599, Taps::Normalized, true, 0}, 70},
+                                    std::tuple{"wide", ConvForm{1, 150, 5, 2, Taps::Raw, false, 0}, 10}}) {
+    const ConvSource light{form, false}, dynamic{form, true};
+    cases.push_back({std::string("light_conv_") + label, conv(light.forward()), sizes(2, steps)});
+    cases.push_back({std::string("light_conv_grad_") + label, conv(light.gradient()), sizes(3, steps)});
+    cases.push_back({std::string("dynamic_conv_") + label, conv(dynamic.forward()), sizes(3, steps)});
+    cases.push_back({std::string("dynamic_conv_grad_") + label, conv(dynamic.gradient()), sizes(5, steps)});
+    if (form.padding != form.kernelSize - 1)
+      continue;
+    // Rows, (rows,) rows and capacity, rows, rows of the cache; the step number is below the limit of integers.
+    cases.push_back({std::string("light_conv_step_") + label, conv(light.step()), {4, 4, 9, 4, 5}, 5});
+    cases.push_back({std::string("dynamic_conv_step_") + label, conv(dynamic.step()), {4, 4, 4, 9, 4, 5}, 5});
+  }
+  return cases;
+}
+
+std::vector<TypedKernel> attentionCases() {
+  const std::string state = "bifocal.state @kc : tensor<?x?x22xE> dims [\"P\", \"R\", \"\"]\n"
+                            "bifocal.state @vc : tensor<?x?x22xE> dims [\"P\", \"R\", \"\"]\n";
+  const std::string shape = "{heads = 2 : i64, scale = 0.3 : f32";
+  return {
+      {"attention",
+       op("attention", "q:?x?x22xE k:?x?x22xE v:?x?x22xE m:?x?xi1 r:2xi64", "%q, %k, %v mask %m rng %r causal",
+          "y:?x?x22xE l:?x2x?xf32", shape + ", drop_rate = 0.2 : f32, site = 3 : i32}"),
+       {2, 71, 2, 71, 2, 71, 2, 71, 2, 71, 2, 71}},
+      {"attention_grad",
+       op("attention_grad",
+          "g:?x?x22xE q:?x?x22xE k:?x?x22xE v:?x?x22xE y:?x?x22xE l:?x2x?xf32 m:?x?xi1 r:2xi64",
+          "%g, %q, %k, %v, %y, %l mask %m rng %r", "dq:?x?x22xE dk:?x?x22xE dv:?x?x22xE",
+          shape + ", drop_rate = 0.2 : f32, site = 3 : i32}"),
+       {2, 19, 2, 19, 2, 70, 2, 70, 2, 19, 2, 19, 2, 70, 2, 19, 2, 70, 2, 70}},
+      {"attention_step",
+       state + op("attention_step", "q:?x22xE a:?x22xE b:?x22xE h:?x?xi32 s:i32",
+                  "%q, %a, %b caches @kc, @vc ancestors %h step %s", "y:?x22xE", shape + "}"),
+       {5, 5, 5, 5, 90, 5, 90, 70, 90, 70},
+       70},
+      {"cross_attention_step",
+       state + "bifocal.state @mc : tensor<?x?xi1> dims [\"P\", \"R\"]\n" +
+           op("cross_attention_step", "q:?x22xE i:?xi32", "%q sentences %i states @kc, @vc, @mc", "y:?x22xE", shape + "}"),
+       {5, 5, 5, 3, 70, 3, 70, 3, 70}},
+  };
+}
+
+std::vector<TypedKernel> rowCases() {
+  const std::string group = "{group = 11 : i64}", smoothed = "{smoothing = 0.1 : f32, ignore_index = 1 : i32}";
+  return {
+      {"relu_grad",
+       kernelSource("%g: tensor<?x37xE>, %y: tensor<?x37xE>", "%d = bifocal.relu_grad %g, %y : tensor<?x37xE>",
+                    "%d : tensor<?x37xE>"),
+       {7, 7, 7}},
+      {"glu_grad", op("glu_grad", "g:?x37xE x:?x74xE", "", "d:?x74xE"), {7, 7, 7}},
+      {"dropout", op("dropout", "x:?x37xE r:2xi64", "", "y:?x37xE", "{rate = 0.3 : f32, site = 2 : i32}"), {7, 7}},
+      {"layer_norm", op("layer_norm", "x:?x37xE s:37xf32 b:37xE", "", "y:?x37xE m:?xf32 r:?xf32"), {7, 7, 7, 7}},
+      {"layer_norm_grad",
+       op("layer_norm_grad", "g:?x37xE x:?x37xE s:37xE m:?xf32 r:?xf32", "", "d:?x37xE ds:37xE db:37xf32"),
+       {40, 40, 40, 40, 40}},
+      {"column_sum", op("column_sum", "x:?x37xE", "", "y:37xE"), {40}},
+      {"embedding", op("embedding", "t:?xi32 w:9x37xE", "", "y:?x37xE", "{scale = 3.0 : f32}"), {7, 7}, 9},
+      {"embedding_grad", op("embedding_grad", "t:?xi32 g:?x37xE", "", "w:9x37xf32", "{scale = 3.0 : f32}"), {30, 30}, 9},
+      {"softmax", op("softmax", "x:?x33xE", "", "y:?x33xE", group), {7, 7}},
+      {"softmax_grad", op("softmax_grad", "g:?x33xE y:?x33xE", "", "x:?x33xE", group), {7, 7, 7}},
+      {"cross_entropy", op("cross_entropy", "x:?x67xE t:?xi32", "", "l:f32 n:f32 c:f32", smoothed), {90, 90}, 67},
+      {"cross_entropy_grad", op("cross_entropy_grad", "x:?x67xE t:?xi32", "", "d:?x67xE", smoothed), {9, 9, 9}, 67},
+      {"store_gradient",
+       "bifocal.param @w : tensor<5x9xE> init {kind = \"zeros\"}\n" +
+           kernelSource("%g: tensor<5x9xE>", "bifocal.store_gradient %g into @w accumulate : tensor<5x9xE>", ""),
+       {45},
+       3,
+       45},
+  };
+}
+
+std::vector<TypedKernel> allCases() {
+  std::vector<TypedKernel> cases;
+  for (auto family : {convCases, attentionCases, rowCases})
+    for (TypedKernel &kernel : family())
+      cases.push_back(kernel);
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ElementTypes,
+                         testing::Combine(testing::ValuesIn(kernelLevels()), testing::ValuesIn(allCases())),
+                         [](const auto &info) {
+                           const KernelLevel &level = std::get<0>(info.param);
+                           return std::get<1>(info.param).name + "_" + level.shapes.substr(level.shapes.size() - 2);
+                         });
+
+void expectError(const std::string &source, const std::string &expected) {
+  std::string error;
+  EXPECT_FALSE(KernelHarness::create(source, "x86-64-v3", error));
+  EXPECT_NE(error.find(expected), std::string::npos) << error;
+}
+
+TEST(ElementTypesErrors, GradientsOfTablesAreSums) {
+  expectError(op("embedding_grad", "t:?xi32 g:?x37xbf16", "", "w:9x37xbf16"),
+              "expects a gradient of f32 for the table on CPUs, but got 'tensor<9x37xbf16>'");
+}
+
+// The sums of a tile's taps, one vector each, stand on the stack.
+TEST(ElementTypesErrors, TheStackIsBounded) {
+  expectError(ConvSource{{2, 8, 40000, 39999, Taps::Raw, false, 0}, false}.gradient(),
+              "bytes of stack for a tile on x86-64-v3, but a kernel has at most 1048576");
+}
+
+} // namespace
+} // namespace bifocal::test
