@@ -205,12 +205,12 @@ std::vector<TypedKernel> attentionCases() {
       {"attention_step",
        state + op("attention_step", "q:?x22xE a:?x22xE b:?x22xE h:?x?xi32 s:i32",
                   "%q, %a, %b caches @kc, @vc ancestors %h step %s", "y:?x22xE", shape + "}"),
-       {5, 5, 5, 5, 90, 5, 90, 70, 90, 70},
-       70},
+       {5, 5, 5, 5, 400, 5, 400, 390, 400, 390},
+       390},
       {"cross_attention_step",
        state + "bifocal.state @mc : tensor<?x?xi1> dims [\"P\", \"R\"]\n" +
            op("cross_attention_step", "q:?x22xE i:?xi32", "%q sentences %i states @kc, @vc, @mc", "y:?x22xE", shape + "}"),
-       {5, 5, 5, 3, 70, 3, 70, 3, 70}},
+       {5, 5, 5, 3, 170, 3, 170, 3, 170}},
   };
 }
 
@@ -234,6 +234,10 @@ std::vector<TypedKernel> rowCases() {
       {"softmax_grad", op("softmax_grad", "g:?x33xE y:?x33xE", "", "x:?x33xE", group), {7, 7, 7}},
       {"cross_entropy", op("cross_entropy", "x:?x67xE t:?xi32", "", "l:f32 n:f32 c:f32", smoothed), {90, 90}, 67},
       {"cross_entropy_grad", op("cross_entropy_grad", "x:?x67xE t:?xi32", "", "d:?x67xE", smoothed), {9, 9, 9}, 67},
+      {"cross_entropy_grad_two_classes",
+       op("cross_entropy_grad", "x:?x2xE t:?xi32", "", "d:?x2xE", "{ignore_index = -1 : i32}"),
+       {99, 99, 99},
+       2},
       {"store_gradient",
        "bifocal.param @w : tensor<5x9xE> init {kind = \"zeros\"}\n" +
            kernelSource("%g: tensor<5x9xE>", "bifocal.store_gradient %g into @w accumulate : tensor<5x9xE>", ""),
