@@ -103,7 +103,8 @@ public:
     auto place = static_cast<zip_uint64_t>(index);
     // A fixed time: equal contents give equal files. It is the first one that the format can hold.
     constexpr time_t start = 315619200;
-    return zip_set_file_compression(archive, place, ZIP_CM_STORE, 0) == 0 && zip_file_set_mtime(archive, place, start, 0) == 0;
+    return zip_set_file_compression(archive, place, ZIP_CM_STORE, 0) == 0 &&
+           zip_file_set_mtime(archive, place, start, 0) == 0;
   }
 
   std::optional<std::string> finish() {
@@ -134,7 +135,8 @@ Result<std::string> writeArtifact(ModuleOp module) {
     StringRef level = kernels.getSymName().value_or("");
     llvm::Expected<std::string> object = emitSharedObject(kernels, level);
     if (!object)
-      return Status(StatusCode::internal, fmt::format("the kernels of {}: {}", level.str(), llvm::toString(object.takeError())));
+      return Status(StatusCode::internal,
+                    fmt::format("the kernels of {}: {}", level.str(), llvm::toString(object.takeError())));
     files[fmt::format("{}{}{}", format::hostPrefix, level.str(), format::hostSuffix)] = std::move(*object);
   }
   std::string manifest = describeModel(module, files).dump(1);

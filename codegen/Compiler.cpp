@@ -27,11 +27,12 @@ namespace {
 /// Remembers the first error and leaves its printing to others.
 class FirstError {
 public:
-  explicit FirstError(MLIRContext &context) : handler(&context, [this](Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() == DiagnosticSeverity::Error && message.empty())
-      message = diagnostic.str();
-    return failure();
-  }) {}
+  explicit FirstError(MLIRContext &context)
+      : handler(&context, [this](Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() == DiagnosticSeverity::Error && message.empty())
+            message = diagnostic.str();
+          return failure();
+        }) {}
   std::string text(StringRef fallback) const { return message.empty() ? fallback.str() : message; }
 
 private:
@@ -46,14 +47,15 @@ void prepareContext(MLIRContext &context) {
     registerPipelines();
     registerCpuCodegenPasses();
   });
-  context.loadDialect<BifocalDialect, plan::PlanDialect, arith::ArithDialect, DLTIDialect, func::FuncDialect, LLVM::LLVMDialect,
-                      math::MathDialect, scf::SCFDialect, vector::VectorDialect>();
+  context.loadDialect<BifocalDialect, plan::PlanDialect, arith::ArithDialect, DLTIDialect, func::FuncDialect,
+                      LLVM::LLVMDialect, math::MathDialect, scf::SCFDialect, vector::VectorDialect>();
 }
 
 Result<OwningOpRef<ModuleOp>> parseModule(std::string_view text, std::string_view fileName, MLIRContext &context) {
   prepareContext(context);
   FirstError error(context);
-  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(StringRef(text), ParserConfig(&context), StringRef(fileName));
+  OwningOpRef<ModuleOp> module =
+      parseSourceString<ModuleOp>(StringRef(text), ParserConfig(&context), StringRef(fileName));
   if (!module)
     return Status(StatusCode::diagnostics, error.text("the file is not MLIR"));
   return module;
@@ -78,7 +80,8 @@ static Status dump(ModuleOp module, Phase phase, const std::string &directory) {
   if (!error)
     file << printModule(module);
   if (error || file.has_error())
-    return {StatusCode::cannotRead, fmt::format("cannot write `{}`: {}", path, error ? error.message() : file.error().message())};
+    return {StatusCode::cannotRead,
+            fmt::format("cannot write `{}`: {}", path, error ? error.message() : file.error().message())};
   return {};
 }
 
@@ -94,11 +97,13 @@ Status runPhases(ModuleOp module, const CompileOptions &options) {
     std::string problems;
     llvm::raw_string_ostream stream(problems);
     if (failed(addPhase(manager, phase, options.phases, stream)))
-      return {StatusCode::internal, fmt::format("the phase `{}` has no pipeline: {}", phaseName(phase).str(), problems)};
+      return {StatusCode::internal,
+              fmt::format("the phase `{}` has no pipeline: {}", phaseName(phase).str(), problems)};
     if (options.configure)
       options.configure(manager);
     if (failed(manager.run(module)))
-      return {StatusCode::diagnostics, fmt::format("the phase `{}` stopped: {}", phaseName(phase).str(), error.text("no reason given"))};
+      return {StatusCode::diagnostics,
+              fmt::format("the phase `{}` stopped: {}", phaseName(phase).str(), error.text("no reason given"))};
     BIFOCAL_RETURN_IF_ERROR(dump(module, phase, options.dumpDirectory));
   }
   return {};

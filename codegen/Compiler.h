@@ -2,8 +2,8 @@
 #ifndef BIFOCAL_CODEGEN_COMPILER_H
 #define BIFOCAL_CODEGEN_COMPILER_H
 
-// A compilation is one walk through the phases of passes/Pipelines.h. It may begin after any of them with IR from a file,
-// stop after any of them, and leave the IR of each in a folder.
+// A compilation is one walk through the phases of passes/Pipelines.h. It may begin after any of them with IR from a
+// file, stop after any of them, and leave the IR of each in a folder.
 
 #include "frontend/Spec.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -30,7 +30,8 @@ struct CompileOptions {
 void prepareContext(mlir::MLIRContext &context);
 
 /// Reads MLIR text; errors go to the context's diagnostics and are named in the Status.
-Result<mlir::OwningOpRef<mlir::ModuleOp>> parseModule(std::string_view text, std::string_view fileName, mlir::MLIRContext &context);
+Result<mlir::OwningOpRef<mlir::ModuleOp>> parseModule(std::string_view text, std::string_view fileName,
+                                                      mlir::MLIRContext &context);
 
 /// Runs the phases after `options.from` up to `options.to` on `module`.
 Status runPhases(mlir::ModuleOp module, const CompileOptions &options);

@@ -19,12 +19,23 @@ json expressionToJson(AffineExpr expression, ArrayRef<std::string> symbols) {
   auto binary = cast<AffineBinaryOpExpr>(expression);
   const char *op = "+";
   switch (expression.getKind()) {
-  case AffineExprKind::Add: op = "+"; break;
-  case AffineExprKind::Mul: op = "*"; break;
-  case AffineExprKind::Mod: op = "mod"; break;
-  case AffineExprKind::FloorDiv: op = "floordiv"; break;
-  case AffineExprKind::CeilDiv: op = "ceildiv"; break;
-  default: llvm_unreachable("size expressions have no dims");
+  case AffineExprKind::Add:
+    op = "+";
+    break;
+  case AffineExprKind::Mul:
+    op = "*";
+    break;
+  case AffineExprKind::Mod:
+    op = "mod";
+    break;
+  case AffineExprKind::FloorDiv:
+    op = "floordiv";
+    break;
+  case AffineExprKind::CeilDiv:
+    op = "ceildiv";
+    break;
+  default:
+    llvm_unreachable("size expressions have no dims");
   }
   return json::array({op, expressionToJson(binary.getLHS(), symbols), expressionToJson(binary.getRHS(), symbols)});
 }
@@ -140,10 +151,11 @@ json EntryWriter::writeGemm(plan::GemmOp gemm) {
   if (auto name = dyn_cast<NameLoc>(gemm.getLoc()))
     object["name"] = name.getName().str();
   if (gemm.getEpilogue())
-    object["epilogue"] = {{"kernel", gemm.getEpilogue()->str()},
-                          {"buffers", references(gemm.getEpilogueBuffers(), windowed.empty() ? windowed : windowed.drop_front(3))},
-                          {"sizes", expressions(*gemm.getEpilogueSizes())},
-                          {"rows_per_tile", static_cast<int64_t>(gemm.getRowsPerTile())}};
+    object["epilogue"] = {
+        {"kernel", gemm.getEpilogue()->str()},
+        {"buffers", references(gemm.getEpilogueBuffers(), windowed.empty() ? windowed : windowed.drop_front(3))},
+        {"sizes", expressions(*gemm.getEpilogueSizes())},
+        {"rows_per_tile", static_cast<int64_t>(gemm.getRowsPerTile())}};
   return object;
 }
 

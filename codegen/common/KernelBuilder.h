@@ -160,8 +160,8 @@ public:
   void readSites(int64_t firstSize) { siteSizes = firstSize; }
   /// Draws of the `4 * width() / 2` elements that start at `4 * block`, in order, as a vector of i32.
   Value philoxDraws(const PhiloxKeys &keys, Value block);
-  /// Draws of blocks of their own for every lane: `low` and `high` are the block numbers (i64) of the lower and the upper half
-  /// of the lanes. Four vectors of i32: the draws of elements 4 * block to 4 * block + 3.
+  /// Draws of blocks of their own for every lane: `low` and `high` are the block numbers (i64) of the lower and the
+  /// upper half of the lanes. Four vectors of i32: the draws of elements 4 * block to 4 * block + 3.
   Values philoxLanes(const PhiloxKeys &keys, Value low, Value high);
   /// Number of elements that one call of philoxDraws serves.
   int64_t philoxElements() const { return 2 * cpu.vectorWidth; }

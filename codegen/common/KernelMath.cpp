@@ -133,7 +133,8 @@ KernelBuilder::PhiloxKeys KernelBuilder::philoxKeys(const Array &rng, int64_t si
   }
   Value step = load(words, index(2));
   keys.step = splat(builder.create<arith::ExtUIOp>(loc, i64(), step), width() / 2);
-  keys.site = siteSizes < 0 ? constantInt(lanes, static_cast<uint32_t>(site)) : splat(size(siteSizes + site), width() / 2);
+  keys.site =
+      siteSizes < 0 ? constantInt(lanes, static_cast<uint32_t>(site)) : splat(size(siteSizes + site), width() / 2);
   return keys;
 }
 

@@ -34,10 +34,11 @@ static Value writeDelta(AttentionTile &tile, const GradBuffers &memory) {
   Value zero = kernel.constantVector(0.0);
   return kernel.loop(kernel.index(0), kernel.index(tile.form().headDim * kernel.width()), kernel.width(), zero,
                      [&](Value at, Range carried) {
-    Value product = kernel.fma(kernel.loadVector(memory.outputGrad, at), kernel.loadVector(memory.queryGrad, at), carried[0]);
-    kernel.storeVector(zero, memory.queryGrad, at);
-    return Values{product};
-  })[0];
+                       Value product = kernel.fma(kernel.loadVector(memory.outputGrad, at),
+                                                  kernel.loadVector(memory.queryGrad, at), carried[0]);
+                       kernel.storeVector(zero, memory.queryGrad, at);
+                       return Values{product};
+                     })[0];
 }
 
 /// Writes the dropped weights of a block of keys and the gradients of their scores (without the factor `scale`).
@@ -78,8 +79,8 @@ static void addToKeys(AttentionTile &tile, const Array &weights, Value count, co
     Values sums = kernel.loop(kernel.index(0), tile.count(), 1, zeros, [&](Value query, Range carried) {
       Values next(carried), row;
       for (int64_t v = 0; v < vectors; ++v)
-        row.push_back(kernel.loadVector(
-            rows, kernel.add(kernel.mul(query, channels), kernel.add(column, v * lanes)), masks[v]));
+        row.push_back(
+            kernel.loadVector(rows, kernel.add(kernel.mul(query, channels), kernel.add(column, v * lanes)), masks[v]));
       for (int64_t i = 0; i < group; ++i) {
         Value weight = kernel.splat(kernel.load(weights, kernel.add(kernel.mul(kernel.add(key, i), lanes), query)));
         for (int64_t v = 0; v < vectors; ++v)

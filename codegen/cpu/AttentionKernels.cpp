@@ -59,9 +59,8 @@ static Value writeWeights(AttentionTile &tile, const ForwardBuffers &memory, Val
 /// sums[d] *= factor
 static void rescale(AttentionTile &tile, const Array &sums, Value factor) {
   KernelBuilder &kernel = tile.builder();
-  kernel.loop(kernel.index(0), kernel.index(tile.form().headDim * kernel.width()), kernel.width(), [&](Value at) {
-    kernel.storeVector(kernel.mul(kernel.loadVector(sums, at), factor), sums, at);
-  });
+  kernel.loop(kernel.index(0), kernel.index(tile.form().headDim * kernel.width()), kernel.width(),
+              [&](Value at) { kernel.storeVector(kernel.mul(kernel.loadVector(sums, at), factor), sums, at); });
 }
 
 static void writeQueries(KernelTask &task, AttentionTile &tile, const ForwardBuffers &memory, Value head,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// attention_step and cross_attention_step: a tile is one hypothesis. There is one query, so the channels of a head are the
-// lanes for scores and outputs, and the keys are the lanes of the softmax.
+// attention_step and cross_attention_step: a tile is one hypothesis. There is one query, so the channels of a head are
+// the lanes for scores and outputs, and the keys are the lanes of the softmax.
 
 #include "codegen/cpu/CpuKernels.h"
 
@@ -32,10 +32,10 @@ struct StepAttention {
 
 static Value product(KernelBuilder &kernel, const Array &a, const Array &b, int64_t count) {
   constexpr int64_t sums = 2;
-  Values total = kernel.columns(count, sums, SmallVector<Value>(sums, kernel.constantVector(0.0)),
-                                [&](Value at, Value mask, ValueRange group) {
-    return Values{kernel.fma(kernel.loadVector(a, at, mask), kernel.loadVector(b, at, mask), group[0])};
-  });
+  Values total = kernel.columns(
+      count, sums, SmallVector<Value>(sums, kernel.constantVector(0.0)), [&](Value at, Value mask, ValueRange group) {
+        return Values{kernel.fma(kernel.loadVector(a, at, mask), kernel.loadVector(b, at, mask), group[0])};
+      });
   return kernel.horizontalSum(kernel.add(total[0], total[1]));
 }
 
@@ -80,9 +80,10 @@ static void writeHead(KernelBuilder &kernel, const StepAttention &step, Value he
   Values totals = kernel.loop(kernel.index(0), step.count, keyBlock, start, [&](Value first, ValueRange carried) {
     Value count = kernel.min(kernel.sub(step.count, first), kernel.index(keyBlock));
     writeScores(kernel, step, head, first, count, scores);
-    Values peaks = kernel.loop(
-        kernel.index(0), count, kernel.width(), kernel.splat(carried[0]),
-        [&](Value at, ValueRange peak) { return Values{kernel.max(kernel.loadVector(scores, at), peak[0])}; });
+    Values peaks =
+        kernel.loop(kernel.index(0), count, kernel.width(), kernel.splat(carried[0]), [&](Value at, ValueRange peak) {
+          return Values{kernel.max(kernel.loadVector(scores, at), peak[0])};
+        });
     Value maximum = kernel.horizontalMax(peaks[0]), factor = kernel.exp(kernel.sub(carried[0], maximum));
     Values total = kernel.loop(kernel.index(0), count, kernel.width(), zeros, [&](Value at, ValueRange sum) {
       Value score = kernel.loadVector(scores, at);

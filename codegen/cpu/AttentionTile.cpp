@@ -61,7 +61,8 @@ Array AttentionTile::keyRow(const Array &tensor, Value row) {
   return rowOf(kernel, shape, tensor, sentence, head, shape.keys, row);
 }
 
-/// Calls `body(column, valid)` for the blocks of `lanes` columns that cover a head; `valid` columns of a block are real.
+/// Calls `body(column, valid)` for the blocks of `lanes` columns that cover a head; `valid` columns of a block are
+/// real.
 static void columnBlocks(KernelBuilder &kernel, int64_t columns, llvm::function_ref<void(Value, int64_t)> body) {
   const int64_t lanes = kernel.width(), whole = columns / lanes * lanes;
   if (whole > 0)
@@ -93,8 +94,9 @@ void AttentionTile::storeTransposed(const Array &source, const Array &rows, Valu
   columnBlocks(kernel, shape.headDim, [&](Value column, int64_t valid) {
     Values block;
     for (int64_t i = 0; i < lanes; ++i)
-      block.push_back(i < valid ? kernel.mul(kernel.loadVector(source, kernel.mul(kernel.add(column, i), lanes)), factor)
-                                : kernel.constantVector(0.0));
+      block.push_back(i < valid
+                          ? kernel.mul(kernel.loadVector(source, kernel.mul(kernel.add(column, i), lanes)), factor)
+                          : kernel.constantVector(0.0));
     block = transposeLanes(kernel, block);
     for (int64_t lane = 0; lane < lanes; ++lane) {
       // No column of a row without query is written.

@@ -18,8 +18,9 @@ struct AttentionShape {
   template <typename Op> static AttentionShape of(Op op);
 };
 
-/// Works on as many queries of one head as a vector has lanes. The queries are the lanes of all vectors, so maxima, sums
-/// and products over keys need no shuffles, and every key and value is read where it lies, one element for all lanes.
+/// Works on as many queries of one head as a vector has lanes. The queries are the lanes of all vectors, so maxima,
+/// sums and products over keys need no shuffles, and every key and value is read where it lies, one element for all
+/// lanes.
 class AttentionTile {
 public:
   using Value = mlir::Value;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// light_conv_grad: the input gradient is the convolution of the output gradient with the reversed taps; the tap gradients
-// of a tile are sums over its steps and channels, which the second stage adds up head by head in a fixed order.
+// light_conv_grad: the input gradient is the convolution of the output gradient with the reversed taps; the tap
+// gradients of a tile are sums over its steps and channels, which the second stage adds up head by head in a fixed
+// order.
 
 #include "codegen/cpu/ConvKernels.h"
 #include "codegen/cpu/LightConvTiles.h"
@@ -14,8 +15,10 @@ namespace {
 class LightConvGradWriter {
 public:
   LightConvGradWriter(KernelTask &task, LightConvGradOp op, const ConvShape &shape)
-      : task(task), kernel(task.builder), op(op), shape(shape), reversedPadding(shape.kernelSize - 1 - shape.leftPadding),
-        blocks(tapBlocks(shape.kernelSize, shape.leftPadding)), reversed(tapBlocks(shape.kernelSize, reversedPadding)) {}
+      : task(task), kernel(task.builder), op(op), shape(shape),
+        reversedPadding(shape.kernelSize - 1 - shape.leftPadding),
+        blocks(tapBlocks(shape.kernelSize, shape.leftPadding)), reversed(tapBlocks(shape.kernelSize, reversedPadding)) {
+  }
 
   void writeTiles();
   void writeSums();
@@ -53,8 +56,7 @@ void LightConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int64_
   Value place = kernel.add(headOrigin(kernel, shape, tile), channel);
   Array gradient = kernel.from(task.operand(0), place);
   Array input = kernel.from(task.operand(1), place);
-  Array target = kernel.from(kernel.from(task.result(0), place),
-                                kernel.mul(tile.first, shape.channels));
+  Array target = kernel.from(kernel.from(task.result(0), place), kernel.mul(tile.first, shape.channels));
   // A correlation takes whole groups of four steps: beyond the end of the sequence the gradient's slab has zeros.
   Value rows = kernel.min(kernel.add(tile.rows, 3), kernel.index(lightConvChunk));
   Slab own{kernel.from(gradients.base, kernel.index(reversedPadding * gradients.stride)), gradients.stride};
@@ -111,10 +113,11 @@ void LightConvGradWriter::writeSums() {
                               kernel.ceilDiv(kernel.expression(shape.steps), kernel.index(lightConvChunk)));
     Array scratch = kernel.from(task.scratch(0), kernel.mul(head, partialTaps(shape)));
     kernel.loop(kernel.index(0), kernel.index(partialTaps(shape)), kernel.width(), [&](Value tap) {
-      auto sum = kernel.loop(kernel.index(0), shares, 1, {kernel.constantVector(0.0)}, [&](Value share, ValueRange carried) {
-        Value row = kernel.mul(share, shape.heads * partialTaps(shape));
-        return KernelBuilder::Values{kernel.add(carried[0], kernel.loadVector(scratch, kernel.add(row, tap)))};
-      });
+      auto sum =
+          kernel.loop(kernel.index(0), shares, 1, {kernel.constantVector(0.0)}, [&](Value share, ValueRange carried) {
+            Value row = kernel.mul(share, shape.heads * partialTaps(shape));
+            return KernelBuilder::Values{kernel.add(carried[0], kernel.loadVector(scratch, kernel.add(row, tap)))};
+          });
       kernel.storeVector(sum[0], total, tap);
     });
     Value firstTap = kernel.mul(head, shape.kernelSize);

@@ -2,8 +2,8 @@
 #ifndef BIFOCAL_CODEGEN_CPU_CONVKERNELS_H
 #define BIFOCAL_CODEGEN_CPU_CONVKERNELS_H
 
-#include "codegen/cpu/CpuKernels.h"
 #include "codegen/cpu/ConvTiles.h"
+#include "codegen/cpu/CpuKernels.h"
 
 namespace bifocal {
 

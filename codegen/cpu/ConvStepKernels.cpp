@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// light_conv_step and dynamic_conv_step: a tile is one head of some hypotheses. The sums take their taps in the order of the
-// convolutions over sequences, so a step has the bits of the same position there.
+// light_conv_step and dynamic_conv_step: a tile is one head of some hypotheses. The sums take their taps in the order
+// of the convolutions over sequences, so a step has the bits of the same position there.
 
 #include "codegen/cpu/ConvKernels.h"
 #include "codegen/cpu/ConvTiles.h"
@@ -38,7 +38,8 @@ private:
 template <typename Op>
 ConvStepWriter::ConvStepWriter(KernelTask &task, Op op)
     : task(task), kernel(task.builder), dynamic(isa<DynamicConvStepOp>(op.getOperation())), inputOperand(op.getInput()),
-      tapsOperand(op.getTaps()), biasOperand(op.getBias()), ancestorsOperand(op.getAncestors()), stepOperand(op.getStep()) {
+      tapsOperand(op.getTaps()), biasOperand(op.getBias()), ancestorsOperand(op.getAncestors()),
+      stepOperand(op.getStep()) {
   shape.channels = cast<ShapedType>(op.getInput().getType()).getShape().back();
   shape.normalized = op.getNormalized();
   auto taps = cast<ShapedType>(op.getTaps().getType()).getShape();
@@ -61,8 +62,8 @@ ConvStepWriter::ConvStepWriter(KernelTask &task, Op op)
 Array ConvStepWriter::history(Value row, Value past) {
   Value place = kernel.add(kernel.mul(row, kernel.expression(ancestorSteps)), past);
   Value physical = kernel.loadIndex(task.operand(ancestorsOperand), place);
-  Value number = kernel.add(
-      kernel.mul(kernel.rem(past, kernel.index(shape.kernelSize)), kernel.expression(cacheRows)), physical);
+  Value number =
+      kernel.add(kernel.mul(kernel.rem(past, kernel.index(shape.kernelSize)), kernel.expression(cacheRows)), physical);
   return kernel.from(task.state(0), kernel.mul(number, shape.channels));
 }
 
@@ -102,9 +103,8 @@ void ConvStepWriter::writeColumns(Value row, const Array &taps, Value channel, V
 void ConvStepWriter::writeRow(Value row, Value head, const Array &taps) {
   Value oldest = kernel.max(kernel.sub(step, kernel.index(shape.kernelSize - 1)), kernel.index(0));
   Value channel = kernel.mul(head, shape.headWidth());
-  forColumnGroups(kernel, shape.headWidth(), 8, [&](const ColumnGroup &group) {
-    writeColumns(row, taps, channel, oldest, group);
-  });
+  forColumnGroups(kernel, shape.headWidth(), 8,
+                  [&](const ColumnGroup &group) { writeColumns(row, taps, channel, oldest, group); });
 }
 
 void ConvStepWriter::write() {

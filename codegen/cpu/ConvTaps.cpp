@@ -50,19 +50,21 @@ Value TapRows::exponentials(const Array &raw, const Array &output, TapBounds bou
   };
   Value peak = fold(kernel.columns(shape.kernelSize, unrolled(), SmallVector<Value>(unrolled(), lowest),
                                    [&](Value at, Value mask, ValueRange group) {
-    Value seen = visible(at, mask, bounds), x = kernel.loadVector(raw, at, seen);
-    return Values{kernel.max(seen ? kernel.select(seen, x, lowest) : x, group[0])};
-  }), true);
+                                     Value seen = visible(at, mask, bounds), x = kernel.loadVector(raw, at, seen);
+                                     return Values{kernel.max(seen ? kernel.select(seen, x, lowest) : x, group[0])};
+                                   }),
+                    true);
   Value peaks = kernel.splat(peak);
   Value total = fold(kernel.columns(shape.kernelSize, unrolled(), SmallVector<Value>(unrolled(), zero),
                                     [&](Value at, Value mask, ValueRange group) {
-    Value seen = visible(at, mask, bounds);
-    Value e = kernel.exp(kernel.sub(kernel.loadVector(raw, at, seen), peaks));
-    if (seen)
-      e = kernel.select(seen, e, zero);
-    kernel.storeVector(e, output, at, mask);
-    return Values{kernel.add(group[0], e)};
-  }), false);
+                                      Value seen = visible(at, mask, bounds);
+                                      Value e = kernel.exp(kernel.sub(kernel.loadVector(raw, at, seen), peaks));
+                                      if (seen)
+                                        e = kernel.select(seen, e, zero);
+                                      kernel.storeVector(e, output, at, mask);
+                                      return Values{kernel.add(group[0], e)};
+                                    }),
+                     false);
   return kernel.splat(kernel.div(kernel.constantF32(1.0), total));
 }
 
@@ -106,11 +108,12 @@ void TapRows::differentiate(const Array &raw, Value element, const Array &gradie
   }
   Value factor = exponentials(raw, used, bounds);
   // Beyond the tail both factors of the product are 0.
-  Values dots = kernel.columns(shape.kernelSize, unrolled(), SmallVector<Value>(unrolled(), kernel.constantVector(0.0)),
-                               [&](Value at, Value mask, ValueRange group) {
-    Value taps = kernel.mul(kernel.loadVector(used, at, mask), factor);
-    return Values{kernel.fma(taps, drop(kernel.loadVector(gradient, at, mask), drawn, at), group[0])};
-  });
+  Values dots = kernel.columns(
+      shape.kernelSize, unrolled(), SmallVector<Value>(unrolled(), kernel.constantVector(0.0)),
+      [&](Value at, Value mask, ValueRange group) {
+        Value taps = kernel.mul(kernel.loadVector(used, at, mask), factor);
+        return Values{kernel.fma(taps, drop(kernel.loadVector(gradient, at, mask), drawn, at), group[0])};
+      });
   Value dot = dots[0];
   for (Value part : ArrayRef<Value>(dots).drop_front())
     dot = kernel.add(dot, part);

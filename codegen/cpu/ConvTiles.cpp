@@ -64,8 +64,9 @@ void forColumnGroups(KernelBuilder &kernel, int64_t width, int64_t maxVectors,
   if (whole == perGroup)
     body({kernel.index(0), maxVectors, nullptr});
   else if (whole > 0)
-    kernel.loop(kernel.index(0), kernel.index(whole), perGroup,
-                [&](Value column) { body({column, maxVectors, nullptr}); });
+    kernel.loop(kernel.index(0), kernel.index(whole), perGroup, [&](Value column) {
+      body({column, maxVectors, nullptr});
+    });
   if (rest > 0) {
     int64_t last = rest % kernel.width();
     body({kernel.index(whole), static_cast<int64_t>(llvm::divideCeil(rest, kernel.width())),
@@ -97,7 +98,8 @@ Value sumsOfLanes(KernelBuilder &kernel, ArrayRef<Value> vectors) {
       other.push_back(second ? kernel.width() + lane - half : lane + half);
     }
     for (int64_t i = 0; i < half; ++i)
-      sums[i] = kernel.add(kernel.shuffle(sums[i], sums[i + half], own), kernel.shuffle(sums[i], sums[i + half], other));
+      sums[i] =
+          kernel.add(kernel.shuffle(sums[i], sums[i + half], own), kernel.shuffle(sums[i], sums[i + half], other));
   }
   return sums[0];
 }

@@ -31,8 +31,8 @@ struct Slab {
   int64_t stride;
 };
 
-/// Copies `rows` steps from `first` on (which may be negative) of the `width` channels at `source`; rows of the source are
-/// `sourceStride` elements apart. Steps outside [0, steps) and channels up to the next whole vector become 0.
+/// Copies `rows` steps from `first` on (which may be negative) of the `width` channels at `source`; rows of the source
+/// are `sourceStride` elements apart. Steps outside [0, steps) and channels up to the next whole vector become 0.
 void packSlab(KernelBuilder &kernel, const Array &source, int64_t sourceStride, mlir::Value steps, mlir::Value first,
               mlir::Value rows, int64_t width, const Slab &slab);
 
@@ -51,8 +51,8 @@ struct ColumnGroup {
 void forColumnGroups(KernelBuilder &kernel, int64_t width, int64_t maxVectors,
                      llvm::function_ref<void(const ColumnGroup &group)> body);
 
-/// One step of a band: sums[row][c] += weight(tap, c) * input(row + tap, c) for all rows and taps. An input is loaded once
-/// and serves up to `taps` sums; each sum takes its taps in ascending order.
+/// One step of a band: sums[row][c] += weight(tap, c) * input(row + tap, c) for all rows and taps. An input is loaded
+/// once and serves up to `taps` sums; each sum takes its taps in ascending order.
 void bandStep(KernelBuilder &kernel, KernelBuilder::Values &sums, int64_t rows, int64_t taps, int64_t columns,
               llvm::function_ref<mlir::Value(int64_t tap, int64_t column)> weight,
               llvm::function_ref<mlir::Value(int64_t row, int64_t column)> input);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// dynamic_conv_grad. First stage: gradients of the taps (dot products over the channels of a head, four steps by a few taps
-// at a time, then backwards through DropConnect and softmax) and the taps as they were used, into a scratch buffer. Second
-// stage: the input gradients, which need the taps of other steps.
+// dynamic_conv_grad. First stage: gradients of the taps (dot products over the channels of a head, four steps by a few
+// taps at a time, then backwards through DropConnect and softmax) and the taps as they were used, into a scratch
+// buffer. Second stage: the input gradients, which need the taps of other steps.
 
 #include "codegen/cpu/ConvKernels.h"
 #include "codegen/cpu/DynamicConvTiles.h"
@@ -86,8 +86,7 @@ void DynamicConvGradWriter::writeDots(const ConvTile &tile, const Array &gradien
 void DynamicConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int64_t width) {
   Value place = kernel.add(headOrigin(kernel, shape, tile), channel);
   Array input = kernel.from(task.operand(1), place);
-  Array gradient = kernel.from(task.operand(0),
-                                  kernel.add(place, kernel.mul(tile.first, shape.channels)));
+  Array gradient = kernel.from(task.operand(0), kernel.add(place, kernel.mul(tile.first, shape.channels)));
   const int64_t perStep = kernel.width() / dynamicRows;
   for (int64_t first = 0; first < shape.kernelSize; first += tapBlock) {
     const int64_t taps = std::min(tapBlock, shape.kernelSize - first), whole = taps / perStep * perStep;
@@ -131,7 +130,8 @@ void DynamicConvGradWriter::writeTapGradients() {
           kernel.storeVector(kernel.constantVector(0.0), dots, at, mask);
         });
       });
-    forSlices(kernel, shape.headWidth(), dotSlice, [&](Value channel, int64_t width) { writeSlice(tile, channel, width); });
+    forSlices(kernel, shape.headWidth(), dotSlice,
+              [&](Value channel, int64_t width) { writeSlice(tile, channel, width); });
     finishRows(tile);
   });
 }

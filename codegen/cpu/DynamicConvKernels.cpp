@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// dynamic_conv: a tile normalises the taps of its steps, then four neighbouring steps at a time share the inputs they load.
+// dynamic_conv: a tile normalises the taps of its steps, then four neighbouring steps at a time share the inputs they
+// load.
 
 #include "codegen/cpu/ConvKernels.h"
 #include "codegen/cpu/DynamicConvTiles.h"
@@ -53,7 +54,8 @@ void DynamicTile::runSlice(const Slab &source, Value channel, int64_t width, boo
   if (masked)
     slice.base = kernel.from(source.base, channel);
   forColumnGroups(kernel, width, kernel.target().registers >= 32 ? 4 : 2, [&](const ColumnGroup &group) {
-    kernel.loop(kernel.index(0), tile.rows, dynamicRows, [&](Value row) { runRows(slice, row, channel, group, masked); });
+    kernel.loop(kernel.index(0), tile.rows, dynamicRows,
+                [&](Value row) { runRows(slice, row, channel, group, masked); });
   });
 }
 

@@ -22,8 +22,7 @@ static void writeEmbeddingGrad(KernelTask &task, EmbeddingGradOp op) {
     Value count = kernel.sub(kernel.min(kernel.add(begin, perTile * width), kernel.index(rows * width)), begin);
     kernel.columns(count, {}, [&](Value at, Value mask, ValueRange) {
       Value place = kernel.add(begin, at);
-      Value start = op.getInitial() ? kernel.loadVector(task.operand(2), place, mask)
-                                    : kernel.constantVector(0.0);
+      Value start = op.getInitial() ? kernel.loadVector(task.operand(2), place, mask) : kernel.constantVector(0.0);
       kernel.storeVector(start, target, place, mask);
       return Values{};
     });

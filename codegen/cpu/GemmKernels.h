@@ -3,8 +3,9 @@
 #define BIFOCAL_CODEGEN_CPU_GEMMKERNELS_H
 
 // The matrix products of plan.gemm. A product is one of four kernels, gemm_nn to gemm_tt by what is stored transposed,
-// for all sizes and one combination of element types. Stage 0 packs B into panels, stage 1 computes tiles of C from them; stage 2 computes products of few
-// rows, for which each tile packs its own part of B. See runtime/cpu/Gemm.h for who calls them with what.
+// for all sizes and one combination of element types. Stage 0 packs B into panels, stage 1 computes tiles of C from
+// them; stage 2 computes products of few rows, for which each tile packs its own part of B. See runtime/cpu/Gemm.h for
+// who calls them with what.
 //
 // Every element of C is one chain of fused multiply-adds over the inner axis in ascending order. So its bits depend on
 // nothing but its row of A and its column of B: not on the other rows, the tiles, the number of threads or the level of
@@ -14,8 +15,8 @@
 
 namespace bifocal {
 
-/// What is stored transposed, and the element types in memory. The panels of B are f32, and so are all sums: a narrow C is
-/// rounded once, behind the last product.
+/// What is stored transposed, and the element types in memory. The panels of B are f32, and so are all sums: a narrow C
+/// is rounded once, behind the last product.
 struct GemmForm {
   bool transA, transB;
   mlir::Type a, b, c;

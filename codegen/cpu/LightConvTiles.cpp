@@ -29,10 +29,11 @@ void packBlock(KernelBuilder &kernel, const ConvShape &shape, const ConvTile &ti
            width, slab);
 }
 
-/// Of the numbers n for which some n + i with 0 <= i < tileRows meets a step of the sequence beside slab row `row`, the first
-/// (rounded down to a multiple of tileTaps, at least 0) and the end (at most `limit`). What lies outside meets only zeros.
-static std::pair<Value, Value> usefulRange(KernelBuilder &kernel, const ConvTile &tile, const TapBlock &block, Value row,
-                                           Value limit) {
+/// Of the numbers n for which some n + i with 0 <= i < tileRows meets a step of the sequence beside slab row `row`, the
+/// first (rounded down to a multiple of tileTaps, at least 0) and the end (at most `limit`). What lies outside meets
+/// only zeros.
+static std::pair<Value, Value> usefulRange(KernelBuilder &kernel, const ConvTile &tile, const TapBlock &block,
+                                           Value row, Value limit) {
   Value start = kernel.add(slabStart(kernel, tile, block), row), zero = kernel.index(0);
   Value low = kernel.max(kernel.sub(kernel.index(1 - tileRows), start), zero);
   low = kernel.bitAnd(low, kernel.index(-tileTaps));
@@ -63,9 +64,8 @@ void ConvolveTile::runRows(Value row, const ColumnGroup &group) {
   Values values = firstSums(row, group);
   if (whole > 0) {
     auto [low, high] = usefulRange(kernel, tile, block, row, kernel.index(whole));
-    values = kernel.loop(low, high, tileTaps, values, [&](Value tap, ValueRange carried) {
-      return step(Values(carried), tap, tileTaps);
-    });
+    values = kernel.loop(low, high, tileTaps, values,
+                         [&](Value tap, ValueRange carried) { return step(Values(carried), tap, tileTaps); });
   }
   if (whole < block.taps)
     values = step(values, kernel.index(whole), block.taps - whole);
@@ -126,8 +126,7 @@ void CorrelateTile::runTaps(Value tap, const ColumnGroup &group) {
     Array gradient = kernel.from(g, offset), input = kernel.from(x, offset);
     for (int64_t i = 0; i < tileTaps; ++i)
       for (int64_t column = 0; column < columns; ++column)
-        weights.push_back(
-            kernel.loadVector(gradient, kernel.index(i * gradients.stride + column * kernel.width())));
+        weights.push_back(kernel.loadVector(gradient, kernel.index(i * gradients.stride + column * kernel.width())));
     bandStep(
         kernel, next, tileRows, tileTaps, columns,
         [&](int64_t i, int64_t column) { return weights[i * columns + column]; },

@@ -105,9 +105,7 @@ static void writeCrossEntropy(KernelTask &task, CrossEntropyOp op) {
       Value ignored = kernel.equal(target, kernel.constantInt(kernel.i32(), shape.ignored));
       return kernel.choose(
           ignored, [&] { return Values(carried); },
-          [&] {
-            return addRow(kernel, shape, kernel.from(logits, kernel.mul(row, shape.classes)), target, carried);
-          });
+          [&] { return addRow(kernel, shape, kernel.from(logits, kernel.mul(row, shape.classes)), target, carried); });
     });
     Array place = kernel.from(task.scratch(0, f64), kernel.mul(share, 4));
     for (auto [index, sum] : llvm::enumerate(sums))
@@ -164,8 +162,7 @@ static void writeCrossEntropyGrad(KernelTask &task, CrossEntropyGradOp op) {
   kernel.stage(task.name(), 0, [&](Value tile) {
     Array logits = task.operand(0), targets = task.operand(1);
     Array result = task.result(0);
-    Value scale =
-        op.getLossGrad() ? kernel.load(task.operand(2), kernel.index(0)) : kernel.constantF32(1.0);
+    Value scale = op.getLossGrad() ? kernel.load(task.operand(2), kernel.index(0)) : kernel.constantF32(1.0);
     int64_t perTile = rowsPerTile(shape.classes);
     Value begin = kernel.mul(tile, perTile),
           end = kernel.min(kernel.add(begin, perTile), kernel.expression(shape.rows));

@@ -79,25 +79,21 @@ static void writeGlobalNorm(KernelTask &task) {
   kernel.stage(task.name(), 1, [&](Value) {
     Array place = partials();
     Value zero = kernel.constant(kernel.f64(), 0.0);
-    Value total = kernel.loop(kernel.index(0), kernel.index(lossShares), 1, ValueRange{zero},
-                              [&](Value share, ValueRange carried) {
-                                return Values{kernel.add(carried[0], kernel.load(place, share))};
-                              })[0];
+    Value total = kernel.loop(
+        kernel.index(0), kernel.index(lossShares), 1, ValueRange{zero},
+        [&](Value share, ValueRange carried) { return Values{kernel.add(carried[0], kernel.load(place, share))}; })[0];
     Value count = kernel.load(task.operand(0), kernel.index(0));
     Value root = kernel.convert(kernel.sqrt(total), kernel.f32());
     // Without a single target all gradients are 0, and so is the norm.
     Value any = kernel.less(kernel.constantF32(0.0), count);
-    kernel.store(kernel.div(root, kernel.select(any, count, kernel.constantF32(1.0))), task.result(0),
-                 kernel.index(0));
+    kernel.store(kernel.div(root, kernel.select(any, count, kernel.constantF32(1.0))), task.result(0), kernel.index(0));
   });
 }
 
 static void writeClip(KernelTask &task) {
   KernelBuilder &kernel = task.builder;
   kernel.stage(task.name(), 0, [&](Value) {
-    auto scalar = [&](int64_t operand, int64_t at) {
-      return kernel.load(task.operand(operand), kernel.index(at));
-    };
+    auto scalar = [&](int64_t operand, int64_t at) { return kernel.load(task.operand(operand), kernel.index(at)); };
     Value one = kernel.constantF32(1.0), zero = kernel.constantF32(0.0);
     Value norm = scalar(0, 0), count = scalar(1, 0), bound = scalar(2, 2);
     Value factor = kernel.div(bound, kernel.add(norm, kernel.constantF32(1e-6)));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cpu/RowKernels.h"
 
-
 using namespace mlir;
 
 namespace bifocal {

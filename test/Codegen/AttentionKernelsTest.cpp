@@ -16,14 +16,15 @@ struct Case {
 };
 
 std::ostream &operator<<(std::ostream &out, const Case &test) {
-  return out << "B" << test.batch << " T" << test.queries << " S" << test.keys << " H" << test.heads << " D" << test.headDim
-             << (test.causal ? " causal" : "") << (test.masked ? " masked" : "") << " drop " << test.drop;
+  return out << "B" << test.batch << " T" << test.queries << " S" << test.keys << " H" << test.heads << " D"
+             << test.headDim << (test.causal ? " causal" : "") << (test.masked ? " masked" : "") << " drop "
+             << test.drop;
 }
 
 constexpr Case cases[] = {
-    {1, 1, 1, 1, 1, false, false, 0},   {2, 3, 5, 2, 8, false, true, 0},     {3, 7, 7, 1, 6, true, true, 0},
-    {2, 17, 33, 3, 16, false, true, 0}, {1, 40, 40, 2, 64, true, false, 0},  {2, 35, 130, 1, 20, false, true, 0},
-    {2, 5, 9, 2, 4, false, true, 0.3},  {1, 70, 70, 2, 12, true, true, 0.5}, {3, 16, 64, 4, 32, false, false, 0.1},
+    {1, 1, 1, 1, 1, false, false, 0},      {2, 3, 5, 2, 8, false, true, 0},     {3, 7, 7, 1, 6, true, true, 0},
+    {2, 17, 33, 3, 16, false, true, 0},    {1, 40, 40, 2, 64, true, false, 0},  {2, 35, 130, 1, 20, false, true, 0},
+    {2, 5, 9, 2, 4, false, true, 0.3},     {1, 70, 70, 2, 12, true, true, 0.5}, {3, 16, 64, 4, 32, false, false, 0.1},
     {2, 66, 67, 1, 33, false, true, 0.25},
 };
 
@@ -51,15 +52,21 @@ struct Problem {
   int64_t channels() const { return form.heads * form.headDim; }
   int64_t queryElements() const { return form.batch * form.queries * form.heads * form.headDim; }
   int64_t keyElements() const { return form.batch * form.keys * form.heads * form.headDim; }
-  int64_t queryAt(int64_t b, int64_t t, int64_t h, int64_t d) const { return ((b * form.queries + t) * form.heads + h) * form.headDim + d; }
-  int64_t keyAt(int64_t b, int64_t s, int64_t h, int64_t d) const { return ((b * form.keys + s) * form.heads + h) * form.headDim + d; }
+  int64_t queryAt(int64_t b, int64_t t, int64_t h, int64_t d) const {
+    return ((b * form.queries + t) * form.heads + h) * form.headDim + d;
+  }
+  int64_t keyAt(int64_t b, int64_t s, int64_t h, int64_t d) const {
+    return ((b * form.keys + s) * form.heads + h) * form.headDim + d;
+  }
 
   bool sees(int64_t b, int64_t t, int64_t s) const { return (!form.causal || s <= t) && mask[b * form.keys + s]; }
   double dropFactor(int64_t b, int64_t h, int64_t t, int64_t s) const {
     if (form.drop == 0)
       return 1;
     const auto element = static_cast<uint64_t>(((b * form.heads + h) * form.queries + t) * form.keys + s);
-    return philoxDraw(seed, element, site, step) < dropThreshold(static_cast<float>(form.drop)) ? 0 : 1 / (1 - static_cast<double>(static_cast<float>(form.drop)));
+    return philoxDraw(seed, element, site, step) < dropThreshold(static_cast<float>(form.drop))
+               ? 0
+               : 1 / (1 - static_cast<double>(static_cast<float>(form.drop)));
   }
 
   /// Weights of one query before the drop; all 0 if it sees nothing. `lse` gets the log of the sum.
@@ -89,7 +96,9 @@ struct Problem {
   std::string options() const {
     return std::string(" mask %m") + (form.drop > 0 ? " rng %r" : "") + (form.causal ? " causal " : " ");
   }
-  std::string optionalTypes() const { return std::string(", tensor<?x?xi1>") + (form.drop > 0 ? ", tensor<2xi64>" : ""); }
+  std::string optionalTypes() const {
+    return std::string(", tensor<?x?xi1>") + (form.drop > 0 ? ", tensor<2xi64>" : "");
+  }
   std::string optionalArguments() const {
     return std::string(", %m: tensor<?x?xi1>") + (form.drop > 0 ? ", %r: tensor<2xi64>" : "");
   }
@@ -97,16 +106,17 @@ struct Problem {
   std::string forwardSource() const {
     const std::string s = sequence();
     return kernelSource("%q: " + s + ", %k: " + s + ", %v: " + s + optionalArguments(),
-                        "%y, %l = bifocal.attention %q, %k, %v" + options() + attributes() + "(" + s + ", " + s + ", " + s +
-                            optionalTypes() + ") -> (" + s + ", " + sums() + ")",
+                        "%y, %l = bifocal.attention %q, %k, %v" + options() + attributes() + "(" + s + ", " + s + ", " +
+                            s + optionalTypes() + ") -> (" + s + ", " + sums() + ")",
                         "%y, %l : " + s + ", " + sums());
   }
   std::string gradSource() const {
     const std::string s = sequence();
-    return kernelSource("%g: " + s + ", %q: " + s + ", %k: " + s + ", %v: " + s + ", %y: " + s + ", %l: " + sums() + optionalArguments(),
-                        "%dq, %dk, %dv = bifocal.attention_grad %g, %q, %k, %v, %y, %l" + options() + attributes() + "(" + s +
-                            ", " + s + ", " + s + ", " + s + ", " + s + ", " + sums() + optionalTypes() + ") -> (" + s + ", " +
-                            s + ", " + s + ")",
+    return kernelSource("%g: " + s + ", %q: " + s + ", %k: " + s + ", %v: " + s + ", %y: " + s + ", %l: " + sums() +
+                            optionalArguments(),
+                        "%dq, %dk, %dv = bifocal.attention_grad %g, %q, %k, %v, %y, %l" + options() + attributes() +
+                            "(" + s + ", " + s + ", " + s + ", " + s + ", " + s + ", " + sums() + optionalTypes() +
+                            ") -> (" + s + ", " + s + ", " + s + ")",
                         "%dq, %dk, %dv : " + s + ", " + s + ", " + s);
   }
 };
@@ -131,7 +141,8 @@ protected:
   }
 };
 
-/// Scores of up to D products of size 4 / sqrt(D) move a weight by their own error; sums over keys and channels add theirs.
+/// Scores of up to D products of size 4 / sqrt(D) move a weight by their own error; sums over keys and channels add
+/// theirs.
 double bound(const Case &form) { return 16 * sumBound(form.headDim) + 4 * sumBound(16 * form.keys); }
 
 TEST_P(AttentionKernels, ForwardFollowsTheDefinition) {
@@ -154,7 +165,8 @@ TEST_P(AttentionKernels, ForwardFollowsTheDefinition) {
             double expected = 0;
             for (int64_t s = 0; s < form.keys; ++s)
               expected += weights[s] * problem.dropFactor(b, h, t, s) * problem.value[problem.keyAt(b, s, h, d)];
-            ASSERT_NEAR(output[problem.queryAt(b, t, h, d)], expected, bound(form)) << b << ' ' << h << ' ' << t << ' ' << d;
+            ASSERT_NEAR(output[problem.queryAt(b, t, h, d)], expected, bound(form))
+                << b << ' ' << h << ' ' << t << ' ' << d;
           }
         }
     EXPECT_TRUE(output.intact() && lse.intact());
@@ -168,7 +180,8 @@ TEST_P(AttentionKernels, GradientsFollowTheDefinition) {
     Guarded output(problem.queryElements()), lse(form.batch * form.heads * form.queries);
     runForward(problem, output, lse);
     Guarded dq(problem.queryElements()), dk(problem.keyElements()), dv(problem.keyElements());
-    std::vector<void *> buffers{problem.outputGrad, problem.query, problem.key, problem.value, output, lse, problem.mask.data()};
+    std::vector<void *> buffers{problem.outputGrad, problem.query, problem.key, problem.value, output, lse,
+                                problem.mask.data()};
     if (form.drop > 0)
       buffers.push_back(problem.rng.data());
     buffers.insert(buffers.end(), {dq, dk, dv});
@@ -197,7 +210,8 @@ TEST_P(AttentionKernels, GradientsFollowTheDefinition) {
             }
         }
     // A gradient sums products of size 8 over keys or queries.
-    const double tolerance = 8 * (1 + std::sqrt(static_cast<double>(form.headDim))) * bound(form) + 16 * sumBound(16 * form.queries);
+    const double tolerance =
+        8 * (1 + std::sqrt(static_cast<double>(form.headDim))) * bound(form) + 16 * sumBound(16 * form.queries);
     for (int64_t at = 0; at < problem.queryElements(); ++at)
       ASSERT_NEAR(dq[at], eq[at], tolerance) << at;
     for (int64_t at = 0; at < problem.keyElements(); ++at) {
@@ -236,14 +250,18 @@ TEST_P(AttentionKernels, StepAttendsToItsAncestors) {
     const int64_t channels = heads * headDim;
     const std::string c = std::to_string(channels), m = "tensor<?x" + c + "xf32>", cache = "tensor<?x?x" + c + "xf32>";
     const std::string dims = "\"P\", \"R\", \"\"";
-    const std::string source = state("kc", cache, dims) + state("vc", cache, dims) +
+    const std::string source =
+        state("kc", cache, dims) + state("vc", cache, dims) +
         kernelSource("%q: " + m + ", %k: " + m + ", %v: " + m + ", %a: tensor<?x?xi32>, %s: tensor<i32>",
-                     "%y = bifocal.attention_step %q, %k, %v caches @kc, @vc ancestors %a step %s {heads = 2 : i64, scale = 0.25 : f32} : (" +
-                         m + ", " + m + ", " + m + ", tensor<?x?xi32>, tensor<i32>) -> " + m, "%y : " + m);
+                     "%y = bifocal.attention_step %q, %k, %v caches @kc, @vc ancestors %a step %s {heads = 2 : i64, "
+                     "scale = 0.25 : f32} : (" +
+                         m + ", " + m + ", " + m + ", tensor<?x?xi32>, tensor<i32>) -> " + m,
+                     "%y : " + m);
     Guarded keys = random(capacity * rows * channels, 1, 2.0f), values = random(capacity * rows * channels, 2);
     for (int64_t now : {int64_t{0}, int64_t{1}, int64_t{17}, steps}) {
       const int64_t n = now == 17 ? 4 : rows;
-      Guarded query = random(n * channels, 3, 2.0f), key = random(n * channels, 4, 2.0f), value = random(n * channels, 5), output(n * channels);
+      Guarded query = random(n * channels, 3, 2.0f), key = random(n * channels, 4, 2.0f),
+              value = random(n * channels, 5), output(n * channels);
       std::vector<int32_t> ancestors(n * capacity, 0), stepNumber{static_cast<int32_t>(now)};
       for (int64_t i = 0; i < n * capacity; ++i)
         ancestors[i] = i % capacity < now ? static_cast<int32_t>(i * 7 % rows) : 1 << 30;
@@ -251,7 +269,9 @@ TEST_P(AttentionKernels, StepAttendsToItsAncestors) {
           {n, n, n, n, capacity, n, capacity, rows, capacity, rows});
       for (int64_t row = 0; row < n; ++row)
         for (int64_t h = 0; h < heads; ++h) {
-          auto place = [&](int64_t p) { return (p * rows + (p < now ? ancestors[row * capacity + p] : row)) * channels + h * headDim; };
+          auto place = [&](int64_t p) {
+            return (p * rows + (p < now ? ancestors[row * capacity + p] : row)) * channels + h * headDim;
+          };
           std::vector<double> weights, expected(headDim);
           double sum = 0;
           for (int64_t p = 0; p <= now; ++p) {
@@ -265,7 +285,8 @@ TEST_P(AttentionKernels, StepAttendsToItsAncestors) {
             for (int64_t d = 0; d < headDim; ++d)
               expected[d] += weights[p] / sum * values[place(p) + d];
           for (int64_t d = 0; d < headDim; ++d) {
-            ASSERT_NEAR(output[row * channels + h * headDim + d], expected[d], 64 * sumBound(16 * now + headDim)) << headDim << ' ' << now;
+            ASSERT_NEAR(output[row * channels + h * headDim + d], expected[d], 64 * sumBound(16 * now + headDim))
+                << headDim << ' ' << now;
             ASSERT_EQ(keys[place(now) + d], key[row * channels + h * headDim + d]);
             ASSERT_EQ(values[place(now) + d], value[row * channels + h * headDim + d]);
           }
@@ -287,9 +308,11 @@ TEST_P(AttentionKernels, CrossStepEqualsTheForwardPass) {
   const std::string dims = "\"B\", \"S\"";
   run(state("kc", problem.sequence(), dims + ", \"\"") + state("vc", problem.sequence(), dims + ", \"\"") +
           state("mc", "tensor<?x?xi1>", dims) +
-          kernelSource("%q: " + m + ", %s: tensor<?xi32>",
-                       "%y = bifocal.cross_attention_step %q sentences %s states @kc, @vc, @mc {heads = 2 : i64, scale = " +
-                           std::to_string(problem.scale) + " : f32} : (" + m + ", tensor<?xi32>) -> " + m, "%y : " + m),
+          kernelSource(
+              "%q: " + m + ", %s: tensor<?xi32>",
+              "%y = bifocal.cross_attention_step %q sentences %s states @kc, @vc, @mc {heads = 2 : i64, scale = " +
+                  std::to_string(problem.scale) + " : f32} : (" + m + ", tensor<?xi32>) -> " + m,
+              "%y : " + m),
       {query, const_cast<int32_t *>(sentences.data()), output, problem.key, problem.value, problem.mask.data()},
       {4, 4, 4, form.batch, form.keys, form.batch, form.keys, form.batch, form.keys});
   for (int64_t row = 0; row < 4; ++row)
@@ -306,7 +329,9 @@ TEST_P(AttentionKernels, CrossStepEqualsTheForwardPass) {
   EXPECT_TRUE(output.intact());
 }
 
-std::string levelName(const testing::TestParamInfo<std::string> &info) { return info.param == "x86-64-v4" ? "v4" : "v3"; }
+std::string levelName(const testing::TestParamInfo<std::string> &info) {
+  return info.param == "x86-64-v4" ? "v4" : "v3";
+}
 INSTANTIATE_TEST_SUITE_P(Levels, AttentionKernels, testing::ValuesIn(runnableLevels()), levelName);
 
 } // namespace

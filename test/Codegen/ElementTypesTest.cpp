@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Every family with tensors of bf16 and f16. Kernels compute in f32 whatever lies in memory, so on inputs that the
-// narrow type holds, a result must be that of the f32 kernel, rounded once: bit by bit. The f32 kernels are compared with
-// f64 elsewhere.
+// narrow type holds, a result must be that of the f32 kernel, rounded once: bit by bit. The f32 kernels are compared
+// with f64 elsewhere.
 
 #include "test/Codegen/ConvTestData.h"
 #include "test/Codegen/NarrowFloats.h"
@@ -123,7 +123,8 @@ protected:
         continue;
       }
       for (int64_t i = 0; i < result.count; ++i) {
-        const float value = expected.at(i), rounded = result.isNarrow() ? widened(nearest(value, narrow), narrow) : value;
+        const float value = expected.at(i),
+                    rounded = result.isNarrow() ? widened(nearest(value, narrow), narrow) : value;
         ASSERT_EQ(std::bit_cast<uint32_t>(result.at(i)), std::bit_cast<uint32_t>(rounded))
             << "result " << tensor << " element " << i << ": expects " << rounded << " for " << value << ", but got "
             << result.at(i);
@@ -197,8 +198,7 @@ std::vector<TypedKernel> attentionCases() {
           "y:?x?x22xE l:?x2x?xf32", shape + ", drop_rate = 0.2 : f32, site = 3 : i32}"),
        {2, 71, 2, 71, 2, 71, 2, 71, 2, 71, 2, 71}},
       {"attention_grad",
-       op("attention_grad",
-          "g:?x?x22xE q:?x?x22xE k:?x?x22xE v:?x?x22xE y:?x?x22xE l:?x2x?xf32 m:?x?xi1 r:2xi64",
+       op("attention_grad", "g:?x?x22xE q:?x?x22xE k:?x?x22xE v:?x?x22xE y:?x?x22xE l:?x2x?xf32 m:?x?xi1 r:2xi64",
           "%g, %q, %k, %v, %y, %l mask %m rng %r", "dq:?x?x22xE dk:?x?x22xE dv:?x?x22xE",
           shape + ", drop_rate = 0.2 : f32, site = 3 : i32}"),
        {2, 19, 2, 19, 2, 70, 2, 70, 2, 19, 2, 19, 2, 70, 2, 19, 2, 70, 2, 70}},
@@ -209,7 +209,8 @@ std::vector<TypedKernel> attentionCases() {
        390},
       {"cross_attention_step",
        state + "bifocal.state @mc : tensor<?x?xi1> dims [\"P\", \"R\"]\n" +
-           op("cross_attention_step", "q:?x22xE i:?xi32", "%q sentences %i states @kc, @vc, @mc", "y:?x22xE", shape + "}"),
+           op("cross_attention_step", "q:?x22xE i:?xi32", "%q sentences %i states @kc, @vc, @mc", "y:?x22xE",
+              shape + "}"),
        {5, 5, 5, 3, 170, 3, 170, 3, 170}},
   };
 }
@@ -229,7 +230,10 @@ std::vector<TypedKernel> rowCases() {
        {40, 40, 40, 40, 40}},
       {"column_sum", op("column_sum", "x:?x37xE", "", "y:37xE"), {40}},
       {"embedding", op("embedding", "t:?xi32 w:9x37xE", "", "y:?x37xE", "{scale = 3.0 : f32}"), {7, 7}, 9},
-      {"embedding_grad", op("embedding_grad", "t:?xi32 g:?x37xE", "", "w:9x37xf32", "{scale = 3.0 : f32}"), {30, 30}, 9},
+      {"embedding_grad",
+       op("embedding_grad", "t:?xi32 g:?x37xE", "", "w:9x37xf32", "{scale = 3.0 : f32}"),
+       {30, 30},
+       9},
       {"softmax", op("softmax", "x:?x33xE", "", "y:?x33xE", group), {7, 7}},
       {"softmax_grad", op("softmax_grad", "g:?x33xE y:?x33xE", "", "x:?x33xE", group), {7, 7, 7}},
       {"cross_entropy", op("cross_entropy", "x:?x67xE t:?xi32", "", "l:f32 n:f32 c:f32", smoothed), {90, 90}, 67},

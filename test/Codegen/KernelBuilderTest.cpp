@@ -105,8 +105,7 @@ TEST_P(KernelBuilderTest, PhiloxDrawsMatchTheReference) {
             auto keys = builder.philoxKeys(builder.buffer(0, builder.i64()), -3);
             for (int64_t at = 0; at < 64; at += builder.philoxElements())
               builder.storeVector(builder.philoxDraws(keys, builder.index((first + at) / 4)),
-                                  builder.buffer(1, builder.i32()),
-                                  builder.index(at));
+                                  builder.buffer(1, builder.i32()), builder.index(at));
           });
         },
         GetParam(), error);

@@ -19,8 +19,8 @@ namespace bifocal::test {
 /// One stage of a kernel, over the tiles [begin, end).
 using KernelFunction = void (*)(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end);
 
-/// A tensor of a launch: the name of its element type and its dims, -1 where a size of the launch says it. The sizes come
-/// in the order of these dims.
+/// A tensor of a launch: the name of its element type and its dims, -1 where a size of the launch says it. The sizes
+/// come in the order of these dims.
 struct KernelTensor {
   std::string element;
   std::vector<int64_t> dims;
@@ -38,10 +38,9 @@ public:
                                               std::string &error);
   /// The kernels of all matrix products, gemm_nn to gemm_tt, for the given elements of a, b and c. `find` gives their
   /// stages; nothing else is for them.
-  static std::unique_ptr<KernelHarness> products(std::string_view level, std::string &error,
-                                                 std::string_view instructions = {},
-                                                 const std::array<std::string_view, 3> &elements = {"f32", "f32",
-                                                                                                    "f32"});
+  static std::unique_ptr<KernelHarness>
+  products(std::string_view level, std::string &error, std::string_view instructions = {},
+           const std::array<std::string_view, 3> &elements = {"f32", "f32", "f32"});
   ~KernelHarness();
 
   /// Runs every tile of every stage, one by one and the last first. `buffers`: arguments, results, then states or

@@ -9,8 +9,8 @@
 
 namespace bifocal::test {
 
-/// The bits of the bf16 next to `value`; of two that are equally near, the even one. Found by comparing distances, which
-/// is not how the kernels do it.
+/// The bits of the bf16 next to `value`; of two that are equally near, the even one. Found by comparing distances,
+/// which is not how the kernels do it.
 inline uint16_t nearestBf16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
   if (std::isnan(value))
@@ -33,7 +33,8 @@ inline uint16_t nearest(float value, std::string_view element) {
 }
 
 inline float widened(uint16_t bits, std::string_view element) {
-  return element == "bf16" ? std::bit_cast<float>(uint32_t{bits} << 16) : static_cast<float>(std::bit_cast<_Float16>(bits));
+  return element == "bf16" ? std::bit_cast<float>(uint32_t{bits} << 16)
+                           : static_cast<float>(std::bit_cast<_Float16>(bits));
 }
 
 } // namespace bifocal::test

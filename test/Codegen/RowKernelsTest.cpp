@@ -194,8 +194,8 @@ TEST_P(RowKernels, GluAndItsGradient) {
 TEST_P(RowKernels, ResultsMayLieInTheirInputs) {
   Guarded g = random(rows() * width(), 1), x = random(rows() * width() * 2, 2, 4.0f), dx(rows() * width() * 2);
   std::string m = matrix(), w = matrix(2);
-  std::string source = kernelSource(
-      "%g: " + m + ", %x: " + w, "%y = bifocal.glu_grad %g, %x : (" + m + ", " + w + ") -> " + w, "%y : " + w);
+  std::string source = kernelSource("%g: " + m + ", %x: " + w,
+                                    "%y = bifocal.glu_grad %g, %x : (" + m + ", " + w + ") -> " + w, "%y : " + w);
   run(source, {g, x, dx}, 3);
   run(source, {g, x, x}, 3);
   for (int64_t at = 0; at < 2 * rows() * width(); ++at)
