@@ -359,8 +359,10 @@ TEST_P(GemmKernelsTest, NarrowElementsAreWidenedAndRoundedOnce) {
               *places[i] = reinterpret_cast<const float *>(bits[i]->data());
             }
           // `chains` reads the plain a and the transposed b.
-          problem.a[0] = layout.a ? transposed(problem.a[1], shape.k, shape.m) : problem.a[0];
-          problem.b[1] = layout.b ? problem.b[1] : transposed(problem.b[0], shape.k, shape.n);
+          if (layout.a)
+            problem.a[0] = transposed(problem.a[1], shape.k, shape.m);
+          if (!layout.b)
+            problem.b[1] = transposed(problem.b[0], shape.k, shape.n);
           const Guarded expected = problem.chains();
           gemm(2, stagesOf(*harness, layout), arguments, {});
           for (int64_t i = 0; i < expected.size(); ++i) {
