@@ -32,6 +32,8 @@ struct Measurement {
   std::vector<FamilyTime> families;
   double flops = 0, loss = 0;
   int64_t allocations = 0, arenaBytes = 0, formulaBytes = 0, parameters = 0;
+  /// B, S and T of the batch that needs the largest arena.
+  int64_t largest[3] = {};
   int64_t targetTokens = 0;
 };
 
@@ -125,6 +127,8 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
     if (*bytes > result.formulaBytes)
       result.formulaBytes = *bytes, largest = i;
   }
+  result.largest[0] = batches[largest].sentences;
+  result.largest[1] = batches[largest].sourceSteps, result.largest[2] = batches[largest].targetSteps;
   Step step(**session);
   // The largest first: from then on the arena fits every batch.
   for (int64_t i = 0; i < std::max<int64_t>(1, options.warmup); ++i)
@@ -147,8 +151,7 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   result.loss = step.lossPerToken();
   result.arenaBytes = static_cast<int64_t>((*session)->arenaBytes());
   result.device = (*session)->deviceDescription();
-  for (const Parameter &parameter : (*artifact)->manifest().parameters)
-    result.parameters += parameter.trained ? parameter.elements() : 0;
+  result.parameters = (*artifact)->manifest().trainedParameters();
   return result;
 }
 
@@ -171,6 +174,8 @@ void print(const Options &options, Measurement &m) {
                            {"step_gflop_per_s", m.flops / total * 1e-9},
                            {"arena_bytes", m.arenaBytes},
                            {"formula_bytes", m.formulaBytes},
+                           {"largest", {{"B", m.largest[0]}, {"S", m.largest[1]}, {"T", m.largest[2]}}},
+                           {"allocations", m.allocations},
                            {"loss_per_token", m.loss}};
     json["allocations_per_step"] = static_cast<double>(m.allocations) / steps;
     for (const FamilyTime &time : m.families)
@@ -189,7 +194,8 @@ void print(const Options &options, Measurement &m) {
     fmt::print("  {:<28} {:5.1f} % {:9.3f} ms/step {:6.1f} calls/step\n", time.family, 100 * time.seconds / total,
                time.seconds / steps * 1e3, static_cast<double>(time.calls) / steps);
   fmt::print("heap allocations per step: {:g}\n", static_cast<double>(m.allocations) / steps);
-  fmt::print("arena {} bytes, formula {} bytes\nloss per token {:.4f}\n", m.arenaBytes, m.formulaBytes, m.loss);
+  fmt::print("arena {} bytes, formula {} bytes (B={}, S={}, T={})\nloss per token {:.4f}\n", m.arenaBytes,
+             m.formulaBytes, m.largest[0], m.largest[1], m.largest[2], m.loss);
 }
 
 Status run(const Options &options) {
@@ -207,6 +213,9 @@ Status run(const Options &options) {
   if (result->arenaBytes != result->formulaBytes)
     return {StatusCode::internal, fmt::format("expects the arena to have the {} bytes of the formula, but it has {}",
                                               result->formulaBytes, result->arenaBytes)};
+  if (result->allocations != 0)
+    return {StatusCode::internal, fmt::format("expects no heap allocation in {} steps after the first ones, but got {}",
+                                              options.steps, result->allocations)};
   return {};
 }
 
@@ -226,6 +235,8 @@ int main(int argc, char **argv) {
   app.add_option("--level", options.level, "CPU level of the kernels (without: the best that fits)");
   app.add_option("--seed", options.seed, "Seed of parameters and batches")->capture_default_str();
   app.add_flag("--json", options.json, "One line of JSON");
+  app.footer("Exit codes: 0; 70 the steps allocated on the heap, or the arena is not as large as its formula says; "
+             "others as those of bifocal.");
   CLI11_PARSE(app, argc, argv);
   if (options.artifact.empty() && options.preset.empty()) {
     fmt::print(stderr, "error: expects an artifact or --preset\n");

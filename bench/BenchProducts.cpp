@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// How fast the generated matrix products are, called as the runtime calls them.
+#include "codegen/cpu/GemmKernels.h"
+#include "codegen/cpu/Lowering.h"
+#include "runtime/core/ArtifactFormat.h"
+#include "runtime/core/Philox.h"
+#include "runtime/cpu/CpuDevice.h"
+#include "runtime/cpu/Gemm.h"
+#include "runtime/cpu/SharedObject.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+using namespace bifocal;
+
+namespace {
+
+struct Options {
+  std::vector<std::string> products = {"nt:4000x1024x512", "nn:4000x512x1024", "tn:1024x512x4000", "tn:512x512x4000",
+                                       "nt:512x6632x512",  "nn:512x512x6632",  "tn:6632x512x512",  "nt:5x512x512"};
+  std::string level;
+  int64_t repeat = 8;
+  int threads = 2;
+  bool json = false;
+};
+
+struct Product {
+  bool transA = false, transB = false;
+  int64_t m = 0, n = 0, k = 0;
+
+  double flops() const { return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
+  std::string layout() const { return fmt::format("{}{}", transA ? 'T' : 'N', transB ? 'T' : 'N'); }
+};
+
+Result<Product> parseProduct(const std::string &text) {
+  Product product;
+  char a = 0, b = 0;
+  int length = 0;
+  const bool whole =
+      std::sscanf(text.c_str(), "%c%c:%ldx%ldx%ld%n", &a, &b, &product.m, &product.n, &product.k, &length) == 5 &&
+      text[static_cast<size_t>(length)] == '\0';
+  const auto isLayout = [](char letter) { return letter == 'n' || letter == 't'; };
+  const auto isSize = [](int64_t size) { return size >= 1 && size <= 1 << 16; };
+  if (!whole || !isLayout(a) || !isLayout(b) || !isSize(product.m) || !isSize(product.n) || !isSize(product.k))
+    return Status(
+        StatusCode::usage,
+        fmt::format("expects a product such as nt:4000x1024x512 with sizes from 1 to 65536, but got '{}'", text));
+  product.transA = a == 't', product.transB = b == 't';
+  return product;
+}
+
+/// Generates the kernels of all four layouts.
+Result<std::unique_ptr<SharedObject>> makeKernels(const std::string &level) {
+  mlir::MLIRContext context;
+  mlir::Location location = mlir::UnknownLoc::get(&context);
+  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(location);
+  for (bool transA : {false, true})
+    for (bool transB : {false, true})
+      writeGemm(*module, location, *CpuTarget::find(level), transA, transB);
+  llvm::Expected<std::string> object = emitSharedObject(*module, level);
+  if (!object)
+    return Status(StatusCode::internal, llvm::toString(object.takeError()));
+  return SharedObject::load(std::as_bytes(std::span(*object)), level);
+}
+
+std::vector<float> numbers(int64_t count, uint64_t seed) {
+  std::vector<float> values(static_cast<size_t>(count));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>(philoxDraw(seed, i, 0, 0)) * 0x1p-31f - 1.0f;
+  return values;
+}
+
+/// GFLOP/s of each run, ascending.
+std::vector<double> measure(const Product &product, const SharedObject &object, const Options &options) {
+  const std::string_view name = format::gemmKernel(product.transA, product.transB);
+  GemmKernels kernels;
+  for (size_t stage = 0; stage < kernels.size(); ++stage)
+    kernels[stage] = reinterpret_cast<CpuKernel>(object.find(fmt::format("{}.{}", name, stage)));
+  const std::vector<float> a = numbers(product.m * product.k, 1), b = numbers(product.k * product.n, 2);
+  std::vector<float> c(static_cast<size_t>(product.m * product.n));
+  std::vector<float> workspace(static_cast<size_t>(format::gemmWorkspace(product.n, product.k)));
+  const GemmArguments arguments{product.m, product.n, product.k, a.data(), b.data(), c.data(), workspace.data()};
+  // Once before: pages and threads are there when the clock runs.
+  gemm(options.threads, kernels, arguments);
+  std::vector<double> rates;
+  for (int64_t run = 0; run < options.repeat; ++run) {
+    const auto begin = std::chrono::steady_clock::now();
+    gemm(options.threads, kernels, arguments);
+    rates.push_back(product.flops() * 1e-9 /
+                    std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  }
+  std::sort(rates.begin(), rates.end());
+  return rates;
+}
+
+Result<std::string> chooseLevel(const std::string &wanted) {
+  for (std::string_view level : format::hostLevels)
+    if (cpuHasLevel(level) && (wanted.empty() || wanted == level))
+      return std::string(level);
+  return Status(StatusCode::unsupported,
+                wanted.empty() ? "expects a CPU of level x86-64-v3 or better"
+                               : fmt::format("expects the level of this CPU or one below, but got '{}'", wanted));
+}
+
+Status run(const Options &options) {
+  std::vector<Product> products;
+  for (const std::string &text : options.products) {
+    Result<Product> product = parseProduct(text);
+    if (!product.ok())
+      return product.status();
+    products.push_back(*product);
+  }
+  Result<std::string> level = chooseLevel(options.level);
+  if (!level.ok())
+    return level.status();
+  Result<std::unique_ptr<SharedObject>> object = makeKernels(*level);
+  if (!object.ok())
+    return object.status();
+  nlohmann::json json = {{"level", *level}, {"threads", options.threads}, {"repeat", options.repeat}};
+  if (!options.json)
+    fmt::print("{}, {} threads, GFLOP/s of {} runs\n{:<28} {:>8} {:>8}\n", *level, options.threads, options.repeat,
+               "product m x n x k", "best", "median");
+  for (const Product &product : products) {
+    const std::vector<double> rates = measure(product, **object, options);
+    const double best = rates.back(), median = rates[rates.size() / 2];
+    if (options.json)
+      json["products"].push_back({{"layout", product.layout()},
+                                  {"m", product.m},
+                                  {"n", product.n},
+                                  {"k", product.k},
+                                  {"best_gflop_per_s", best},
+                                  {"median_gflop_per_s", median}});
+    else
+      fmt::print("{:<28} {:8.1f} {:8.1f}\n",
+                 fmt::format("{} {} x {} x {}", product.layout(), product.m, product.n, product.k), best, median);
+  }
+  if (options.json)
+    fmt::print("{}\n", json.dump());
+  return {};
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  CLI::App app{"Times the generated matrix products on matrices of random numbers."};
+  Options options;
+  app.add_option("products", options.products,
+                 "Layouts and sizes, such as nt:4000x1024x512: a as it is (n), b stored transposed (t), m x n x k; "
+                 "without: those of a training step");
+  app.add_option("--threads", options.threads, "Threads")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--repeat", options.repeat, "Runs of each")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--level", options.level, "CPU level of the kernels (without: the best that fits)");
+  app.add_flag("--json", options.json, "One line of JSON");
+  app.footer("Exit codes: 0; 2 a wrong argument; 5 this CPU lacks the level.");
+  CLI11_PARSE(app, argc, argv);
+  const Status status = run(options);
+  if (!status.ok())
+    fmt::print(stderr, "error: {}\n", status.message());
+  return static_cast<int>(status.code());
+}
