@@ -28,8 +28,3 @@ config.substitutions.append(("%{build}", str(Path(config.bifocal_bin_dir).parent
 # %{fails} CODE TEXT COMMAND: the command ends with this exit code and has the text among its diagnostics.
 fails = root / "test" / "Tools" / "Inputs" / "fails.py"
 config.substitutions.append(("%{fails}", f"{sys.executable} {fails}"))
-
-shared = Path(os.environ.get("BIFOCAL_SHARED", root.parent / "shared"))
-if shared.is_dir():
-    config.available_features.add("shared-data")
-    config.substitutions.append(("%{shared}", str(shared)))
