@@ -109,6 +109,8 @@ def main() -> int:
     shared = Path(os.environ.get("BIFOCAL_SHARED", ROOT.parent / "shared"))
     totals: Counter[str] = Counter(passed=0, failed=0, skipped=0)
     begin = time.monotonic()
+    # Threads that wait leave their core: other programs may need it, and no result depends on it.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if args.only in (None, "lit"):
         announce("lit")
         run_lit(build, totals)
