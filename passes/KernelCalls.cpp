@@ -79,9 +79,8 @@ static LogicalResult verifyEpilogue(plan::GemmOp gemm, const KernelNeeds &needs)
 
 /// Every expression of a step is one over the symbols of its entry, and the rows of the window inside slabs.
 static LogicalResult verifySymbols(Operation *step, size_t symbols) {
-  auto check = [&](AffineMap map) { return map.getNumSymbols() <= symbols; };
   bool fits = true;
-  step->getAttrDictionary().walk([&](AffineMapAttr map) { fits &= check(map.getValue()); });
+  step->getAttrDictionary().walk([&](AffineMapAttr map) { fits &= map.getValue().getNumSymbols() <= symbols; });
   if (!fits)
     return step->emitOpError("expects expressions over at most ") << symbols << " symbols";
   return success();
