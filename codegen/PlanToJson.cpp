@@ -143,13 +143,9 @@ json EntryWriter::writeGemm(plan::GemmOp gemm) {
                  {"a", reference(gemm.getA(), bytes(0))},
                  {"b", reference(gemm.getB(), bytes(1))},
                  {"c", reference(gemm.getC(), bytes(2))},
-                 {"trans_a", gemm.getTransA()},
-                 {"trans_b", gemm.getTransB()},
                  {"beta", gemm.getBeta().isZero() ? 0 : 1}};
   if (Value workspace = gemm.getWorkspace())
     object["workspace"] = reference(workspace, 0);
-  if (auto name = dyn_cast<NameLoc>(gemm.getLoc()))
-    object["name"] = name.getName().str();
   if (gemm.getEpilogue())
     object["epilogue"] = {
         {"kernel", gemm.getEpilogue()->str()},

@@ -43,9 +43,11 @@ inline constexpr int64_t gemmMostRows = 192;
 /// Most rows of a tile of a product's epilogue.
 inline constexpr int64_t mostRowsPerTile = 1 << 20;
 
-/// The kernel of a product by what is stored transposed.
+/// The kernels of products: by what is stored transposed, A and B.
+inline constexpr std::array<std::string_view, 4> gemmKernels = {"gemm_nn", "gemm_nt", "gemm_tn", "gemm_tt"};
+
 constexpr std::string_view gemmKernel(bool transA, bool transB) {
-  return transA ? (transB ? "gemm_tt" : "gemm_tn") : (transB ? "gemm_nt" : "gemm_nn");
+  return gemmKernels[(transA ? 2u : 0u) + (transB ? 1u : 0u)];
 }
 
 /// Elements of workspace that a product with an inner axis of `k` needs for its `n` columns.

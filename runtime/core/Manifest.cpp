@@ -128,6 +128,13 @@ Result<StateInfo> readState(const nlohmann::json &json, const std::string &where
 
 } // namespace
 
+int64_t Manifest::trainedParameters() const {
+  int64_t count = 0;
+  for (const Parameter &parameter : parameters)
+    count += parameter.trained ? parameter.elements() : 0;
+  return count;
+}
+
 Result<Manifest> Manifest::parse(std::string_view text) {
   Result<nlohmann::json> json = parseJson(text, format::manifestEntry);
   if (!json.ok())

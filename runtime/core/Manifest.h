@@ -54,6 +54,9 @@ struct StateInfo {
 struct Manifest {
   static Result<Manifest> parse(std::string_view text);
 
+  /// Numbers that training changes: `trainedElements` without the gaps between parameters.
+  int64_t trainedParameters() const;
+
   std::string compilerVersion;
   std::map<std::string, std::string> digests; ///< archive entry -> xxh3-128, hexadecimal
   std::string spec;                           ///< the TOML text, presets expanded

@@ -7,34 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <map>
 
 namespace bifocal {
 namespace {
 
 constexpr std::array<std::string_view, 8> regionNames = {"arena",   "parameter", "gradient", "moment1",
                                                          "moment2", "state",     "input",    "output"};
-
-/// Adds the multiply-adds of `steps` by the symbolic part of their sizes. A window's rows add up to `rows`.
-void countProducts(const EntryPlan &entry, const std::vector<PlanStep> &steps, const std::string &rows,
-                   std::map<std::string, int64_t> &counts) {
-  for (const PlanStep &step : steps) {
-    if (const auto *slabs = std::get_if<SlabsStep>(&step.action))
-      countProducts(entry, slabs->body, slabs->rows.str(entry.symbols), counts);
-    const auto *gemm = std::get_if<GemmStep>(&step.action);
-    if (!gemm)
-      continue;
-    int64_t factor = 1;
-    std::vector<std::string> sizes;
-    for (const Expression &extent : {gemm->m, gemm->n, gemm->k}) {
-      if (const std::optional<int64_t> constant = extent.constant())
-        factor *= *constant;
-      else
-        sizes.push_back(extent.symbol() == entry.symbols.size() - 1 ? rows : extent.str(entry.symbols));
-    }
-    counts[fmt::format("{}", fmt::join(sizes, " * "))] += factor;
-  }
-}
 
 /// Reads one entry point; the first problem ends it.
 class EntryReader {
@@ -119,8 +97,18 @@ private:
       entry_.peak.push_back(valid ? peak.get<int64_t>() : 0);
     }
     if (entry_.peak.size() != entry_.classes.size())
-      reader.fail("peak", fmt::format("expects one number per class, but got {} for {} classes", entry_.peak.size(),
-                                      entry_.classes.size()));
+      return reader.fail("peak", fmt::format("expects one number per class, but got {} for {} classes",
+                                             entry_.peak.size(), entry_.classes.size()));
+    // The classes whose value is known here; `arenaBytes` checks all.
+    int64_t total = 0, bytes = 0;
+    for (size_t c = 0; c < entry_.classes.size(); ++c)
+      if (const std::optional<int64_t> value = entry_.classes[c].constant())
+        if (*value > INT64_MAX - format::classAlignment ||
+            __builtin_mul_overflow(entry_.peak[c], format::roundUpToClass(*value), &bytes) ||
+            __builtin_add_overflow(total, bytes, &total))
+          reader.fail("peak", fmt::format("expects an arena whose size fits in 64 bits, but class {} has {} bytes for "
+                                          "each of {} units",
+                                          c, entry_.peak[c], *value));
   }
 
   Status readBuffer(const nlohmann::json &json, const std::string &where) {
@@ -276,8 +264,10 @@ private:
 
   GemmStep readGemm(JsonReader &reader, bool window) {
     GemmStep gemm;
-    gemm.name = reader.string("name", "gemm");
     gemm.kernel = reader.string("kernel");
+    if (std::ranges::find(format::gemmKernels, gemm.kernel) == format::gemmKernels.end())
+      reader.fail("kernel",
+                  fmt::format("expects one of {}, but got '{}'", fmt::join(format::gemmKernels, ", "), gemm.kernel));
     gemm.m = expression(reader, "m", reader.member("m"), window);
     gemm.n = expression(reader, "n", reader.member("n"), window);
     gemm.k = expression(reader, "k", reader.member("k"), window);
@@ -292,6 +282,7 @@ private:
     gemm.accumulate = beta == 1.0;
     if (reader.status().ok())
       checkMatrices(reader, gemm);
+    countMultiplyAdds(reader, gemm);
     const nlohmann::json &json = reader.member("epilogue");
     if (!json.is_null()) {
       JsonReader inner(json, "epilogue");
@@ -304,6 +295,18 @@ private:
       reader.check("epilogue", inner.status());
     }
     return gemm;
+  }
+
+  /// Together the products must have fewer multiply-adds than `multiplyAdds` can count.
+  void countMultiplyAdds(JsonReader &reader, const GemmStep &gemm) {
+    int64_t factor = 1;
+    bool overflows = false;
+    for (const Expression &extent : {gemm.m, gemm.n, gemm.k})
+      overflows |= __builtin_mul_overflow(factor, extent.constant().value_or(1), &factor);
+    if (overflows || __builtin_add_overflow(multiplyAdds_, factor, &multiplyAdds_))
+      reader.fail("m", fmt::format("expects that m * n * k of this and all products before fits in 64 bits, but got "
+                                   "{} * {} * {}",
+                                   gemm.m.str(entry_.symbols), gemm.n.str(entry_.symbols), gemm.k.str(entry_.symbols)));
   }
 
   void checkMatrices(JsonReader &reader, const GemmStep &gemm) const {
@@ -340,6 +343,7 @@ private:
 
   const Manifest &manifest_;
   EntryPlan &entry_;
+  int64_t multiplyAdds_ = 0; ///< of all products so far, without their symbolic sizes
 };
 
 } // namespace
@@ -363,29 +367,6 @@ const EntryPlan *Plan::find(std::string_view name) const {
     if (entry.name == name)
       return &entry;
   return nullptr;
-}
-
-std::string EntryPlan::peakFormula() const {
-  std::string text;
-  for (size_t i = 0; i < classes.size(); ++i) {
-    if (peak[i] == 0)
-      continue;
-    text += text.empty() ? "" : " + ";
-    if (auto constant = classes[i].constant())
-      text += std::to_string(peak[i] * format::roundUpToClass(*constant));
-    else
-      text += fmt::format("{} * roundup16({})", peak[i], classes[i].str(symbols));
-  }
-  return text.empty() ? "0" : text;
-}
-
-std::string EntryPlan::multiplyAdds() const {
-  std::map<std::string, int64_t> counts;
-  countProducts(*this, steps, "", counts);
-  std::string text;
-  for (const auto &[sizes, factor] : counts)
-    text += fmt::format("{}{}{}{}", text.empty() ? "" : " + ", factor, sizes.empty() ? "" : " * ", sizes);
-  return text.empty() ? "0" : text;
 }
 
 } // namespace bifocal

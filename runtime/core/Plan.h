@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -43,7 +44,7 @@ struct LaunchStep {
 
 /// C[m,n] = op(A) op(B) + beta C, with an optional kernel over row tiles of C.
 struct GemmStep {
-  std::string name, kernel;
+  std::string kernel;
   Expression m, n, k;
   BufferRef a, b, c;
   std::optional<BufferRef> workspace; ///< for packed panels of B
@@ -98,6 +99,10 @@ struct EntryPlan {
   std::vector<PlanStep> steps;
   bool needsTraining = false; ///< uses gradients or moments
 
+  /// Bytes of the arena for these values of `symbols`. Unless they are empty, writes where each class begins into `bases`
+  /// and its value, rounded up, into `units`. Allocates nothing but messages.
+  Result<int64_t> arenaBytes(std::span<const int64_t> values, std::span<int64_t> bases = {},
+                             std::span<int64_t> units = {}) const;
   /// The arena formula as text, e.g. "4096 * roundup16(1) + 512 * roundup16((B * S))".
   std::string peakFormula() const;
   /// Multiply-adds of all matrix products, as a sum of constants times products of sizes.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/core/Session.h"
 
-#include "runtime/core/ArtifactFormat.h"
 #include "runtime/core/Initializer.h"
 
 #include <algorithm>
@@ -96,8 +95,6 @@ private:
   Status checkArguments(const EntryState &entry, const std::vector<PlanArgument> &arguments,
                         std::span<const TensorView> tensors, const char *kind, std::vector<std::byte *> &addresses,
                         std::vector<int64_t> &bytes) const;
-  static Result<int64_t> layOutArena(const EntryPlan &plan, std::span<const int64_t> symbols, std::span<int64_t> bases,
-                                     std::span<int64_t> values);
 
   std::shared_ptr<const Artifact> artifact_;
   std::unique_ptr<Device> device_;
@@ -229,26 +226,6 @@ Status SessionImpl::checkArguments(const EntryState &entry, const std::vector<Pl
   return {};
 }
 
-Result<int64_t> SessionImpl::layOutArena(const EntryPlan &plan, std::span<const int64_t> symbols,
-                                         std::span<int64_t> bases, std::span<int64_t> values) {
-  int64_t total = 0;
-  for (size_t c = 0; c < plan.classes.size(); ++c) {
-    const std::optional<int64_t> value = plan.classes[c].evaluate(symbols);
-    int64_t bytes = 0;
-    if (!value || *value > INT64_MAX - format::classAlignment ||
-        __builtin_mul_overflow(plan.peak[c], format::roundUpToClass(*value), &bytes))
-      return Status(StatusCode::overBudget, fmt::format("entry '{}': the size {} is negative or overflows", plan.name,
-                                                        plan.classes[c].str(plan.symbols)));
-    if (!bases.empty()) {
-      values[c] = format::roundUpToClass(*value);
-      bases[c] = total;
-    }
-    if (__builtin_add_overflow(total, bytes, &total))
-      return Status(StatusCode::overBudget, fmt::format("entry '{}': the arena overflows 64 bits", plan.name));
-  }
-  return total;
-}
-
 Status SessionImpl::run(std::string_view name, std::span<const TensorView> inputs,
                         std::span<const TensorView> outputs) {
   const Result<size_t> index = findEntry(name);
@@ -266,7 +243,7 @@ Status SessionImpl::run(std::string_view name, std::span<const TensorView> input
   BIFOCAL_RETURN_IF_ERROR(checkArguments(entry, plan.inputs, inputs, "input", entry.inputs, entry.inputBytes));
   BIFOCAL_RETURN_IF_ERROR(checkArguments(entry, plan.outputs, outputs, "output", entry.outputs, entry.outputBytes));
 
-  const Result<int64_t> needed = layOutArena(plan, entry.symbols, entry.classBases, entry.classValues);
+  const Result<int64_t> needed = plan.arenaBytes(entry.symbols, entry.classBases, entry.classValues);
   if (!needed.ok())
     return needed.status();
   if (static_cast<size_t>(*needed) > arenaBytes()) {
@@ -360,7 +337,7 @@ Result<int64_t> SessionImpl::peakBytes(std::string_view name, const std::map<std
       return usage(fmt::format("entry '{}' expects a value for the symbol {}", name, plan.symbols[s]));
     values[s] = found->second;
   }
-  return layOutArena(plan, values, {}, {});
+  return plan.arenaBytes(values);
 }
 
 } // namespace

@@ -56,8 +56,6 @@ json examplePlan() {
        {"a", 0},
        {"b", 1},
        {"c", 3},
-       {"trans_a", false},
-       {"trans_b", true},
        {"epilogue", {{"kernel", "bias_relu"}, {"buffers", {3, 2}}, {"sizes", {"B", 4}}, {"rows_per_tile", 3}}}},
       {{"op", "slabs"},
        {"rows", "B"},

@@ -155,6 +155,8 @@ TEST(Plan, checksSteps) {
 TEST(Plan, checksProducts) {
   EXPECT_EQ(planError([](json &e) { e["steps"][0].erase("kernel"); }),
             "plan.entries.layer.steps[0].kernel: expects a string");
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["kernel"] = "double"; }),
+            "plan.entries.layer.steps[0].kernel: expects one of gemm_nn, gemm_nt, gemm_tn, gemm_tt, but got 'double'");
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["workspace"] = 7; }),
             "plan.entries.layer.steps[0].workspace: expects a buffer id below 7, but got 7");
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["workspace"] = 4; }),
@@ -170,6 +172,25 @@ TEST(Plan, checksProducts) {
     EXPECT_EQ(planError([&](json &e) { e["steps"][0]["epilogue"]["rows_per_tile"] = rows; }),
               "plan.entries.layer.steps[0].epilogue: epilogue.rows_per_tile: expects from 1 to 1048576, but got " +
                   std::to_string(rows));
+}
+
+TEST(Plan, checksThatConstantSizesDoNotOverflow) {
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["n"] = e["steps"][0]["k"] = int64_t{1} << 32; }),
+            "plan.entries.layer.steps[0].m: expects that m * n * k of this and all products before fits in 64 bits, but "
+            "got B * 4294967296 * 4294967296");
+  // Each of the products fits, the sum of both does not.
+  EXPECT_EQ(planError([](json &e) {
+              e["steps"][0]["n"] = int64_t{1} << 62;
+              e["steps"][0]["k"] = 1;
+              e["steps"].push_back(e["steps"][0]);
+            }),
+            "plan.entries.layer.steps[4].m: expects that m * n * k of this and all products before fits in 64 bits, but "
+            "got B * 4611686018427387904 * 1");
+  const std::string peak = "plan.entries.layer.peak: expects an arena whose size fits in 64 bits, but class 0 has ";
+  EXPECT_EQ(planError([](json &e) { e["peak"][0] = INT64_MAX; }),
+            peak + "9223372036854775807 bytes for each of 1 units");
+  EXPECT_EQ(planError([](json &e) { e["classes"][0] = INT64_MAX; }),
+            peak + "16 bytes for each of 9223372036854775807 units");
 }
 
 TEST(Manifest, checksParameters) {

@@ -188,10 +188,10 @@ TEST(Session, profilesFamilies) {
 }
 
 TEST(Session, namesAKernelThatIsMissing) {
-  // A product needs all of its stages; there is only one of "double".
+  // A product needs all of its stages; there is only one of "gemm_tn".
   for (const auto &[step, kernel, missing] :
        {std::tuple(3, "product", "product.0"), std::tuple(0, "gemm_tt", "gemm_tt.0"),
-        std::tuple(0, "double", "double.1")}) {
+        std::tuple(0, "gemm_tn", "gemm_tn.1")}) {
     nlohmann::json plan = test::examplePlan();
     plan["entries"]["layer"]["steps"][step]["kernel"] = kernel;
     plan["entries"]["layer"]["steps"][step]["loc"] = "model.toml:3:1";

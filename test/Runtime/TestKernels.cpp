@@ -42,6 +42,9 @@ BIFOCAL_TEST_KERNEL(multiplyFewRows, "gemm_nt.2") {
   multiply(buffers, sizes, static_cast<const float *>(buffers[1]), begin, end);
 }
 
+/// A product that lacks its other stages.
+BIFOCAL_TEST_KERNEL(packAlone, "gemm_tn.0") { pack(buffers, sizes, begin, end); }
+
 /// buffers: c [m, n], bias [n]; sizes: m, n; three rows per tile.
 BIFOCAL_TEST_KERNEL(biasRelu, "bias_relu.0") {
   auto *c = static_cast<float *>(buffers[0]);

@@ -62,19 +62,8 @@ std::optional<int64_t> arenaBytes(const EntryPlan &entry, const Shape &shape) {
       return std::nullopt;
     values.push_back(found == shape.end() ? 0 : found->second);
   }
-  // Beyond it, rounding up would overflow.
-  constexpr int64_t maxClassValue = INT64_MAX / 2;
-  int64_t total = 0;
-  for (size_t i = 0; i < entry.classes.size(); ++i) {
-    std::optional<int64_t> value = entry.classes[i].evaluate(values);
-    if (!value)
-      return std::nullopt;
-    int64_t bytes = 0;
-    if (*value > maxClassValue || __builtin_mul_overflow(entry.peak[i], format::roundUpToClass(*value), &bytes) ||
-        __builtin_add_overflow(total, bytes, &total))
-      return std::nullopt;
-  }
-  return total;
+  const Result<int64_t> bytes = entry.arenaBytes(values);
+  return bytes.ok() ? std::optional(*bytes) : std::nullopt;
 }
 
 static void countSteps(const std::vector<PlanStep> &steps, std::map<std::string, int64_t> &families) {
@@ -88,9 +77,7 @@ static void countSteps(const std::vector<PlanStep> &steps, std::map<std::string,
 
 std::string describeCompilation(const Artifact &artifact, const Shape &shape, const Fusions &fusions) {
   const Manifest &manifest = artifact.manifest();
-  int64_t trained = 0;
-  for (const Parameter &parameter : manifest.parameters)
-    trained += parameter.trained ? parameter.elements() : 0;
+  const int64_t trained = manifest.trainedParameters();
   std::string text = fmt::format("parameters  {} trained, {} in f32\n", trained, readableBytes(trained * 4));
   for (const Artifact::HostObject &object : artifact.hostObjects())
     text += fmt::format("kernels     {} {}\n", object.level, readableBytes(static_cast<int64_t>(object.bytes.size())));

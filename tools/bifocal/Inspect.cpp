@@ -52,9 +52,8 @@ std::string signature(const EntryPlan &entry, const std::vector<PlanArgument> &a
 nlohmann::json describe(const Artifact &artifact) {
   const Manifest &manifest = artifact.manifest();
   nlohmann::json json;
-  int64_t trained = 0, stored = 0;
+  int64_t stored = 0;
   for (const Parameter &parameter : manifest.parameters) {
-    trained += parameter.trained ? parameter.elements() : 0;
     stored += parameter.stored ? parameter.elements() : 0;
     json["parameters"].push_back(
         {{"name", parameter.name}, {"shape", parameter.shape}, {"trained", parameter.trained}});
@@ -63,7 +62,7 @@ nlohmann::json describe(const Artifact &artifact) {
   json["compiler"] = manifest.compilerVersion;
   json["spec_hash"] = manifest.specHash;
   json["model"] = manifest.model;
-  json["trained_parameters"] = trained;
+  json["trained_parameters"] = manifest.trainedParameters();
   json["stored_parameters"] = stored;
   for (const Artifact::HostObject &object : artifact.hostObjects())
     json["levels"].push_back(

@@ -140,14 +140,6 @@ std::string_view describe(TrainEnd end) {
   return "";
 }
 
-/// Without the gaps between them that `trainedElements` counts.
-int64_t trainedParameters(const Manifest &manifest) {
-  int64_t count = 0;
-  for (const Parameter &parameter : manifest.parameters)
-    count += parameter.trained ? parameter.elements() : 0;
-  return count;
-}
-
 Status train(Session &session, const PreparedData &data, const TrainingOptions &training, const Options &options,
              bool resumes) {
   const Artifact &artifact = session.artifact();
@@ -176,7 +168,7 @@ Status train(Session &session, const PreparedData &data, const TrainingOptions &
   if (error)
     return Status(StatusCode::cannotRead, fmt::format("cannot create '{}': {}", options.folder, error.message()));
   fmt::print(stderr, "{} pairs in {} batches, {} parameters, {}\n", pairs->pairs->sentences(), pairs->pairs->batches(),
-             trainedParameters(artifact.manifest()), session.deviceDescription());
+             artifact.manifest().trainedParameters(), session.deviceDescription());
   BIFOCAL_RETURN_IF_ERROR(start(*trainer, resumes));
   stopOnSignals();
   const Result<TrainEnd> end = trainer->run(stopRequested);

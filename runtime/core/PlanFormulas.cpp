@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/core/ArtifactFormat.h"
+#include "runtime/core/Plan.h"
+
+#include <fmt/format.h>
+#include <map>
+
+namespace bifocal {
+
+/// Adds the multiply-adds of `steps` by the symbolic part of their sizes. A window's rows add up to `rows`.
+static void countProducts(const EntryPlan &entry, const std::vector<PlanStep> &steps, const std::string &rows,
+                          std::map<std::string, int64_t> &counts) {
+  for (const PlanStep &step : steps) {
+    if (const auto *slabs = std::get_if<SlabsStep>(&step.action))
+      countProducts(entry, slabs->body, slabs->rows.str(entry.symbols), counts);
+    const auto *gemm = std::get_if<GemmStep>(&step.action);
+    if (!gemm)
+      continue;
+    int64_t factor = 1;
+    std::vector<std::string> sizes;
+    for (const Expression &extent : {gemm->m, gemm->n, gemm->k}) {
+      if (const std::optional<int64_t> constant = extent.constant())
+        factor *= *constant; // Plan::parse has looked that it fits.
+      else
+        sizes.push_back(extent.symbol() == entry.symbols.size() - 1 ? rows : extent.str(entry.symbols));
+    }
+    counts[fmt::format("{}", fmt::join(sizes, " * "))] += factor;
+  }
+}
+
+Result<int64_t> EntryPlan::arenaBytes(std::span<const int64_t> values, std::span<int64_t> bases,
+                                      std::span<int64_t> units) const {
+  int64_t total = 0;
+  for (size_t c = 0; c < classes.size(); ++c) {
+    const std::optional<int64_t> value = classes[c].evaluate(values);
+    int64_t bytes = 0;
+    if (!value || *value > INT64_MAX - format::classAlignment ||
+        __builtin_mul_overflow(peak[c], format::roundUpToClass(*value), &bytes))
+      return Status(StatusCode::overBudget,
+                    fmt::format("entry '{}': the size {} is negative or overflows", name, classes[c].str(symbols)));
+    if (!bases.empty()) {
+      units[c] = format::roundUpToClass(*value);
+      bases[c] = total;
+    }
+    if (__builtin_add_overflow(total, bytes, &total))
+      return Status(StatusCode::overBudget, fmt::format("entry '{}': the arena overflows 64 bits", name));
+  }
+  return total;
+}
+
+std::string EntryPlan::peakFormula() const {
+  std::string text;
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (peak[i] == 0)
+      continue;
+    text += text.empty() ? "" : " + ";
+    if (auto constant = classes[i].constant())
+      text += std::to_string(peak[i] * format::roundUpToClass(*constant));
+    else
+      text += fmt::format("{} * roundup16({})", peak[i], classes[i].str(symbols));
+  }
+  return text.empty() ? "0" : text;
+}
+
+std::string EntryPlan::multiplyAdds() const {
+  std::map<std::string, int64_t> counts;
+  countProducts(*this, steps, "", counts);
+  std::string text;
+  for (const auto &[sizes, factor] : counts)
+    text += fmt::format("{}{}{}{}", text.empty() ? "" : " + ", factor, sizes.empty() ? "" : " * ", sizes);
+  return text.empty() ? "0" : text;
+}
+
+} // namespace bifocal
