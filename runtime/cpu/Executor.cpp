@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 #include <fmt/format.h>
+#include <tuple>
 
 namespace bifocal {
 
@@ -81,13 +82,40 @@ Status Executor::prepare(const std::vector<PlanStep> &steps, const SharedObject 
   return {};
 }
 
-Status Executor::sizeError(const PlanStep &step) const {
+Status Executor::error(const PlanStep &step, const std::string &problem) const {
   return {StatusCode::internal,
-          fmt::format("entry '{}', step '{}' at {}: a size is negative, overflows or exceeds its buffer", plan_.name,
-                      step.family, step.location)};
+          fmt::format("entry '{}', step '{}' at {}: {}", plan_.name, step.family, step.location, problem)};
 }
 
-Status Executor::locateBuffers(const Bindings &bindings) {
+/// `what` is an expression that is negative, overflows or divides by 0.
+Status Executor::noValue(const PlanStep &step, const std::string &what, const Expression &expression) const {
+  std::vector<std::string> values;
+  for (size_t s = 0; s < symbols_.size(); ++s)
+    values.push_back(fmt::format("{} = {}", plan_.symbols[s], symbols_[s]));
+  return error(step, fmt::format("expects {} from 0 to {}, but got {} with {}", what, INT64_MAX,
+                                 expression.str(plan_.symbols), fmt::join(values, ", ")));
+}
+
+Status Executor::checkMatrix(const PlanStep &step, std::string_view what, int64_t rows, int64_t columns,
+                             const BufferRef &ref) const {
+  int64_t bytes = sizeof(float);
+  if (!__builtin_mul_overflow(bytes, rows, &bytes) && !__builtin_mul_overflow(bytes, columns, &bytes) &&
+      bytes <= bytesFrom(ref))
+    return {};
+  return error(step, fmt::format("expects room for {} x {} floats in {}, but got {} bytes in buffer {}", rows, columns,
+                                 what, bytesFrom(ref), ref.id));
+}
+
+/// Windows that came before may have left nothing of a buffer.
+Status Executor::checkWindow(const PlanStep &step, std::string_view what, const BufferRef &ref) const {
+  if (bytesFrom(ref) >= 0)
+    return {};
+  return error(step, fmt::format("expects {} to have the {} rows of {} bytes before the window, but got {} bytes in "
+                                 "buffer {}",
+                                 what, windowStart_, ref.rowBytes, bytes_[ref.id], ref.id));
+}
+
+void Executor::locateBuffers(const Bindings &bindings) {
   for (size_t i = 0; i < plan_.buffers.size(); ++i) {
     const PlanBuffer &buffer = plan_.buffers[i];
     switch (buffer.region) {
@@ -120,11 +148,10 @@ Status Executor::locateBuffers(const Bindings &bindings) {
       break;
     }
   }
-  return {};
 }
 
 Status Executor::run(const Bindings &bindings, int threads) {
-  BIFOCAL_RETURN_IF_ERROR(locateBuffers(bindings));
+  locateBuffers(bindings);
   std::copy(bindings.symbols.begin(), bindings.symbols.end(), symbols_.begin());
   windowStart_ = 0;
   return runAll(steps_, threads);
@@ -166,7 +193,7 @@ Status Executor::gather(Prepared &prepared, const std::vector<BufferRef> &buffer
   for (size_t i = 0; i < sizes.size(); ++i) {
     const std::optional<int64_t> value = sizes[i].evaluate(symbols_);
     if (!value)
-      return sizeError(*prepared.step);
+      return noValue(*prepared.step, fmt::format("the size {}", i), sizes[i]);
     prepared.sizes[i] = *value;
   }
   return {};
@@ -177,7 +204,7 @@ Status Executor::launch(Prepared &prepared, const LaunchStep &step, int threads)
   for (size_t stage = 0; stage < step.stages.size(); ++stage) {
     const std::optional<int64_t> tiles = step.stages[stage].evaluate(symbols_);
     if (!tiles)
-      return sizeError(*prepared.step);
+      return noValue(*prepared.step, fmt::format("the tiles of stage {}", stage), step.stages[stage]);
     parallelFor(threads, *tiles, [&](int, int64_t begin, int64_t end) {
       prepared.kernels[stage](prepared.pointers.data(), prepared.sizes.data(), begin, end);
     });
@@ -186,31 +213,34 @@ Status Executor::launch(Prepared &prepared, const LaunchStep &step, int threads)
 }
 
 Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads) {
-  const std::optional<int64_t> m = step.m.evaluate(symbols_), n = step.n.evaluate(symbols_),
-                               k = step.k.evaluate(symbols_);
-  const auto fits = [&](std::optional<int64_t> rows, std::optional<int64_t> columns, const BufferRef &ref) {
-    int64_t bytes = sizeof(float);
-    return rows && columns && !__builtin_mul_overflow(bytes, *rows, &bytes) &&
-           !__builtin_mul_overflow(bytes, *columns, &bytes) && bytes <= bytesFrom(ref);
-  };
-  if (!fits(m, k, step.a) || !fits(k, n, step.b) || !fits(m, n, step.c))
-    return sizeError(*prepared.step);
-  if (*m == 0 || *n == 0)
+  const PlanStep &owner = *prepared.step;
+  int64_t m = 0, n = 0, k = 0;
+  const std::tuple<const char *, const Expression &, int64_t &> extents[] = {
+      {"m", step.m, m}, {"n", step.n, n}, {"k", step.k, k}};
+  for (const auto &[name, expression, extent] : extents) {
+    const std::optional<int64_t> value = expression.evaluate(symbols_);
+    if (!value)
+      return noValue(owner, name, expression);
+    extent = *value;
+  }
+  BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "a", m, k, step.a));
+  BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "b", k, n, step.b));
+  BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "c", m, n, step.c));
+  if (m == 0 || n == 0)
     return {};
   // All matrices fit their buffers and two have elements, so the sizes of panels do not overflow.
-  if (step.workspace && !fits(1, format::gemmWorkspace(*n, *k), *step.workspace))
-    return sizeError(*prepared.step);
+  if (step.workspace)
+    BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "workspace", 1, format::gemmWorkspace(n, k), *step.workspace));
   auto floats = [&](const BufferRef &ref) { return reinterpret_cast<float *>(address(ref)); };
-  const GemmArguments arguments{*m,
-                                *n,
-                                *k,
+  const GemmArguments arguments{m,
+                                n,
+                                k,
                                 floats(step.a),
                                 floats(step.b),
                                 floats(step.c),
                                 step.workspace ? floats(*step.workspace) : nullptr,
                                 step.accumulate};
-  profile_.flops +=
-      profile_.on ? 2.0 * static_cast<double>(*m) * static_cast<double>(*n) * static_cast<double>(*k) : 0.0;
+  profile_.flops += profile_.on ? 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) : 0.0;
   if (!step.epilogue) {
     gemm(threads, prepared.product, arguments);
     return {};
@@ -229,9 +259,8 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
 }
 
 Status Executor::fill(const FillStep &step, const PlanStep &owner, int threads) {
+  BIFOCAL_RETURN_IF_ERROR(checkWindow(owner, "buffer", step.buffer));
   const int64_t bytes = bytesFrom(step.buffer);
-  if (bytes < 0)
-    return sizeError(owner);
   constexpr int64_t chunk = 1 << 18;
   std::byte *target = address(step.buffer);
   parallelFor(threads, (bytes + chunk - 1) / chunk, [&](int, int64_t begin, int64_t end) {
@@ -244,10 +273,10 @@ Status Executor::fill(const FillStep &step, const PlanStep &owner, int threads) 
 }
 
 Status Executor::copy(const CopyStep &step, const PlanStep &owner) {
+  BIFOCAL_RETURN_IF_ERROR(checkWindow(owner, "from", step.from));
+  BIFOCAL_RETURN_IF_ERROR(checkWindow(owner, "to", step.to));
   // An arena buffer may be longer than what it is copied to: its class is rounded up.
   const int64_t bytes = std::min(bytesFrom(step.from), bytesFrom(step.to));
-  if (bytes < 0)
-    return sizeError(owner);
   std::memmove(address(step.to), address(step.from), static_cast<size_t>(bytes));
   return {};
 }
@@ -255,7 +284,7 @@ Status Executor::copy(const CopyStep &step, const PlanStep &owner) {
 Status Executor::slabs(Prepared &prepared, const SlabsStep &step, int threads) {
   const std::optional<int64_t> rows = step.rows.evaluate(symbols_);
   if (!rows)
-    return sizeError(*prepared.step);
+    return noValue(*prepared.step, "rows", step.rows);
   Status status;
   for (int64_t start = 0; start < *rows && status.ok(); start += step.by) {
     windowStart_ = start;

@@ -46,7 +46,7 @@ private:
   Status prepare(const std::vector<PlanStep> &steps, const SharedObject *object, std::vector<Prepared> &prepared);
   Result<CpuKernel> resolve(const SharedObject *object, const std::string &kernel, size_t stage,
                          const PlanStep &step) const;
-  Status locateBuffers(const Bindings &bindings);
+  void locateBuffers(const Bindings &bindings);
   Status runAll(std::vector<Prepared> &steps, int threads);
   Status runStep(Prepared &prepared, int threads);
   Status launch(Prepared &prepared, const LaunchStep &step, int threads);
@@ -55,7 +55,11 @@ private:
   Status copy(const CopyStep &step, const PlanStep &owner);
   Status slabs(Prepared &prepared, const SlabsStep &step, int threads);
   Status gather(Prepared &prepared, const std::vector<BufferRef> &buffers, const std::vector<Expression> &sizes);
-  Status sizeError(const PlanStep &step) const;
+  Status error(const PlanStep &step, const std::string &problem) const;
+  Status noValue(const PlanStep &step, const std::string &what, const Expression &expression) const;
+  Status checkMatrix(const PlanStep &step, std::string_view what, int64_t rows, int64_t columns,
+                     const BufferRef &ref) const;
+  Status checkWindow(const PlanStep &step, std::string_view what, const BufferRef &ref) const;
 
   std::byte *address(const BufferRef &ref) const { return addresses_[ref.id] + ref.rowBytes * windowStart_; }
   int64_t bytesFrom(const BufferRef &ref) const { return bytes_[ref.id] - ref.rowBytes * windowStart_; }

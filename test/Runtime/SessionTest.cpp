@@ -9,7 +9,9 @@
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
+#include <functional>
 #include <gtest/gtest.h>
+#include <utility>
 
 using namespace bifocal;
 
@@ -225,8 +227,59 @@ TEST(Session, refusesAWorkspaceThatIsTooSmall) {
   std::unique_ptr<Session> session = makeSession(2, false, plan);
   ASSERT_NE(session, nullptr);
   for (const int64_t rows : {1, 700})
-    EXPECT_EQ(runLayer(*session, rows).status().message(),
-              "entry 'layer', step 'gemm' at model.toml:3:1: a size is negative, overflows or exceeds its buffer");
+    EXPECT_EQ(
+        runLayer(*session, rows).status().message(),
+        "entry 'layer', step 'gemm' at model.toml:3:1: expects room for 1 x 512 floats in workspace, but got 1984 "
+        "bytes in buffer 7");
+}
+
+/// What a call of the example says after a change of its steps.
+std::string stepError(int64_t rows, const std::function<void(nlohmann::json &)> &change) {
+  nlohmann::json plan = test::examplePlan();
+  change(plan["entries"]["layer"]["steps"]);
+  std::unique_ptr<Session> session = makeSession(2, false, plan);
+  return session ? runLayer(*session, rows).status().message() : "";
+}
+
+TEST(Session, namesASizeThatDoesNotFit) {
+  const std::string gemm = "entry 'layer', step 'gemm' at : expects ", highest = std::to_string(INT64_MAX);
+  EXPECT_EQ(stepError(5,
+                      [](auto &steps) {
+                        steps[0]["m"] = {"+", "B", 1};
+                      }),
+            gemm + "room for 6 x 8 floats in a, but got 160 bytes in buffer 0");
+  EXPECT_EQ(stepError(5, [](auto &steps) { steps[0]["n"] = 5; }),
+            gemm + "room for 8 x 5 floats in b, but got 128 bytes in buffer 1");
+  EXPECT_EQ(stepError(20, [](auto &steps) { steps[0]["c"] = 6; }),
+            gemm + "room for 20 x 4 floats in c, but got 256 bytes in buffer 6");
+  EXPECT_EQ(stepError(5,
+                      [](auto &steps) {
+                        steps[0]["k"] = {"-", "B", 6};
+                      }),
+            gemm + "k from 0 to " + highest + ", but got (B - 6) with B = 5, W = 0");
+  EXPECT_EQ(stepError(5,
+                      [](auto &steps) {
+                        steps[0]["epilogue"]["sizes"][1] = {"ceildiv", "B", {"-", "B", 5}};
+                      }),
+            gemm + "the size 1 from 0 to " + highest + ", but got ceildiv(B, (B - 5)) with B = 5, W = 0");
+  EXPECT_EQ(stepError(5,
+                      [](auto &steps) {
+                        steps[1]["rows"] = {"-", "B", 6};
+                      }),
+            "entry 'layer', step 'slabs' at : expects rows from 0 to " + highest +
+                ", but got (B - 6) with B = 5, W = 0");
+  EXPECT_EQ(stepError(5,
+                      [](auto &steps) {
+                        steps[1]["body"][0]["stages"][0] = {"-", "W", 3};
+                      }),
+            "entry 'layer', step 'double' at : expects the tiles of stage 0 from 0 to " + highest +
+                ", but got (W - 3) with B = 5, W = 2");
+  EXPECT_EQ(stepError(5,
+                      [](auto &steps) {
+                        steps[1]["body"] = {{{"op", "fill"}, {"buffer", {{"id", 4}, {"row_bytes", 64}}}, {"value", 0}}};
+                      }),
+            "entry 'layer', step 'fill' at : expects buffer to have the 3 rows of 64 bytes before the window, but got "
+            "80 bytes in buffer 4");
 }
 
 TEST(Session, doesNothingForSizesOfZero) {
