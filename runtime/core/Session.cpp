@@ -2,6 +2,7 @@
 #include "runtime/core/Session.h"
 
 #include "runtime/core/Initializer.h"
+#include "runtime/core/InputRules.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -24,6 +25,7 @@ struct EntryState {
   std::vector<bool> known;
   std::vector<std::byte *> inputs, outputs;
   std::vector<StateSymbol> stateSymbols;
+  InputRules rules;
   bool usesStates = false;
 };
 
@@ -49,8 +51,13 @@ public:
     stateMemory_.resize(manifest.states.size());
     stateBytes_.resize(manifest.states.size());
     stateSymbols_.assign(manifest.stateSymbols.size(), -1);
-    for (const EntryPlan &plan : artifact_->plan().entries)
+    for (const EntryPlan &plan : artifact_->plan().entries) {
+      Result<InputRules> rules = InputRules::create(manifest, plan);
+      if (!rules.ok())
+        return rules.status();
       entries_.push_back(prepareEntry(plan));
+      entries_.back().rules = rules.take();
+    }
     return {};
   }
 
@@ -242,6 +249,7 @@ Status SessionImpl::run(std::string_view name, std::span<const TensorView> input
   BIFOCAL_RETURN_IF_ERROR(checkStates(entry));
   BIFOCAL_RETURN_IF_ERROR(checkArguments(entry, plan.inputs, inputs, "input", entry.inputs, entry.inputBytes));
   BIFOCAL_RETURN_IF_ERROR(checkArguments(entry, plan.outputs, outputs, "output", entry.outputs, entry.outputBytes));
+  BIFOCAL_RETURN_IF_ERROR(entry.rules.check(plan, inputs, entry.symbols, stateSymbols_));
 
   const Result<int64_t> needed = plan.arenaBytes(entry.symbols, entry.classBases, entry.classValues);
   if (!needed.ok())

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "runtime/core/Json.h"
 #include "runtime/core/Session.h"
 #include "runtime/core/Weights.h"
 #include "runtime/cpu/CpuDevice.h"
@@ -79,7 +78,8 @@ Result<std::vector<HostTensor>> readInputs(const EntryPlan &plan, const Assignme
 
 using Sizes = std::map<std::string, int64_t>;
 
-/// What the symbols stand for: the sizes of --symbol, else those of the inputs, else 1 for a symbol of the states.
+/// What the symbols stand for: the sizes of --symbol, else those of the inputs, else 1 for a symbol of the states. The
+/// states have room for the rows of the inputs.
 Result<Sizes> symbolSizes(const Artifact &artifact, const EntryPlan &plan, const Options &options,
                           const std::vector<HostTensor> &inputs) {
   const std::vector<std::string> &symbols = artifact.manifest().stateSymbols;
@@ -90,6 +90,8 @@ Result<Sizes> symbolSizes(const Artifact &artifact, const EntryPlan &plan, const
     for (size_t axis = 0; axis < plan.inputs[i].dims.size() && axis < inputs[i].shape.size(); ++axis)
       if (auto symbol = plan.inputs[i].dims[axis].symbol())
         sizes[plan.symbols[*symbol]] = inputs[i].shape[axis];
+  if (sizes.contains("R") && sizes.contains("N"))
+    sizes["R"] = sizes["N"];
   Result<Assignments> given = assignments(options.symbols);
   if (!given.ok())
     return given.status();
@@ -103,33 +105,6 @@ Result<Sizes> symbolSizes(const Artifact &artifact, const EntryPlan &plan, const
       return Status(StatusCode::usage, fmt::format("expects --symbol {}=N with N >= 0, but got '{}'", name, text));
   }
   return sizes;
-}
-
-/// Kernels follow ids into tables and indices into states. Those of data and search are right by construction; here
-/// anyone may have written them.
-Status checkIndices(const Artifact &artifact, const EntryPlan &plan, const Sizes &sizes,
-                    const std::vector<HostTensor> &inputs) {
-  JsonReader model(artifact.manifest().model, "model");
-  const int64_t source = model.integer("source_vocabulary", -1), target = model.integer("target_vocabulary", -1);
-  BIFOCAL_RETURN_IF_ERROR(model.status());
-  const auto size = [&sizes](const char *symbol) { return sizes.contains(symbol) ? sizes.at(symbol) : -1; };
-  const std::map<std::string, int64_t> limits = {{"source", source}, {"previous", target},     {"target", target},
-                                                 {"tokens", target}, {"sentences", size("B")}, {"ancestors", size("R")},
-                                                 {"step", size("P")}};
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const auto limit = limits.find(plan.inputs[i].name);
-    if (limit == limits.end() || limit->second < 0 || inputs[i].type != ElementType::i32)
-      continue;
-    for (int64_t at = 0; at < inputs[i].elements(); ++at)
-      if (const double index = inputs[i].at(at); index < 0 || index >= static_cast<double>(limit->second))
-        return {StatusCode::usage, fmt::format("input '{}': expects indices from 0 to below {}, but got {}",
-                                               limit->first, limit->second, index)};
-  }
-  if (size("N") > size("R") && size("R") >= 0)
-    return {StatusCode::usage,
-            fmt::format("expects states with room for {0} rows, but they have {1}; give --symbol R={0}", size("N"),
-                        size("R"))};
-  return {};
 }
 
 /// Writes, compares or prints the outputs.
@@ -199,7 +174,6 @@ Status run(const Options &options) {
   const Result<Sizes> sizes = symbolSizes(**artifact, *plan, options, *inputs);
   if (!sizes.ok())
     return sizes.status();
-  BIFOCAL_RETURN_IF_ERROR(checkIndices(**artifact, *plan, *sizes, *inputs));
   if (!(*artifact)->manifest().states.empty())
     BIFOCAL_RETURN_IF_ERROR((*session)->sizeStates(*sizes));
 

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/core/InputRules.h"
+
+#include "runtime/core/Json.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace bifocal {
+namespace {
+
+std::optional<size_t> find(const std::vector<std::string> &names, std::string_view name) {
+  const auto found = std::ranges::find(names, name);
+  return found == names.end() ? std::nullopt : std::optional(static_cast<size_t>(found - names.begin()));
+}
+
+/// Values below 0 are the largest of all when read without sign: one comparison, which compilers vectorise.
+uint32_t largest(const int32_t *values, int64_t count) {
+  uint32_t result = 0;
+  for (int64_t i = 0; i < count; ++i)
+    result = std::max(result, static_cast<uint32_t>(values[i]));
+  return result;
+}
+
+Status badValue(const EntryPlan &plan, const PlanArgument &argument, const TensorView &tensor, int64_t limit) {
+  const auto *values = static_cast<const int32_t *>(tensor.data);
+  int64_t at = 0;
+  while (values[at] >= 0 && values[at] < limit)
+    ++at;
+  std::vector<int64_t> place(tensor.rank);
+  int64_t rest = at;
+  for (size_t axis = tensor.rank; axis-- > 0; rest /= tensor.extents[axis])
+    place[axis] = rest % tensor.extents[axis];
+  return {StatusCode::usage,
+          fmt::format("entry '{}', input '{}': expects values from 0 to below {}, but got {} at [{}]", plan.name,
+                      argument.name, limit, values[at], fmt::join(place, ", "))};
+}
+
+} // namespace
+
+Result<InputRules> InputRules::create(const Manifest &manifest, const EntryPlan &plan) {
+  JsonReader model(manifest.model, "manifest.model");
+  const int64_t source = model.integer("source_vocabulary", -1), target = model.integer("target_vocabulary", -1);
+  // No value of 32 bits is above the bound, and no sum with it overflows.
+  const auto bounded = [](int64_t value) { return std::min<int64_t>(value, INT32_MAX); };
+  const int64_t positions = bounded(model.integer("max_positions", -1)), pad = bounded(model.integer("pad", 0));
+  if (!model.status().ok())
+    return model.status();
+  const bool usesStates =
+      std::ranges::any_of(plan.buffers, [](const PlanBuffer &buffer) { return buffer.region == Region::state; });
+  InputRules rules;
+  for (size_t i = 0; i < plan.inputs.size(); ++i) {
+    const PlanArgument &input = plan.inputs[i];
+    if (input.type != ElementType::i32)
+      continue;
+    const bool isSource = input.name == "source", isPrevious = input.name == "previous";
+    if (isSource && source >= 0)
+      rules.values_.push_back({i, source, {}, {}});
+    else if ((isPrevious || input.name == "target" || input.name == "tokens") && target >= 0)
+      rules.values_.push_back({i, target, {}, {}});
+    else if (input.name == "positions" && positions >= 0)
+      rules.values_.push_back({i, positions + pad + 1, {}, {}});
+    else if (const auto steps = find(plan.symbols, "P"); input.name == "step" && steps)
+      rules.values_.push_back({i, 0, steps, {}});
+    else if (const auto batch = find(manifest.stateSymbols, "B"); input.name == "sentences" && usesStates && batch)
+      rules.values_.push_back({i, 0, {}, batch});
+    else if (const auto room = find(manifest.stateSymbols, "R"); input.name == "ancestors" && usesStates && room)
+      rules.values_.push_back({i, 0, {}, room});
+    // The model counts the positions of these itself.
+    if ((isSource || isPrevious) && positions >= 0 && !input.dims.empty())
+      rules.steps_.push_back({i, positions});
+  }
+  if (const auto rows = find(plan.symbols, "N"), room = find(manifest.stateSymbols, "R"); rows && room && usesStates)
+    rules.rows_ = Rows{*rows, *room};
+  return rules;
+}
+
+Status InputRules::check(const EntryPlan &plan, std::span<const TensorView> inputs, std::span<const int64_t> symbols,
+                         std::span<const int64_t> states) const {
+  if (rows_ && symbols[rows_->symbol] > states[rows_->state])
+    return {StatusCode::usage, fmt::format("entry '{}' expects states with room for N = {} rows, but they were sized "
+                                           "with R = {}",
+                                           plan.name, symbols[rows_->symbol], states[rows_->state])};
+  for (const Steps &rule : steps_) {
+    const TensorView &tensor = inputs[rule.input];
+    if (const int64_t steps = tensor.extents[tensor.rank - 1]; steps > rule.limit)
+      return {StatusCode::usage,
+              fmt::format("entry '{}', input '{}': expects at most {} steps, the positions of the model, but got {}",
+                          plan.name, plan.inputs[rule.input].name, rule.limit, steps)};
+  }
+  for (const Values &rule : values_) {
+    const int64_t limit = rule.symbol ? symbols[*rule.symbol] : rule.state ? states[*rule.state] : rule.limit;
+    const TensorView &tensor = inputs[rule.input];
+    if (tensor.elements() > 0 &&
+        static_cast<int64_t>(largest(static_cast<const int32_t *>(tensor.data), tensor.elements())) >= limit)
+      return badValue(plan, plan.inputs[rule.input], tensor, limit);
+  }
+  return {};
+}
+
+} // namespace bifocal
