@@ -61,7 +61,8 @@ std::string stateText(const TrainingState &state) {
                                {"best_loss", state.bestLoss},
                                {"seed", hexadecimal(state.seed)},
                                {"data_digest", hexadecimal(state.dataDigest)},
-                               {"spec_hash", state.specHash}};
+                               {"spec_hash", state.specHash},
+                               {"options", state.options}};
   return json.dump();
 }
 
@@ -91,6 +92,13 @@ Result<TrainingState> parseState(const std::string &text, const std::string &pat
   state.seed = fromHexadecimal(reader, "seed");
   state.dataDigest = fromHexadecimal(reader, "data_digest");
   state.specHash = reader.string("spec_hash");
+  if (reader.has("options"))
+    for (const auto &[name, value] : reader.object("options").items()) {
+      if (!value.is_string())
+        reader.fail("options", fmt::format("expects the value of '{}' as a string", name));
+      else
+        state.options[name] = value.get<std::string>();
+    }
   if (state.cursor >= state.batches)
     reader.fail("cursor", fmt::format("expects less than {} batches, but got {}", state.batches, state.cursor));
   if (!reader.status().ok())

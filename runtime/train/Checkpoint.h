@@ -7,6 +7,7 @@
 #include "runtime/core/Status.h"
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 namespace bifocal {
@@ -24,6 +25,7 @@ struct TrainingState {
   uint64_t seed = 0;
   uint64_t dataDigest = 0;
   std::string specHash;
+  std::map<std::string, std::string> options; ///< `TrainingOptions::decisive`; empty in files from before there was it
 };
 
 /// Writes the parameters under all their names.

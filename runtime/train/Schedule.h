@@ -30,6 +30,11 @@ struct ScheduleOptions {
   double power = 1;
   int64_t totalUpdates = 0; ///< not positive: maxUpdates
   int64_t maxUpdates = 0;   ///< of the training
+
+  /// Whether rates depend on `maxUpdates`.
+  bool followsMaxUpdates() const {
+    return (name == "cosine" && periodUpdates <= 0) || (name == "polynomial" && totalUpdates <= 0);
+  }
 };
 
 class Schedule {

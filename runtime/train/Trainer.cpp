@@ -30,6 +30,24 @@ TensorView view(std::vector<int32_t> &ids, int64_t rows, int64_t steps) {
 
 TensorView scalar(float &value) { return TensorView(ElementType::f32, {}, &value); }
 
+/// What the training that wrote a checkpoint has and another one does not: all of it, so that one look suffices.
+std::vector<std::string> differences(const TrainingState &given, const TrainingState &written) {
+  std::vector<std::string> list;
+  const auto compare = [&list](std::string_view what, const auto &expected, const auto &got) {
+    if (expected != got)
+      list.push_back(fmt::format("{} {}, but got {}", what, expected, got));
+  };
+  compare("spec", written.specHash, given.specHash);
+  compare("text with digest", fmt::format("{:016x}", written.dataDigest), fmt::format("{:016x}", given.dataDigest));
+  compare("seed", written.seed, given.seed);
+  for (const auto &[name, value] : written.options) {
+    const auto found = given.options.find(name);
+    compare(name, value, found == given.options.end() ? "none" : found->second);
+  }
+  compare("number of batches", written.batches, given.batches);
+  return list;
+}
+
 /// Outputs that every entry with a loss begins with.
 struct LossOutputs {
   float loss = 0, nll = 0, count = 0;
@@ -74,6 +92,7 @@ Result<Trainer> Trainer::create(Session &session, const Manifest &manifest, cons
   trainer.state_.specHash = manifest.specHash;
   trainer.state_.dataDigest = dataDigest;
   trainer.state_.batches = training.batches();
+  trainer.state_.options = options.decisive();
   return trainer;
 }
 
@@ -90,18 +109,12 @@ Status Trainer::resume() {
   Result<TrainingState> read = readCheckpoint(lastPath(), manifest_, session_);
   if (!read.ok())
     return read.status();
-  const auto mismatch = [&](std::string_view what, const auto &expected, const auto &got) {
-    return Status(StatusCode::usage, fmt::format("'{}' was written with another {}: expects {}, but got {}", lastPath(),
-                                                 what, expected, got));
-  };
-  if (read->specHash != state_.specHash)
-    return mismatch("spec", state_.specHash, read->specHash);
-  if (read->dataDigest != state_.dataDigest)
-    return mismatch("training text", fmt::format("digest {:016x}", state_.dataDigest), fmt::format("{:016x}", read->dataDigest));
-  if (read->seed != state_.seed)
-    return mismatch("seed", state_.seed, read->seed);
-  if (read->batches != state_.batches)
-    return mismatch("cut of the text", fmt::format("{} batches", state_.batches), read->batches);
+  if (const std::vector<std::string> list = differences(state_, *read); !list.empty())
+    return Status(StatusCode::usage, fmt::format("'{}' was written by another training: expects {}; give the same again, "
+                                                 "or train in another folder",
+                                                 lastPath(), fmt::join(list, "; ")));
+  // Files from before there were options in them take those of this run.
+  read->options = state_.options;
   state_ = read.take();
   return Status();
 }

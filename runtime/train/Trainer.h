@@ -68,7 +68,7 @@ public:
 
   /// Fresh parameters and counters.
   void initialize();
-  /// Continues from `last.safetensors` of the folder.
+  /// Continues from `last.safetensors` of the folder; an error with all that differs where another training wrote it.
   Status resume();
 
   /// Trains until a limit is reached or `stop` becomes true; then saves.

@@ -73,4 +73,29 @@ Result<TrainingOptions> TrainingOptions::read(const nlohmann::json &training) {
   return options;
 }
 
+std::map<std::string, std::string> TrainingOptions::decisive() const {
+  const auto text = [](auto value) { return fmt::format("{}", value); };
+  std::map<std::string, std::string> result = {{"lr", text(schedule.rate)},
+                                               {"schedule", schedule.name},
+                                               {"warmup_updates", text(schedule.warmupUpdates)},
+                                               {"warmup_init_lr", text(schedule.warmupInitRate)},
+                                               {"min_lr", text(schedule.minRate)},
+                                               {"period_updates", text(schedule.periodUpdates)},
+                                               {"period_mult", text(schedule.periodMult)},
+                                               {"shrink", text(schedule.shrink)},
+                                               {"end_lr", text(schedule.endRate)},
+                                               {"power", text(schedule.power)},
+                                               {"total_updates", text(schedule.totalUpdates)},
+                                               {"betas", fmt::format("{}, {}", beta1, beta2)},
+                                               {"max_tokens", text(limits.maxTokens)},
+                                               {"max_sentences", text(limits.maxSentences)},
+                                               {"batch_multiple", text(limits.multiple)},
+                                               {"update_freq", text(updateFrequency)},
+                                               {"clip_norm", text(clipNorm)},
+                                               {"validate_every", text(validateEvery)}};
+  if (schedule.followsMaxUpdates())
+    result["max_update"] = text(maxUpdates);
+  return result;
+}
+
 } // namespace bifocal

@@ -7,7 +7,9 @@
 #include "runtime/train/Schedule.h"
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 namespace bifocal {
 
@@ -28,6 +30,11 @@ struct TrainingOptions {
   int64_t patience = 0;      ///< validations without a new best before training ends; 0 = off
 
   static Result<TrainingOptions> read(const nlohmann::json &training);
+
+  /// What decides the numbers of a training, apart from the seed, by the names of the spec: a run that is continued
+  /// with other values would not be the one that began. Not among them is what only ends a run or saves it
+  /// (`max_update`, unless the schedule is as long as the training; `max_epoch`, minutes, `patience`, `save_every`).
+  std::map<std::string, std::string> decisive() const;
 };
 
 } // namespace bifocal

@@ -253,6 +253,64 @@ TEST_F(TrainerTest, another_seed_or_cut_cannot_be_resumed) {
   EXPECT_EQ(train("a", recorder, go_).status().code(), StatusCode::usage);
 }
 
+TEST_F(TrainerTest, other_options_cannot_be_resumed_and_are_all_named) {
+  Recorder recorder;
+  options_.maxUpdates = 10;
+  ASSERT_TRUE(train("a", recorder, go_).ok());
+  // What only ends a run or saves it may change, and one that ends later is the one that was to end there.
+  options_.maxUpdates = 20;
+  options_.maxEpochs = 100;
+  options_.maxMinutes = 5;
+  options_.patience = 50;
+  options_.saveEvery = 3;
+  Status status = train("a", recorder, go_).status();
+  EXPECT_TRUE(status.ok()) << status.message();
+  options_.seed = 2;
+  options_.schedule.rate = 0.1;
+  options_.clipNorm = 0.5;
+  options_.limits.maxTokens = 41;
+  options_.updateFrequency = 2;
+  status = train("a", recorder, go_).status();
+  EXPECT_EQ(status.code(), StatusCode::usage);
+  EXPECT_EQ(status.message(),
+            "'" + folder_ + "/a/last.safetensors' was written by another training: expects seed 1, but got 2; clip_norm "
+                            "0, but got 0.5; lr 0.05, but got 0.1; max_tokens 40, but got 41; update_freq 1, but got 2; "
+                            "give the same again, or train in another folder");
+}
+
+// A cosine without a period of its own is as long as the training: another end is another schedule.
+TEST_F(TrainerTest, a_schedule_as_long_as_the_training_cannot_be_resumed_to_another_end) {
+  Recorder recorder;
+  options_.maxUpdates = 10;
+  options_.schedule.name = "cosine";
+  ASSERT_TRUE(train("cosine", recorder, go_).ok());
+  options_.maxUpdates = 20;
+  EXPECT_NE(train("cosine", recorder, go_).status().message().find("expects max_update 10, but got 20;"),
+            std::string::npos);
+  options_.maxUpdates = 10;
+  options_.schedule.periodUpdates = 5;
+  ASSERT_TRUE(train("period", recorder, go_).ok());
+  options_.maxUpdates = 20;
+  EXPECT_TRUE(train("period", recorder, go_).ok());
+}
+
+TEST_F(TrainerTest, a_checkpoint_without_options_can_be_resumed) {
+  Recorder recorder;
+  options_.maxUpdates = 10;
+  ASSERT_TRUE(train("a", recorder, go_).ok());
+  const std::string path = folder_ + "/a/last.safetensors";
+  ToySession session;
+  const Manifest manifest = toyManifest();
+  Result<TrainingState> state = readCheckpoint(path, manifest, session);
+  ASSERT_TRUE(state.ok());
+  EXPECT_EQ(state->options, options_.decisive());
+  state->options.clear();
+  ASSERT_TRUE(writeCheckpoint(path, manifest, session, *state).ok());
+  options_.clipNorm = 2;
+  ASSERT_TRUE(train("a", recorder, go_).ok());
+  EXPECT_EQ(readCheckpoint(path, manifest, session)->options, options_.decisive());
+}
+
 TEST_F(TrainerTest, damaged_checkpoints_are_errors) {
   Recorder recorder;
   options_.maxUpdates = 1;
