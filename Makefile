@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Every target does its own set-up; on a machine that has it, nothing is done again.
 TORCH ?= $(or $(wildcard $(BIFOCAL_TORCH_ENV)),.torch)
 TORCH_DIR = $(firstword $(wildcard $(abspath $(TORCH))/lib/python3*/site-packages/torch))

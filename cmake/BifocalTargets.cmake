@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # One function per kind of target. Leaf CMakeLists.txt only call these.
 include_directories(${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 add_compile_options(-Wall -Wextra -Wno-unused-parameter -Wno-comment -fdiagnostics-color=auto)

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Installs what Bifocal needs on Debian 12. Safe to run twice: what is there is not installed again.
 #   install-dependencies.sh            compiler, runtime, tests
 #   install-dependencies.sh --torch    also LibTorch (the wheel's libraries), which the numerics tests compare with
