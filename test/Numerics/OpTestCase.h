@@ -56,6 +56,7 @@ std::vector<OpCase> convCases();
 std::vector<OpCase> attentionCases();
 std::vector<OpCase> stepCases();
 std::vector<OpCase> chainCases();
+std::vector<OpCase> embeddingChainCases();
 std::vector<OpCase> convChainCases();
 
 /// All of the above.

@@ -320,6 +320,11 @@ std::vector<test::OpCase> test::chainCases() {
        .gradients = "y",
        .terms = "i",
        .gradientTerms = "B*T+c*2"},
+  };
+}
+
+std::vector<test::OpCase> test::embeddingChainCases() {
+  return {
       {.name = "chain_embedded",
        .arguments = "t[B,T]:tokens<v> w[v,c]:table p[80,c]:table rng[2]:rng",
        .body = R"(

@@ -21,6 +21,12 @@ Tensor test::dropoutMask(torch::IntArrayRef shape, double rate, uint32_t site, c
 Tensor &Reference::value(mlir::Value value) { return values[value.getAsOpaquePointer()]; }
 Tensor Reference::optional(mlir::Value operand) { return operand ? value(operand) : Tensor(); }
 
+bool Reference::setResults(mlir::Operation *op, llvm::ArrayRef<Tensor> tensors) {
+  for (auto [result, tensor] : llvm::zip(op->getResults(), tensors))
+    value(result) = tensor;
+  return true;
+}
+
 Reference::Reference(mlir::ModuleOp module) : module(module) {
   torch::set_num_threads(1); // the tensors are too small to share
 }
@@ -44,13 +50,43 @@ void Reference::evaluateBody(mlir::Block &block) {
 }
 
 void Reference::evaluate(mlir::Operation *op) {
-  if (!evaluateRow(op) && !evaluateSequence(op) && !evaluateStep(op) && !evaluateGradient(op) && !evaluateUpdate(op))
+  if (!evaluateTokens(op) && !evaluateRow(op) && !evaluateSequence(op) && !evaluateStep(op) &&
+      !evaluateRowGradient(op) && !evaluateSequenceGradient(op) && !evaluateFused(op) && !evaluateUpdate(op))
     throw std::runtime_error("no reference for " + op->getName().getStringRef().str());
+}
+
+bool Reference::evaluateTokens(mlir::Operation *op) {
+  return llvm::TypeSwitch<mlir::Operation *, bool>(op)
+      .Case([&](ParamRefOp ref) {
+        value(ref.getValue()) = parameters.at(ref.getParam().str());
+        return true;
+      })
+      .Case([&](EmbeddingOp embedding) {
+        int64_t pad = static_cast<int32_t>(embedding.getPad());
+        value(embedding.getOutput()) = torch::embedding(value(embedding.getTable()), value(embedding.getIds()), pad) *
+                                       embedding.getScale().convertToDouble();
+        return true;
+      })
+      .Case([&](PositionsOp positions) {
+        Tensor tokens = value(positions.getTokens()),
+               real = tokens.ne(static_cast<int64_t>(positions.getPad())).to(torch::kInt64);
+        value(positions.getOutput()) = torch::cumsum(real, -1) * real + static_cast<int64_t>(positions.getPad());
+        return true;
+      })
+      .Case([&](PaddingMaskOp mask) {
+        value(mask.getMask()) = value(mask.getTokens()).ne(static_cast<int64_t>(mask.getPad()));
+        return true;
+      })
+      .Case([&](MaskPaddingOp mask) {
+        value(mask.getOutput()) =
+            value(mask.getInput()).masked_fill(value(mask.getMask()).logical_not().unsqueeze(-1), 0);
+        return true;
+      })
+      .Default([](mlir::Operation *) { return false; });
 }
 
 bool Reference::evaluateRow(mlir::Operation *op) {
   return llvm::TypeSwitch<mlir::Operation *, bool>(op)
-      .Case([&](ParamRefOp ref) { value(ref.getValue()) = parameters.at(ref.getParam().str()); return true; })
       .Case([&](LinearOp linear) {
         Tensor sums = torch::matmul(value(linear.getInput()), value(linear.getWeight()).t());
         if (linear.getBias())
@@ -62,48 +98,44 @@ bool Reference::evaluateRow(mlir::Operation *op) {
           value(linear.getPreactivation()) = sums;
         return true;
       })
-      .Case([&](EmbeddingOp embedding) {
-        int64_t pad = static_cast<int32_t>(embedding.getPad());
-        value(embedding.getOutput()) =
-            torch::embedding(value(embedding.getTable()), value(embedding.getIds()), pad) * embedding.getScale().convertToDouble();
-        return true;
-      })
-      .Case([&](PositionsOp positions) {
-        Tensor tokens = value(positions.getTokens()), real = tokens.ne(static_cast<int64_t>(positions.getPad())).to(torch::kInt64);
-        value(positions.getOutput()) = torch::cumsum(real, -1) * real + static_cast<int64_t>(positions.getPad());
-        return true;
-      })
-      .Case([&](PaddingMaskOp mask) { value(mask.getMask()) = value(mask.getTokens()).ne(static_cast<int64_t>(mask.getPad())); return true; })
-      .Case([&](MaskPaddingOp mask) {
-        value(mask.getOutput()) = value(mask.getInput()).masked_fill(value(mask.getMask()).logical_not().unsqueeze(-1), 0);
-        return true;
-      })
       .Case([&](LayerNormOp norm) {
-        auto results = layerNorm(value(norm.getInput()), value(norm.getScale()), value(norm.getBias()), norm.getEpsilon().convertToFloat());
-        for (auto [result, tensor] : llvm::zip(norm->getResults(), results))
-          value(result) = tensor;
-        return true;
+        return setResults(norm, layerNorm(value(norm.getInput()), value(norm.getScale()), value(norm.getBias()),
+                                          norm.getEpsilon().convertToFloat()));
       })
       .Case([&](DropoutOp dropout) {
         Tensor input = value(dropout.getInput());
-        value(dropout.getOutput()) = input * dropoutMask(input.sizes(), dropout.getRate().convertToFloat(), dropout.getSite(), value(dropout.getRng()));
+        value(dropout.getOutput()) = input * dropoutMask(input.sizes(), dropout.getRate().convertToFloat(),
+                                                         dropout.getSite(), value(dropout.getRng()));
         return true;
       })
-      .Case([&](ReluOp relu) { value(relu.getOutput()) = torch::relu(value(relu.getInput())); return true; })
-      .Case([&](GluOp glu) { value(glu.getOutput()) = torch::glu(value(glu.getInput()), -1); return true; })
-      .Case([&](AddOp add) { value(add.getOutput()) = value(add.getLhs()) + value(add.getRhs()); return true; })
-      .Case([&](AddBiasOp add) { value(add.getOutput()) = value(add.getInput()) + value(add.getBias()); return true; })
+      .Case([&](ReluOp relu) {
+        value(relu.getOutput()) = torch::relu(value(relu.getInput()));
+        return true;
+      })
+      .Case([&](GluOp glu) {
+        value(glu.getOutput()) = torch::glu(value(glu.getInput()), -1);
+        return true;
+      })
+      .Case([&](AddOp add) {
+        value(add.getOutput()) = value(add.getLhs()) + value(add.getRhs());
+        return true;
+      })
+      .Case([&](AddBiasOp add) {
+        value(add.getOutput()) = value(add.getInput()) + value(add.getBias());
+        return true;
+      })
       .Case([&](SoftmaxOp softmax) {
         value(softmax.getOutput()) = softmaxOfGroups(value(softmax.getInput()), softmax.getGroup());
         return true;
       })
-      .Case([&](LogSoftmaxOp softmax) { value(softmax.getOutput()) = torch::log_softmax(value(softmax.getInput()), -1); return true; })
-      .Case([&](CrossEntropyOp loss) {
-        auto sums = crossEntropy(value(loss.getLogits()), value(loss.getTargets()), loss.getSmoothing().convertToFloat(),
-                                 static_cast<int32_t>(loss.getIgnoreIndex()));
-        for (auto [result, tensor] : llvm::zip(loss->getResults(), sums))
-          value(result) = tensor;
+      .Case([&](LogSoftmaxOp softmax) {
+        value(softmax.getOutput()) = torch::log_softmax(value(softmax.getInput()), -1);
         return true;
+      })
+      .Case([&](CrossEntropyOp loss) {
+        return setResults(loss, crossEntropy(value(loss.getLogits()), value(loss.getTargets()),
+                                             loss.getSmoothing().convertToFloat(),
+                                             static_cast<int32_t>(loss.getIgnoreIndex())));
       })
       .Default([](mlir::Operation *) { return false; });
 }
@@ -116,14 +148,16 @@ bool Reference::evaluateSequence(mlir::Operation *op) {
         return true;
       })
       .Case([&](DynamicConvOp conv) {
-        Tensor output = dynamicConvolution(conv, value(conv.getInput()), value(conv.getTaps()), optional(conv.getRng()));
+        Tensor output =
+            dynamicConvolution(conv, value(conv.getInput()), value(conv.getTaps()), optional(conv.getRng()));
         value(conv.getOutput()) = conv.getBias() ? output + value(conv.getBias()) : output;
         return true;
       })
       .Case([&](AttentionOp attention) {
         Tensor lse;
-        value(attention.getOutput()) = attend(attention, value(attention.getQuery()), value(attention.getKey()), value(attention.getValue()),
-                                              optional(attention.getMask()), optional(attention.getRng()), lse);
+        value(attention.getOutput()) =
+            attend(attention, value(attention.getQuery()), value(attention.getKey()), value(attention.getValue()),
+                   optional(attention.getMask()), optional(attention.getRng()), lse);
         value(attention.getLse()) = lse;
         return true;
       })

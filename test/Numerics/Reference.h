@@ -2,8 +2,8 @@
 #ifndef BIFOCAL_TEST_NUMERICS_REFERENCE_H
 #define BIFOCAL_TEST_NUMERICS_REFERENCE_H
 
-// Evaluates functions of bifocal ops with LibTorch in f64. A gradient op is LibTorch's own differentiation of its forward
-// op, so nothing here shares code or derivations with the compiler.
+// Evaluates functions of bifocal ops with LibTorch in f64. A gradient op is LibTorch's own differentiation of its
+// forward op, so nothing here shares code or derivations with the compiler.
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -30,14 +30,20 @@ public:
 
 private:
   void evaluate(mlir::Operation *op);
+  // Each knows some ops and returns false for the others.
+  bool evaluateTokens(mlir::Operation *op);
   bool evaluateRow(mlir::Operation *op);
   bool evaluateSequence(mlir::Operation *op);
   bool evaluateStep(mlir::Operation *op);
-  bool evaluateGradient(mlir::Operation *op);
+  bool evaluateRowGradient(mlir::Operation *op);
+  bool evaluateSequenceGradient(mlir::Operation *op);
+  bool evaluateFused(mlir::Operation *op);
   bool evaluateUpdate(mlir::Operation *op);
   void evaluateBody(mlir::Block &block);
   torch::Tensor &value(mlir::Value value);
   torch::Tensor optional(mlir::Value value);
+  /// Gives the first results of `op` their values; true.
+  bool setResults(mlir::Operation *op, llvm::ArrayRef<torch::Tensor> tensors);
 
   mlir::ModuleOp module;
   std::map<void *, torch::Tensor> values;

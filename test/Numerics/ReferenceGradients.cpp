@@ -14,33 +14,32 @@ static std::vector<Tensor> derivatives(std::vector<Tensor> inputs, const Tensor 
   torch::AutoGradMode enabled(true);
   for (Tensor &input : inputs)
     input = input.detach().clone().requires_grad_();
-  return torch::autograd::grad({forward(inputs)}, inputs, {outputGradient}, /*retain_graph=*/false, /*create_graph=*/false,
+  return torch::autograd::grad({forward(inputs)}, inputs, {outputGradient}, /*retain_graph=*/false,
+                               /*create_graph=*/false,
                                /*allow_unused=*/false);
 }
 
 static Tensor rowsOf(const Tensor &x) { return x.reshape({-1, x.size(-1)}); }
 
-bool Reference::evaluateGradient(mlir::Operation *op) {
-  auto store = [&](const std::vector<Tensor> &tensors) {
-    for (auto [result, tensor] : llvm::zip(op->getResults(), tensors))
-      value(result) = tensor;
-    return true;
-  };
+bool Reference::evaluateRowGradient(mlir::Operation *op) {
   return llvm::TypeSwitch<mlir::Operation *, bool>(op)
-      .Case([&](LinearInputGradOp grad) { return store({torch::matmul(value(grad.getOutputGrad()), value(grad.getWeight()))}); })
-      .Case([&](LinearWeightGradOp grad) {
-        return store({torch::matmul(rowsOf(value(grad.getOutputGrad())).t(), rowsOf(value(grad.getInput())))});
+      .Case([&](LinearInputGradOp grad) {
+        return setResults(op, {torch::matmul(value(grad.getOutputGrad()), value(grad.getWeight()))});
       })
-      .Case([&](ColumnSumOp sum) { return store({rowsOf(value(sum.getInput())).sum(0)}); })
+      .Case([&](LinearWeightGradOp grad) {
+        return setResults(op, {torch::matmul(rowsOf(value(grad.getOutputGrad())).t(), rowsOf(value(grad.getInput())))});
+      })
+      .Case([&](ColumnSumOp sum) { return setResults(op, {rowsOf(value(sum.getInput())).sum(0)}); })
       .Case([&](EmbeddingGradOp grad) {
         auto shape = mlir::cast<mlir::RankedTensorType>(grad.getTableGrad().getType()).getShape();
-        Tensor zero = torch::zeros(std::vector<int64_t>(shape.begin(), shape.end()), torch::kFloat64), ids = value(grad.getIds());
+        Tensor zero = torch::zeros(std::vector<int64_t>(shape.begin(), shape.end()), torch::kFloat64),
+               ids = value(grad.getIds());
         int64_t pad = static_cast<int32_t>(grad.getPad());
         double scale = grad.getScale().convertToFloat();
         Tensor table = derivatives({zero}, value(grad.getOutputGrad()), [&](std::vector<Tensor> &in) {
           return torch::embedding(in[0], ids, pad) * scale;
         })[0];
-        return store({grad.getInitial() ? table + value(grad.getInitial()) : table});
+        return setResults(op, {grad.getInitial() ? table + value(grad.getInitial()) : table});
       })
       .Case([&](LayerNormGradOp grad) {
         // The bias does not enter its own gradient; rstd fixes no epsilon, so the statistics are taken as they are.
@@ -48,56 +47,69 @@ bool Reference::evaluateGradient(mlir::Operation *op) {
         Tensor mean = value(grad.getMean()).unsqueeze(-1), rstd = value(grad.getRstd()).unsqueeze(-1);
         Tensor normal = (x - mean) * rstd, scaled = g * scale;
         Tensor input = rstd * (scaled - scaled.mean(-1, true) - normal * (scaled * normal).mean(-1, true));
-        return store({input, rowsOf(g * normal).sum(0), rowsOf(g).sum(0)});
+        return setResults(op, {input, rowsOf(g * normal).sum(0), rowsOf(g).sum(0)});
       })
-      .Case([&](ReluGradOp grad) { return store({value(grad.getOutputGrad()) * value(grad.getOutput()).gt(0)}); })
+      .Case([&](ReluGradOp grad) {
+        return setResults(op, {value(grad.getOutputGrad()) * value(grad.getOutput()).gt(0)});
+      })
       .Case([&](GluGradOp grad) {
-        return store(derivatives({value(grad.getInput())}, value(grad.getOutputGrad()),
-                                 [](std::vector<Tensor> &in) { return torch::glu(in[0], -1); }));
+        return setResults(op, derivatives({value(grad.getInput())}, value(grad.getOutputGrad()),
+                                          [](std::vector<Tensor> &in) { return torch::glu(in[0], -1); }));
       })
       .Case([&](SoftmaxGradOp grad) {
         Tensor y = value(grad.getOutput()), g = value(grad.getOutputGrad());
         auto shape = y.sizes().vec();
-        Tensor groups = y.reshape({-1, static_cast<int64_t>(grad.getGroup())}), weighted = g.reshape(groups.sizes()) * groups;
-        return store({(weighted - groups * weighted.sum(-1, true)).reshape(shape)});
-      })
-      .Case([&](LightConvGradOp grad) {
-        return store(derivatives({value(grad.getInput()), value(grad.getTaps())}, value(grad.getOutputGrad()),
-                                 [&](std::vector<Tensor> &in) { return lightConvolution(grad, in[0], in[1], optional(grad.getRng())); }));
-      })
-      .Case([&](DynamicConvGradOp grad) {
-        return store(derivatives({value(grad.getInput()), value(grad.getTaps())}, value(grad.getOutputGrad()),
-                                 [&](std::vector<Tensor> &in) { return dynamicConvolution(grad, in[0], in[1], optional(grad.getRng())); }));
-      })
-      .Case([&](AttentionGradOp grad) {
-        return store(derivatives({value(grad.getQuery()), value(grad.getKey()), value(grad.getValue())}, value(grad.getOutputGrad()),
-                                 [&](std::vector<Tensor> &in) {
-                                   Tensor lse;
-                                   return attend(grad, in[0], in[1], in[2], optional(grad.getMask()), optional(grad.getRng()), lse);
-                                 }));
+        Tensor groups = y.reshape({-1, static_cast<int64_t>(grad.getGroup())}),
+               weighted = g.reshape(groups.sizes()) * groups;
+        return setResults(op, {(weighted - groups * weighted.sum(-1, true)).reshape(shape)});
       })
       .Case([&](CrossEntropyGradOp grad) {
         Tensor weight = grad.getLossGrad() ? value(grad.getLossGrad()) : torch::tensor(1.0, torch::kFloat64);
-        return store(derivatives({value(grad.getLogits())}, weight, [&](std::vector<Tensor> &in) {
-          return crossEntropy(in[0], value(grad.getTargets()), grad.getSmoothing().convertToFloat(),
-                              static_cast<int32_t>(grad.getIgnoreIndex()))[0];
-        }));
+        return setResults(op, derivatives({value(grad.getLogits())}, weight, [&](std::vector<Tensor> &in) {
+                            return crossEntropy(in[0], value(grad.getTargets()), grad.getSmoothing().convertToFloat(),
+                                                static_cast<int32_t>(grad.getIgnoreIndex()))[0];
+                          }));
       })
       .Default([](mlir::Operation *) { return false; });
 }
 
-bool Reference::evaluateUpdate(mlir::Operation *op) {
+bool Reference::evaluateSequenceGradient(mlir::Operation *op) {
+  return llvm::TypeSwitch<mlir::Operation *, bool>(op)
+      .Case([&](LightConvGradOp grad) {
+        return setResults(op, derivatives({value(grad.getInput()), value(grad.getTaps())}, value(grad.getOutputGrad()),
+                                          [&](std::vector<Tensor> &in) {
+                                            return lightConvolution(grad, in[0], in[1], optional(grad.getRng()));
+                                          }));
+      })
+      .Case([&](DynamicConvGradOp grad) {
+        return setResults(op, derivatives({value(grad.getInput()), value(grad.getTaps())}, value(grad.getOutputGrad()),
+                                          [&](std::vector<Tensor> &in) {
+                                            return dynamicConvolution(grad, in[0], in[1], optional(grad.getRng()));
+                                          }));
+      })
+      .Case([&](AttentionGradOp grad) {
+        return setResults(op, derivatives({value(grad.getQuery()), value(grad.getKey()), value(grad.getValue())},
+                                          value(grad.getOutputGrad()), [&](std::vector<Tensor> &in) {
+                                            Tensor lse;
+                                            return attend(grad, in[0], in[1], in[2], optional(grad.getMask()),
+                                                          optional(grad.getRng()), lse);
+                                          }));
+      })
+      .Default([](mlir::Operation *) { return false; });
+}
+
+bool Reference::evaluateFused(mlir::Operation *op) {
   return llvm::TypeSwitch<mlir::Operation *, bool>(op)
       .Case([&](ProjectedCrossEntropyOp loss) {
         auto sums = [&](const std::vector<Tensor> &in) {
-          return crossEntropy(torch::matmul(in[0], in[1].t()), value(loss.getTargets()), loss.getSmoothing().convertToFloat(),
-                              static_cast<int32_t>(loss.getIgnoreIndex()));
+          return crossEntropy(torch::matmul(in[0], in[1].t()), value(loss.getTargets()),
+                              loss.getSmoothing().convertToFloat(), static_cast<int32_t>(loss.getIgnoreIndex()));
         };
         std::vector<Tensor> inputs{value(loss.getInput()), value(loss.getWeight())};
-        for (auto [result, tensor] : llvm::zip(loss->getResults().take_front(3), sums(inputs)))
-          value(result) = tensor;
+        setResults(loss, sums(inputs));
         if (!loss.getGradients().empty()) {
-          auto gradient = derivatives(inputs, torch::tensor(1.0, torch::kFloat64), [&](std::vector<Tensor> &in) { return sums(in)[0]; });
+          auto gradient = derivatives(inputs, torch::tensor(1.0, torch::kFloat64),
+                                      [&](std::vector<Tensor> &in) { return sums(in)[0]; });
           for (auto [result, tensor] : llvm::zip(loss.getGradients(), gradient))
             value(result) = tensor;
         }
@@ -112,6 +124,11 @@ bool Reference::evaluateUpdate(mlir::Operation *op) {
           value(result) = value(yielded);
         return true;
       })
+      .Default([](mlir::Operation *) { return false; });
+}
+
+bool Reference::evaluateUpdate(mlir::Operation *op) {
+  return llvm::TypeSwitch<mlir::Operation *, bool>(op)
       .Case([&](StoreGradientOp store) {
         Tensor &slot = gradients[store.getParam().str()];
         slot = store.getAccumulate() && slot.defined() ? slot + value(store.getGradient()) : value(store.getGradient());
@@ -126,7 +143,8 @@ bool Reference::evaluateUpdate(mlir::Operation *op) {
       })
       .Case([&](ClipOp clip) {
         double bound = value(clip.getHyper())[2].item<double>();
-        Tensor factor = bound > 0 ? torch::clamp_max(bound / (value(clip.getNorm()) + 1e-6), 1) : torch::ones({}, torch::kFloat64);
+        Tensor factor =
+            bound > 0 ? torch::clamp_max(bound / (value(clip.getNorm()) + 1e-6), 1) : torch::ones({}, torch::kFloat64);
         value(clip.getFactor()) = factor / value(clip.getCount());
         return true;
       })

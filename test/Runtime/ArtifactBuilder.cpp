@@ -20,23 +20,9 @@ json buffer(const char *region, int64_t offset, int64_t size, int64_t index = 0)
   return {{"region", region}, {"class", index}, {"offset", offset}, {"size", size}, {"dtype", "f32"}, {"index", index}};
 }
 
-} // namespace
-
-json exampleManifest() {
-  return json::parse(R"({
-    "format": 2, "bifocal": "0.1.0", "digest": {}, "spec": "kind = 'test'", "spec_hash": "0123456789abcdef",
-    "model": {"kind": "test"}, "training": {},
-    "parameters": [
-      {"name": "weight", "aliases": ["tied"], "shape": [4, 8], "dtype": "f32", "offset": 0, "init": {"kind": "xavier_uniform", "gain": 1.0}},
-      {"name": "bias", "shape": [4], "dtype": "f32", "offset": 32, "init": {"kind": "zeros"}},
-      {"name": "table", "shape": [5, 4], "dtype": "f32", "offset": 48, "init": {"kind": "sinusoidal", "pad": 1}, "trained": false, "stored": false}],
-    "parameter_elements": 80, "trained_elements": 48,
-    "states": [{"name": "cache", "dtype": "f32", "dims": [3, "R", 4]}]})");
-}
-
-json examplePlan() {
-  json plan;
-  json &layer = plan["entries"]["layer"];
+/// y = 2 relu(x weight^T + bias), doubled window by window, and the sum of y.
+json layerEntry() {
+  json layer;
   layer["symbols"] = {"B"};
   layer["inputs"] = {{{"name", "x"}, {"dtype", "f32"}, {"dims", {"B", 8}}}};
   layer["outputs"] = {{{"name", "y"}, {"dtype", "f32"}, {"dims", {"B", 4}}},
@@ -73,7 +59,12 @@ json examplePlan() {
        {"sizes", {{"*", "B", 4}}},
        {"stages", {4, 1}},
        {"family", "reduce"}}};
-  json &state = plan["entries"]["remember"];
+  return layer;
+}
+
+/// Gives back what the state was and keeps `x` in it.
+json rememberEntry() {
+  json state;
   state["symbols"] = {"R"};
   state["inputs"] = {{{"name", "x"}, {"dtype", "f32"}, {"dims", {3, "R", 4}}}};
   state["outputs"] = {{{"name", "old"}, {"dtype", "f32"}, {"dims", {3, "R", 4}}}};
@@ -82,7 +73,11 @@ json examplePlan() {
   state["buffers"] = {
       buffer("input", 0, 0), {{"region", "state"}, {"name", "cache"}, {"dtype", "f32"}}, buffer("output", 0, 0)};
   state["steps"] = {{{"op", "copy"}, {"from", 1}, {"to", 2}}, {{"op", "copy"}, {"from", 0}, {"to", 1}}};
-  json &train = plan["entries"]["descend"];
+  return state;
+}
+
+json descendEntry() {
+  json train;
   train["symbols"] = json::array();
   train["inputs"] = json::array();
   train["outputs"] = json::array();
@@ -90,6 +85,28 @@ json examplePlan() {
   train["peak"] = json::array();
   train["buffers"] = {buffer("parameter", 0, 192), buffer("gradient", 0, 192)};
   train["steps"] = {{{"op", "launch"}, {"kernel", "descend"}, {"buffers", {0, 1}}, {"sizes", {48}}, {"stages", {3}}}};
+  return train;
+}
+
+} // namespace
+
+json exampleManifest() {
+  return json::parse(R"({
+    "format": 2, "bifocal": "0.1.0", "digest": {}, "spec": "kind = 'test'", "spec_hash": "0123456789abcdef",
+    "model": {"kind": "test"}, "training": {},
+    "parameters": [
+      {"name": "weight", "aliases": ["tied"], "shape": [4, 8], "dtype": "f32", "offset": 0,
+       "init": {"kind": "xavier_uniform", "gain": 1.0}},
+      {"name": "bias", "shape": [4], "dtype": "f32", "offset": 32, "init": {"kind": "zeros"}},
+      {"name": "table", "shape": [5, 4], "dtype": "f32", "offset": 48, "init": {"kind": "sinusoidal", "pad": 1},
+       "trained": false, "stored": false}],
+    "parameter_elements": 80, "trained_elements": 48,
+    "states": [{"name": "cache", "dtype": "f32", "dims": [3, "R", 4]}]})");
+}
+
+json examplePlan() {
+  json plan;
+  plan["entries"] = {{"layer", layerEntry()}, {"remember", rememberEntry()}, {"descend", descendEntry()}};
   return plan;
 }
 
