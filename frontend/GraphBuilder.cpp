@@ -15,7 +15,8 @@ void GraphBuilder::at(std::string_view specPath, StringRef layer) {
 }
 
 GraphBuilder::Layer GraphBuilder::layerOf(bool decoder, int64_t index) const {
-  return {decoder ? spec.decoder : spec.encoder, decoder, index, decoder ? "decoder" : "encoder", layerPrefix(decoder, index)};
+  return {decoder ? spec.decoder : spec.encoder, decoder, index, decoder ? "decoder" : "encoder",
+          layerPrefix(decoder, index)};
 }
 
 double GraphBuilder::attentionScale(const Layer &layer) const {
@@ -43,7 +44,8 @@ Value GraphBuilder::linear(Value x, const std::string &prefix, bool bias) {
   Value weight = parameter(prefix + ".weight");
   Value offset = optionalParameter(bias, prefix + ".bias");
   int64_t outputs = cast<RankedTensorType>(weight.getType()).getDimSize(0);
-  return builder.create<LinearOp>(location, withLast(x, outputs), Type(), x, weight, offset, Activation::none).getOutput();
+  return builder.create<LinearOp>(location, withLast(x, outputs), Type(), x, weight, offset, Activation::none)
+      .getOutput();
 }
 
 Value GraphBuilder::dropout(Value x, double rate) {
@@ -96,10 +98,13 @@ Value GraphBuilder::lightConvolution(Value input, const Layer &layer, const Step
   weight = dropout(weight, spec.model.weightDropout);
   Value bias = optionalParameter(stack.convBias, layer.prefix + convBiasName(stack));
   if (step)
-    return builder.create<LightConvStepOp>(location, input.getType(), input, weight, bias, step->ancestors, step->step,
-                                           layer.prefix + "conv.input").getOutput();
+    return builder
+        .create<LightConvStepOp>(location, input.getType(), input, weight, bias, step->ancestors, step->step,
+                                 layer.prefix + "conv.input")
+        .getOutput();
   int64_t padding = layer.decoder ? taps - 1 : taps / 2;
-  return builder.create<LightConvOp>(location, input.getType(), input, weight, bias, Value(), padding, false, f32(0)).getOutput();
+  return builder.create<LightConvOp>(location, input.getType(), input, weight, bias, Value(), padding, false, f32(0))
+      .getOutput();
 }
 
 Value GraphBuilder::dynamicConvolution(Value input, const Layer &layer, const Step *step) {
@@ -111,11 +116,15 @@ Value GraphBuilder::dynamicConvolution(Value input, const Layer &layer, const St
   weight = dropout(weight, spec.model.weightDropout);
   Value bias = optionalParameter(stack.convBias, layer.prefix + convBiasName(stack));
   if (step)
-    return builder.create<DynamicConvStepOp>(location, input.getType(), input, weight, bias, step->ancestors, step->step,
-                                             layer.prefix + "conv.input", stack.heads).getOutput();
+    return builder
+        .create<DynamicConvStepOp>(location, input.getType(), input, weight, bias, step->ancestors, step->step,
+                                   layer.prefix + "conv.input", stack.heads)
+        .getOutput();
   int64_t padding = layer.decoder ? taps - 1 : taps / 2;
-  return builder.create<DynamicConvOp>(location, input.getType(), input, weight, bias, Value(), stack.heads, padding,
-                                       /*normalized=*/false, /*renormalized=*/false, /*compat=*/false, f32(0)).getOutput();
+  return builder
+      .create<DynamicConvOp>(location, input.getType(), input, weight, bias, Value(), stack.heads, padding,
+                             /*normalized=*/false, /*renormalized=*/false, /*compat=*/false, f32(0))
+      .getOutput();
 }
 
 Value GraphBuilder::convolution(Value input, const Layer &layer, Value mask, const Step *step) {
@@ -137,9 +146,11 @@ Value GraphBuilder::attention(Value query, Value key, Value value, Value mask, c
   auto lse = RankedTensorType::get({type.getDimSize(0), layer.stack.heads, type.getDimSize(1)}, builder.getF32Type());
   uint32_t site = nextSite++;
   bool drops = rng && spec.model.attentionDropout > 0;
-  return builder.create<AttentionOp>(location, type, lse, query, key, value, mask, drops ? rng : Value(), layer.stack.heads,
-                                     f32(attentionScale(layer)), causal, f32(drops ? spec.model.attentionDropout : 0),
-                                     drops ? site : 0).getOutput();
+  return builder
+      .create<AttentionOp>(location, type, lse, query, key, value, mask, drops ? rng : Value(), layer.stack.heads,
+                           f32(attentionScale(layer)), causal, f32(drops ? spec.model.attentionDropout : 0),
+                           drops ? site : 0)
+      .getOutput();
 }
 
 Value GraphBuilder::selfAttention(Value input, const Layer &layer, Value mask, const Step *step) {
@@ -148,8 +159,11 @@ Value GraphBuilder::selfAttention(Value input, const Layer &layer, Value mask, c
   Value query = linear(input, prefix + ".q_proj"), key = linear(input, prefix + ".k_proj");
   Value value = linear(input, prefix + ".v_proj"), x;
   if (step)
-    x = builder.create<AttentionStepOp>(location, query.getType(), query, key, value, step->ancestors, step->step,
-                                        prefix + ".keys", prefix + ".values", layer.stack.heads, f32(attentionScale(layer))).getOutput();
+    x = builder
+            .create<AttentionStepOp>(location, query.getType(), query, key, value, step->ancestors, step->step,
+                                     prefix + ".keys", prefix + ".values", layer.stack.heads,
+                                     f32(attentionScale(layer)))
+            .getOutput();
   else
     x = attention(query, key, value, mask, layer, layer.decoder);
   return linear(x, prefix + ".out_proj");
@@ -160,10 +174,14 @@ Value GraphBuilder::crossAttention(Value input, const Layer &layer, Value encode
   at(layer.side + ".heads", prefix);
   Value query = linear(input, prefix + ".q_proj"), x;
   if (step)
-    x = builder.create<CrossAttentionStepOp>(location, query.getType(), query, step->sentences, prefix + ".keys",
-                                             prefix + ".values", "source_mask", layer.stack.heads, f32(attentionScale(layer))).getOutput();
+    x = builder
+            .create<CrossAttentionStepOp>(location, query.getType(), query, step->sentences, prefix + ".keys",
+                                          prefix + ".values", "source_mask", layer.stack.heads,
+                                          f32(attentionScale(layer)))
+            .getOutput();
   else
-    x = attention(query, linear(encoderOutput, prefix + ".k_proj"), linear(encoderOutput, prefix + ".v_proj"), mask, layer,
+    x = attention(query, linear(encoderOutput, prefix + ".k_proj"), linear(encoderOutput, prefix + ".v_proj"), mask,
+                  layer,
                   /*causal=*/false);
   return linear(x, prefix + ".out_proj");
 }

@@ -18,8 +18,8 @@ public:
 
   /// `rng` is null in functions without dropout. Sites are numbered by the order in which layers are built, whether
   /// their rate is zero or not, so a site keeps its number when another rate changes.
-  GraphBuilder(const Spec &spec, mlir::OpBuilder &builder, const llvm::StringMap<mlir::RankedTensorType> &parameterTypes,
-               Value rng)
+  GraphBuilder(const Spec &spec, mlir::OpBuilder &builder,
+               const llvm::StringMap<mlir::RankedTensorType> &parameterTypes, Value rng)
       : spec(spec), builder(builder), parameterTypes(parameterTypes), rng(rng), location(builder.getUnknownLoc()) {}
 
   /// What a step of decoding has instead of the whole sequence.

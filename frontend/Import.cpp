@@ -25,7 +25,8 @@ public:
 private:
   void declareParameters();
   void declareStates();
-  void declareState(const std::string &name, Type element, ArrayRef<int64_t> shape, ArrayRef<StringRef> dims, StringRef path);
+  void declareState(const std::string &name, Type element, ArrayRef<int64_t> shape, ArrayRef<StringRef> dims,
+                    StringRef path);
   void setAttributes();
   DictionaryAttr trainingAttribute();
   DictionaryAttr modelAttribute();
@@ -39,7 +40,8 @@ private:
   void finish(func::FuncOp function, ValueRange results, ArrayRef<StringRef> names);
 
   Argument tokens(StringRef name, ArrayRef<StringRef> dims) {
-    return {name, builder.getI32Type(), SmallVector<StringRef>(dims), SmallVector<int64_t>(dims.size(), ShapedType::kDynamic)};
+    return {name, builder.getI32Type(), SmallVector<StringRef>(dims),
+            SmallVector<int64_t>(dims.size(), ShapedType::kDynamic)};
   }
   Location locationOf(std::string_view path) {
     Position where = spec.whereOf(path);
@@ -74,7 +76,8 @@ void Importer::declareParameters() {
       init.push_back(named("zero_row", parameter.init.zeroRow));
     SmallVector<StringRef> aliases(parameter.aliases.begin(), parameter.aliases.end());
     builder.create<ParamOp>(locationOf(parameter.specPath), parameter.name, type, builder.getDictionaryAttr(init),
-                            builder.getStrArrayAttr(aliases), /*frozen=*/parameter.constant, /*transient=*/parameter.constant);
+                            builder.getStrArrayAttr(aliases), /*frozen=*/parameter.constant,
+                            /*transient=*/parameter.constant);
     parameterTypes[parameter.name] = type;
   }
 }
@@ -109,12 +112,11 @@ void Importer::declareStates() {
 
 DictionaryAttr Importer::modelAttribute() {
   const ModelSpec &model = spec.model;
-  return builder.getDictionaryAttr({named("kind", std::string("translation")), named("pad", padId), named("bos", bosId),
-                                    named("eos", eosId), named("unk", unkId),
-                                    named("source_vocabulary", model.sourceVocabulary),
-                                    named("target_vocabulary", model.targetVocabulary),
-                                    named("max_positions", model.maxPositions),
-                                    named("cache_steps", builder.getDictionaryAttr(cacheSteps))});
+  return builder.getDictionaryAttr(
+      {named("kind", std::string("translation")), named("pad", padId), named("bos", bosId), named("eos", eosId),
+       named("unk", unkId), named("source_vocabulary", model.sourceVocabulary),
+       named("target_vocabulary", model.targetVocabulary), named("max_positions", model.maxPositions),
+       named("cache_steps", builder.getDictionaryAttr(cacheSteps))});
 }
 
 DictionaryAttr Importer::trainingAttribute() {
@@ -123,20 +125,21 @@ DictionaryAttr Importer::trainingAttribute() {
   const ScheduleSpec &schedule = training.schedule;
   Attribute criterion = builder.getDictionaryAttr(
       {named("name", training.criterion.name), named("smoothing", training.criterion.smoothing)});
-  Attribute optimizer = builder.getDictionaryAttr({named("name", adam.name),
-                                                   named("betas", builder.getF64ArrayAttr({adam.beta1, adam.beta2})),
-                                                   named("epsilon", adam.epsilon),
-                                                   named("weight_decay", adam.weightDecay)});
+  Attribute optimizer = builder.getDictionaryAttr(
+      {named("name", adam.name), named("betas", builder.getF64ArrayAttr({adam.beta1, adam.beta2})),
+       named("epsilon", adam.epsilon), named("weight_decay", adam.weightDecay)});
   Attribute rates = builder.getDictionaryAttr(
       {named("name", schedule.name), named("lr", schedule.lr), named("warmup_updates", schedule.warmupUpdates),
-       named("warmup_init_lr", schedule.warmupInitLr), named("min_lr", schedule.minLr), named("period_updates", schedule.periodUpdates),
-       named("period_mult", schedule.periodMult), named("shrink", schedule.shrink), named("end_lr", schedule.endLr),
-       named("power", schedule.power), named("total_updates", schedule.totalUpdates)});
+       named("warmup_init_lr", schedule.warmupInitLr), named("min_lr", schedule.minLr),
+       named("period_updates", schedule.periodUpdates), named("period_mult", schedule.periodMult),
+       named("shrink", schedule.shrink), named("end_lr", schedule.endLr), named("power", schedule.power),
+       named("total_updates", schedule.totalUpdates)});
   return builder.getDictionaryAttr(
       {named("criterion", criterion), named("optimizer", optimizer), named("schedule", rates),
        named("max_tokens", training.maxTokens), named("max_sentences", training.maxSentences),
        named("batch_multiple", training.batchMultiple), named("validate_every", training.validateEvery),
-       named("save_every", training.saveEvery), named("patience", training.patience), named("update_freq", training.updateFreq), named("clip_norm", training.clipNorm),
+       named("save_every", training.saveEvery), named("patience", training.patience),
+       named("update_freq", training.updateFreq), named("clip_norm", training.clipNorm),
        named("max_update", training.maxUpdate), named("max_epoch", training.maxEpoch), named("seed", training.seed),
        named("precision", training.precision)});
 }
@@ -172,12 +175,15 @@ void Importer::finish(func::FuncOp function, ValueRange results, ArrayRef<String
 void Importer::buildLoss() {
   Argument rng{"rng", builder.getI64Type(), {""}, {2}};
   func::FuncOp function =
-      begin("loss", {tokens("source", {"B", "S"}), tokens("previous", {"B", "T"}), tokens("target", {"B", "T"}), rng}, "training");
+      begin("loss", {tokens("source", {"B", "S"}), tokens("previous", {"B", "T"}), tokens("target", {"B", "T"}), rng},
+            "training");
   const OptimizerSpec &adam = spec.training.optimizer;
-  auto f32 = [&](StringRef name, double value) { return named(name, builder.getF32FloatAttr(static_cast<float>(value))); };
+  auto f32 = [&](StringRef name, double value) {
+    return named(name, builder.getF32FloatAttr(static_cast<float>(value)));
+  };
   function->setAttr("bifocal.train",
-                    builder.getDictionaryAttr({f32("beta1", adam.beta1), f32("beta2", adam.beta2), f32("epsilon", adam.epsilon),
-                                               f32("weight_decay", adam.weightDecay)}));
+                    builder.getDictionaryAttr({f32("beta1", adam.beta1), f32("beta2", adam.beta2),
+                                               f32("epsilon", adam.epsilon), f32("weight_decay", adam.weightDecay)}));
   GraphBuilder graph(spec, builder, parameterTypes, function.getArgument(3));
   Value mask = graph.sourceMask(function.getArgument(0));
   Value encoded = graph.encoder(function.getArgument(0), mask);
@@ -187,7 +193,8 @@ void Importer::buildLoss() {
 
 void Importer::buildEvaluate() {
   func::FuncOp function =
-      begin("evaluate", {tokens("source", {"B", "S"}), tokens("previous", {"B", "T"}), tokens("target", {"B", "T"})}, "training");
+      begin("evaluate", {tokens("source", {"B", "S"}), tokens("previous", {"B", "T"}), tokens("target", {"B", "T"})},
+            "training");
   GraphBuilder graph(spec, builder, parameterTypes, Value());
   Value mask = graph.sourceMask(function.getArgument(0));
   Value encoded = graph.encoder(function.getArgument(0), mask);

@@ -106,7 +106,8 @@ void ParameterList::addEmbeddings(bool decoder) {
   double deviation = 1 / std::sqrt(static_cast<double>(model.dim));
   if (!decoder || model.sharing != Sharing::all) {
     add(side + ".embed_tokens.weight", {decoder ? model.targetVocabulary : model.sourceVocabulary, model.dim},
-        {"normal", deviation, padId}, spec.where.contains("model." + vocabulary) ? "model." + vocabulary : "model.vocabulary");
+        {"normal", deviation, padId},
+        spec.where.contains("model." + vocabulary) ? "model." + vocabulary : "model.vocabulary");
     if (!decoder && model.sharing == Sharing::all)
       parameters.back().aliases = {"decoder.embed_tokens.weight", "decoder.output_projection.weight"};
     if (decoder && model.sharing == Sharing::decoderInOut)

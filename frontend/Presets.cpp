@@ -34,7 +34,8 @@ static constexpr std::string_view wmtTraining = R"(
 [training]
 criterion = { name = "label_smoothed_cross_entropy", smoothing = 0.1 }
 optimizer = { name = "adam", betas = [0.9, 0.98], weight_decay = 0.0 }
-schedule = { name = "cosine", lr = 1e-3, warmup_updates = 10000, warmup_init_lr = 1e-7, min_lr = 1e-7, period_updates = 20000, shrink = 1.0 }
+schedule = { name = "cosine", lr = 1e-3, warmup_updates = 10000, warmup_init_lr = 1e-7, min_lr = 1e-7, )"
+                                                R"(period_updates = 20000, shrink = 1.0 }
 max_tokens = 3584
 update_freq = 16
 max_update = 30000
@@ -42,8 +43,8 @@ max_update = 30000
 
 static std::string stackText(std::string_view table, const Shape &shape, std::string_view mixer, int layers,
                              std::string_view kernelSizes) {
-  std::string text = fmt::format("\n[{}]\nlayers = {}\nmixer = \"{}\"\nheads = {}\nffn_dim = {}\n", table, layers, mixer,
-                                 shape.heads, shape.ffnDim);
+  std::string text = fmt::format("\n[{}]\nlayers = {}\nmixer = \"{}\"\nheads = {}\nffn_dim = {}\n", table, layers,
+                                 mixer, shape.heads, shape.ffnDim);
   if (mixer != "attention")
     text += fmt::format("kernel_sizes = {}\nconv_dim = {}\nglu = {}\nweight_softmax = true\n", kernelSizes, shape.dim,
                         shape.glu);
@@ -52,13 +53,13 @@ static std::string stackText(std::string_view table, const Shape &shape, std::st
 
 static std::string presetOf(const Shape &shape, std::string_view mixer) {
   bool attention = mixer == "attention";
-  std::string text = fmt::format("[model]\nkind = \"translation\"\ndim = {}\nnorm = \"post\"\nshare_embeddings = \"{}\"\n"
-                                 "positions = \"sinusoidal\"\nmax_positions = 1024\n"
-                                 "source_vocabulary = {}\ntarget_vocabulary = {}\n"
-                                 "dropout = {}\nattention_dropout = {}\nweight_dropout = {}\ninput_dropout = {}\n",
-                                 shape.dim, shape.sharing, shape.sourceVocabulary, shape.targetVocabulary, shape.dropout,
-                                 shape.attentionDropout, attention ? 0.0 : shape.weightDropout,
-                                 attention ? 0.0 : shape.inputDropout);
+  std::string text =
+      fmt::format("[model]\nkind = \"translation\"\ndim = {}\nnorm = \"post\"\nshare_embeddings = \"{}\"\n"
+                  "positions = \"sinusoidal\"\nmax_positions = 1024\n"
+                  "source_vocabulary = {}\ntarget_vocabulary = {}\n"
+                  "dropout = {}\nattention_dropout = {}\nweight_dropout = {}\ninput_dropout = {}\n",
+                  shape.dim, shape.sharing, shape.sourceVocabulary, shape.targetVocabulary, shape.dropout,
+                  shape.attentionDropout, attention ? 0.0 : shape.weightDropout, attention ? 0.0 : shape.inputDropout);
   text += stackText("encoder", shape, mixer, attention ? 6 : 7, "[3, 7, 15, 31, 31, 31, 31]");
   text += stackText("decoder", shape, mixer, 6, "[3, 7, 15, 31, 31, 31]");
   text += shape.recipe == "iwslt" ? iwsltTraining : wmtTraining;
@@ -66,8 +67,8 @@ static std::string presetOf(const Shape &shape, std::string_view mixer) {
 }
 
 std::vector<std::string> bifocal::presetNames() {
-  return {"lightconv_iwslt_de_en",   "lightconv_wmt_en_de",       "lightconv_wmt_en_de_big", "dynamicconv_iwslt_de_en",
-          "dynamicconv_wmt_en_de",   "dynamicconv_wmt_en_de_big", "transformer_iwslt_de_en", "transformer_wmt_en_de"};
+  return {"lightconv_iwslt_de_en", "lightconv_wmt_en_de",       "lightconv_wmt_en_de_big", "dynamicconv_iwslt_de_en",
+          "dynamicconv_wmt_en_de", "dynamicconv_wmt_en_de_big", "transformer_iwslt_de_en", "transformer_wmt_en_de"};
 }
 
 std::string bifocal::presetText(std::string_view name) {

@@ -109,7 +109,8 @@ struct Spec {
 /// The ids that every vocabulary begins with.
 inline constexpr int64_t bosId = 0, padId = 1, eosId = 2, unkId = 3;
 
-/// Reads and checks the TOML `text`. On error the message is the full rendering of all problems, to be printed as it is.
+/// Reads and checks the TOML `text`. On error the message is the full rendering of all problems, to be printed as it
+/// is.
 Result<Spec> parseSpec(std::string_view text, std::string_view fileName);
 
 /// The same model as TOML with every value written out; `parseSpec` reads it back to an equal Spec.

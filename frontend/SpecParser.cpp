@@ -25,7 +25,8 @@ static void readVocabularies(TableReader &table, ModelSpec &model) {
   // Four ids are reserved, so a vocabulary with less than five has no word.
   int64_t both = table.integer("vocabulary", 0, 5, std::numeric_limits<int32_t>::max());
   if (table.userHas("vocabulary") && (table.userHas("source_vocabulary") || table.userHas("target_vocabulary")))
-    table.error("vocabulary", "expects either `vocabulary` or `source_vocabulary` and `target_vocabulary`, but got both");
+    table.error("vocabulary",
+                "expects either `vocabulary` or `source_vocabulary` and `target_vocabulary`, but got both");
   model.sourceVocabulary = table.integer("source_vocabulary", 0, 5, std::numeric_limits<int32_t>::max());
   model.targetVocabulary = table.integer("target_vocabulary", 0, 5, std::numeric_limits<int32_t>::max());
   if (both > 0)
@@ -36,9 +37,10 @@ static void readVocabularies(TableReader &table, ModelSpec &model) {
     table.error("target_vocabulary", "expects `target_vocabulary` (or `vocabulary`) in [model], but it is missing");
   if (model.sharing == Sharing::all && model.sourceVocabulary > 0 && model.targetVocabulary > 0 &&
       model.sourceVocabulary != model.targetVocabulary)
-    table.error("share_embeddings", fmt::format("`share_embeddings = \"all\"` expects one vocabulary for both sides, but the "
-                                                "source has {} words and the target {}",
-                                                model.sourceVocabulary, model.targetVocabulary));
+    table.error("share_embeddings",
+                fmt::format("`share_embeddings = \"all\"` expects one vocabulary for both sides, but the "
+                            "source has {} words and the target {}",
+                            model.sourceVocabulary, model.targetVocabulary));
 }
 
 static void readModel(TableReader table, ModelSpec &model) {
@@ -76,8 +78,9 @@ static void checkKernelSizes(TableReader &table, StackSpec &stack) {
   if (!table.has("kernel_sizes"))
     table.error(culprit, "a convolution expects `kernel_sizes`, one per layer, but the key is missing");
   else
-    table.error(culprit, fmt::format("`kernel_sizes` expects one size per layer ({}) or one for all, but got {}{}", stack.layers,
-                                     stack.kernelSizes.size(), table.userHas("kernel_sizes") ? "" : " from the preset"));
+    table.error(culprit,
+                fmt::format("`kernel_sizes` expects one size per layer ({}) or one for all, but got {}{}", stack.layers,
+                            stack.kernelSizes.size(), table.userHas("kernel_sizes") ? "" : " from the preset"));
 }
 
 static void readConvolution(TableReader &table, StackSpec &stack, int64_t dim) {
@@ -99,8 +102,9 @@ static void readConvolution(TableReader &table, StackSpec &stack, int64_t dim) {
   stack.kernelSizes = std::move(sizes);
   checkKernelSizes(table, stack);
   if (stack.convDim % stack.heads != 0)
-    table.error(table.userHas("conv_dim") ? "conv_dim" : "heads",
-                fmt::format("expects heads to divide conv_dim, but got {} heads and conv_dim {}", stack.heads, stack.convDim));
+    table.error(
+        table.userHas("conv_dim") ? "conv_dim" : "heads",
+        fmt::format("expects heads to divide conv_dim, but got {} heads and conv_dim {}", stack.heads, stack.convDim));
 }
 
 static void readStack(TableReader table, StackSpec &stack, const ModelSpec &model, bool decoder) {
@@ -114,7 +118,8 @@ static void readStack(TableReader table, StackSpec &stack, const ModelSpec &mode
   readConvolution(table, stack, model.dim);
   // The decoder always attends to the encoder, with the same number of heads.
   if ((decoder || stack.mixer == Mixer::attention) && model.dim % stack.heads != 0)
-    table.error("heads", fmt::format("expects heads to divide dim, but got {} heads and dim {}", stack.heads, model.dim));
+    table.error("heads",
+                fmt::format("expects heads to divide dim, but got {} heads and dim {}", stack.heads, model.dim));
   table.finish();
 }
 
@@ -165,7 +170,8 @@ static void readTraining(TableReader table, TrainingSpec &training) {
   training.criterion.smoothing = criterion.number("smoothing", smoothed ? 0.1 : 0.0, 0, 1, true);
   if (!smoothed) {
     if (criterion.userHas("smoothing") && training.criterion.smoothing != 0)
-      criterion.error("smoothing", "`smoothing` belongs to `label_smoothed_cross_entropy`, but the criterion is `cross_entropy`");
+      criterion.error("smoothing",
+                      "`smoothing` belongs to `label_smoothed_cross_entropy`, but the criterion is `cross_entropy`");
     training.criterion.smoothing = 0;
   }
   criterion.finish();

@@ -8,18 +8,24 @@ using namespace bifocal;
 
 std::string_view bifocal::name(Mixer mixer) {
   switch (mixer) {
-  case Mixer::lightConv: return "light_conv";
-  case Mixer::dynamicConv: return "dynamic_conv";
-  case Mixer::attention: return "attention";
+  case Mixer::lightConv:
+    return "light_conv";
+  case Mixer::dynamicConv:
+    return "dynamic_conv";
+  case Mixer::attention:
+    return "attention";
   }
   return "";
 }
 std::string_view bifocal::name(NormPlace place) { return place == NormPlace::pre ? "pre" : "post"; }
 std::string_view bifocal::name(Sharing sharing) {
   switch (sharing) {
-  case Sharing::none: return "none";
-  case Sharing::decoderInOut: return "decoder_in_out";
-  case Sharing::all: return "all";
+  case Sharing::none:
+    return "none";
+  case Sharing::decoderInOut:
+    return "decoder_in_out";
+  case Sharing::all:
+    return "all";
   }
   return "";
 }
@@ -29,36 +35,44 @@ static std::string printStack(std::string_view table, const StackSpec &stack) {
   std::string text = fmt::format("\n[{}]\nlayers = {}\nmixer = \"{}\"\nheads = {}\nffn_dim = {}\n", table, stack.layers,
                                  name(stack.mixer), stack.heads, stack.ffnDim);
   if (stack.mixer != Mixer::attention)
-    text += fmt::format("kernel_sizes = [{}]\nconv_dim = {}\nglu = {}\nweight_softmax = {}\nconv_bias = {}\n",
-                        fmt::join(stack.kernelSizes, ", "), stack.convDim, stack.glu, stack.weightSoftmax, stack.convBias);
+    text +=
+        fmt::format("kernel_sizes = [{}]\nconv_dim = {}\nglu = {}\nweight_softmax = {}\nconv_bias = {}\n",
+                    fmt::join(stack.kernelSizes, ", "), stack.convDim, stack.glu, stack.weightSoftmax, stack.convBias);
   return text;
 }
 
 static std::string printTraining(const TrainingSpec &training) {
   const OptimizerSpec &optimizer = training.optimizer;
   const ScheduleSpec &schedule = training.schedule;
-  std::string text = fmt::format("\n[training]\ncriterion = {{ name = \"{}\", smoothing = {} }}\n", training.criterion.name,
-                                 training.criterion.smoothing);
-  text += fmt::format("optimizer = {{ name = \"{}\", betas = [{}, {}], epsilon = {}, weight_decay = {} }}\n", optimizer.name,
-                      optimizer.beta1, optimizer.beta2, optimizer.epsilon, optimizer.weightDecay);
-  text += fmt::format("schedule = {{ name = \"{}\", lr = {}, warmup_updates = {}, warmup_init_lr = {}, min_lr = {}, period_updates = {}, "
+  std::string text = fmt::format("\n[training]\ncriterion = {{ name = \"{}\", smoothing = {} }}\n",
+                                 training.criterion.name, training.criterion.smoothing);
+  text += fmt::format("optimizer = {{ name = \"{}\", betas = [{}, {}], epsilon = {}, weight_decay = {} }}\n",
+                      optimizer.name, optimizer.beta1, optimizer.beta2, optimizer.epsilon, optimizer.weightDecay);
+  text += fmt::format("schedule = {{ name = \"{}\", lr = {}, warmup_updates = {}, warmup_init_lr = {}, min_lr = {}, "
+                      "period_updates = {}, "
                       "period_mult = {}, shrink = {}, end_lr = {}, power = {}, total_updates = {} }}\n",
-                      schedule.name, schedule.lr, schedule.warmupUpdates, schedule.warmupInitLr, schedule.minLr, schedule.periodUpdates,
-                      schedule.periodMult, schedule.shrink, schedule.endLr, schedule.power, schedule.totalUpdates);
-  text += fmt::format("max_tokens = {}\nmax_sentences = {}\nbatch_multiple = {}\nupdate_freq = {}\nclip_norm = {}\nmax_update = {}\n"
-                      "max_epoch = {}\nvalidate_every = {}\nsave_every = {}\npatience = {}\nseed = {}\nprecision = \"{}\"\n",
-                      training.maxTokens, training.maxSentences, training.batchMultiple, training.updateFreq, training.clipNorm,
-                      training.maxUpdate, training.maxEpoch, training.validateEvery, training.saveEvery, training.patience, training.seed, training.precision);
+                      schedule.name, schedule.lr, schedule.warmupUpdates, schedule.warmupInitLr, schedule.minLr,
+                      schedule.periodUpdates, schedule.periodMult, schedule.shrink, schedule.endLr, schedule.power,
+                      schedule.totalUpdates);
+  text += fmt::format(
+      "max_tokens = {}\nmax_sentences = {}\nbatch_multiple = {}\nupdate_freq = {}\nclip_norm = {}\nmax_update = {}\n"
+      "max_epoch = {}\nvalidate_every = {}\nsave_every = {}\npatience = {}\nseed = {}\nprecision = \"{}\"\n",
+      training.maxTokens, training.maxSentences, training.batchMultiple, training.updateFreq, training.clipNorm,
+      training.maxUpdate, training.maxEpoch, training.validateEvery, training.saveEvery, training.patience,
+      training.seed, training.precision);
   return text;
 }
 
 std::string bifocal::printSpec(const Spec &spec) {
   const ModelSpec &model = spec.model;
-  std::string text = fmt::format("[model]\nkind = \"translation\"\ndim = {}\nnorm = \"{}\"\nshare_embeddings = \"{}\"\n"
-                                 "positions = \"{}\"\nmax_positions = {}\nsource_vocabulary = {}\ntarget_vocabulary = {}\n",
-                                 model.dim, name(model.norm), name(model.sharing), name(model.positions), model.maxPositions,
-                                 model.sourceVocabulary, model.targetVocabulary);
-  text += fmt::format("dropout = {}\nattention_dropout = {}\nrelu_dropout = {}\ninput_dropout = {}\nweight_dropout = {}\n",
-                      model.dropout, model.attentionDropout, model.reluDropout, model.inputDropout, model.weightDropout);
-  return text + printStack("encoder", spec.encoder) + printStack("decoder", spec.decoder) + printTraining(spec.training);
+  std::string text =
+      fmt::format("[model]\nkind = \"translation\"\ndim = {}\nnorm = \"{}\"\nshare_embeddings = \"{}\"\n"
+                  "positions = \"{}\"\nmax_positions = {}\nsource_vocabulary = {}\ntarget_vocabulary = {}\n",
+                  model.dim, name(model.norm), name(model.sharing), name(model.positions), model.maxPositions,
+                  model.sourceVocabulary, model.targetVocabulary);
+  text +=
+      fmt::format("dropout = {}\nattention_dropout = {}\nrelu_dropout = {}\ninput_dropout = {}\nweight_dropout = {}\n",
+                  model.dropout, model.attentionDropout, model.reluDropout, model.inputDropout, model.weightDropout);
+  return text + printStack("encoder", spec.encoder) + printStack("decoder", spec.decoder) +
+         printTraining(spec.training);
 }

@@ -12,7 +12,8 @@ using namespace mlir;
 
 Value GraphBuilder::sourceMask(Value source) {
   at("encoder", "encoder");
-  return builder.create<PaddingMaskOp>(location, like(source, builder.getI1Type()), source, builder.getI32IntegerAttr(padId));
+  return builder.create<PaddingMaskOp>(location, like(source, builder.getI1Type()), source,
+                                       builder.getI32IntegerAttr(padId));
 }
 
 Value GraphBuilder::embed(Value tokens, Value positions, bool decoder) {
@@ -22,12 +23,13 @@ Value GraphBuilder::embed(Value tokens, Value positions, bool decoder) {
   shape.push_back(spec.model.dim);
   auto type = RankedTensorType::get(shape, builder.getF32Type());
   float scale = std::sqrt(static_cast<float>(spec.model.dim));
-  Value words = builder.create<EmbeddingOp>(location, type, tokens, parameter(name), f32(scale), static_cast<uint32_t>(padId));
+  Value words =
+      builder.create<EmbeddingOp>(location, type, tokens, parameter(name), f32(scale), static_cast<uint32_t>(padId));
   at("model.positions", positionTableName(spec, decoder));
   if (!positions)
     positions = builder.create<PositionsOp>(location, tokens.getType(), tokens, static_cast<uint32_t>(padId));
-  Value places = builder.create<EmbeddingOp>(location, type, positions, parameter(positionTableName(spec, decoder)), f32(1),
-                                             static_cast<uint32_t>(padId));
+  Value places = builder.create<EmbeddingOp>(location, type, positions, parameter(positionTableName(spec, decoder)),
+                                             f32(1), static_cast<uint32_t>(padId));
   Value sum = builder.create<AddOp>(location, type, words, places).getOutput();
   at("model.dropout", decoder ? "decoder" : "encoder");
   return dropout(sum, spec.model.dropout);
@@ -38,7 +40,8 @@ Value GraphBuilder::encoderLayer(Value x, const Layer &layer, Value mask) {
     return layer.stack.mixer == Mixer::attention ? selfAttention(input, layer, mask, nullptr)
                                                  : convolution(input, layer, mask, nullptr);
   });
-  return residual(x, layer.prefix + ffnNormName(layer.stack, false), [&](Value input) { return feedForward(input, layer); });
+  return residual(x, layer.prefix + ffnNormName(layer.stack, false),
+                  [&](Value input) { return feedForward(input, layer); });
 }
 
 Value GraphBuilder::encoder(Value source, Value mask) {
@@ -58,7 +61,8 @@ Value GraphBuilder::decoderLayer(Value x, const Layer &layer, Value encoderOutpu
   });
   x = residual(x, layer.prefix + "encoder_attn_layer_norm",
                [&](Value input) { return crossAttention(input, layer, encoderOutput, mask, step); });
-  return residual(x, layer.prefix + ffnNormName(layer.stack, true), [&](Value input) { return feedForward(input, layer); });
+  return residual(x, layer.prefix + ffnNormName(layer.stack, true),
+                  [&](Value input) { return feedForward(input, layer); });
 }
 
 Value GraphBuilder::decoder(Value previous, Value encoderOutput, Value mask) {

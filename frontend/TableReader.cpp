@@ -36,8 +36,8 @@ std::string bifocal::listOf(std::span<const std::string_view> names) {
   return text;
 }
 
-TableReader::TableReader(std::string path, const toml::table *user, const toml::table *preset, Position start, Spec &spec,
-                         Diagnostics &diagnostics)
+TableReader::TableReader(std::string path, const toml::table *user, const toml::table *preset, Position start,
+                         Spec &spec, Diagnostics &diagnostics)
     : path(std::move(path)), user(user), preset(preset), start(start), spec(spec), diagnostics(diagnostics) {
   if (!user)
     return;
@@ -71,13 +71,20 @@ const toml::node *TableReader::find(std::string_view key) {
 
 static std::string_view kindOf(const toml::node &node) {
   switch (node.type()) {
-  case toml::node_type::table: return "a table";
-  case toml::node_type::array: return "a list";
-  case toml::node_type::string: return "a string";
-  case toml::node_type::integer: return "an integer";
-  case toml::node_type::floating_point: return "a number";
-  case toml::node_type::boolean: return "a boolean";
-  default: return "a date or time";
+  case toml::node_type::table:
+    return "a table";
+  case toml::node_type::array:
+    return "a list";
+  case toml::node_type::string:
+    return "a string";
+  case toml::node_type::integer:
+    return "an integer";
+  case toml::node_type::floating_point:
+    return "a number";
+  case toml::node_type::boolean:
+    return "a boolean";
+  default:
+    return "a date or time";
   }
 }
 
@@ -175,7 +182,8 @@ std::vector<int64_t> TableReader::integers(std::string_view key, int64_t low) {
     if (!element.is_integer())
       diagnostics.error(where, fmt::format("`{}` expects integers, but got {}", key, kindOf(element)));
     else if (**element.as_integer() < low)
-      diagnostics.error(where, fmt::format("`{}` expects elements >= {}, but got {}", key, low, **element.as_integer()));
+      diagnostics.error(where,
+                        fmt::format("`{}` expects elements >= {}, but got {}", key, low, **element.as_integer()));
     // A wrong element still counts: its length is checked against the layers.
     values.push_back(element.is_integer() ? std::max(low, **element.as_integer()) : low);
   }
@@ -206,8 +214,8 @@ TableReader TableReader::table(std::string_view key) {
     error(key, fmt::format("`{}` expects a table, but got {}", key, kindOf(*userNode)));
   const toml::node *presetNode = preset ? preset->get(key) : nullptr;
   return TableReader(fullPath(key), userNode ? userNode->as_table() : nullptr,
-                     presetNode ? presetNode->as_table() : nullptr, userNode ? positionOf(userNode->source()) : start, spec,
-                     diagnostics);
+                     presetNode ? presetNode->as_table() : nullptr, userNode ? positionOf(userNode->source()) : start,
+                     spec, diagnostics);
 }
 
 void TableReader::finish() {

@@ -28,7 +28,8 @@ public:
               Diagnostics &diagnostics);
 
   /// A value in [low, high].
-  int64_t integer(std::string_view key, int64_t fallback, int64_t low, int64_t high = std::numeric_limits<int64_t>::max());
+  int64_t integer(std::string_view key, int64_t fallback, int64_t low,
+                  int64_t high = std::numeric_limits<int64_t>::max());
   /// A value in [low, high], or [low, high) with `open`.
   double number(std::string_view key, double fallback, double low, double high, bool open = false);
   bool boolean(std::string_view key, bool fallback);
@@ -53,8 +54,11 @@ public:
 private:
   const toml::node *find(std::string_view key);
   const toml::node *find(std::string_view key, std::string_view expected, bool (toml::node::*test)() const noexcept);
-  void reportChoice(std::string_view key, std::string_view found, std::span<const std::string_view> allowed, Names later);
-  std::string fullPath(std::string_view key) const { return path.empty() ? std::string(key) : path + "." + std::string(key); }
+  void reportChoice(std::string_view key, std::string_view found, std::span<const std::string_view> allowed,
+                    Names later);
+  std::string fullPath(std::string_view key) const {
+    return path.empty() ? std::string(key) : path + "." + std::string(key);
+  }
 
   std::string path;
   const toml::table *user;

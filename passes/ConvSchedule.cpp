@@ -34,10 +34,11 @@ template <typename Op> static void describeDynamic(Op op, ConvShape &shape) {
 
 std::optional<ConvShape> describeConv(Operation *op) {
   ConvShape shape;
-  bool known = llvm::TypeSwitch<Operation *, bool>(op)
-                   .Case<LightConvOp, LightConvGradOp>([&](auto conv) { return describeLight(conv, shape), true; })
-                   .Case<DynamicConvOp, DynamicConvGradOp>([&](auto conv) { return describeDynamic(conv, shape), true; })
-                   .Default([](Operation *) { return false; });
+  bool known =
+      llvm::TypeSwitch<Operation *, bool>(op)
+          .Case<LightConvOp, LightConvGradOp>([&](auto conv) { return describeLight(conv, shape), true; })
+          .Case<DynamicConvOp, DynamicConvGradOp>([&](auto conv) { return describeDynamic(conv, shape), true; })
+          .Default([](Operation *) { return false; });
   if (!known || shape.channels <= 0 || shape.heads <= 0 || shape.kernelSize <= 0)
     return std::nullopt;
   SymbolicDims symbols = launchSymbols(op);

@@ -58,7 +58,8 @@ void EntryLowering::placeGradients() {
       continue;
     const PlacedParameter *parameter = plan.layout.find(store.getParam());
     Value slab = plan.slabBuffer(plan::Region::gradient, parameter->offset, parameter->elements);
-    bool placed = store.getAccumulate() ? accumulateInPlace(gradient, slab) : isComputed(gradient) && !plan.isBound(gradient);
+    bool placed =
+        store.getAccumulate() ? accumulateInPlace(gradient, slab) : isComputed(gradient) && !plan.isBound(gradient);
     if (!placed)
       continue;
     plan.bind(gradient, slab);
@@ -85,7 +86,8 @@ void EntryLowering::placeInitials() {
   // The scatter of a table's gradient starts from the sum so far, where it lies.
   for (Operation &op : llvm::reverse(function.front()))
     if (auto scatter = dyn_cast<EmbeddingGradOp>(op))
-      if (Value initial = scatter.getInitial(); initial && isComputed(initial) && initial.hasOneUse() && !plan.isBound(initial))
+      if (Value initial = scatter.getInitial();
+          initial && isComputed(initial) && initial.hasOneUse() && !plan.isBound(initial))
         plan.bind(initial, plan.bufferOf(scatter.getTableGrad()));
 }
 
@@ -174,7 +176,8 @@ int64_t EntryLowering::runElements(ArrayRef<Attribute> run) const {
 LogicalResult EntryLowering::lowerNorm(GlobalNormOp norm) {
   auto runs = findRuns(norm.getParams());
   if (runs.size() != 1)
-    return norm.emitOpError("expects parameters that are neighbours in the slab, but got ") << runs.size() << " runs of them";
+    return norm.emitOpError("expects parameters that are neighbours in the slab, but got ")
+           << runs.size() << " runs of them";
   int64_t elements = runElements(runs[0].second);
   plan.launch(norm,
               {plan.bufferOf(norm.getCount()), plan.bufferOf(norm.getNorm()),
@@ -200,7 +203,8 @@ void EntryLowering::lowerReturn(Operation *terminator) {
     auto bound = plan.bufferOf(value.get()).getDefiningOp<plan::BufferOp>();
     bool inPlace = bound.getRegion() == plan::Region::output && bound.getIndex() == value.getOperandNumber();
     if (!inPlace)
-      plan.builder.create<plan::CopyOp>(terminator->getLoc(), bound, plan.outputBuffer(value.getOperandNumber(), value.get()));
+      plan.builder.create<plan::CopyOp>(terminator->getLoc(), bound,
+                                        plan.outputBuffer(value.getOperandNumber(), value.get()));
   }
 }
 

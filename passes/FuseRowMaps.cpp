@@ -50,7 +50,8 @@ void buildMap(OpBuilder &builder, ArrayRef<Operation *> members, const Remarks &
       if (otherReader(result, members))
         outputs.push_back(result);
   }
-  auto map = builder.create<MapOp>(builder.getFusedLoc(locations), ValueRange(outputs).getTypes(), inputs.getArrayRef());
+  auto map =
+      builder.create<MapOp>(builder.getFusedLoc(locations), ValueRange(outputs).getTypes(), inputs.getArrayRef());
   Block *body = builder.createBlock(&map.getBody());
   IRMapping mapping;
   for (Value input : inputs)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Row kernels load an element of an input once for all results of a vector of columns, in the order of the results; a row reduction
-// makes a second pass over the row, for what depends on it. From this follows which result may overwrite which input.
+// Row kernels load an element of an input once for all results of a vector of columns, in the order of the results; a
+// row reduction makes a second pass over the row, for what depends on it. From this follows which result may overwrite
+// which input.
 
 #include "passes/InPlace.h"
 

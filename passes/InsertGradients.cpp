@@ -53,7 +53,8 @@ Value returned(func::FuncOp function, StringRef name) {
 SmallVector<Attribute> resultDims(func::FuncOp function) {
   NamedDims dims(function);
   bool complete = llvm::all_of(function.getArguments(), [&](BlockArgument argument) {
-    return cast<ShapedType>(argument.getType()).hasStaticShape() || function.getArgAttr(argument.getArgNumber(), dimsAttr);
+    return cast<ShapedType>(argument.getType()).hasStaticShape() ||
+           function.getArgAttr(argument.getArgNumber(), dimsAttr);
   });
   bool inferred = complete && succeeded(dims.infer());
   SmallVector<Attribute> result;
@@ -179,7 +180,7 @@ LogicalResult InsertGradients::writeBackward(func::FuncOp function, bool accumul
 }
 
 Value InsertGradients::writeUpdate(OpBuilder &builder, Location location, Value count, Value hyper,
-                                 DictionaryAttr settings, bool clearGradients) {
+                                   DictionaryAttr settings, bool clearGradients) {
   SmallVector<Attribute> symbols;
   for (ParamOp parameter : trainedParameters())
     symbols.push_back(FlatSymbolRefAttr::get(parameter.getSymNameAttr()));
@@ -204,8 +205,8 @@ void InsertGradients::buildApply(func::FuncOp loss, DictionaryAttr settings) {
   addArgument(apply, scalarType(&getContext()), named(builder, "count"));
   addArgument(apply, RankedTensorType::get({4}, builder.getF32Type()), named(builder, "hyper"));
   builder.setInsertionPoint(body->getTerminator());
-  Value norm =
-      writeUpdate(builder, loss.getLoc(), body->getArgument(0), body->getArgument(1), settings, /*clearGradients=*/true);
+  Value norm = writeUpdate(builder, loss.getLoc(), body->getArgument(0), body->getArgument(1), settings,
+                           /*clearGradients=*/true);
   addResult(apply, norm, named(builder, "gradient_norm"));
 }
 

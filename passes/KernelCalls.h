@@ -6,9 +6,9 @@
 
 namespace bifocal {
 
-/// Whether the launches and epilogues of `entry` give their kernels the buffers, sizes and tiles that the kernels' code will
-/// count on, as the schedule of the op in the kernel's body has them. A plan that was edited by hand must not make a kernel
-/// read behind its arguments.
+/// Whether the launches and epilogues of `entry` give their kernels the buffers, sizes and tiles that the kernels' code
+/// will count on, as the schedule of the op in the kernel's body has them. A plan that was edited by hand must not make
+/// a kernel read behind its arguments.
 llvm::LogicalResult verifyKernelCalls(plan::EntryOp entry);
 
 } // namespace bifocal

@@ -40,7 +40,8 @@ MemoryPlan::MemoryPlan(plan::EntryOp entry) : entry(entry) {
   }
 }
 
-void MemoryPlan::findSharing(Operation *step, unsigned number, plan::KernelOp kernel, ValueRange buffers, ValueRange kept) {
+void MemoryPlan::findSharing(Operation *step, unsigned number, plan::KernelOp kernel, ValueRange buffers,
+                             ValueRange kept) {
   llvm::DenseSet<Operation *> taken;
   for (InPlacePair pair : kernel ? inPlacePairs(kernel) : SmallVector<InPlacePair>()) {
     auto input = arenaBuffer(buffers[pair.input]), result = arenaBuffer(buffers[pair.result]);
@@ -136,7 +137,8 @@ LogicalResult MemoryPlan::verify() {
     int64_t begin = buffer.getOffset(), end = begin + static_cast<int64_t>(buffer.getSize());
     if (buffer.getClassIndex() >= entry.getPeak().size() || begin < 0 || begin % format::bufferAlignment ||
         end > entry.getPeak()[buffer.getClassIndex()])
-      return buffer.emitOpError("expects an aligned place within the peak of its class, but got [") << begin << ", " << end << ")";
+      return buffer.emitOpError("expects an aligned place within the peak of its class, but got [")
+             << begin << ", " << end << ")";
     for (auto [other, otherLife] : ArrayRef(all).take_front(index)) {
       int64_t otherBegin = other.getOffset(), otherEnd = otherBegin + static_cast<int64_t>(other.getSize());
       if (other.getClassIndex() != buffer.getClassIndex() || !life.meets(otherLife) || begin >= otherEnd ||
@@ -144,7 +146,8 @@ LogicalResult MemoryPlan::verify() {
         continue;
       bool inPlace = begin == otherBegin && (overwritten(buffer) == other || overwritten(other) == buffer);
       if (!inPlace)
-        return (buffer.emitOpError("expects a place of its own while it lives, but got [") << begin << ", " << end << ")")
+        return (buffer.emitOpError("expects a place of its own while it lives, but got [")
+                << begin << ", " << end << ")")
                    .attachNote(other.getLoc())
                << "of this buffer, which lives at the same time";
     }

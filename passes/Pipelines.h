@@ -2,8 +2,8 @@
 #ifndef BIFOCAL_PASSES_PIPELINES_H
 #define BIFOCAL_PASSES_PIPELINES_H
 
-// A compilation is a chain of phases. Each phase between the first and the last is a list of passes whose first one states
-// and checks what the phase expects, so a compilation can stop after any phase and resume from its output.
+// A compilation is a chain of phases. Each phase between the first and the last is a list of passes whose first one
+// states and checks what the phase expects, so a compilation can stop after any phase and resume from its output.
 
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -39,15 +39,17 @@ struct PhaseOptions {
   std::vector<std::string> cpuLevels;
 };
 
-/// The passes of a phase as the text of a pipeline on the module; empty for `import` and `artifact`, which are no pipelines.
+/// The passes of a phase as the text of a pipeline on the module; empty for `import` and `artifact`, which are no
+/// pipelines.
 std::string phasePipeline(Phase phase, const PhaseOptions &options = {});
 
 /// Appends the passes of `phase`. Fails with a message on `errors` when one of them is not registered.
 llvm::LogicalResult addPhase(mlir::OpPassManager &manager, Phase phase, const PhaseOptions &options,
                              llvm::raw_ostream &errors);
 
-/// Registers the passes of this library, those upstream ones that phases use, and the pipelines `bifocal-differentiate`, ...
-/// The pipeline `bifocal-kernels` also needs the passes of the code generators registered when it is used.
+/// Registers the passes of this library, those upstream ones that phases use, and the pipelines
+/// `bifocal-differentiate`, ... The pipeline `bifocal-kernels` also needs the passes of the code generators registered
+/// when it is used.
 void registerPipelines();
 
 } // namespace bifocal

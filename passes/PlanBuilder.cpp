@@ -17,8 +17,8 @@ std::string elementName(Type type) {
   return text;
 }
 
-/// The text of `kernel`, a copy of `op`, with the names of states and parameters replaced by their types: equal for kernels that
-/// differ in nothing but which state or parameter they serve.
+/// The text of `kernel`, a copy of `op`, with the names of states and parameters replaced by their types: equal for
+/// kernels that differ in nothing but which state or parameter they serve.
 static std::string structuralKey(plan::KernelOp kernel, Operation *op) {
   Operation *copy = &kernel.getBody().front().front();
   SmallVector<NamedAttribute> names;
@@ -67,7 +67,8 @@ plan::KernelOp KernelTable::kernelFor(Operation *op, const KernelSchedule &sched
 }
 
 PlanBuilder::PlanBuilder(func::FuncOp function, const ParameterLayout &layout, KernelTable &kernels)
-    : builder(function), layout(layout), kernels(kernels), function(function), context(function.getContext()), dims(function) {}
+    : builder(function), layout(layout), kernels(kernels), function(function), context(function.getContext()),
+      dims(function) {}
 
 FailureOr<DictionaryAttr> PlanBuilder::describe(Value value, Attribute name) {
   SmallVector<Attribute> sizes;
@@ -79,9 +80,10 @@ FailureOr<DictionaryAttr> PlanBuilder::describe(Value value, Attribute name) {
     else
       return function.emitOpError("expects every axis of an input or output to be a size or a symbol"), failure();
   }
-  return builder.getDictionaryAttr({{builder.getStringAttr("name"), name ? name : builder.getStringAttr("")},
-                                    {builder.getStringAttr("dtype"), builder.getStringAttr(elementName(value.getType()))},
-                                    {builder.getStringAttr("dims"), builder.getArrayAttr(sizes)}});
+  return builder.getDictionaryAttr(
+      {{builder.getStringAttr("name"), name ? name : builder.getStringAttr("")},
+       {builder.getStringAttr("dtype"), builder.getStringAttr(elementName(value.getType()))},
+       {builder.getStringAttr("dims"), builder.getArrayAttr(sizes)}});
 }
 
 LogicalResult PlanBuilder::start() {
@@ -134,8 +136,8 @@ Value PlanBuilder::makeBuffer(Location location, plan::Region region, int64_t si
     builder.setInsertionPointAfter(lastBuffer);
   else
     builder.setInsertionPointToStart(&entry.getBody().front());
-  auto buffer = builder.create<plan::BufferOp>(location, plan::BufferType::get(context), region, sizeClass, offset, size,
-                                               dtype, index, name);
+  auto buffer = builder.create<plan::BufferOp>(location, plan::BufferType::get(context), region, sizeClass, offset,
+                                               size, dtype, index, name);
   lastBuffer = buffer;
   return buffer;
 }
@@ -195,7 +197,8 @@ Value PlanBuilder::outputBuffer(unsigned index, Value value) {
 Value PlanBuilder::stateBuffer(StateOp state) {
   Value &buffer = states[state.getSymName()];
   if (!buffer)
-    buffer = makeBuffer(state.getLoc(), plan::Region::state, 0, 0, 0, elementName(state.getType()), {}, state.getSymNameAttr());
+    buffer = makeBuffer(state.getLoc(), plan::Region::state, 0, 0, 0, elementName(state.getType()), {},
+                        state.getSymNameAttr());
   return buffer;
 }
 
@@ -234,7 +237,8 @@ SmallVector<Value> PlanBuilder::launchBuffers(Operation *op) {
   return result;
 }
 
-SmallVector<Value> PlanBuilder::scratchBuffers(Location location, const KernelSchedule &schedule, ArrayRef<AffineExpr> sizes) {
+SmallVector<Value> PlanBuilder::scratchBuffers(Location location, const KernelSchedule &schedule,
+                                               ArrayRef<AffineExpr> sizes) {
   SmallVector<Value> result;
   for (const KernelScratch &scratch : schedule.scratch)
     result.push_back(arenaBuffer(location, scratch.units.replaceSymbols(sizes), scratch.bytesPerUnit, "f32"));

@@ -2,8 +2,9 @@
 #ifndef BIFOCAL_PASSES_REVERSEMODE_H
 #define BIFOCAL_PASSES_REVERSEMODE_H
 
-// Reverse mode over one block. A gradient is seeded at some results, flows against the order of the ops, and is collected at
-// arguments and parameters. Each contribution is added as soon as it exists, in the order in which readers are met.
+// Reverse mode over one block. A gradient is seeded at some results, flows against the order of the ops, and is
+// collected at arguments and parameters. Each contribution is added as soon as it exists, in the order in which readers
+// are met.
 
 #include "dialect/bifocal/BifocalOps.h"
 #include "llvm/ADT/MapVector.h"

@@ -2,8 +2,8 @@
 #ifndef BIFOCAL_PASSES_ROWGROUPS_H
 #define BIFOCAL_PASSES_ROWGROUPS_H
 
-// Which row ops of a block go through memory together. A group holds ops over the same rows, at most one row reduction, and is
-// convex when all groups are taken as single nodes: no path leaves a group and comes back.
+// Which row ops of a block go through memory together. A group holds ops over the same rows, at most one row reduction,
+// and is convex when all groups are taken as single nodes: no path leaves a group and comes back.
 
 #include "dialect/bifocal/BifocalOps.h"
 #include "passes/Remarks.h"

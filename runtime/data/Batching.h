@@ -19,9 +19,10 @@ struct BatchLimits {
 
 using Batches = std::vector<std::vector<int32_t>>;
 
-/// Cuts `order` (indices of sentences) into batches, greedily from the front. `lengths` is by sentence. Sentences at the
-/// end of a full batch that break the multiple begin the next one; a last batch that breaks it is left out.
-Result<Batches> batchBySize(std::span<const int32_t> order, std::span<const int32_t> lengths, const BatchLimits &limits);
+/// Cuts `order` (indices of sentences) into batches, greedily from the front. `lengths` is by sentence. Sentences at
+/// the end of a full batch that break the multiple begin the next one; a last batch that breaks it is left out.
+Result<Batches> batchBySize(std::span<const int32_t> order, std::span<const int32_t> lengths,
+                            const BatchLimits &limits);
 
 /// A permutation of [0, count): a pure function of its arguments (Fisher-Yates over Philox).
 std::vector<int32_t> shuffledIndices(int64_t count, uint64_t seed, uint32_t stream, uint32_t step);
@@ -29,17 +30,17 @@ std::vector<int32_t> shuffledIndices(int64_t count, uint64_t seed, uint32_t stre
 /// One batch as a model takes it: rows are padded at the end to the longest.
 struct Batch {
   int64_t rows = 0, sourceSteps = 0, targetSteps = 0;
-  int64_t targetTokens = 0;          ///< without padding
-  std::vector<int32_t> source;       ///< [rows, sourceSteps]
-  std::vector<int32_t> previous;     ///< [rows, targetSteps]: target moved one step, `</s>` in front
-  std::vector<int32_t> target;       ///< [rows, targetSteps]
+  int64_t targetTokens = 0;      ///< without padding
+  std::vector<int32_t> source;   ///< [rows, sourceSteps]
+  std::vector<int32_t> previous; ///< [rows, targetSteps]: target moved one step, `</s>` in front
+  std::vector<int32_t> target;   ///< [rows, targetSteps]
 };
 
 /// The pairs of a source and a target corpus, cut into batches of similar length.
 class ParallelData {
 public:
-  /// Pairs with a side longer than `maxPositions` or than `limits.maxTokens` are left out (see `skipped`). `seed` decides
-  /// among pairs of equal lengths. The corpora must outlive this object.
+  /// Pairs with a side longer than `maxPositions` or than `limits.maxTokens` are left out (see `skipped`). `seed`
+  /// decides among pairs of equal lengths. The corpora must outlive this object.
   static Result<ParallelData> create(const Corpus &source, const Corpus &target, const BatchLimits &limits,
                                      int64_t maxPositions, uint64_t seed);
 

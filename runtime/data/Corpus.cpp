@@ -69,7 +69,8 @@ Status Corpus::check(const std::string &path) {
       (header.sentences + 1) * sizeof(uint64_t) + header.tokens * sizeof(int32_t) != room)
     return malformed(fmt::format("expects {} sentences and {} tokens, but {} bytes follow the header", header.sentences,
                                  header.tokens, room));
-  const std::span<const std::byte> offsetBytes = bytes.subspan(sizeof(Header), (header.sentences + 1) * sizeof(uint64_t));
+  const std::span<const std::byte> offsetBytes =
+      bytes.subspan(sizeof(Header), (header.sentences + 1) * sizeof(uint64_t));
   const std::span<const std::byte> idBytes = bytes.subspan(sizeof(Header) + offsetBytes.size());
   if (digestOf(header, offsetBytes, idBytes) != header.digest)
     return malformed("the content does not match its digest; the file is damaged");

@@ -15,8 +15,8 @@ namespace bifocal {
 /// One side of a text as token ids, mapped from a file that `writeCorpus` made. Every sentence ends with `</s>`.
 ///
 /// The file, little-endian: a 48-byte header (magic "BIFOCORP", u32 version, u32 vocabulary size, u64 sentences,
-/// u64 tokens, u64 reserved, u64 XXH3 of all that precedes and follows this field), u64 offsets[sentences + 1] in tokens,
-/// i32 ids[tokens].
+/// u64 tokens, u64 reserved, u64 XXH3 of all that precedes and follows this field), u64 offsets[sentences + 1] in
+/// tokens, i32 ids[tokens].
 class Corpus {
 public:
   /// Maps and checks a file: sizes, digest, offsets, and that every id is in the vocabulary.

@@ -21,7 +21,8 @@ struct PrepareOptions {
   TokenizerKind tokenizer = TokenizerKind::bpe;
   int32_t vocabularySize = 8000;
   bool joint = true; ///< one vocabulary for both languages
-  /// Existing vocabularies (dict.txt or a SentencePiece model) instead of learned ones; the target's may be empty if joint.
+  /// Existing vocabularies (dict.txt or a SentencePiece model) instead of learned ones; the target's may be empty if
+  /// joint.
   std::string sourceVocabulary, targetVocabulary;
   std::string folder;
 };

@@ -91,8 +91,10 @@ std::string spacedInternational(std::string_view line) {
     return result;
   };
   Points points = unicode::decode(line);
-  points = pairs(points, [](char32_t a, char32_t b) { return !unicode::isNumber(a) && unicode::isPunctuation(b); }, false);
-  points = pairs(points, [](char32_t a, char32_t b) { return unicode::isPunctuation(a) && !unicode::isNumber(b); }, true);
+  points =
+      pairs(points, [](char32_t a, char32_t b) { return !unicode::isNumber(a) && unicode::isPunctuation(b); }, false);
+  points =
+      pairs(points, [](char32_t a, char32_t b) { return unicode::isPunctuation(a) && !unicode::isNumber(b); }, true);
   std::string text;
   for (char32_t point : points) {
     const bool symbol = unicode::isSymbol(point);
@@ -106,19 +108,19 @@ std::string spacedInternational(std::string_view line) {
 }
 
 /// Adds the clipped matches of all n-grams of up to four items.
-template <typename Item>
-BleuCounts countItems(std::span<const Item> hypothesis, std::span<const Item> reference) {
+template <typename Item> BleuCounts countItems(std::span<const Item> hypothesis, std::span<const Item> reference) {
   BleuCounts counts;
   counts.hypothesisLength = static_cast<int64_t>(hypothesis.size());
   counts.referenceLength = static_cast<int64_t>(reference.size());
   for (size_t n = 1; n <= BleuCounts::order; ++n) {
     std::map<std::vector<Item>, int64_t> available;
     for (size_t i = 0; i + n <= reference.size(); ++i)
-      ++available[{reference.begin() + static_cast<std::ptrdiff_t>(i), reference.begin() + static_cast<std::ptrdiff_t>(i + n)}];
+      ++available[{reference.begin() + static_cast<std::ptrdiff_t>(i),
+                   reference.begin() + static_cast<std::ptrdiff_t>(i + n)}];
     for (size_t i = 0; i + n <= hypothesis.size(); ++i) {
       ++counts.totals[n - 1];
-      const auto entry = available.find(
-          {hypothesis.begin() + static_cast<std::ptrdiff_t>(i), hypothesis.begin() + static_cast<std::ptrdiff_t>(i + n)});
+      const auto entry = available.find({hypothesis.begin() + static_cast<std::ptrdiff_t>(i),
+                                         hypothesis.begin() + static_cast<std::ptrdiff_t>(i + n)});
       if (entry != available.end() && entry->second > 0) {
         --entry->second;
         ++counts.matches[n - 1];
@@ -132,20 +134,25 @@ BleuCounts countItems(std::span<const Item> hypothesis, std::span<const Item> re
 
 std::string_view name(BleuTokenizer tokenizer) {
   switch (tokenizer) {
-  case BleuTokenizer::mteval13a: return "13a";
-  case BleuTokenizer::none: return "none";
-  case BleuTokenizer::characters: return "char";
-  case BleuTokenizer::international: return "intl";
+  case BleuTokenizer::mteval13a:
+    return "13a";
+  case BleuTokenizer::none:
+    return "none";
+  case BleuTokenizer::characters:
+    return "char";
+  case BleuTokenizer::international:
+    return "intl";
   }
   return "";
 }
 
 Result<BleuTokenizer> bleuTokenizerByName(std::string_view text) {
-  for (BleuTokenizer tokenizer : {BleuTokenizer::mteval13a, BleuTokenizer::none, BleuTokenizer::characters,
-                                  BleuTokenizer::international})
+  for (BleuTokenizer tokenizer :
+       {BleuTokenizer::mteval13a, BleuTokenizer::none, BleuTokenizer::characters, BleuTokenizer::international})
     if (name(tokenizer) == text)
       return tokenizer;
-  return Status(StatusCode::usage, fmt::format("expects a tokenizer out of 13a, none, char and intl, but got '{}'", text));
+  return Status(StatusCode::usage,
+                fmt::format("expects a tokenizer out of 13a, none, char and intl, but got '{}'", text));
 }
 
 std::vector<std::string> bleuTokens(std::string_view line, const BleuOptions &options) {
@@ -159,7 +166,8 @@ std::vector<std::string> bleuTokens(std::string_view line, const BleuOptions &op
       trimmed.remove_suffix(1);
     return unicode::splitWords(spaced13a(trimmed));
   }
-  case BleuTokenizer::none: return unicode::splitWords(text);
+  case BleuTokenizer::none:
+    return unicode::splitWords(text);
   case BleuTokenizer::characters: {
     std::vector<std::string> characters;
     for (char32_t point : unicode::decode(text))
@@ -167,7 +175,8 @@ std::vector<std::string> bleuTokens(std::string_view line, const BleuOptions &op
         unicode::append(characters.emplace_back(), point);
     return characters;
   }
-  case BleuTokenizer::international: return unicode::splitWords(spacedInternational(text));
+  case BleuTokenizer::international:
+    return unicode::splitWords(spacedInternational(text));
   }
   return {};
 }
@@ -195,7 +204,8 @@ std::array<double, BleuCounts::order> BleuCounts::precisions() const {
   for (size_t i = 0; i < order && totals[i] > 0; ++i) {
     if (matches[i] == 0)
       smoothing *= 2;
-    result[i] = 100.0 * (matches[i] == 0 ? 1 / smoothing : static_cast<double>(matches[i])) / static_cast<double>(totals[i]);
+    result[i] =
+        100.0 * (matches[i] == 0 ? 1 / smoothing : static_cast<double>(matches[i])) / static_cast<double>(totals[i]);
   }
   return result;
 }

@@ -46,8 +46,8 @@ std::vector<std::string> bleuTokens(std::string_view line, const BleuOptions &op
 
 BleuCounts countSentence(std::string_view hypothesis, std::string_view reference, const BleuOptions &options);
 
-/// Counts over token ids, as fairseq scores: padding on the left, `</s>` and padding on the right are trimmed (one token
-/// stays), `<unk>` in the reference matches nothing.
+/// Counts over token ids, as fairseq scores: padding on the left, `</s>` and padding on the right are trimmed (one
+/// token stays), `<unk>` in the reference matches nothing.
 BleuCounts countTokens(std::span<const int32_t> hypothesis, std::span<const int32_t> reference);
 
 /// What a score was made with, e.g. "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:bifocal-0.1.0".

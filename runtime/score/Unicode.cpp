@@ -37,7 +37,10 @@ char32_t next(std::string_view text, size_t &at) {
   const auto lead = static_cast<unsigned char>(text[at++]);
   if (lead < 0x80)
     return lead;
-  const int more = lead >= 0xF0 && lead < 0xF5 ? 3 : lead >= 0xE0 && lead < 0xF0 ? 2 : lead >= 0xC2 && lead < 0xE0 ? 1 : 0;
+  const int more = lead >= 0xF0 && lead < 0xF5   ? 3
+                   : lead >= 0xE0 && lead < 0xF0 ? 2
+                   : lead >= 0xC2 && lead < 0xE0 ? 1
+                                                 : 0;
   if (more == 0 || text.size() - at < static_cast<size_t>(more))
     return replacement;
   char32_t point = lead & (0x3F >> more);

@@ -221,8 +221,9 @@ TEST_F(Interfaces, what_is_only_kept_for_the_backward_pass_has_no_gradient) {
   Operation *norm = parse("bifocal.layer_norm", "%x: tensor<?x8xf32>, %s: tensor<8xf32>",
                           "%y:3 = bifocal.layer_norm %x, %s, %s : (tensor<?x8xf32>, tensor<8xf32>, tensor<8xf32>) -> "
                           "(tensor<?x8xf32>, tensor<?xf32>, tensor<?xf32>)");
-  EXPECT_EQ(gradientError(norm), "'bifocal.layer_norm' op expects no gradient of 'mean' and 'rstd', which are only kept "
-                                 "for the backward pass, but got one");
+  EXPECT_EQ(gradientError(norm),
+            "'bifocal.layer_norm' op expects no gradient of 'mean' and 'rstd', which are only kept "
+            "for the backward pass, but got one");
   Operation *attention =
       parse("bifocal.attention", "%q: tensor<?x?x8xf32>",
             "%y, %l = bifocal.attention %q, %q, %q {heads = 2 : i64, scale = 0.5 : f32} : (tensor<?x?x8xf32>, "

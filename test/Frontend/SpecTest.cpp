@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontend/Spec.h"
 #include "frontend/Parameters.h"
 #include "frontend/Presets.h"
-#include "frontend/Spec.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -80,7 +80,8 @@ TEST(Spec, problems_come_all_at_once_with_carets) {
 }
 
 TEST(Spec, later_families_are_unsupported_not_wrong) {
-  Result<Spec> spec = parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nmixer = \"diff_attention\"\n", "m.toml");
+  Result<Spec> spec =
+      parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nmixer = \"diff_attention\"\n", "m.toml");
   ASSERT_FALSE(spec.ok());
   EXPECT_EQ(spec.status().code(), StatusCode::unsupported);
   EXPECT_EQ(spec.status().message(), "m.toml:3:9: error: `diff_attention` is not supported yet as `mixer`: allowed are "
@@ -90,7 +91,8 @@ TEST(Spec, later_families_are_unsupported_not_wrong) {
 }
 
 TEST(Spec, another_error_beside_a_later_family_is_an_error) {
-  Result<Spec> spec = parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nmixer = \"lsra\"\nheads = 0\n", "m.toml");
+  Result<Spec> spec =
+      parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nmixer = \"lsra\"\nheads = 0\n", "m.toml");
   ASSERT_FALSE(spec.ok());
   EXPECT_EQ(spec.status().code(), StatusCode::diagnostics);
 }
@@ -106,7 +108,8 @@ TEST(Spec, heads_divide_the_dims) {
 }
 
 TEST(Spec, one_kernel_size_serves_all_layers) {
-  Result<Spec> spec = parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nlayers = 3\nkernel_sizes = [5]\n", "m.toml");
+  Result<Spec> spec =
+      parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nlayers = 3\nkernel_sizes = [5]\n", "m.toml");
   ASSERT_TRUE(spec.ok()) << spec.status().message();
   EXPECT_EQ(spec->encoder.kernelSizes, (std::vector<int64_t>{5, 5, 5}));
 }
@@ -118,5 +121,6 @@ TEST(Spec, vocabulary_is_demanded_without_a_preset) {
 }
 
 TEST(Spec, unknown_preset_names_the_nearest) {
-  EXPECT_NE(errorsOf("preset = \"lightconv_iwslt_deen\"\n").find("did you mean `lightconv_iwslt_de_en`?"), std::string::npos);
+  EXPECT_NE(errorsOf("preset = \"lightconv_iwslt_deen\"\n").find("did you mean `lightconv_iwslt_de_en`?"),
+            std::string::npos);
 }

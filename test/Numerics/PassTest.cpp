@@ -3,8 +3,8 @@
 // Differentiation and fusion with all dropouts on, against LibTorch's derivative of the imported loss: the passes must
 // keep every mask, site and scale. All in f64, so what differs is a mistake and not rounding.
 
-#include "frontend/Import.h"
 #include "dialect/bifocal/BifocalOps.h"
+#include "frontend/Import.h"
 #include "frontend/Parameters.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Pipelines.h"
@@ -27,11 +27,13 @@ protected:
   void SetUp() override {
     const Variant &variant = GetParam();
     std::string stack = "layers = 2\nheads = 4\nffn_dim = 24\nmixer = \"" + variant.mixer + "\"\n" + variant.stack;
-    Result<Spec> spec = parseSpec("[model]\ndim = 16\nvocabulary = 23\nmax_positions = 40\nnorm = \"" + variant.norm +
-                                      "\"\nshare_embeddings = \"" + variant.sharing +
-                                      "\"\npositions = \"learned\"\ndropout = 0.3\nattention_dropout = 0.2\nrelu_dropout = 0.1\n"
-                                      "input_dropout = 0.25\nweight_dropout = 0.15\n[encoder]\n" + stack + "[decoder]\n" + stack,
-                                  "dropped.toml");
+    Result<Spec> spec =
+        parseSpec("[model]\ndim = 16\nvocabulary = 23\nmax_positions = 40\nnorm = \"" + variant.norm +
+                      "\"\nshare_embeddings = \"" + variant.sharing +
+                      "\"\npositions = \"learned\"\ndropout = 0.3\nattention_dropout = 0.2\nrelu_dropout = 0.1\n"
+                      "input_dropout = 0.25\nweight_dropout = 0.15\n[encoder]\n" +
+                      stack + "[decoder]\n" + stack,
+                  "dropped.toml");
     ASSERT_TRUE(spec.ok()) << spec.status().message();
     context.disableMultithreading();
     module = importSpec(*spec, context);

@@ -12,7 +12,8 @@ using torch::indexing::Ellipsis;
 using torch::indexing::Slice;
 
 /// log p and its sums over the targets that count; the smoothing spreads over all other classes.
-inline std::array<Tensor, 3> crossEntropy(const Tensor &logits, const Tensor &targets, double smoothing, int64_t ignored) {
+inline std::array<Tensor, 3> crossEntropy(const Tensor &logits, const Tensor &targets, double smoothing,
+                                          int64_t ignored) {
   int64_t classes = logits.size(-1);
   Tensor logp = torch::log_softmax(logits.reshape({-1, classes}), -1), flat = targets.reshape({-1});
   Tensor counts = flat.ne(ignored).to(torch::kFloat64);
@@ -46,15 +47,19 @@ inline Tensor normalizeTaps(const Tensor &taps, int64_t padding, bool renormaliz
   if (!renormalized && !(compat && padding == count - 1 && steps < count))
     return torch::softmax(taps, -1);
   Tensor t = torch::arange(steps).unsqueeze(1), k = torch::arange(count).unsqueeze(0), position = t + k - padding;
-  Tensor inside = renormalized ? position.ge(0).logical_and(position.lt(steps)) : k.ge(count - steps).expand({steps, count});
+  Tensor inside =
+      renormalized ? position.ge(0).logical_and(position.lt(steps)) : k.ge(count - steps).expand({steps, count});
   Tensor masked = taps.masked_fill(inside.logical_not().unsqueeze(1), -INFINITY);
   return torch::softmax(masked, -1);
 }
 
-template <typename Op> Tensor attend(Op op, const Tensor &query, const Tensor &key, const Tensor &value, const Tensor &mask, const Tensor &rng, Tensor &lse) {
+template <typename Op>
+Tensor attend(Op op, const Tensor &query, const Tensor &key, const Tensor &value, const Tensor &mask, const Tensor &rng,
+              Tensor &lse) {
   int64_t heads = op.getHeads(), steps = query.size(1), keys = key.size(1), width = query.size(2) / heads;
   auto split = [&](const Tensor &x) { return x.reshape({x.size(0), x.size(1), heads, width}).transpose(1, 2); };
-  Tensor scores = torch::matmul(split(query), split(key).transpose(2, 3)) * static_cast<double>(op.getScale().convertToFloat());
+  Tensor scores =
+      torch::matmul(split(query), split(key).transpose(2, 3)) * static_cast<double>(op.getScale().convertToFloat());
   Tensor allowed = torch::ones({query.size(0), 1, steps, keys}, torch::kBool);
   if (mask.defined())
     allowed = allowed.logical_and(mask.unsqueeze(1).unsqueeze(1));

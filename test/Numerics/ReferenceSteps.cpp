@@ -11,7 +11,8 @@ using torch::Tensor;
 using torch::indexing::Slice;
 
 /// The rows [from..step] of a cache that belong to row `n`, oldest first; slot of step p is p mod `slots`.
-static Tensor history(const Tensor &cache, const Tensor &ancestors, int64_t row, int64_t from, int64_t step, int64_t slots) {
+static Tensor history(const Tensor &cache, const Tensor &ancestors, int64_t row, int64_t from, int64_t step,
+                      int64_t slots) {
   std::vector<Tensor> rows;
   for (int64_t past = from; past <= step; ++past) {
     int64_t physical = past == step ? row : ancestors[row][past].item<int64_t>();
@@ -27,9 +28,11 @@ static Tensor convolveRow(const Tensor &past, const Tensor &taps) {
   return (past * used.t()).sum(0);
 }
 
-static Tensor attendRow(const Tensor &query, const Tensor &keys, const Tensor &values, int64_t heads, double scale, const Tensor &mask) {
+static Tensor attendRow(const Tensor &query, const Tensor &keys, const Tensor &values, int64_t heads, double scale,
+                        const Tensor &mask) {
   int64_t width = query.size(0) / heads;
-  Tensor scores = torch::einsum("shd,hd->hs", {keys.reshape({-1, heads, width}), query.reshape({heads, width})}) * scale;
+  Tensor scores =
+      torch::einsum("shd,hd->hs", {keys.reshape({-1, heads, width}), query.reshape({heads, width})}) * scale;
   if (mask.defined() && !mask.any().item<bool>())
     return torch::zeros_like(query);
   if (mask.defined())
@@ -51,7 +54,8 @@ template <typename Op> static Tensor tapsOfRow(Op op, const Tensor &taps, int64_
 }
 
 template <typename Op>
-static Tensor convolveStep(Op op, const Tensor &input, const Tensor &taps, const Tensor &ancestors, int64_t step, int64_t heads, Tensor &cache) {
+static Tensor convolveStep(Op op, const Tensor &input, const Tensor &taps, const Tensor &ancestors, int64_t step,
+                           int64_t heads, Tensor &cache) {
   int64_t slots = cache.size(0);
   std::vector<Tensor> outputs;
   for (int64_t row = 0; row < input.size(0); ++row)
@@ -66,13 +70,17 @@ static Tensor convolveStep(Op op, const Tensor &input, const Tensor &taps, const
 
 bool Reference::evaluateStep(mlir::Operation *op) {
   return llvm::TypeSwitch<mlir::Operation *, bool>(op)
-      .Case([&](StateWriteOp write) { states[write.getState().str()] = value(write.getValue()).clone(); return true; })
+      .Case([&](StateWriteOp write) {
+        states[write.getState().str()] = value(write.getValue()).clone();
+        return true;
+      })
       .Case<LightConvStepOp, DynamicConvStepOp>([&](auto conv) {
         int64_t heads = 0;
         if constexpr (std::is_same_v<decltype(conv), DynamicConvStepOp>)
           heads = conv.getHeads();
-        Tensor output = convolveStep(conv, value(conv.getInput()), value(conv.getTaps()), value(conv.getAncestors()),
-                                     value(conv.getStep()).template item<int64_t>(), heads, states.at(conv.getCache().str()));
+        Tensor output =
+            convolveStep(conv, value(conv.getInput()), value(conv.getTaps()), value(conv.getAncestors()),
+                         value(conv.getStep()).template item<int64_t>(), heads, states.at(conv.getCache().str()));
         value(conv.getOutput()) = conv.getBias() ? output + value(conv.getBias()) : output;
         return true;
       })
@@ -84,7 +92,8 @@ bool Reference::evaluateStep(mlir::Operation *op) {
         keys[step].index_put_({Slice(0, query.size(0))}, value(attention.getKey()));
         cachedValues[step].index_put_({Slice(0, query.size(0))}, value(attention.getValue()));
         for (int64_t row = 0; row < query.size(0); ++row)
-          rows.push_back(attendRow(query[row], history(keys, value(attention.getAncestors()), row, 0, step, keys.size(0)),
+          rows.push_back(attendRow(query[row],
+                                   history(keys, value(attention.getAncestors()), row, 0, step, keys.size(0)),
                                    history(cachedValues, value(attention.getAncestors()), row, 0, step, keys.size(0)),
                                    attention.getHeads(), attention.getScale().convertToFloat(), Tensor()));
         value(attention.getOutput()) = torch::stack(rows);
@@ -97,7 +106,8 @@ bool Reference::evaluateStep(mlir::Operation *op) {
           int64_t sentence = value(attention.getSentences())[row].item<int64_t>();
           rows.push_back(attendRow(query[row], states.at(attention.getKeys().str())[sentence],
                                    states.at(attention.getValues().str())[sentence], attention.getHeads(),
-                                   attention.getScale().convertToFloat(), states.at(attention.getMask().str())[sentence]));
+                                   attention.getScale().convertToFloat(),
+                                   states.at(attention.getMask().str())[sentence]));
         }
         value(attention.getOutput()) = torch::stack(rows);
         return true;

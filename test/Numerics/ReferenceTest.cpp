@@ -3,12 +3,12 @@
 // The f64 evaluation of imported models against tensors that published code computed: proves what the frontend builds,
 // and the reference that every other numeric test trusts. No kernel runs here.
 
-#include "frontend/Import.h"
+#include "test/Numerics/Reference.h"
 #include "dialect/bifocal/BifocalOps.h"
+#include "frontend/Import.h"
 #include "frontend/Parameters.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Pipelines.h"
-#include "test/Numerics/Reference.h"
 #include "tools/bifocal-golden/ModelSpec.h"
 
 #include <cmath>
@@ -44,7 +44,8 @@ static std::string goldenPath(const std::string &name) {
 /// Row p = [sin(p f_0).., cos(p f_0)..]; row `pad` is zero.
 static Tensor sinusoids(int64_t rows, int64_t dim) {
   int64_t half = dim / 2;
-  Tensor frequency = torch::exp(torch::arange(half, torch::kFloat64) * (-std::log(10000.0) / static_cast<double>(half - 1)));
+  Tensor frequency =
+      torch::exp(torch::arange(half, torch::kFloat64) * (-std::log(10000.0) / static_cast<double>(half - 1)));
   Tensor angle = torch::arange(rows, torch::kFloat64).unsqueeze(1) * frequency.unsqueeze(0);
   Tensor table = torch::cat({torch::sin(angle), torch::cos(angle)}, 1);
   table[padId].zero_();
@@ -69,7 +70,8 @@ protected:
     reference.emplace(*module);
     for (const Parameter &parameter : listParameters(*spec)) {
       Tensor &value = reference->parameters[parameter.name];
-      value = parameter.constant ? sinusoids(parameter.shape[0], parameter.shape[1]) : tensorOf(file["param." + parameter.name]);
+      value = parameter.constant ? sinusoids(parameter.shape[0], parameter.shape[1])
+                                 : tensorOf(file["param." + parameter.name]);
       if (!parameter.constant)
         value.requires_grad_();
     }
@@ -119,8 +121,9 @@ TEST_P(GoldenModel, decoding_step_by_step_equals_teacher_forcing) {
   Tensor row = torch::arange(rows);
   for (int64_t step = 0; step < steps; ++step) {
     Tensor positions = torch::full({rows}, padId + 1 + step, torch::kInt64);
-    Tensor found = reference->run("decode_step", {previous.select(1, step).contiguous(), positions, row,
-                                                  row.unsqueeze(1).expand({rows, steps}).contiguous(), torch::tensor(step)})[0];
+    Tensor found =
+        reference->run("decode_step", {previous.select(1, step).contiguous(), positions, row,
+                                       row.unsqueeze(1).expand({rows, steps}).contiguous(), torch::tensor(step)})[0];
     // Behind the end of a sentence teacher forcing has other positions.
     Tensor real = previous.select(1, step).ne(padId);
     Tensor difference = (found - expected.select(1, step)).abs().amax(-1);
@@ -129,13 +132,15 @@ TEST_P(GoldenModel, decoding_step_by_step_equals_teacher_forcing) {
 }
 
 /// Ten training steps of the differentiated module against the published trajectory, after each phase.
-static void trainTenUpdates(Reference &reference, const GoldenFile &file, const std::vector<Tensor> &batch, double bound) {
+static void trainTenUpdates(Reference &reference, const GoldenFile &file, const std::vector<Tensor> &batch,
+                            double bound) {
   std::vector<double> rates = file.hparams["lrs"], losses = file.hparams["losses"], norms = file.hparams["grad_norms"];
   for (size_t update = 0; update < rates.size(); ++update) {
     double correction = std::sqrt(1 - std::pow(0.98, update + 1)) / (1 - std::pow(0.9, update + 1));
     std::vector<Tensor> arguments = batch;
     arguments.push_back(torch::zeros({2}, torch::kInt64));
-    arguments.push_back(torch::tensor({rates[update], rates[update] * correction, file.hparams.value("clip", 0.0), 0.0}, torch::kFloat64));
+    arguments.push_back(torch::tensor({rates[update], rates[update] * correction, file.hparams.value("clip", 0.0), 0.0},
+                                      torch::kFloat64));
     auto results = reference.run("train_step", arguments);
     EXPECT_NEAR(results[0].item<double>(), losses[update], bound * losses[update]) << "update " << update;
     EXPECT_NEAR(results[3].item<double>(), norms[update], bound * norms[update]) << "update " << update;
@@ -190,7 +195,9 @@ TEST_P(TrainedModel, accumulated_gradients_give_the_same_update) {
   }
   reference->run("apply_gradients", {count, hyper});
   for (auto &[name, value] : expected) {
-    EXPECT_LT((value - reference->parameters[name]).abs().max().item<double>(), name.ends_with("k_proj.bias") ? 1e-3 : 1e-7) << name;
+    EXPECT_LT((value - reference->parameters[name]).abs().max().item<double>(),
+              name.ends_with("k_proj.bias") ? 1e-3 : 1e-7)
+        << name;
     if (reference->gradients.contains(name))
       EXPECT_EQ(reference->gradients[name].abs().max().item<double>(), 0) << name;
   }

@@ -14,7 +14,9 @@ using Json = nlohmann::json;
 // The published tables are made in double; what differs is the order of a few roundings.
 constexpr double relative = 1e-12;
 
-void expectClose(double got, double expected) { EXPECT_NEAR(got, expected, relative * std::max(1.0, std::abs(expected))); }
+void expectClose(double got, double expected) {
+  EXPECT_NEAR(got, expected, relative * std::max(1.0, std::abs(expected)));
+}
 
 TEST(Bleu, matches_sacrebleu_on_corpora) {
   const Json golden = test::goldenJson("text/bleu.json");

@@ -25,9 +25,9 @@ TEST(Batching, matches_the_published_batches) {
   for (const Json &row : golden["cases"]) {
     SCOPED_TRACE(row.dump());
     const Ids order = row["order"].get<Ids>(), lengths = row["lengths"].get<Ids>();
-    const Result<Batches> batches =
-        batchBySize(order, lengths, {limit(row["max_tokens"]), limit(row["max_sentences"]),
-                                     row["required_batch_size_multiple"].get<int64_t>()});
+    const Result<Batches> batches = batchBySize(
+        order, lengths,
+        {limit(row["max_tokens"]), limit(row["max_sentences"]), row["required_batch_size_multiple"].get<int64_t>()});
     if (row["error"] == "AssertionError") {
       EXPECT_FALSE(batches.ok());
       continue;
@@ -138,7 +138,8 @@ const std::vector<std::string> lines = {"der kleine Hund läuft", "ein kleiner H
                                         "der Hund und die Katze", "ein Hund, eine Katze"};
 
 TEST(Tokenizer, round_trips_text_and_is_deterministic) {
-  for (TokenizerKind kind : {TokenizerKind::bpe, TokenizerKind::unigram, TokenizerKind::whitespace, TokenizerKind::bytes}) {
+  for (TokenizerKind kind :
+       {TokenizerKind::bpe, TokenizerKind::unigram, TokenizerKind::whitespace, TokenizerKind::bytes}) {
     SCOPED_TRACE(name(kind));
     const Result<std::unique_ptr<Tokenizer>> learned = Tokenizer::learn(kind, lines, 30);
     ASSERT_TRUE(learned.ok()) << learned.status().message();

@@ -36,7 +36,8 @@ TEST(Schedule, matches_the_published_rates) {
     const Result<Schedule> schedule = Schedule::create(optionsOf(row));
     ASSERT_TRUE(schedule.ok()) << schedule.status().message();
     for (size_t n = 0; n < row["lr"].size(); ++n)
-      EXPECT_NEAR(schedule->rate(static_cast<int64_t>(n)), row["lr"][n].get<double>(), 1e-12 * row["cfg"]["lr"][0].get<double>())
+      EXPECT_NEAR(schedule->rate(static_cast<int64_t>(n)), row["lr"][n].get<double>(),
+                  1e-12 * row["cfg"]["lr"][0].get<double>())
           << row["schedule"] << " " << row["cfg"] << " after " << n;
   }
 }

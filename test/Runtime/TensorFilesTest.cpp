@@ -61,18 +61,16 @@ TEST(Safetensors, writesAndReadsBack) {
 TEST(Safetensors, refusesBrokenHeaders) {
   EXPECT_EQ(error(" {}", 0), "expects the header to start with '{'");
   EXPECT_EQ(error("{", 0), "expects the header to be JSON");
-  EXPECT_EQ(
-      error(
-          R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
-          4),
-      "expects every name in the header once");
+  EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                  R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+                  4),
+            "expects every name in the header once");
   EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8),
             "tensor 'a': expects its data at byte 0, right after its predecessor's, but it is at 4");
-  EXPECT_EQ(
-      error(
-          R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
-          8),
-      "tensor 'b': expects its data at byte 8, right after its predecessor's, but it is at 4");
+  EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                  R"("b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+                  8),
+            "tensor 'b': expects its data at byte 8, right after its predecessor's, but it is at 4");
   EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 8),
             "expects 4 bytes of data, but the file has 8");
   EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}})", 8),
@@ -90,8 +88,8 @@ TEST(Safetensors, refusesBrokenHeaders) {
 }
 
 TEST(Safetensors, cutOrChangedAnywhereNeverCrashes) {
-  const std::string header =
-      R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F16","shape":[1,3],"data_offsets":[8,14]}})";
+  const std::string header = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                             R"("b":{"dtype":"F16","shape":[1,3],"data_offsets":[8,14]}})";
   std::vector<std::byte> bytes = file(header, 14);
   ASSERT_TRUE(Safetensors::fromBytes(bytes).ok());
   for (size_t length = 0; length < bytes.size(); ++length)

@@ -33,7 +33,8 @@ static void compareSentence(const GoldenFile &file, const std::string &prefix, c
   for (size_t i = 0; i < std::min(found.size(), lengths.integers.size()); ++i) {
     auto begin = tokens.integers.begin() + static_cast<int64_t>(i) * width;
     std::string name = fmt::format("{}tokens[{}]", prefix, i);
-    comparison.equal(name, std::equal(found[i].tokens.begin(), found[i].tokens.end(), begin, begin + lengths.integers[i]));
+    comparison.equal(name,
+                     std::equal(found[i].tokens.begin(), found[i].tokens.end(), begin, begin + lengths.integers[i]));
     comparison.absolute(fmt::format("{}scores[{}]", prefix, i), found[i].score, scores.values[i], scoreBound);
     for (size_t t = 0; t < std::min<size_t>(found[i].tokenScores.size(), lengths.integers[i]); ++t)
       comparison.absolute(fmt::format("{}positional_scores[{}]", prefix, i), found[i].tokenScores[t],

@@ -16,8 +16,7 @@ struct Convolution {
         padding(file.integer("padding_l")), heads(file.integer("num_heads")), channels(file.integer("channels")),
         batch(file.integer("B")), steps(file.integer("T")), softmax(file.flag("weight_softmax")),
         renormalized(file.flag("renorm_padding")), joint(file.flag("in_proj")), query(file.has("input.query")),
-        linearBias(file.has("param.weight_linear.bias")),
-        bias(file.has(dynamic ? "param.conv_bias" : "param.bias")) {}
+        linearBias(file.has("param.weight_linear.bias")), bias(file.has(dynamic ? "param.conv_bias" : "param.bias")) {}
 
   bool dynamic;
   int64_t taps, padding, heads, channels, batch, steps;
@@ -30,7 +29,8 @@ using Tensors = std::map<std::string, HostTensor>;
 static std::string number(int64_t value) { return std::to_string(value); }
 
 /// The taps of a dynamic convolution, or the weight of a light one, behind the softmax.
-static IrText::Value tapsOf(IrText &text, const Convolution &conv, const IrText::Value &input, IrText::Value &values, bool softmax) {
+static IrText::Value tapsOf(IrText &text, const Convolution &conv, const IrText::Value &input, IrText::Value &values,
+                            bool softmax) {
   if (!conv.dynamic) {
     IrText::Value weight = text.argument("weight", {number(conv.heads), "1", number(conv.taps)});
     return softmax ? text.softmax(weight, conv.taps) : weight;
@@ -67,7 +67,8 @@ static std::string convolutionText(const Convolution &conv, int64_t queryChannel
   bool inside = conv.renormalized || compat;
   IrText::Value taps = tapsOf(text, conv, input, values, conv.softmax && !inside);
   std::vector<IrText::Value> operands{values, taps};
-  std::string op = fmt::format("{}_conv{} {}, {}", conv.dynamic ? "dynamic" : "light", step ? "_step" : "", values.name, taps.name);
+  std::string op =
+      fmt::format("{}_conv{} {}, {}", conv.dynamic ? "dynamic" : "light", step ? "_step" : "", values.name, taps.name);
   if (conv.bias) {
     operands.push_back(text.argument(conv.dynamic ? "conv_bias" : "bias", {number(conv.channels)}));
     op += " bias " + operands.back().name;
@@ -115,7 +116,8 @@ static HostTensor batchFirst(const GoldenTensor &tensor) {
   return HostTensor::ofFloats(swapped.shape, swapped.values);
 }
 
-static Status compareSequences(const GoldenFile &file, const Convolution &conv, int64_t queryChannels, Comparison &comparison) {
+static Status compareSequences(const GoldenFile &file, const Convolution &conv, int64_t queryChannels,
+                               Comparison &comparison) {
   auto module = CompiledModule::ofText(convolutionText(conv, queryChannels, false, false));
   if (!module.ok())
     return module.status();
@@ -155,15 +157,16 @@ static Status compareCompatible(const GoldenFile &file, const Convolution &conv,
   for (auto &[name, tensor] : tensors)
     arguments[name] = &tensor;
   BIFOCAL_RETURN_IF_ERROR((*module)->run("conv", arguments));
-  comparison.relative("output.y_unfolded_head", tensors["y"].floats(), batchFirst(file["output.y_unfolded_head"]).floats(),
-                      outputBound);
+  comparison.relative("output.y_unfolded_head", tensors["y"].floats(),
+                      batchFirst(file["output.y_unfolded_head"]).floats(), outputBound);
   return {};
 }
 
 /// Runs the steps one by one; rows change places by `order` before step `reorderAt`.
-static Status compareSteps(const GoldenFile &file, const Convolution &conv, int64_t queryChannels, const std::string &expectedName,
-                           int64_t reorderAt, Comparison &comparison) {
-  std::string state = fmt::format("bifocal.state @cache : tensor<{}x?x{}xf32> dims [\"\", \"R\", \"\"]\n", conv.taps, conv.channels);
+static Status compareSteps(const GoldenFile &file, const Convolution &conv, int64_t queryChannels,
+                           const std::string &expectedName, int64_t reorderAt, Comparison &comparison) {
+  std::string state =
+      fmt::format("bifocal.state @cache : tensor<{}x?x{}xf32> dims [\"\", \"R\", \"\"]\n", conv.taps, conv.channels);
   auto module = CompiledModule::ofText(state + convolutionText(conv, queryChannels, true, false));
   if (!module.ok())
     return module.status();
@@ -180,8 +183,9 @@ static Status compareSteps(const GoldenFile &file, const Convolution &conv, int6
     int64_t size = conv.batch * conv.channels, one = step;
     tensors["x"] = HostTensor::ofFloats({conv.batch, conv.channels}, std::span(x.values).subspan(step * size, size));
     if (conv.query)
-      tensors["query"] = HostTensor::ofFloats({conv.batch, queryChannels},
-                                              std::span(query.values).subspan(step * conv.batch * queryChannels, conv.batch * queryChannels));
+      tensors["query"] = HostTensor::ofFloats(
+          {conv.batch, queryChannels},
+          std::span(query.values).subspan(step * conv.batch * queryChannels, conv.batch * queryChannels));
     tensors["ancestors"] = HostTensor::ofInts({conv.batch, conv.steps}, ancestors);
     tensors["step"] = HostTensor::ofInts({}, {&one, 1});
     tensors["y"] = HostTensor::zeros({conv.batch, conv.channels});

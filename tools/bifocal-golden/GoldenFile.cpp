@@ -75,7 +75,8 @@ Result<GoldenFile> golden::readGoldenFile(const std::string &path) {
   Result<std::string> bytes = readAll(path);
   if (!bytes.ok())
     return bytes.status();
-  Status malformed(StatusCode::malformed, fmt::format("`{}` is not a safetensors file of F32, I64 and U8 tensors", path));
+  Status malformed(StatusCode::malformed,
+                   fmt::format("`{}` is not a safetensors file of F32, I64 and U8 tensors", path));
   uint64_t headerSize = 0;
   if (bytes->size() < 8)
     return malformed;

@@ -55,8 +55,8 @@ IrText::Value IrText::emitLike(std::string_view text, const std::vector<Value> &
 IrText::Value IrText::linear(const Value &input, const Value &weight, const Value *bias) {
   if (!bias)
     return emitLike(fmt::format("linear {}, {}", input.name, weight.name), {input, weight}, input, weight.dims.front());
-  return emitLike(fmt::format("linear {}, {} bias {}", input.name, weight.name, bias->name), {input, weight, *bias}, input,
-                  weight.dims.front());
+  return emitLike(fmt::format("linear {}, {} bias {}", input.name, weight.name, bias->name), {input, weight, *bias},
+                  input, weight.dims.front());
 }
 
 IrText::Value IrText::layerNorm(const Value &input, const Value &scale, const Value &bias) {

@@ -24,7 +24,8 @@ public:
   /// Appends `%n = <op> : (operand types) -> result types` and returns the results.
   std::vector<Value> emit(std::string_view text, const std::vector<Value> &operands, const std::vector<Value> &results);
   /// The one result of `emit`, of the shape of `like` with another last axis.
-  Value emitLike(std::string_view text, const std::vector<Value> &operands, const Value &like, std::string_view last = "");
+  Value emitLike(std::string_view text, const std::vector<Value> &operands, const Value &like,
+                 std::string_view last = "");
 
   // The ops of a layer.
   Value linear(const Value &input, const Value &weight, const Value *bias);
@@ -35,7 +36,8 @@ public:
   Value softmax(const Value &input, int64_t group);
 
   /// The function. With `gradient` it carries `bifocal.gradient`.
-  std::string function(std::string_view name, const std::vector<std::pair<std::string, Value>> &results, bool gradient) const;
+  std::string function(std::string_view name, const std::vector<std::pair<std::string, Value>> &results,
+                       bool gradient) const;
 
 private:
   std::vector<std::pair<Value, std::vector<std::string>>> arguments;

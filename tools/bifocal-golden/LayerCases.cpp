@@ -14,8 +14,8 @@ namespace {
 class LayerText {
 public:
   explicit LayerText(const GoldenFile &file)
-      : file(file), encoder(file.hparams.value("module", "") == "LightConvEncoderLayer"), pre(file.flag("normalize_before")),
-        heads(file.integer("num_heads")), dim(file.integer("embed_dim")) {}
+      : file(file), encoder(file.hparams.value("module", "") == "LightConvEncoderLayer"),
+        pre(file.flag("normalize_before")), heads(file.integer("num_heads")), dim(file.integer("embed_dim")) {}
 
   std::string write();
 
@@ -66,8 +66,8 @@ IrText::Value LayerText::convolution(const IrText::Value &input) {
   if (file.flag("weight_softmax"))
     weight = text.softmax(weight, taps);
   std::string headsText = dynamic ? fmt::format("heads = {} : i64, ", heads) : "";
-  x = text.emitLike(fmt::format("{}_conv {}, {} {{{}left_padding = {} : i64}}", dynamic ? "dynamic" : "light", x.name, weight.name,
-                                headsText, file.integer("padding_l")),
+  x = text.emitLike(fmt::format("{}_conv {}, {} {{{}left_padding = {} : i64}}", dynamic ? "dynamic" : "light", x.name,
+                                weight.name, headsText, file.integer("padding_l")),
                     {x, weight}, x);
   return linear(x, "linear2");
 }
@@ -81,7 +81,8 @@ IrText::Value LayerText::attention(const IrText::Value &input) {
     op += " mask " + mask.name;
     operands.push_back(mask);
   }
-  op += fmt::format(" {{heads = {} : i64, scale = {:.9e} : f32}}", heads, 1 / std::sqrt(static_cast<double>(dim) / heads));
+  op += fmt::format(" {{heads = {} : i64, scale = {:.9e} : f32}}", heads,
+                    1 / std::sqrt(static_cast<double>(dim) / heads));
   return linear(text.emit(op, operands, {query, lse}).front(), "encoder_attn.out_proj");
 }
 
@@ -92,7 +93,8 @@ std::string LayerText::write() {
     source = text.argument("encoder_out", {"B", "S", std::to_string(dim)});
   if (file.has("input.encoder_padding_mask"))
     mask = text.argument("mask", {"B", encoder ? "T" : "S"}, "i1");
-  x = residual(x, encoder ? "layer_norm1" : "conv_layer_norm", [&](const IrText::Value &in) { return convolution(in); });
+  x = residual(x, encoder ? "layer_norm1" : "conv_layer_norm",
+               [&](const IrText::Value &in) { return convolution(in); });
   if (cross)
     x = residual(x, "encoder_attn_layer_norm", [&](const IrText::Value &in) { return attention(in); });
   x = residual(x, encoder ? "layer_norm2" : "final_layer_norm",

@@ -16,8 +16,8 @@ Status golden::loadParameters(CompiledModule &module, const GoldenFile &file) {
       continue;
     std::span<float> piece = module.parameter(name.substr(6));
     if (piece.size() != tensor.values.size())
-      return Status(StatusCode::numericMismatch, fmt::format("the model has {} elements in `{}`, but the file {}", piece.size(),
-                                                             name.substr(6), tensor.values.size()));
+      return Status(StatusCode::numericMismatch, fmt::format("the model has {} elements in `{}`, but the file {}",
+                                                             piece.size(), name.substr(6), tensor.values.size()));
     std::copy(tensor.values.begin(), tensor.values.end(), piece.begin());
   }
   return {};
@@ -31,8 +31,9 @@ struct Batch {
         target(ids(file["input.target"])) {}
 
   std::map<std::string, HostTensor *> arguments() {
-    return {{"source", &source}, {"previous", &previous}, {"target", &target}, {"rng", &rng},     {"hyper", &hyper},
-            {"loss", &loss},     {"nll", &nll},           {"count", &count},   {"gradient_norm", &norm}};
+    return {{"source", &source}, {"previous", &previous}, {"target", &target},
+            {"rng", &rng},       {"hyper", &hyper},       {"loss", &loss},
+            {"nll", &nll},       {"count", &count},       {"gradient_norm", &norm}};
   }
   static HostTensor ids(const GoldenTensor &tensor) { return HostTensor::ofInts(tensor.shape, tensor.integers); }
   double value(const HostTensor &tensor) const { return tensor.floats()[0]; }
@@ -64,11 +65,13 @@ static Status compareForward(CompiledModule &module, const GoldenFile &file, Bat
   arguments["logits"] = &logits;
   BIFOCAL_RETURN_IF_ERROR(module.run("forward", arguments));
   // The published self-attention of a decoder also hides padded steps from each other; nobody reads those rows.
-  compareReal("output.logits", logits.floats(), file["output.logits"].values, file["input.prev_output_tokens"], comparison);
+  compareReal("output.logits", logits.floats(), file["output.logits"].values, file["input.prev_output_tokens"],
+              comparison);
   GoldenTensor expected = swapFirstAxes(file["output.encoder_out"]);
   HostTensor encoded = HostTensor::zeros(expected.shape);
   arguments["encoder_output"] = &encoded;
-  BIFOCAL_RETURN_IF_ERROR(module.session().sizeStates({{"B", expected.shape[0]}, {"S", expected.shape[1]}, {"R", 1}, {"P", 1}}));
+  BIFOCAL_RETURN_IF_ERROR(
+      module.session().sizeStates({{"B", expected.shape[0]}, {"S", expected.shape[1]}, {"R", 1}, {"P", 1}}));
   BIFOCAL_RETURN_IF_ERROR(module.run("encode", arguments));
   compareReal("output.encoder_out", encoded.floats(), expected.values, file["input.src_tokens"], comparison);
   return {};
@@ -81,7 +84,8 @@ static void compareLoss(const Batch &batch, const GoldenFile &file, const std::s
   comparison.equal(entry + " count", batch.value(batch.count) == static_cast<double>(file.integer("ntokens")));
 }
 
-static void compareGradients(CompiledModule &module, const GoldenFile &file, const std::string &entry, Comparison &comparison) {
+static void compareGradients(CompiledModule &module, const GoldenFile &file, const std::string &entry,
+                             Comparison &comparison) {
   for (const auto &[name, tensor] : file.tensors)
     if (name.starts_with("grad."))
       comparison.relative(entry + " " + name, module.gradient(name.substr(5)), tensor.values, gradientBound, 0.1);
@@ -121,8 +125,10 @@ Status golden::compareUpdates(const GoldenFile &file, const GoldenFile &base, Co
                       static_cast<float>(hparams.value("clip", 0.0)), 0};
     batch.hyper = HostTensor::ofFloats({4}, hyper);
     BIFOCAL_RETURN_IF_ERROR((*module)->run("train_step", batch.arguments()));
-    comparison.absolute(fmt::format("loss {}", update), batch.value(batch.loss), losses[update], updateBound * losses[update]);
-    comparison.absolute(fmt::format("norm {}", update), batch.value(batch.norm), norms[update], updateBound * norms[update]);
+    comparison.absolute(fmt::format("loss {}", update), batch.value(batch.loss), losses[update],
+                        updateBound * losses[update]);
+    comparison.absolute(fmt::format("norm {}", update), batch.value(batch.norm), norms[update],
+                        updateBound * norms[update]);
   }
   BIFOCAL_RETURN_IF_ERROR((*module)->run("evaluate", batch.arguments()));
   comparison.absolute("last loss", batch.value(batch.loss), losses.back(), updateBound * losses.back());

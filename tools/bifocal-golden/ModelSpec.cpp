@@ -21,16 +21,18 @@ static std::string stackText(const std::string &side, const json &args, const st
 std::string golden::specOfModel(const GoldenFile &file, const AdamSettings &adam) {
   const json &args = file.hparams["args"];
   std::string kind = file.hparams.value("kind", "");
-  const char *sharing = args.value("share_all_embeddings", false)              ? "all"
+  const char *sharing = args.value("share_all_embeddings", false)               ? "all"
                         : args.value("share_decoder_input_output_embed", false) ? "decoder_in_out"
                                                                                 : "none";
-  std::string text = fmt::format("[model]\ndim = {}\nnorm = \"{}\"\nshare_embeddings = \"{}\"\nsource_vocabulary = {}\n"
-                                 "target_vocabulary = {}\ndropout = 0.0\n",
-                                 args.value("encoder_embed_dim", 0), args.value("encoder_normalize_before", false) ? "pre" : "post",
-                                 sharing, file.integer("vocab_src"), file.integer("vocab_tgt"));
+  std::string text =
+      fmt::format("[model]\ndim = {}\nnorm = \"{}\"\nshare_embeddings = \"{}\"\nsource_vocabulary = {}\n"
+                  "target_vocabulary = {}\ndropout = 0.0\n",
+                  args.value("encoder_embed_dim", 0), args.value("encoder_normalize_before", false) ? "pre" : "post",
+                  sharing, file.integer("vocab_src"), file.integer("vocab_tgt"));
   text += stackText("encoder", args, kind) + stackText("decoder", args, kind);
-  text += fmt::format("[training]\ncriterion = {{ name = \"label_smoothed_cross_entropy\", smoothing = {} }}\n"
-                      "optimizer = {{ name = \"adam\", betas = [{}, {}], epsilon = {}, weight_decay = {} }}\n",
-                      file.hparams.value("label_smoothing", 0.1), adam.beta1, adam.beta2, adam.epsilon, adam.weightDecay);
+  text +=
+      fmt::format("[training]\ncriterion = {{ name = \"label_smoothed_cross_entropy\", smoothing = {} }}\n"
+                  "optimizer = {{ name = \"adam\", betas = [{}, {}], epsilon = {}, weight_decay = {} }}\n",
+                  file.hparams.value("label_smoothing", 0.1), adam.beta1, adam.beta2, adam.epsilon, adam.weightDecay);
   return text;
 }

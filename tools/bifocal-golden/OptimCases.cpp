@@ -22,7 +22,8 @@ struct Trajectory {
     clip = row["clip_norm"].is_null() ? 0 : row["clip_norm"].get<double>();
   }
   double rate(size_t update) const {
-    return row["lr_per_update"].is_null() ? row["cfg"]["lr"][0].get<double>() : row["lr_per_update"][update].get<double>();
+    return row["lr_per_update"].is_null() ? row["cfg"]["lr"][0].get<double>()
+                                          : row["lr_per_update"][update].get<double>();
   }
 
   const json &row;
@@ -35,10 +36,13 @@ static std::string updateText(const Trajectory &trajectory) {
 bifocal.param @p : tensor<3xf32> init {{kind = "zeros"}}
 bifocal.param @q : tensor<2x2xf32> init {{kind = "zeros"}}
 func.func @update(%count: tensor<f32> {{bifocal.name = "count", bifocal.dims = []}},
-    %hyper: tensor<4xf32> {{bifocal.name = "hyper", bifocal.dims = [""]}}) -> (tensor<f32> {{bifocal.name = "gradient_norm"}}) {{
+    %hyper: tensor<4xf32> {{bifocal.name = "hyper", bifocal.dims = [""]}})
+    -> (tensor<f32> {{bifocal.name = "gradient_norm"}}) {{
   %norm = bifocal.global_norm %count of [@p, @q] : (tensor<f32>) -> tensor<f32>
   %factor = bifocal.clip %norm, %count, %hyper : (tensor<f32>, tensor<f32>, tensor<4xf32>) -> tensor<f32>
-  bifocal.adam %factor, %hyper of [@p, @q] {{beta1 = {:.9e} : f32, beta2 = {:.9e} : f32, epsilon = {:.9e} : f32, weight_decay = {:.9e} : f32}} : tensor<f32>, tensor<4xf32>
+  bifocal.adam %factor, %hyper of [@p, @q]
+    {{beta1 = {:.9e} : f32, beta2 = {:.9e} : f32, epsilon = {:.9e} : f32, weight_decay = {:.9e} : f32}}
+    : tensor<f32>, tensor<4xf32>
   return %norm : tensor<f32>
 }}
 )",
@@ -70,17 +74,20 @@ static Status compareTrajectory(const json &file, const json &row, int index, Co
   for (size_t update = 0; update < row["params"].size(); ++update) {
     for (size_t part = 0; part < 2; ++part)
       fillGradient(**module, names[part], file["a"][part], file["c"][part]);
-    double correction = std::sqrt(1 - std::pow(trajectory.beta2, update + 1)) / (1 - std::pow(trajectory.beta1, update + 1));
-    float hyper[4] = {static_cast<float>(trajectory.rate(update)), static_cast<float>(trajectory.rate(update) * correction),
-                      static_cast<float>(trajectory.clip), 0};
+    double correction =
+        std::sqrt(1 - std::pow(trajectory.beta2, update + 1)) / (1 - std::pow(trajectory.beta1, update + 1));
+    float hyper[4] = {static_cast<float>(trajectory.rate(update)),
+                      static_cast<float>(trajectory.rate(update) * correction), static_cast<float>(trajectory.clip), 0};
     HostTensor hyperTensor = HostTensor::ofFloats({4}, hyper);
-    BIFOCAL_RETURN_IF_ERROR((*module)->run("update", {{"count", &count}, {"hyper", &hyperTensor}, {"gradient_norm", &norm}}));
+    BIFOCAL_RETURN_IF_ERROR(
+        (*module)->run("update", {{"count", &count}, {"hyper", &hyperTensor}, {"gradient_norm", &norm}}));
     std::vector<float> found, expected = row["params"][update];
     for (const char *name : names)
       found.insert(found.end(), (*module)->parameter(name).begin(), (*module)->parameter(name).end());
     comparison.relative(fmt::format("row {} update {}", index, update), found, expected, outputBound);
     if (!row["grad_norms"].is_null())
-      comparison.absolute(fmt::format("row {} norm {}", index, update), norm.floats()[0], row["grad_norms"][update], outputBound * 3);
+      comparison.absolute(fmt::format("row {} norm {}", index, update), norm.floats()[0], row["grad_norms"][update],
+                          outputBound * 3);
   }
   return {};
 }
@@ -123,8 +130,8 @@ Status golden::compareSchedules(const json &file, Comparison &comparison) {
       return schedule.status();
     for (size_t update = 0; update < row["lr"].size(); ++update) {
       double expected = row["lr"][update];
-      comparison.absolute(fmt::format("row {} update {}", index, update), schedule->rate(static_cast<int64_t>(update)), expected,
-                          1e-12 * std::max(expected, 1e-9));
+      comparison.absolute(fmt::format("row {} update {}", index, update), schedule->rate(static_cast<int64_t>(update)),
+                          expected, 1e-12 * std::max(expected, 1e-9));
     }
     ++index;
   }

@@ -15,8 +15,8 @@ Status golden::compareBatches(const json &file, Comparison &comparison) {
     std::string name = fmt::format("case {}", index++);
     std::vector<int32_t> order = batchCase["order"], lengths = batchCase["lengths"];
     auto limit = [&](const char *key) { return batchCase[key].is_null() ? int64_t(0) : batchCase[key].get<int64_t>(); };
-    Result<Batches> found =
-        batchBySize(order, lengths, {limit("max_tokens"), limit("max_sentences"), limit("required_batch_size_multiple")});
+    Result<Batches> found = batchBySize(
+        order, lengths, {limit("max_tokens"), limit("max_sentences"), limit("required_batch_size_multiple")});
     if (order.empty()) // the published code raises an IndexError for one multiple; nothing in, nothing out
       comparison.equal(name, found.ok() && found->empty());
     else if (!batchCase["error"].is_null())
@@ -39,8 +39,10 @@ static void compareCorpora(const json &file, Comparison &comparison) {
     BleuCounts counts;
     for (int64_t index : corpus["index"])
       counts.add(countSentence(file["pairs"][index].value("hyp", ""), file["pairs"][index].value("ref", ""), options));
-    comparison.equal(name + " matches", std::vector<int64_t>(counts.matches.begin(), counts.matches.end()) == corpus["counts"]);
-    comparison.equal(name + " totals", std::vector<int64_t>(counts.totals.begin(), counts.totals.end()) == corpus["totals"]);
+    comparison.equal(name + " matches",
+                     std::vector<int64_t>(counts.matches.begin(), counts.matches.end()) == corpus["counts"]);
+    comparison.equal(name + " totals",
+                     std::vector<int64_t>(counts.totals.begin(), counts.totals.end()) == corpus["totals"]);
     comparison.absolute(name, counts.score(), corpus["score"], 1e-9);
   }
 }
@@ -52,9 +54,12 @@ static void compareTokens(const json &pairs, const std::string &group, Compariso
     counts.add(countTokens(pair["hyp"].get<std::vector<int32_t>>(), pair["ref"].get<std::vector<int32_t>>()));
     std::string name = fmt::format("{} {}", group, i);
     const json &expected = pair["cumulative"];
-    comparison.equal(name + " matches", std::vector<int64_t>(counts.matches.begin(), counts.matches.end()) == expected["match"]);
-    comparison.equal(name + " totals", std::vector<int64_t>(counts.totals.begin(), counts.totals.end()) == expected["count"]);
-    comparison.equal(name + " lengths", counts.hypothesisLength == expected["predlen"] && counts.referenceLength == expected["reflen"]);
+    comparison.equal(name + " matches",
+                     std::vector<int64_t>(counts.matches.begin(), counts.matches.end()) == expected["match"]);
+    comparison.equal(name + " totals",
+                     std::vector<int64_t>(counts.totals.begin(), counts.totals.end()) == expected["count"]);
+    comparison.equal(name + " lengths",
+                     counts.hypothesisLength == expected["predlen"] && counts.referenceLength == expected["reflen"]);
     if (pair["score"].is_number())
       comparison.absolute(name, counts.unsmoothedScore(), pair["score"], 1e-5);
   }

@@ -45,7 +45,8 @@ static Status compareJson(const fs::path &path, const std::string &name, Compari
   return compareBatches(*file, comparison);
 }
 
-static Status compareTensors(const fs::path &root, const fs::path &path, const std::string &name, Comparison &comparison) {
+static Status compareTensors(const fs::path &root, const fs::path &path, const std::string &name,
+                             Comparison &comparison) {
   Result<GoldenFile> file = readGoldenFile(path.string());
   if (!file.ok())
     return file.status();
@@ -66,7 +67,8 @@ static Status compareTensors(const fs::path &root, const fs::path &path, const s
 static bool isCase(const std::string &name) {
   if (name.ends_with(".safetensors"))
     return true;
-  return name.ends_with(".json") && (name.starts_with("optim/") || name.starts_with("text/") || name.starts_with("lsra_"));
+  return name.ends_with(".json") &&
+         (name.starts_with("optim/") || name.starts_with("text/") || name.starts_with("lsra_"));
 }
 
 static void runFile(const fs::path &root, const fs::path &path, Totals &totals) {
