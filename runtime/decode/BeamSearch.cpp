@@ -227,9 +227,9 @@ Status Search::run(std::span<const int64_t> sourceLengths) {
 
 Result<std::vector<std::vector<Hypothesis>>> beamSearch(Stepper &stepper, std::span<const int64_t> sourceLengths,
                                                         const BeamOptions &options) {
-  if (options.beam < 1 || 2 * options.beam >= stepper.vocabularySize())
-    return Status(StatusCode::usage, fmt::format("expects a beam from 1 to {}, but got {}",
-                                                 (stepper.vocabularySize() - 1) / 2, options.beam));
+  const int64_t mostBeam = std::min(BeamOptions::mostBeam, (stepper.vocabularySize() - 1) / 2);
+  if (options.beam < 1 || options.beam > mostBeam)
+    return Status(StatusCode::usage, fmt::format("expects a beam from 1 to {}, but got {}", mostBeam, options.beam));
   if (!(options.temperature > 0))
     return Status(StatusCode::usage, fmt::format("expects a temperature above 0, but got {}", options.temperature));
   if (stepper.maxSteps() < 1)

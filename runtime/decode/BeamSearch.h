@@ -33,6 +33,9 @@ public:
 };
 
 struct BeamOptions {
+  /// Rows and scores of a batch stay countable. A search also expects twice its beam below the size of the vocabulary.
+  static constexpr int64_t mostBeam = 1 << 16;
+
   int64_t beam = 5;
   double lengthPenalty = 1;  ///< a hypothesis of n tokens scores (sum of log-probabilities) / n^lengthPenalty
   double maxLengthRatio = 0; ///< at most ratio * (source length) + offset tokens before `</s>`

@@ -257,9 +257,13 @@ TEST(BeamSearch, options_out_of_range_are_errors) {
   ToyStepper model(13, 50, 3);
   const std::vector<int64_t> lengths{1};
   BeamOptions wide, cold;
-  wide.beam = 7;
   cold.temperature = 0;
-  EXPECT_EQ(beamSearch(model, lengths, wide).status().code(), StatusCode::usage);
+  // Twice the last one does not fit in 64 bits.
+  for (const int64_t beam : {int64_t{-1}, int64_t{0}, int64_t{7}, BeamOptions::mostBeam + 1, INT64_MAX}) {
+    wide.beam = beam;
+    EXPECT_EQ(beamSearch(model, lengths, wide).status().message(),
+              "expects a beam from 1 to 6, but got " + std::to_string(beam));
+  }
   EXPECT_EQ(beamSearch(model, lengths, cold).status().code(), StatusCode::usage);
 }
 

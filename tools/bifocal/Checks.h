@@ -20,5 +20,17 @@ inline CLI::Validator atLeast(double low) {
       "");
 }
 
+/// Numbers up to `high`.
+inline CLI::Validator atMost(double high) {
+  return CLI::Validator(
+      [high](std::string &text) {
+        double value = 0;
+        if (!CLI::detail::lexical_cast(text, value) || value <= high)
+          return std::string();
+        return fmt::format("expects at most {}, but got {}", high, text);
+      },
+      "");
+}
+
 } // namespace bifocal::tools
 #endif

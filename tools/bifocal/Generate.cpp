@@ -93,7 +93,9 @@ void tools::addGenerate(CLI::App &app, int &exitCode) {
   const auto search = [&](const char *name, auto &value, const char *help) {
     return verb->add_option(name, value, help)->capture_default_str()->group("Search");
   };
-  search("--beam", options->beam.beam, "Hypotheses kept per sentence; 1: greedy")->check(atLeast(1));
+  search("--beam", options->beam.beam, "Hypotheses kept per sentence; 1: greedy")
+      ->check(atLeast(1))
+      ->check(atMost(BeamOptions::mostBeam));
   search("--lenpen", options->beam.lengthPenalty, "Scores are divided by length^lenpen; above 1 favours long ones");
   search("--max-len-a", options->beam.maxLengthRatio, "At most a * (source length) + b tokens")->check(atLeast(0));
   search("--max-len-b", options->beam.maxLengthOffset, "The b of it")->check(atLeast(0));
