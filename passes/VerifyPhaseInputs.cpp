@@ -31,12 +31,17 @@ LogicalResult verifyDims(func::FuncOp function, const Twine &what, Type type, At
   if (!tensor)
     return function.emitOpError("expects tensors, but ") << what << " is " << type;
   auto names = dyn_cast_or_null<ArrayAttr>(dims);
+  if (dims && !names)
+    return function.emitOpError("expects an array of strings in 'bifocal.dims', but ") << what << " has " << dims;
+  for (Attribute name : names ? names.getValue() : ArrayRef<Attribute>())
+    if (!isa<StringAttr>(name))
+      return function.emitOpError("expects strings in 'bifocal.dims', \"\" for a static axis, but ")
+             << what << " has " << name;
   if (names && static_cast<int64_t>(names.size()) != tensor.getRank())
     return function.emitOpError("expects one entry of 'bifocal.dims' per axis, but ")
            << what << " has rank " << tensor.getRank() << " and " << names.size() << " entries";
   for (int64_t axis = 0; named && axis < tensor.getRank(); ++axis) {
-    auto name = names ? dyn_cast<StringAttr>(names[axis]) : StringAttr();
-    if (tensor.isDynamicDim(axis) && (!name || name.empty()))
+    if (tensor.isDynamicDim(axis) && (!names || cast<StringAttr>(names[axis]).empty()))
       return function.emitOpError("expects a name in 'bifocal.dims' for every dynamic axis, but axis ")
              << axis << " of " << what << " has none";
   }

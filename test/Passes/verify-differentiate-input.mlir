@@ -13,6 +13,28 @@ func.func @dims_of_another_rank(%x: tensor<?x4xf32> {bifocal.name = "x", bifocal
 
 // -----
 
+// expected-error@+1 {{expects strings in 'bifocal.dims', "" for a static axis, but argument 0 has unit}}
+func.func @dims_without_a_name(%x: tensor<?x4xf32> {bifocal.dims = [unit, ""]}) {
+  return
+}
+
+// -----
+
+// The axis is static, but the entry is none that a later pass could read.
+// expected-error@+1 {{expects strings in 'bifocal.dims', "" for a static axis, but result 0 has 4}}
+func.func @dims_as_numbers(%x: tensor<?x4xf32>) -> (tensor<?x4xf32> {bifocal.dims = ["N", 4]}) {
+  return %x : tensor<?x4xf32>
+}
+
+// -----
+
+// expected-error@+1 {{expects an array of strings in 'bifocal.dims', but argument 0 has "N"}}
+func.func @dims_as_text(%x: tensor<?x4xf32> {bifocal.dims = "N"}) {
+  return
+}
+
+// -----
+
 // expected-error@+1 {{expects tensors, but argument 0 is 'i32'}}
 func.func @scalar_argument(%x: i32) {
   return
