@@ -64,6 +64,15 @@ private:
 };
 } // namespace
 
+/// The phases up to `last` as a list to read.
+static std::string phaseNames(Phase last) {
+  std::vector<std::string> names;
+  for (Phase phase : allPhases())
+    if (phase <= last)
+      names.push_back(phaseName(phase).str());
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 Status CompileCommand::readTarget(std::vector<std::string> &levels) {
   bool all = false;
   std::stringstream stream(target);
@@ -111,13 +120,9 @@ Status CompileCommand::readOptions(CompileOptions &options) {
   BIFOCAL_RETURN_IF_ERROR(readTarget(options.phases.cpuLevels));
   auto phaseOf = [](const std::string &text, Phase &phase) -> Status {
     std::optional<Phase> parsed = parsePhase(text);
-    if (!parsed) {
-      std::vector<std::string> names;
-      for (Phase candidate : allPhases())
-        names.push_back(phaseName(candidate).str());
+    if (!parsed)
       return {StatusCode::usage,
-              fmt::format("expects one of the phases {}, but got `{}`", fmt::join(names, ", "), text)};
-    }
+              fmt::format("expects one of the phases {}, but got `{}`", phaseNames(Phase::Artifact), text)};
     phase = *parsed;
     return {};
   };
@@ -274,8 +279,11 @@ void tools::addCompile(CLI::App &app, int &exitCode) {
   verb->add_option("--emit", command->emit, "What to write")
       ->check(CLI::IsMember({"artifact", "mlir", "llvm", "asm"}))
       ->capture_default_str();
-  verb->add_option("--compile-to", command->to, "Stop after this phase and write its IR")->group("Phases");
-  verb->add_option("--compile-from", command->from, "The phase that wrote the input; compilation goes on after it")
+  verb->add_option("--compile-to", command->to,
+                   "Stop after this phase and write its IR: " + phaseNames(Phase::Artifact))
+      ->group("Phases");
+  verb->add_option("--compile-from", command->from,
+                   "Go on after this phase, which wrote the input: " + phaseNames(Phase::Kernels))
       ->group("Phases");
   verb->add_option("--dump-ir-dir", command->dumpDirectory, "Folder for the IR after each phase")->group("Phases");
   verb->add_flag("--remarks", command->remarks, "Say where optimisations fire, and why not")->group("Reports");

@@ -153,9 +153,10 @@ void tools::addInspect(CLI::App &app, int &exitCode) {
     std::string path, format = "text";
   };
   auto options = std::make_shared<Options>();
-  CLI::App *verb = app.add_subcommand("inspect", "Show what an artifact or a weights file contains");
-  verb->add_option("file", options->path, "An artifact, or a file that ends in .safetensors")->required();
-  verb->add_option("--format", options->format, "text or json")
+  CLI::App *verb = app.add_subcommand("inspect", "Show what a compiled model, a checkpoint or a weights file contains");
+  verb->add_option("file", options->path, "Compiled model (.bifocal), or a checkpoint or weights (.safetensors)")
+      ->required();
+  verb->add_option("--format", options->format, "text to read, or json with the same for programs")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   verb->callback([options, &exitCode] { exitCode = report(inspect(options->path, options->format == "json")); });

@@ -169,6 +169,12 @@ Status train(Session &session, const PreparedData &data, const TrainingOptions &
     return Status(StatusCode::cannotRead, fmt::format("cannot create '{}': {}", options.folder, error.message()));
   fmt::print(stderr, "{} pairs in {} batches, {} parameters, {}\n", pairs->pairs->sentences(), pairs->pairs->batches(),
              artifact.manifest().trainedParameters(), session.deviceDescription());
+  const bool endsItself = training.maxUpdates > 0 || training.maxEpochs > 0 || training.maxMinutes > 0 ||
+                          (training.patience > 0 && validation.pairs);
+  if (!endsItself)
+    fmt::print(stderr,
+               "no limit: trains until Ctrl-C, which saves; set one with --max-update, --max-epoch, --max-minutes "
+               "or --patience\n");
   BIFOCAL_RETURN_IF_ERROR(start(*trainer, resumes));
   stopOnSignals();
   const Result<TrainEnd> end = trainer->run(stopRequested);
@@ -215,16 +221,16 @@ void tools::addTrain(CLI::App &app, int &exitCode) {
     };
   };
   const auto limit = group("Length (default: the spec's training table)");
-  limit("--max-update", o.maxUpdates, "Updates");
-  limit("--max-epoch", o.maxEpochs, "Epochs");
-  limit("--max-minutes", o.maxMinutes, "Minutes of this run");
-  limit("--patience", o.patience, "Validations without a new best");
+  limit("--max-update", o.maxUpdates, "Updates; 0: no limit");
+  limit("--max-epoch", o.maxEpochs, "Epochs; 0: no limit");
+  limit("--max-minutes", o.maxMinutes, "Minutes of this run; 0: no limit");
+  limit("--patience", o.patience, "Validations without a new best; 0: no limit");
   const char *trainingGroup = "Training (default: the spec's training table)";
   const auto training = group(trainingGroup);
   training("--lr", o.rate, "Peak learning rate");
   training("--warmup-updates", o.warmupUpdates, "Updates until the peak");
-  training("--max-tokens", o.maxTokens, "Largest batch: sentences x longest of them");
-  training("--max-sentences", o.maxSentences, "Most sentences of a batch");
+  training("--max-tokens", o.maxTokens, "Largest batch: sentences x longest of them; 0: no limit");
+  training("--max-sentences", o.maxSentences, "Most sentences of a batch; 0: no limit");
   verb->add_option("--update-freq", o.updateFrequency, "Batches per update")->check(atLeast(1))->group(trainingGroup);
   training("--clip-norm", o.clipNorm, "Largest norm of the gradient; 0: off");
   training("--seed", o.seed, "Seed of parameters, order and dropout");
