@@ -189,8 +189,12 @@ TEST(Plan, checksThatConstantSizesDoNotOverflow) {
   const std::string peak = "plan.entries.layer.peak: expects an arena whose size fits in 64 bits, but class 0 has ";
   EXPECT_EQ(planError([](json &e) { e["peak"][0] = INT64_MAX; }),
             peak + "9223372036854775807 bytes for each of 1 units");
-  EXPECT_EQ(planError([](json &e) { e["classes"][0] = INT64_MAX; }),
-            peak + "16 bytes for each of 9223372036854775807 units");
+  // Rounded up it does not fit, not even once.
+  EXPECT_EQ(planError([](json &e) {
+              e["classes"][0] = INT64_MAX;
+              e["peak"][0] = 1;
+            }),
+            peak + "1 bytes for each of 9223372036854775807 units");
 }
 
 TEST(Manifest, checksParameters) {

@@ -123,7 +123,8 @@ TEST(BeamSearch, wide_beam_is_exhaustive) {
 }
 
 /// A plain search over histories: no rows, no ancestors, no heap. The rules of the header, word by word.
-std::vector<Hypothesis> plainSearch(const ToyStepper &model, int32_t sentence, int64_t maxLength, const BeamOptions &options) {
+std::vector<Hypothesis> plainSearch(const ToyStepper &model, int32_t sentence, int64_t maxLength,
+                                    const BeamOptions &options) {
   struct Item {
     float score;
     Ids history;
@@ -144,7 +145,8 @@ std::vector<Hypothesis> plainSearch(const ToyStepper &model, int32_t sentence, i
         continued.back().history.push_back(id);
       }
     }
-    std::stable_sort(continued.begin(), continued.end(), [](const Item &a, const Item &b) { return a.score > b.score; });
+    std::stable_sort(continued.begin(), continued.end(),
+                     [](const Item &a, const Item &b) { return a.score > b.score; });
     continued.resize(std::min(continued.size(), 2 * width));
     beam.clear();
     for (size_t rank = 0; rank < continued.size(); ++rank) {
@@ -188,7 +190,8 @@ TEST(BeamSearch, batch_equals_a_plain_search_of_each_sentence) {
     const auto result = beamSearch(model, lengths, options);
     ASSERT_TRUE(result.ok());
     for (size_t i = 0; i < lengths.size(); ++i)
-      expectSame((*result)[i], plainSearch(model, static_cast<int32_t>(i), static_cast<int64_t>(1.5 * lengths[i] + 2), options));
+      expectSame((*result)[i],
+                 plainSearch(model, static_cast<int32_t>(i), static_cast<int64_t>(1.5 * lengths[i] + 2), options));
   }
 }
 

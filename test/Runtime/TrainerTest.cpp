@@ -7,8 +7,8 @@
 #include "test/Runtime/GoldenJson.h"
 
 #include <algorithm>
-#include <csignal>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <gtest/gtest.h>
@@ -59,7 +59,9 @@ public:
     return std::vector<std::vector<int64_t>>();
   }
   Status sizeStates(const std::map<std::string, int64_t> &) override { return Status(); }
-  Result<int64_t> peakBytes(std::string_view, const std::map<std::string, int64_t> &) const override { return int64_t{0}; }
+  Result<int64_t> peakBytes(std::string_view, const std::map<std::string, int64_t> &) const override {
+    return int64_t{0};
+  }
   std::span<float> parameters() override { return slabs_[0]; }
   std::span<float> gradients() override { return std::span(slabs_[1]).first(48); }
   std::span<float> firstMoments() override { return std::span(slabs_[2]).first(48); }
@@ -79,8 +81,10 @@ private:
       const auto id = static_cast<size_t>(at<int32_t>(target)[i]);
       if (id == 1)
         continue;
-      const float noise = rng ? static_cast<float>(philoxDraw(static_cast<uint64_t>(rng[0]), static_cast<uint64_t>(i), 1,
-                                                              static_cast<uint32_t>(rng[1]))) / 4e9f : 0.5f;
+      const float noise = rng ? static_cast<float>(philoxDraw(static_cast<uint64_t>(rng[0]), static_cast<uint64_t>(i),
+                                                              1, static_cast<uint32_t>(rng[1]))) /
+                                    4e9f
+                              : 0.5f;
       const float error = slabs_[0][id] - noise - static_cast<float>(id);
       loss += error * error;
       count += 1;
@@ -126,7 +130,8 @@ public:
 class TrainerTest : public ::testing::Test {
 protected:
   void SetUp() override {
-    folder_ = test::emptyFolder(std::string("trainer-") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ =
+        test::emptyFolder(std::string("trainer-") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
     std::vector<std::vector<int32_t>> sentences;
     for (int32_t i = 0; i < 60; ++i) {
       for (int32_t j = 0; j <= i % 9; ++j)
