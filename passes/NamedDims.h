@@ -13,7 +13,8 @@ class NamedDims {
 public:
   explicit NamedDims(mlir::func::FuncOp function) : function(function), context(function.getContext()) {}
 
-  /// Expects a name for every dynamic axis of the arguments; an op whose dims cannot be told is reported where it stands.
+  /// Expects a name for every dynamic axis of the arguments; an op whose dims cannot be told is reported where it
+  /// stands.
   llvm::LogicalResult infer();
 
   const Dims &of(mlir::Value value) const { return dims.find(value)->second; }

@@ -156,7 +156,8 @@ struct VerifyKernelsInput : impl::VerifyKernelsInputPassBase<VerifyKernelsInput>
     WalkResult placed = op.walk([](plan::BufferOp buffer) {
       if (static_cast<int64_t>(buffer.getOffset()) >= 0)
         return WalkResult::advance();
-      buffer.emitOpError("expects a place in its region, but the offset is ") << static_cast<int64_t>(buffer.getOffset());
+      buffer.emitOpError("expects a place in its region, but the offset is ")
+          << static_cast<int64_t>(buffer.getOffset());
       return WalkResult::interrupt();
     });
     auto entry = dyn_cast<plan::EntryOp>(op);

@@ -290,8 +290,8 @@ private:
                                          expressions(inner, "sizes", window), inner.integer("rows_per_tile")};
       // A bound, so that what the executor rounds up to whole tiles does not overflow.
       if (gemm.epilogue->rowsPerTile < 1 || gemm.epilogue->rowsPerTile > format::mostRowsPerTile)
-        inner.fail("rows_per_tile",
-                   fmt::format("expects from 1 to {}, but got {}", format::mostRowsPerTile, gemm.epilogue->rowsPerTile));
+        inner.fail("rows_per_tile", fmt::format("expects from 1 to {}, but got {}", format::mostRowsPerTile,
+                                                gemm.epilogue->rowsPerTile));
       reader.check("epilogue", inner.status());
     }
     return gemm;

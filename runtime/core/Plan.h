@@ -48,7 +48,7 @@ struct GemmStep {
   Expression m, n, k;
   BufferRef a, b, c;
   std::optional<BufferRef> workspace; ///< for packed panels of B
-  bool accumulate = false; ///< beta is 1
+  bool accumulate = false;            ///< beta is 1
   struct Epilogue {
     std::string kernel;
     std::vector<BufferRef> buffers;
@@ -99,8 +99,8 @@ struct EntryPlan {
   std::vector<PlanStep> steps;
   bool needsTraining = false; ///< uses gradients or moments
 
-  /// Bytes of the arena for these values of `symbols`. Unless they are empty, writes where each class begins into `bases`
-  /// and its value, rounded up, into `units`. Allocates nothing but messages.
+  /// Bytes of the arena for these values of `symbols`. Unless they are empty, writes where each class begins into
+  /// `bases` and its value, rounded up, into `units`. Allocates nothing but messages.
   Result<int64_t> arenaBytes(std::span<const int64_t> values, std::span<int64_t> bases = {},
                              std::span<int64_t> units = {}) const;
   /// The arena formula as text, e.g. "4096 * roundup16(1) + 512 * roundup16((B * S))".

@@ -43,7 +43,9 @@ private:
 template <typename T> class [[nodiscard]] Result {
 public:
   Result(T value) : value_(std::move(value)) {}
-  Result(Status status) : status_(std::move(status)) { assert(!status_.ok() && "a Result without value needs an error"); }
+  Result(Status status) : status_(std::move(status)) {
+    assert(!status_.ok() && "a Result without value needs an error");
+  }
 
   bool ok() const { return value_.has_value(); }
   const Status &status() const { return status_; }

@@ -40,11 +40,11 @@ struct BeamOptions {
   double lengthPenalty = 1;  ///< a hypothesis of n tokens scores (sum of log-probabilities) / n^lengthPenalty
   double maxLengthRatio = 0; ///< at most ratio * (source length) + offset tokens before `</s>`
   int64_t maxLengthOffset = 200;
-  int64_t minLength = 1;      ///< tokens before `</s>`
-  double unknownPenalty = 0;  ///< taken from the log-probability of `<unk>`
+  int64_t minLength = 1;     ///< tokens before `</s>`
+  double unknownPenalty = 0; ///< taken from the log-probability of `<unk>`
   double temperature = 1;
-  int64_t noRepeatNgram = 0;  ///< no n-gram of this size twice; 0 = off
-  bool normalize = true;      ///< divide by the length as above
+  int64_t noRepeatNgram = 0; ///< no n-gram of this size twice; 0 = off
+  bool normalize = true;     ///< divide by the length as above
 };
 
 struct Hypothesis {
@@ -56,8 +56,8 @@ struct Hypothesis {
 /// Searches a batch of sentences; `sourceLengths[i]` (with `</s>`) bounds the length of sentence i. Gives up to `beam`
 /// hypotheses per sentence, best first. Candidates of equal score are taken in the order of (hypothesis, token).
 ///
-/// At each step the best 2 * beam continuations of a sentence are looked at. An `</s>` among the first `beam` finishes a
-/// hypothesis, the first `beam` others continue. A sentence is done with `beam` finished hypotheses or at its length
+/// At each step the best 2 * beam continuations of a sentence are looked at. An `</s>` among the first `beam` finishes
+/// a hypothesis, the first `beam` others continue. A sentence is done with `beam` finished hypotheses or at its length
 /// limit, and leaves the batch.
 Result<std::vector<std::vector<Hypothesis>>> beamSearch(Stepper &stepper, std::span<const int64_t> sourceLengths,
                                                         const BeamOptions &options);

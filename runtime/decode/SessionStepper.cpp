@@ -16,7 +16,8 @@ Result<int64_t> outputWidth(const Plan &plan, std::string_view entryName) {
     return Status(StatusCode::unsupported,
                   fmt::format("decoding expects a model with the entry '{}', which this one does not have", entryName));
   if (entry->outputs.empty() || entry->outputs[0].dims.empty() || !entry->outputs[0].dims.back().constant())
-    return Status(StatusCode::malformed, fmt::format("entry '{}' expects an output whose last axis is fixed", entryName));
+    return Status(StatusCode::malformed,
+                  fmt::format("entry '{}' expects an output whose last axis is fixed", entryName));
   return *entry->outputs[0].dims.back().constant();
 }
 
@@ -51,7 +52,8 @@ void SessionStepper::setSource(std::vector<int32_t> ids, int64_t sentences, int6
 
 Status SessionStepper::begin(int64_t rows, int64_t steps) {
   if (static_cast<int64_t>(source_.size()) != sentences_ * sourceSteps_)
-    return Status(StatusCode::usage, fmt::format("expects {} x {} source ids, but got {}", sentences_, sourceSteps_, source_.size()));
+    return Status(StatusCode::usage,
+                  fmt::format("expects {} x {} source ids, but got {}", sentences_, sourceSteps_, source_.size()));
   BIFOCAL_RETURN_IF_ERROR(
       session_->sizeStates({{"B", sentences_}, {"S", sourceSteps_}, {"R", rows}, {"N", rows}, {"P", steps}}));
   encoderOutput_.resize(static_cast<size_t>(sentences_ * sourceSteps_ * encoderWidth_));

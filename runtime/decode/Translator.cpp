@@ -21,7 +21,8 @@ Result<std::vector<Hypotheses>> translate(Session &session, std::span<const std:
   std::vector<size_t> order(sentences.size());
   std::iota(order.begin(), order.end(), size_t{0});
   // Long ones first: memory grows once.
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return sentences[a].size() > sentences[b].size(); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return sentences[a].size() > sentences[b].size(); });
   std::vector<Hypotheses> result(sentences.size());
   for (size_t first = 0; first < order.size(); first += static_cast<size_t>(batchSize)) {
     const std::span<const size_t> members =

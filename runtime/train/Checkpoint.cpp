@@ -29,7 +29,8 @@ void addParameters(const Manifest &manifest, Session &session, std::vector<Safet
   for (const Parameter &parameter : manifest.parameters)
     if (parameter.stored)
       for (std::string &name : namesOf(parameter))
-        items.push_back({std::move(name), ElementType::f32, parameter.shape, valuesOf(parameter, session.parameters()).data()});
+        items.push_back(
+            {std::move(name), ElementType::f32, parameter.shape, valuesOf(parameter, session.parameters()).data()});
 }
 
 std::span<float> momentSlab(Session &session, size_t order) {
@@ -113,8 +114,8 @@ Status readInto(const Safetensors &file, const std::string &path, const std::str
   if (!entry)
     return Status(StatusCode::malformed, fmt::format("'{}' expects a tensor '{}', which it does not have", path, name));
   if (entry->shape != shape)
-    return Status(StatusCode::malformed, fmt::format("'{}': tensor '{}' expects the shape [{}], but has [{}]", path, name,
-                                                     fmt::join(shape, ", "), fmt::join(entry->shape, ", ")));
+    return Status(StatusCode::malformed, fmt::format("'{}': tensor '{}' expects the shape [{}], but has [{}]", path,
+                                                     name, fmt::join(shape, ", "), fmt::join(entry->shape, ", ")));
   return file.readFloats(name, values);
 }
 
@@ -126,7 +127,8 @@ Status writeWeights(const std::string &path, const Manifest &manifest, Session &
   return writeSafetensors(path, items, {{"format", "pt"}, {"bifocal.spec_hash", manifest.specHash}});
 }
 
-Status writeCheckpoint(const std::string &path, const Manifest &manifest, Session &session, const TrainingState &state) {
+Status writeCheckpoint(const std::string &path, const Manifest &manifest, Session &session,
+                       const TrainingState &state) {
   std::vector<SafetensorsItem> items;
   addParameters(manifest, session, items);
   for (size_t order : {0, 1})
@@ -134,9 +136,9 @@ Status writeCheckpoint(const std::string &path, const Manifest &manifest, Sessio
       if (parameter.trained)
         items.push_back({std::string(momentPrefix[order]) + parameter.name, ElementType::f32, parameter.shape,
                          valuesOf(parameter, momentSlab(session, order)).data()});
-  return writeSafetensors(path, items, {{"format", "pt"},
-                                        {"bifocal.spec_hash", manifest.specHash},
-                                        {std::string(stateKey), stateText(state)}});
+  return writeSafetensors(
+      path, items,
+      {{"format", "pt"}, {"bifocal.spec_hash", manifest.specHash}, {std::string(stateKey), stateText(state)}});
 }
 
 Result<TrainingState> readCheckpoint(const std::string &path, const Manifest &manifest, Session &session) {
@@ -155,8 +157,8 @@ Result<TrainingState> readCheckpoint(const std::string &path, const Manifest &ma
   for (size_t order : {0, 1})
     for (const Parameter &parameter : manifest.parameters)
       if (parameter.trained)
-        BIFOCAL_RETURN_IF_ERROR(readInto(*file, path, std::string(momentPrefix[order]) + parameter.name, parameter.shape,
-                                         valuesOf(parameter, momentSlab(session, order))));
+        BIFOCAL_RETURN_IF_ERROR(readInto(*file, path, std::string(momentPrefix[order]) + parameter.name,
+                                         parameter.shape, valuesOf(parameter, momentSlab(session, order))));
   return state;
 }
 

@@ -23,9 +23,10 @@ Result<Schedule> Schedule::create(ScheduleOptions options) {
   else if (options.name == "constant" || options.name == "fixed")
     kind = Kind::constant;
   else if (options.name != "inverse_sqrt")
-    return Status(StatusCode::usage,
-                  fmt::format("expects a schedule out of inverse_sqrt, cosine, polynomial, constant and fixed, but got '{}'",
-                              options.name));
+    return Status(
+        StatusCode::usage,
+        fmt::format("expects a schedule out of inverse_sqrt, cosine, polynomial, constant and fixed, but got '{}'",
+                    options.name));
   const auto warmup = static_cast<double>(options.warmupUpdates);
   if (!(options.rate > 0))
     return badOption("a rate above 0", options.rate);

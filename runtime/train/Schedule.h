@@ -9,14 +9,15 @@
 
 namespace bifocal {
 
-/// How the learning rate depends on the number n of finished updates; update number n + 1 uses `rate(n)`.
+/// How the learning rate depends on the number n of finished updates; update number n + 1 uses `rate(n)`. Up to
+/// warmupUpdates (W) the rate is on a line to `rate`: from warmupInitRate, for `polynomial` from 0; for `constant` it
+/// is rate * (n + 1) / W. After that:
 ///
-/// | name           | warm-up, n < warmupUpdates (W)       | after it                                                  |
-/// |----------------|--------------------------------------|-----------------------------------------------------------|
-/// | `inverse_sqrt` | line from warmupInitRate to rate     | rate * sqrt(W / n)                                        |
-/// | `cosine`       | line from warmupInitRate to rate     | half cosines from rate to minRate, each `periodMult` times as long as the one before, all rates times `shrink` at each |
-/// | `polynomial`   | line from 0 to rate                  | (rate - endRate) * (1 - (n - W) / (totalUpdates - W))^power + endRate, then endRate |
-/// | `constant`     | rate * (n + 1) / W                   | rate                                                      |
+/// - `inverse_sqrt`: rate * sqrt(W / n)
+/// - `cosine`: half cosines from rate to minRate, each `periodMult` times as long as the one before, both rates times
+///   `shrink` at each
+/// - `polynomial`: (rate - endRate) * (1 - (n - W) / (totalUpdates - W))^power + endRate, then endRate
+/// - `constant`: rate
 struct ScheduleOptions {
   std::string name = "inverse_sqrt"; ///< `fixed` is another name for `constant`
   double rate = 5e-4;

@@ -110,9 +110,10 @@ Status Trainer::resume() {
   if (!read.ok())
     return read.status();
   if (const std::vector<std::string> list = differences(state_, *read); !list.empty())
-    return Status(StatusCode::usage, fmt::format("'{}' was written by another training: expects {}; give the same again, "
-                                                 "or train in another folder",
-                                                 lastPath(), fmt::join(list, "; ")));
+    return Status(StatusCode::usage,
+                  fmt::format("'{}' was written by another training: expects {}; give the same again, "
+                              "or train in another folder",
+                              lastPath(), fmt::join(list, "; ")));
   // Files from before there were options in them take those of this run.
   read->options = state_.options;
   state_ = read.take();
@@ -125,15 +126,16 @@ Status Trainer::runBatch(int64_t index, bool alone, UpdateReport &report) {
   int64_t rng[2] = {static_cast<int64_t>(options_.seed), state_.draws};
   LossOutputs out;
   float norm = 0;
-  const TensorView inputs[] = {view(batch_.source, batch_.rows, batch_.sourceSteps),
-                               view(batch_.previous, batch_.rows, batch_.targetSteps),
-                               view(batch_.target, batch_.rows, batch_.targetSteps), TensorView(ElementType::i64, {2}, rng),
-                               TensorView(ElementType::f32, {4}, hyper_.data())};
+  const TensorView inputs[] = {
+      view(batch_.source, batch_.rows, batch_.sourceSteps), view(batch_.previous, batch_.rows, batch_.targetSteps),
+      view(batch_.target, batch_.rows, batch_.targetSteps), TensorView(ElementType::i64, {2}, rng),
+      TensorView(ElementType::f32, {4}, hyper_.data())};
   const TensorView outputs[] = {scalar(out.loss), scalar(out.nll), scalar(out.count), scalar(norm)};
   if (alone)
     BIFOCAL_RETURN_IF_ERROR(session_.run("train_step", inputs, outputs));
   else
-    BIFOCAL_RETURN_IF_ERROR(session_.run("accumulate_gradients", std::span(inputs).first(4), std::span(outputs).first(3)));
+    BIFOCAL_RETURN_IF_ERROR(
+        session_.run("accumulate_gradients", std::span(inputs).first(4), std::span(outputs).first(3)));
   ++state_.draws;
   out.addTo(report.sums);
   report.gradientNorm = norm;
@@ -170,10 +172,11 @@ Status Trainer::update() {
   report.epoch = state_.epoch;
   report.seconds = secondsSince(begin);
   if (!std::isfinite(report.sums.loss) || !std::isfinite(report.gradientNorm))
-    return Status(StatusCode::numericMismatch,
-                  fmt::format("expects finite numbers, but update {} gave the loss {} and the gradient norm {}; the last "
-                              "checkpoint is from before; try a lower learning rate or clip_norm",
-                              state_.updates, report.sums.lossPerToken(), report.gradientNorm));
+    return Status(
+        StatusCode::numericMismatch,
+        fmt::format("expects finite numbers, but update {} gave the loss {} and the gradient norm {}; the last "
+                    "checkpoint is from before; try a lower learning rate or clip_norm",
+                    state_.updates, report.sums.lossPerToken(), report.gradientNorm));
   observer_.onUpdate(report);
   return Status();
 }
@@ -187,8 +190,9 @@ Status Trainer::validate() {
   if (!sums.ok())
     return sums.status();
   if (!std::isfinite(sums->loss))
-    return Status(StatusCode::numericMismatch,
-                  fmt::format("expects a finite validation loss, but got {} after update {}", sums->loss, state_.updates));
+    return Status(
+        StatusCode::numericMismatch,
+        fmt::format("expects a finite validation loss, but got {} after update {}", sums->loss, state_.updates));
   ValidationReport report{state_.updates, state_.epoch, *sums};
   report.isBest = state_.validations == 0 || sums->lossPerToken() < state_.bestLoss;
   report.seconds = secondsSince(begin);

@@ -16,8 +16,8 @@ namespace bifocal {
 
 /// Sums over the target tokens of some batches; natural logarithms.
 struct LossSums {
-  double loss = 0;   ///< what is minimised
-  double nll = 0;    ///< negative log-likelihood
+  double loss = 0; ///< what is minimised
+  double nll = 0;  ///< negative log-likelihood
   double tokens = 0;
 
   double lossPerToken() const { return loss / tokens; }

@@ -125,7 +125,9 @@ TEST(Plan, checksBuffers) {
       "plan.entries.layer.buffers[1].size: expects the 128 bytes at 9223372036854775804 to end within the slab of 320");
   EXPECT_EQ(planError([](json &e) { e["buffers"][0]["index"] = 1; }),
             "plan.entries.layer.buffers[0].index: expects an index below 1, but got 1");
-  EXPECT_EQ(planError([](json &e) { e["buffers"][0] = {{"region", "state"}, {"name", "x"}, {"dtype", "f32"}}; }),
+  EXPECT_EQ(planError([](json &e) {
+              e["buffers"][0] = {{"region", "state"}, {"name", "x"}, {"dtype", "f32"}};
+            }),
             "plan.entries.layer.buffers[0].name: expects a state of the manifest, but got 'x'");
   EXPECT_EQ(planError([](json &e) { e["buffers"][0]["dtype"] = "f64"; }),
             "plan.entries.layer.buffers[0].dtype: expects an element type, but got 'f64'");
@@ -134,7 +136,9 @@ TEST(Plan, checksBuffers) {
 TEST(Plan, checksSteps) {
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["a"] = 7; }),
             "plan.entries.layer.steps[0].a: expects a buffer id below 7, but got 7");
-  EXPECT_EQ(planError([](json &e) { e["steps"][0]["a"] = {{"id", 1}, {"row_bytes", 4}}; }),
+  EXPECT_EQ(planError([](json &e) {
+              e["steps"][0]["a"] = {{"id", 1}, {"row_bytes", 4}};
+            }),
             "plan.entries.layer.steps[0].a: expects a buffer id below 7, but got {\"id\":1,\"row_bytes\":4}");
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["m"] = "W"; }),
             "plan.entries.layer.steps[0].m: expects one of the symbols B, but got 'W'");
@@ -175,17 +179,19 @@ TEST(Plan, checksProducts) {
 }
 
 TEST(Plan, checksThatConstantSizesDoNotOverflow) {
-  EXPECT_EQ(planError([](json &e) { e["steps"][0]["n"] = e["steps"][0]["k"] = int64_t{1} << 32; }),
-            "plan.entries.layer.steps[0].m: expects that m * n * k of this and all products before fits in 64 bits, but "
-            "got B * 4294967296 * 4294967296");
+  EXPECT_EQ(
+      planError([](json &e) { e["steps"][0]["n"] = e["steps"][0]["k"] = int64_t{1} << 32; }),
+      "plan.entries.layer.steps[0].m: expects that m * n * k of this and all products before fits in 64 bits, but "
+      "got B * 4294967296 * 4294967296");
   // Each of the products fits, the sum of both does not.
-  EXPECT_EQ(planError([](json &e) {
-              e["steps"][0]["n"] = int64_t{1} << 62;
-              e["steps"][0]["k"] = 1;
-              e["steps"].push_back(e["steps"][0]);
-            }),
-            "plan.entries.layer.steps[4].m: expects that m * n * k of this and all products before fits in 64 bits, but "
-            "got B * 4611686018427387904 * 1");
+  EXPECT_EQ(
+      planError([](json &e) {
+        e["steps"][0]["n"] = int64_t{1} << 62;
+        e["steps"][0]["k"] = 1;
+        e["steps"].push_back(e["steps"][0]);
+      }),
+      "plan.entries.layer.steps[4].m: expects that m * n * k of this and all products before fits in 64 bits, but "
+      "got B * 4611686018427387904 * 1");
   const std::string peak = "plan.entries.layer.peak: expects an arena whose size fits in 64 bits, but class 0 has ";
   EXPECT_EQ(planError([](json &e) { e["peak"][0] = INT64_MAX; }),
             peak + "9223372036854775807 bytes for each of 1 units");
@@ -208,7 +214,9 @@ TEST(Manifest, checksParameters) {
             "parameter 'table': expects constants after the 48 trained elements");
   EXPECT_EQ(manifestError([](json &m) { m["parameters"][1]["name"] = "tied"; }),
             "parameter 'tied': expects distinct names");
-  EXPECT_EQ(manifestError([](json &m) { m["parameters"][0]["shape"] = {1 << 30, 1 << 30, 1 << 30}; }),
+  EXPECT_EQ(manifestError([](json &m) {
+              m["parameters"][0]["shape"] = {1 << 30, 1 << 30, 1 << 30};
+            }),
             "manifest.parameters[0].shape: expects positive integers whose product fits in 64 bits");
   EXPECT_EQ(
       manifestError([](json &m) { m["parameters"][0]["init"]["kind"] = "magic"; }),

@@ -278,9 +278,10 @@ TEST_F(TrainerTest, other_options_cannot_be_resumed_and_are_all_named) {
   status = train("a", recorder, go_).status();
   EXPECT_EQ(status.code(), StatusCode::usage);
   EXPECT_EQ(status.message(),
-            "'" + folder_ + "/a/last.safetensors' was written by another training: expects seed 1, but got 2; clip_norm "
-                            "0, but got 0.5; lr 0.05, but got 0.1; max_tokens 40, but got 41; update_freq 1, but got 2; "
-                            "give the same again, or train in another folder");
+            "'" + folder_ +
+                "/a/last.safetensors' was written by another training: expects seed 1, but got 2; clip_norm "
+                "0, but got 0.5; lr 0.05, but got 0.1; max_tokens 40, but got 41; update_freq 1, but got 2; "
+                "give the same again, or train in another folder");
 }
 
 // A cosine without a period of its own is as long as the training: another end is another schedule.
