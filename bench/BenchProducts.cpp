@@ -57,9 +57,13 @@ Result<std::unique_ptr<SharedObject>> makeKernels(const std::string &level) {
   mlir::MLIRContext context;
   mlir::Location location = mlir::UnknownLoc::get(&context);
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(location);
+  const mlir::Type f32 = mlir::Float32Type::get(&context);
   for (bool transA : {false, true})
-    for (bool transB : {false, true})
-      writeGemm(*module, location, *CpuTarget::find(level), transA, transB);
+    for (bool transB : {false, true}) {
+      const GemmForm form{transA, transB, f32, f32, f32};
+      if (mlir::failed(writeGemm(*module, location, *CpuTarget::find(level), format::gemmKernel(transA, transB), form)))
+        return Status(StatusCode::internal, "the kernels of products cannot be written");
+    }
   llvm::Expected<std::string> object = emitSharedObject(*module, level);
   if (!object)
     return Status(StatusCode::internal, llvm::toString(object.takeError()));

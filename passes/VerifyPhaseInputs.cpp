@@ -3,6 +3,7 @@
 #include "dialect/plan/PlanOps.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "passes/KernelCalls.h"
+#include "passes/KernelSchedule.h"
 #include "passes/Passes.h"
 #include "runtime/core/ArtifactFormat.h"
 
@@ -110,6 +111,17 @@ struct VerifyOptimizeInput : impl::VerifyOptimizeInputPassBase<VerifyOptimizeInp
   }
 };
 
+/// Products, and what an update reads and writes, are f32 so far; all other kernels take any float.
+LogicalResult verifyElements(Operation &op) {
+  if (!isa<ParamRefOp, LinearOp, LinearInputGradOp, LinearWeightGradOp, ProjectedCrossEntropyOp, StoreGradientOp>(op))
+    return success();
+  for (TypeRange types : {TypeRange(op.getOperandTypes()), TypeRange(op.getResultTypes())})
+    for (Type type : types)
+      if (isNarrow(type))
+        return op.emitOpError("expects f32, but got ") << type;
+  return success();
+}
+
 struct VerifyScheduleInput : impl::VerifyScheduleInputPassBase<VerifyScheduleInput> {
   LogicalResult verify(func::FuncOp function) {
     if (failed(verifyOneBlock(function)) || failed(verifySignature(function, /*named=*/true)))
@@ -117,6 +129,8 @@ struct VerifyScheduleInput : impl::VerifyScheduleInputPassBase<VerifyScheduleInp
     for (Operation &op : function.front().without_terminator())
       if (!isa<BifocalDialect>(op.getDialect()))
         return op.emitOpError("expects only bifocal ops in an entry point");
+      else if (failed(verifyElements(op)))
+        return failure();
     return success();
   }
   void runOnOperation() override {

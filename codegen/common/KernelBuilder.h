@@ -43,11 +43,11 @@ public:
   /// The value of an expression over the launch's sizes (symbol i is size i).
   Value expression(mlir::AffineExpr expr);
   /// Uninitialised memory of the stack with room for `count` elements, aligned to 64 bytes.
-  Array scratch(mlir::Type element, int64_t count);
+  Array stackArray(mlir::Type element, int64_t count);
   /// The same with elements of f32.
-  Array scratch(int64_t count) { return scratch(f32(), count); }
-  /// Bytes of `scratch` that the hungriest stage so far takes.
-  int64_t stackBytes() const { return mostStack; }
+  Array stackArray(int64_t count) { return stackArray(f32(), count); }
+  /// Reports a stage whose tiles need more of the stack than a thread surely has.
+  mlir::LogicalResult verifyStack();
 
   // Types and constants.
   mlir::Type i8();

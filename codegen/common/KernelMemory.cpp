@@ -31,7 +31,7 @@ Array KernelBuilder::buffer(int64_t index, Type element) {
   return {known, element};
 }
 
-Array KernelBuilder::scratch(Type element, int64_t count) {
+Array KernelBuilder::stackArray(Type element, int64_t count) {
   constexpr int64_t alignment = 64;
   stack += llvm::alignTo(count * bytesOf(element), alignment);
   mostStack = std::max(mostStack, stack);
@@ -40,6 +40,15 @@ Array KernelBuilder::scratch(Type element, int64_t count) {
   Value elements = builder.create<LLVM::ConstantOp>(loc, i64(), builder.getI64IntegerAttr(count));
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
   return {builder.create<LLVM::AllocaOp>(loc, pointer, element, elements, alignment), element};
+}
+
+LogicalResult KernelBuilder::verifyStack() {
+  // Threads that OpenMP starts have as little as 2 MiB.
+  constexpr int64_t limit = 1 << 20;
+  if (mostStack <= limit)
+    return success();
+  return emitError(loc) << "expects at most " << limit << " bytes of stack for a tile on " << cpu.level
+                        << ", but needs " << mostStack;
 }
 
 Value KernelBuilder::place(const Array &array, Value index) {

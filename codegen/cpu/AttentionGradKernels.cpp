@@ -176,8 +176,8 @@ void writeAttentionGrad(KernelTask &task, AttentionGradOp op) {
   AttentionShape shape = AttentionShape::of(op);
   kernel.stage(task.name(), 0, [&](Value head) {
     const int64_t lanes = kernel.width();
-    auto perColumn = [&] { return kernel.scratch(shape.headDim * lanes); };
-    auto perKey = [&] { return kernel.scratch(AttentionTile::keyBlock * lanes); };
+    auto perColumn = [&] { return kernel.stackArray(shape.headDim * lanes); };
+    auto perKey = [&] { return kernel.stackArray(AttentionTile::keyBlock * lanes); };
     GradBuffers memory{perColumn(), perColumn(), perColumn(),
                        perKey(),    perKey(),    shape.dropRate > 0 ? perKey() : Array()};
     Value sentence = kernel.div(head, kernel.index(shape.heads));

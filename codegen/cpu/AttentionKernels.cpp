@@ -101,11 +101,11 @@ void writeAttention(KernelTask &task, AttentionOp op) {
     Value end = kernel.min(kernel.add(begin, attentionQueries), queries);
     const int64_t lanes = kernel.width();
     ForwardBuffers memory;
-    memory.query = kernel.scratch(shape.headDim * lanes);
-    memory.sums = kernel.scratch(shape.headDim * lanes);
-    memory.weights = kernel.scratch(AttentionTile::keyBlock * lanes);
+    memory.query = kernel.stackArray(shape.headDim * lanes);
+    memory.sums = kernel.stackArray(shape.headDim * lanes);
+    memory.weights = kernel.stackArray(AttentionTile::keyBlock * lanes);
     if (shape.dropRate > 0)
-      memory.drops = kernel.scratch(AttentionTile::keyBlock * lanes);
+      memory.drops = kernel.stackArray(AttentionTile::keyBlock * lanes);
     kernel.loop(begin, end, lanes, [&](Value firstQuery) {
       AttentionTile tile(task, shape);
       Value heads = kernel.index(shape.heads);

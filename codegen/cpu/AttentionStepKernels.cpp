@@ -103,7 +103,7 @@ static void writeHead(KernelBuilder &kernel, const StepAttention &step, Value he
 }
 
 static void writeHeads(KernelBuilder &kernel, const StepAttention &step) {
-  Array scores = kernel.scratch(keyBlock), sums = kernel.scratch(step.headDim);
+  Array scores = kernel.stackArray(keyBlock), sums = kernel.stackArray(step.headDim);
   kernel.loop(kernel.index(0), kernel.index(step.channels), step.headDim,
               [&](Value head) { writeHead(kernel, step, head, scores, sums); });
 }

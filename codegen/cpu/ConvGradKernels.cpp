@@ -27,7 +27,10 @@ private:
   Array rng() { return task.operand(op.getRng()); }
   Array reversedTaps(const ConvTile &tile);
   void writeSlice(const ConvTile &tile, Value channel, int64_t width);
-  void writeShare(const ConvTile &tile);
+  Array shareOf(const ConvTile &tile);
+  void clearSums(int64_t taps);
+  void writeShare(const ConvTile &tile, const TapBlock &block);
+  bool inBlocks() const { return blocks.size() > 1; }
 
   KernelTask &task;
   KernelBuilder &kernel;
@@ -43,7 +46,7 @@ private:
 } // namespace
 
 Array LightConvGradWriter::reversedTaps(const ConvTile &tile) {
-  Array used = kernel.scratch(shape.kernelSize), result = kernel.scratch(shape.kernelSize);
+  Array used = kernel.stackArray(shape.kernelSize), result = kernel.stackArray(shape.kernelSize);
   Value firstTap = kernel.mul(tile.head, shape.kernelSize);
   TapRows(kernel, shape, rng()).use(kernel.from(task.operand(2), firstTap), firstTap, used);
   kernel.loop(kernel.index(0), kernel.index(shape.kernelSize), 1, [&](Value tap) {
@@ -60,7 +63,7 @@ void LightConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int64_
   // A correlation takes whole groups of four steps: beyond the end of the sequence the gradient's slab has zeros.
   Value rows = kernel.min(kernel.add(tile.rows, 3), kernel.index(lightConvChunk));
   Slab own{kernel.from(gradients.base, kernel.index(reversedPadding * gradients.stride)), gradients.stride};
-  if (blocks.size() > 1) {
+  if (inBlocks()) {
     own = ownGradients;
     packSlab(kernel, gradient, shape.channels, tile.steps, tile.first, rows, width, own);
   }
@@ -69,46 +72,64 @@ void LightConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int64_
     packBlock(kernel, shape, tile, mirror, gradient, rows, width, gradients);
     Array blockTaps = kernel.from(taps, kernel.index(block.firstTap));
     ConvolveTile{kernel, shape, tile, mirror, gradients, blockTaps, inputGradSums, target, {}}.run(width);
-    Array blockSums = kernel.from(sums, kernel.index(block.firstTap * kernel.width()));
-    CorrelateTile{kernel, tile, block, inputs, own, blockSums}.run(width);
+    if (inBlocks())
+      clearSums(block.taps);
+    CorrelateTile{kernel, tile, block, inputs, own, sums}.run(width);
+    if (inBlocks())
+      writeShare(tile, block);
   }
 }
 
-/// The sums over the lanes of all taps, as the tile's share.
-void LightConvGradWriter::writeShare(const ConvTile &tile) {
+/// The place of the tile's share of the tap gradients.
+Array LightConvGradWriter::shareOf(const ConvTile &tile) {
   Value row = kernel.add(kernel.mul(tile.share, shape.heads), tile.head);
-  Array share = kernel.from(task.scratch(0), kernel.mul(row, partialTaps(shape)));
-  kernel.loop(kernel.index(0), kernel.index(partialTaps(shape)), kernel.width(), [&](Value tap) {
+  return kernel.from(task.scratch(0), kernel.mul(row, partialTaps(shape)));
+}
+
+void LightConvGradWriter::clearSums(int64_t taps) {
+  kernel.loop(kernel.index(0), kernel.index(llvm::alignTo(taps, 16) * kernel.width()), kernel.width(),
+              [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), sums, at); });
+}
+
+/// The sums over the lanes of a block's taps, to the tile's share: added to those of other slices where there are
+/// blocks.
+void LightConvGradWriter::writeShare(const ConvTile &tile, const TapBlock &block) {
+  Array share = kernel.from(shareOf(tile), kernel.index(block.firstTap));
+  kernel.loop(kernel.index(0), kernel.index(llvm::alignTo(block.taps, 16)), kernel.width(), [&](Value tap) {
     SmallVector<Value> vectors;
     for (int64_t i = 0; i < kernel.width(); ++i)
       vectors.push_back(kernel.loadVector(sums, kernel.mul(kernel.add(tap, i), kernel.width())));
-    kernel.storeVector(sumsOfLanes(kernel, vectors), share, tap);
+    Value total = sumsOfLanes(kernel, vectors);
+    kernel.storeVector(inBlocks() ? kernel.add(total, kernel.loadVector(share, tap)) : total, share, tap);
   });
 }
 
 void LightConvGradWriter::writeTiles() {
   kernel.stage(task.name(), 0, [&](Value number) {
     ConvTile tile = placeConvTile(kernel, shape, number, lightConvChunk);
-    auto slab = [&](int64_t rows) { return Slab{kernel.scratch(rows * lightConvSlice), lightConvSlice}; };
+    auto slab = [&](int64_t rows) { return Slab{kernel.stackArray(rows * lightConvSlice), lightConvSlice}; };
     inputs = slab(slabRoom(blocks[0].taps));
     gradients = slab(slabRoom(blocks[0].taps));
-    if (blocks.size() > 1) {
+    taps = reversedTaps(tile);
+    sums = kernel.stackArray(llvm::alignTo(blocks[0].taps, 16) * kernel.width());
+    if (inBlocks()) {
       ownGradients = slab(slabRoom(0));
       inputGradSums = slab(lightConvChunk);
+      kernel.loop(kernel.index(0), kernel.index(partialTaps(shape)), kernel.width(),
+                  [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), shareOf(tile), at); });
+    } else {
+      clearSums(shape.kernelSize);
     }
-    taps = reversedTaps(tile);
-    sums = kernel.scratch(partialTaps(shape) * kernel.width());
-    kernel.loop(kernel.index(0), kernel.index(partialTaps(shape) * kernel.width()), kernel.width(),
-                [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), sums, at); });
     forSlices(kernel, shape.headWidth(), lightConvSlice,
               [&](Value channel, int64_t width) { writeSlice(tile, channel, width); });
-    writeShare(tile);
+    if (!inBlocks())
+      writeShare(tile, blocks[0]);
   });
 }
 
 void LightConvGradWriter::writeSums() {
   kernel.stage(task.name(), 1, [&](Value head) {
-    Array total = kernel.scratch(partialTaps(shape)), used = kernel.scratch(partialTaps(shape));
+    Array total = kernel.stackArray(partialTaps(shape)), used = kernel.stackArray(partialTaps(shape));
     Value shares = kernel.mul(kernel.expression(shape.batch),
                               kernel.ceilDiv(kernel.expression(shape.steps), kernel.index(lightConvChunk)));
     Array scratch = kernel.from(task.scratch(0), kernel.mul(head, partialTaps(shape)));

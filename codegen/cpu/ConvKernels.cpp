@@ -21,15 +21,15 @@ static void writeLightConv(KernelTask &task, LightConvOp op, const ConvShape &sh
   kernel.stage(task.name(), 0, [&](Value number) {
     Array input = task.operand(0), output = task.result(0);
     ConvTile tile = placeConvTile(kernel, shape, number, lightConvChunk);
-    Array taps = kernel.scratch(shape.kernelSize);
+    Array taps = kernel.stackArray(shape.kernelSize);
     Value firstTap = kernel.mul(tile.head, shape.kernelSize);
     TapRows rows(kernel, shape, task.operand(op.getRng()));
     rows.use(kernel.from(task.operand(1), firstTap), firstTap, taps);
     Value origin = headOrigin(kernel, shape, tile);
     Array bias = biasOfHead(task, op.getBias(), shape, tile);
-    Slab slab{kernel.scratch(slabRoom(blocks[0].taps) * lightConvSlice), lightConvSlice}, sums{{}, lightConvSlice};
+    Slab slab{kernel.stackArray(slabRoom(blocks[0].taps) * lightConvSlice), lightConvSlice}, sums{{}, lightConvSlice};
     if (blocks.size() > 1)
-      sums.base = kernel.scratch(lightConvChunk * lightConvSlice);
+      sums.base = kernel.stackArray(lightConvChunk * lightConvSlice);
     forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {
       Value place = kernel.add(origin, channel);
       Array source = kernel.from(input, place);

@@ -114,7 +114,7 @@ void ConvStepWriter::write() {
     Value end = kernel.min(kernel.add(begin, convStepRows), kernel.expression(rows));
     step = kernel.loadIndex(task.operand(stepOperand), kernel.index(0));
     slot = kernel.rem(step, kernel.index(shape.kernelSize));
-    Array taps = kernel.scratch(shape.kernelSize), all = task.operand(tapsOperand);
+    Array taps = kernel.stackArray(shape.kernelSize), all = task.operand(tapsOperand);
     TapRows tapRows(kernel, shape, {});
     auto useTaps = [&](Value element) {
       // As in a sequence that ends with this step.

@@ -15,7 +15,8 @@ TapRows::TapRows(KernelBuilder &kernel, const ConvShape &shape, const Array &rng
     return;
   keys = kernel.philoxKeys(rng, shape.site);
   // A row starts anywhere in its first block of four.
-  draws = kernel.scratch(kernel.i32(), llvm::alignTo(shape.kernelSize + 3, kernel.philoxElements()) + kernel.width());
+  draws =
+      kernel.stackArray(kernel.i32(), llvm::alignTo(shape.kernelSize + 3, kernel.philoxElements()) + kernel.width());
 }
 
 int64_t TapRows::unrolled() const {

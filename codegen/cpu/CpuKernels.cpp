@@ -42,9 +42,6 @@ Array KernelTask::scratch(int64_t index, Type element) {
   return behindResults(namedStates(op).size() + index, element);
 }
 
-// Threads that OpenMP starts have as little as 2 MiB.
-constexpr int64_t mostStack = 1 << 20;
-
 using Generator = FailureOr<bool> (*)(KernelTask &);
 static constexpr Generator generators[] = {generateConv,      generateAttention, generateRows, generateSoftmax,
                                            generateEmbedding, generateLoss,      generateOptim};
@@ -62,25 +59,23 @@ static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, c
     FailureOr<bool> done = generator(task);
     if (failed(done))
       return failure();
-    if (!*done)
-      continue;
-    if (builder.stackBytes() > mostStack)
-      return op->emitOpError("needs ") << builder.stackBytes() << " bytes of stack for a tile on " << target.level
-                                       << ", but a kernel has at most " << mostStack;
-    return success();
+    if (*done)
+      return builder.verifyStack();
   }
   return op->emitOpError("has no CPU kernel");
 }
 
 /// The kernels of the products that the entries hold, each once.
-static void writeProducts(ModuleOp module, ModuleOp functions, const CpuTarget &target) {
-  bool written[2][2] = {};
+static LogicalResult writeProducts(ModuleOp module, ModuleOp functions, const CpuTarget &target) {
+  bool written[2][2] = {}, broken = false;
   module.walk([&](plan::GemmOp gemm) {
     const bool transA = gemm.getTransA(), transB = gemm.getTransB();
     Type f32 = Float32Type::get(module.getContext());
     if (!std::exchange(written[transA][transB], true))
-      writeGemm(functions, gemm.getLoc(), target, format::gemmKernel(transA, transB), {transA, transB, f32, f32, f32});
+      broken |= failed(writeGemm(functions, gemm.getLoc(), target, format::gemmKernel(transA, transB),
+                                 {transA, transB, f32, f32, f32}));
   });
+  return failure(broken);
 }
 
 LogicalResult generateCpuKernels(ModuleOp module, const CpuTarget &target) {
@@ -90,7 +85,7 @@ LogicalResult generateCpuKernels(ModuleOp module, const CpuTarget &target) {
   bool broken = false;
   for (auto kernel : module.getOps<plan::KernelOp>())
     broken |= failed(generateKernel(kernel, functions, target));
-  writeProducts(module, functions, target);
+  broken |= failed(writeProducts(module, functions, target));
   return failure(broken);
 }
 

@@ -40,7 +40,7 @@ void DynamicTile::run() {
     return;
   }
   const int64_t room = dynamicConvChunk + shape.kernelSize + 2 * tapGuard;
-  Slab slab{kernel.scratch(room * dynamicConvSlice), dynamicConvSlice};
+  Slab slab{kernel.stackArray(room * dynamicConvSlice), dynamicConvSlice};
   // The guards of the taps meet up to three steps behind the last one.
   Value rows = kernel.add(tile.rows, shape.kernelSize - 1 + tapGuard);
   forSlices(kernel, shape.headWidth(), dynamicConvSlice, [&](Value channel, int64_t width) {
@@ -121,7 +121,7 @@ void writeDynamicConv(KernelTask &task, DynamicConvOp op, const ConvShape &shape
     TapRows rows(kernel, shape, task.operand(op.getRng()));
     Array raw = task.operand(1);
     Array weights = inMemory ? kernel.from(task.scratch(0), guardedTapAt(kernel, shape, tile, tile.first))
-                             : kernel.scratch(dynamicConvChunk * stride);
+                             : kernel.stackArray(dynamicConvChunk * stride);
     const int64_t weightStride = inMemory ? stride * shape.heads : stride;
     kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
       Value step = kernel.add(tile.first, row), element = firstTapAt(kernel, shape, tile, step);

@@ -49,6 +49,7 @@ private:
   void writeColumns(const GemmTile &tile, const GemmSums &sums, bool fewRows);
   /// Rounds the sums of a narrow C group of columns by group.
   void writeNarrow(const GemmTile &tile, bool fewRows);
+  void clear(const GemmTile &tile, const GemmSums &sums);
   void copy(const GemmTile &tile, const GemmSums &from, const GemmSums &to);
   /// Adds one block of the inner axis to all columns of a tile.
   void writeBlock(const GemmTile &tile, const GemmSums &sums, Value inner, bool fewRows);
@@ -127,11 +128,11 @@ void GemmWriter::packA(const GemmTile &tile, Value inner, Value count) {
 }
 
 void GemmWriter::writeTile(Value number, bool fewRows) {
-  packedA = kernel.scratch(llvm::divideCeil(format::gemmMostRows, microRows) * panelStride);
+  packedA = kernel.stackArray(llvm::divideCeil(format::gemmMostRows, microRows) * panelStride);
   if (fewRows)
-    packedB = kernel.scratch(panelColumns * innerSteps);
+    packedB = kernel.stackArray(panelColumns * innerSteps);
   if (narrow)
-    ownSums = kernel.scratch(format::gemmMostRows * narrowColumns);
+    ownSums = kernel.stackArray(format::gemmMostRows * narrowColumns);
   Value columnTiles = kernel.ceilDiv(n(), columnsPerTile());
   GemmTile tile;
   tile.firstRow = kernel.mul(kernel.div(number, columnTiles), rowsPerTile());
@@ -139,13 +140,25 @@ void GemmWriter::writeTile(Value number, bool fewRows) {
   tile.firstColumn = kernel.mul(kernel.rem(number, columnTiles), columnsPerTile());
   tile.columns = kernel.min(columnsPerTile(), kernel.sub(n(), tile.firstColumn));
   if (narrow)
-    writeNarrow(tile, fewRows);
-  else
-    writeColumns(tile, c(tile), fewRows);
+    return writeNarrow(tile, fewRows);
+  // A sum of no products.
+  Value zero = kernel.index(0);
+  kernel.when(kernel.bitAnd(kernel.equal(k(), zero), kernel.equal(accumulate(), zero)), [&] { clear(tile, c(tile)); });
+  writeColumns(tile, c(tile), fewRows);
 }
 
 void GemmWriter::writeColumns(const GemmTile &tile, const GemmSums &sums, bool fewRows) {
   kernel.loop(kernel.index(0), k(), innerSteps, [&](Value inner) { writeBlock(tile, sums, inner, fewRows); });
+}
+
+void GemmWriter::clear(const GemmTile &tile, const GemmSums &sums) {
+  kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
+    Array target = kernel.from(sums.first, kernel.mul(row, sums.stride));
+    kernel.columns(tile.columns, {}, [&](Value at, Value mask, ValueRange) {
+      kernel.storeVector(kernel.constantVector(0.0), target, at, mask);
+      return Values{};
+    });
+  });
 }
 
 void GemmWriter::copy(const GemmTile &tile, const GemmSums &from, const GemmSums &to) {
@@ -165,7 +178,8 @@ void GemmWriter::writeNarrow(const GemmTile &tile, bool fewRows) {
     part.firstColumn = kernel.add(tile.firstColumn, column);
     part.columns = kernel.min(kernel.sub(tile.columns, column), kernel.index(narrowColumns));
     const GemmSums sums{ownSums, kernel.index(narrowColumns)};
-    kernel.when(kernel.notEqual(accumulate(), kernel.index(0)), [&] { copy(part, c(part), sums); });
+    kernel.when(
+        kernel.notEqual(accumulate(), kernel.index(0)), [&] { copy(part, c(part), sums); }, [&] { clear(part, sums); });
     writeColumns(part, sums, fewRows);
     copy(part, sums, c(part));
   });
@@ -259,9 +273,11 @@ void GemmWriter::writeMicroTile(const GemmTile &tile, const GemmSums &sums, Valu
       });
 }
 
-void writeGemm(ModuleOp module, Location location, const CpuTarget &target, StringRef name, const GemmForm &form) {
+LogicalResult writeGemm(ModuleOp module, Location location, const CpuTarget &target, StringRef name,
+                        const GemmForm &form) {
   KernelBuilder kernel(module, location, target);
   GemmWriter(kernel, form).write(name);
+  return kernel.verifyStack();
 }
 
 } // namespace bifocal

@@ -16,15 +16,15 @@
 namespace bifocal {
 
 /// What is stored transposed, and the element types in memory. The panels of B are f32, and so are all sums: a narrow C
-/// is rounded once, behind the last product.
+/// is rounded once, after the last block of the inner axis.
 struct GemmForm {
   bool transA, transB;
   mlir::Type a, b, c;
 };
 
-/// Writes the stages of the kernel `name`.
-void writeGemm(mlir::ModuleOp module, mlir::Location location, const CpuTarget &target, llvm::StringRef name,
-               const GemmForm &form);
+/// Writes the stages of the kernel `name`. Fails, with an error at `location`, when a tile needs too much of the stack.
+mlir::LogicalResult writeGemm(mlir::ModuleOp module, mlir::Location location, const CpuTarget &target,
+                              llvm::StringRef name, const GemmForm &form);
 
 } // namespace bifocal
 #endif

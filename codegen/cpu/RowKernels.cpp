@@ -99,10 +99,10 @@ void RowWriter::writeTile(Value tile) {
   for (Operation *op : ops)
     if (auto dropout = dyn_cast<DropoutOp>(op)) {
       keys[op] = kernel.philoxKeys(arrayOf(dropout.getRng()), dropout.getSite());
-      draws[op] = kernel.scratch(kernel.i32(), llvm::alignTo(lastAxis(dropout.getInput()) + 3, 64) + 64);
+      draws[op] = kernel.stackArray(kernel.i32(), llvm::alignTo(lastAxis(dropout.getInput()) + 3, 64) + 64);
     }
   for (auto &[value, place] : saved)
-    place = kernel.scratch(llvm::alignTo(lastAxis(value), 16));
+    place = kernel.stackArray(llvm::alignTo(lastAxis(value), 16));
   kernel.loop(first, last, 1, [&](Value row) { writeRow(row); });
 }
 

@@ -106,7 +106,7 @@ FailureOr<bool> generateSoftmax(KernelTask &task) {
     Value groups = kernel.mul(kernel.expression(rowCountExpr), width / group);
     Value begin = kernel.mul(tile, perTile), end = kernel.min(kernel.add(begin, perTile), groups);
     const bool needsRow = isa<SoftmaxOp>(task.op) && isNarrow(task.op->getResult(0).getType());
-    Array row = needsRow ? kernel.scratch(group) : Array();
+    Array row = needsRow ? kernel.stackArray(group) : Array();
     kernel.loop(begin, end, 1, [&](Value number) {
       Value offset = kernel.mul(number, group);
       Array input = kernel.from(task.operand(0), offset), output = kernel.from(task.result(0), offset);

@@ -108,9 +108,9 @@ LogicalResult BufferOp::verify() {
     return emitOpError("expects size >= 0, class >= 0 and offset >= -1, but got size ")
            << size << ", class " << sizeClass << " and offset " << offset;
   // (C2)
-  static constexpr StringLiteral types[] = {"f32", "bf16", "i32", "i64", "i1"};
+  static constexpr StringLiteral types[] = {"f32", "bf16", "f16", "i32", "i64", "i1"};
   if (!llvm::is_contained(types, getDtype()))
-    return emitOpError("expects an element type f32, bf16, i32, i64 or i1, but got '") << getDtype() << "'";
+    return emitOpError("expects an element type f32, bf16, f16, i32, i64 or i1, but got '") << getDtype() << "'";
   // (C3)
   bool bound = getRegion() == Region::input || getRegion() == Region::output;
   if (bound != getIndex().has_value())

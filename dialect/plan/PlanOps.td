@@ -119,7 +119,7 @@ def Plan_BufferOp : Plan_Op<"buffer", []> {
 
     Constraints:
     - (C1) `size` >= 0, `class_index` >= 0 and `offset` >= -1.
-    - (C2) `dtype` is f32, bf16, i32, i64 or i1.
+    - (C2) `dtype` is f32, bf16, f16, i32, i64 or i1.
     - (C3) Inputs and outputs have an `index`, other regions none.
     - (C4) A state has a `name`.
 

@@ -14,18 +14,26 @@ std::optional<size_t> find(const std::vector<std::string> &names, std::string_vi
   return found == names.end() ? std::nullopt : std::optional(static_cast<size_t>(found - names.begin()));
 }
 
+/// The first `columns` of each row of `values`.
+struct Rows32 {
+  const int32_t *values;
+  int64_t rows, stride, columns;
+};
+
 /// Values below 0 are the largest of all when read without sign: one comparison, which compilers vectorise.
-uint32_t largest(const int32_t *values, int64_t count) {
+uint32_t largest(const Rows32 &rows) {
   uint32_t result = 0;
-  for (int64_t i = 0; i < count; ++i)
-    result = std::max(result, static_cast<uint32_t>(values[i]));
+  for (int64_t row = 0; row < rows.rows; ++row)
+    for (int64_t column = 0; column < rows.columns; ++column)
+      result = std::max(result, static_cast<uint32_t>(rows.values[row * rows.stride + column]));
   return result;
 }
 
-Status badValue(const EntryPlan &plan, const PlanArgument &argument, const TensorView &tensor, int64_t limit) {
-  const auto *values = static_cast<const int32_t *>(tensor.data);
+Status badValue(const EntryPlan &plan, const PlanArgument &argument, const TensorView &tensor, const Rows32 &rows,
+                int64_t limit) {
+  const int32_t *values = rows.values;
   int64_t at = 0;
-  while (values[at] >= 0 && values[at] < limit)
+  while (at % rows.stride >= rows.columns || (values[at] >= 0 && values[at] < limit))
     ++at;
   std::vector<int64_t> place(tensor.rank);
   int64_t rest = at;
@@ -34,6 +42,14 @@ Status badValue(const EntryPlan &plan, const PlanArgument &argument, const Tenso
   return {StatusCode::usage,
           fmt::format("entry '{}', input '{}': expects values from 0 to below {}, but got {} at [{}]", plan.name,
                       argument.name, limit, values[at], fmt::join(place, ", "))};
+}
+
+/// The input that says how many steps of a history count.
+std::optional<size_t> stepInput(const EntryPlan &plan) {
+  const auto found = std::ranges::find_if(plan.inputs, [](const PlanArgument &input) {
+    return input.name == "step" && input.type == ElementType::i32 && input.dims.empty();
+  });
+  return found == plan.inputs.end() ? std::nullopt : std::optional(static_cast<size_t>(found - plan.inputs.begin()));
 }
 
 } // namespace
@@ -55,17 +71,17 @@ Result<InputRules> InputRules::create(const Manifest &manifest, const EntryPlan 
       continue;
     const bool isSource = input.name == "source", isPrevious = input.name == "previous";
     if (isSource && source >= 0)
-      rules.values_.push_back({i, source, {}, {}});
+      rules.values_.push_back({i, source, {}, {}, {}});
     else if ((isPrevious || input.name == "target" || input.name == "tokens") && target >= 0)
-      rules.values_.push_back({i, target, {}, {}});
+      rules.values_.push_back({i, target, {}, {}, {}});
     else if (input.name == "positions" && positions >= 0)
-      rules.values_.push_back({i, positions + pad + 1, {}, {}});
+      rules.values_.push_back({i, positions + pad + 1, {}, {}, {}});
     else if (const auto steps = find(plan.symbols, "P"); input.name == "step" && steps)
-      rules.values_.push_back({i, 0, steps, {}});
+      rules.values_.insert(rules.values_.begin(), {i, 0, steps, {}, {}}); // the histories need it
     else if (const auto batch = find(manifest.stateSymbols, "B"); input.name == "sentences" && usesStates && batch)
-      rules.values_.push_back({i, 0, {}, batch});
+      rules.values_.push_back({i, 0, {}, batch, {}});
     else if (const auto room = find(manifest.stateSymbols, "R"); input.name == "ancestors" && usesStates && room)
-      rules.values_.push_back({i, 0, {}, room});
+      rules.values_.push_back({i, 0, {}, room, stepInput(plan)});
     // The model counts the positions of these itself.
     if ((isSource || isPrevious) && positions >= 0 && !input.dims.empty())
       rules.steps_.push_back({i, positions});
@@ -91,9 +107,14 @@ Status InputRules::check(const EntryPlan &plan, std::span<const TensorView> inpu
   for (const Values &rule : values_) {
     const int64_t limit = rule.symbol ? symbols[*rule.symbol] : rule.state ? states[*rule.state] : rule.limit;
     const TensorView &tensor = inputs[rule.input];
-    if (tensor.elements() > 0 &&
-        static_cast<int64_t>(largest(static_cast<const int32_t *>(tensor.data), tensor.elements())) >= limit)
-      return badValue(plan, plan.inputs[rule.input], tensor, limit);
+    if (tensor.elements() == 0)
+      continue;
+    const int64_t columns = tensor.rank > 0 ? tensor.extents[tensor.rank - 1] : 1;
+    Rows32 rows{static_cast<const int32_t *>(tensor.data), tensor.elements() / columns, columns, columns};
+    if (rule.step)
+      rows.columns = std::min<int64_t>(columns, *static_cast<const int32_t *>(inputs[*rule.step].data));
+    if (rows.columns > 0 && static_cast<int64_t>(largest(rows)) >= limit)
+      return badValue(plan, plan.inputs[rule.input], tensor, rows, limit);
   }
   return {};
 }

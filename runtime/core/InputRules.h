@@ -14,9 +14,9 @@
 
 namespace bifocal {
 
-/// What kernels take for granted about the values and sizes of an entry's inputs: they follow ids into tables and rows
-/// into states without a look. The rules go by the names of docs/Artifact.md, "Entry points of a translation model"; an
-/// artifact of another kind has none.
+/// What kernels take for granted about the values and sizes of an entry's inputs: they follow rows into states without
+/// a look, and would take the nearest row of a table for an id that is outside. The rules go by the names of
+/// docs/Artifact.md, "Entry points of a translation model"; an artifact of another kind has none.
 class InputRules {
 public:
   static Result<InputRules> create(const Manifest &manifest, const EntryPlan &plan);
@@ -27,11 +27,12 @@ public:
                std::span<const int64_t> states) const;
 
 private:
-  /// All values of an input are below a number, or below what a symbol of the plan or of the states stands for.
+  /// All values of an input are below a number, or below what a symbol of the plan or of the states stands for. Of the
+  /// rows of a history only the steps before the one that the input `step` names count.
   struct Values {
     size_t input = 0;
     int64_t limit = 0;
-    std::optional<size_t> symbol, state;
+    std::optional<size_t> symbol, state, step;
   };
   /// The last axis of an input has at most so many steps.
   struct Steps {

@@ -31,8 +31,9 @@ public:
   /// Fills every parameter by its initialiser; a pure function of `seed`.
   virtual void initialize(uint64_t seed) = 0;
 
-  /// Runs an entry point. `inputs` and `outputs` are in the order of the plan; shapes and types are checked and the
-  /// symbols derived from them (an output's memory must be as large as its dims say). Grows the arena when these symbol
+  /// Runs an entry point. `inputs` and `outputs` are in the order of the plan; shapes and types are checked,
+  /// and ids, rows and steps (`InputRules`), and the symbols derived from them (an output's memory must be as large as
+  /// its dims say). Grows the arena when these symbol
   /// values need more than any call before; otherwise allocates nothing. States must have been sized by `sizeStates`.
   virtual Status run(std::string_view entry, std::span<const TensorView> inputs,
                      std::span<const TensorView> outputs) = 0;

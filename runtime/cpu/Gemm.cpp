@@ -51,8 +51,6 @@ void gemm(int threads, const GemmKernels &kernels, const GemmArguments &g, const
   const Tiling tiling(g, fewRows, granularity);
   void *const buffers[] = {const_cast<float *>(g.a), const_cast<float *>(g.b), g.c, g.workspace};
   const int64_t sizes[] = {g.m, g.n, g.k, g.accumulate ? 1 : 0, tiling.rows, tiling.columns};
-  if (g.k == 0 && !g.accumulate)
-    std::fill_n(g.c, g.m * g.n, 0.0f);
   if (!fewRows)
     parallelFor(threads, ceilDiv(g.n, format::gemmColumnUnit),
                 [&](int, int64_t begin, int64_t end) { kernels[0](buffers, sizes, begin, end); });

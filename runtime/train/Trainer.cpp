@@ -31,7 +31,7 @@ TensorView view(std::vector<int32_t> &ids, int64_t rows, int64_t steps) {
 TensorView scalar(float &value) { return TensorView(ElementType::f32, {}, &value); }
 
 /// What the training that wrote a checkpoint has and another one does not: all of it, so that one look suffices.
-std::vector<std::string> differences(const TrainingState &given, const TrainingState &written) {
+std::vector<std::string> differences(const TrainingState &given, const TrainingState &written, bool otherOptions) {
   std::vector<std::string> list;
   const auto compare = [&list](std::string_view what, const auto &expected, const auto &got) {
     if (expected != got)
@@ -41,6 +41,8 @@ std::vector<std::string> differences(const TrainingState &given, const TrainingS
   compare("text with digest", fmt::format("{:016x}", written.dataDigest), fmt::format("{:016x}", given.dataDigest));
   compare("seed", written.seed, given.seed);
   for (const auto &[name, value] : written.options) {
+    if (otherOptions)
+      break;
     const auto found = given.options.find(name);
     compare(name, value, found == given.options.end() ? "none" : found->second);
   }
@@ -103,18 +105,18 @@ void Trainer::initialize() {
   std::ranges::fill(session_.secondMoments(), 0.0f);
 }
 
-Status Trainer::resume() {
+Status Trainer::resume(bool otherOptions) {
   // Constants that no file holds come from their initialisers.
   initialize();
   Result<TrainingState> read = readCheckpoint(lastPath(), manifest_, session_);
   if (!read.ok())
     return read.status();
-  if (const std::vector<std::string> list = differences(state_, *read); !list.empty())
+  if (const std::vector<std::string> list = differences(state_, *read, otherOptions); !list.empty())
     return Status(StatusCode::usage,
                   fmt::format("'{}' was written by another training: expects {}; give the same again, "
-                              "or train in another folder",
+                              "accept other options with --resume=changed, or train in another folder",
                               lastPath(), fmt::join(list, "; ")));
-  // Files from before there were options in them take those of this run.
+  // From here on the options of this run count.
   read->options = state_.options;
   state_ = read.take();
   return Status();
@@ -175,7 +177,8 @@ Status Trainer::update() {
     return Status(
         StatusCode::numericMismatch,
         fmt::format("expects finite numbers, but update {} gave the loss {} and the gradient norm {}; the last "
-                    "checkpoint is from before; try a lower learning rate or clip_norm",
+                    "checkpoint is from before; continue from it with a lower --lr or --clip-norm and "
+                    "--resume=changed",
                     state_.updates, report.sums.lossPerToken(), report.gradientNorm));
   observer_.onUpdate(report);
   return Status();

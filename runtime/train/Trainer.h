@@ -69,7 +69,7 @@ public:
   /// Fresh parameters and counters.
   void initialize();
   /// Continues from `last.safetensors` of the folder; an error with all that differs where another training wrote it.
-  Status resume();
+  Status resume(bool otherOptions = false);
 
   /// Trains until a limit is reached or `stop` becomes true; then saves.
   Result<TrainEnd> run(const std::atomic<bool> &stop);

@@ -31,8 +31,9 @@ struct TrainingOptions {
 
   static Result<TrainingOptions> read(const nlohmann::json &training);
 
-  /// What decides the numbers of a training, apart from the seed, by the names of the spec: a run that is continued
-  /// with other values would not be the one that began. Not among them is what only ends a run or saves it
+  /// What decides the numbers of a training and which checkpoint is the best, apart from the seed, by the names of the
+  /// spec: a run that is continued with other values would not be the one that began. Not among them is what only ends
+  /// a run or saves it
   /// (`max_update`, unless the schedule is as long as the training; `max_epoch`, minutes, `patience`, `save_every`).
   std::map<std::string, std::string> decisive() const;
 };

@@ -228,6 +228,17 @@ std::vector<TypedKernel> rowCases() {
       {"layer_norm_grad",
        op("layer_norm_grad", "g:?x37xE x:?x37xE s:37xE m:?xf32 r:?xf32", "", "d:?x37xE ds:37xE db:37xf32"),
        {40, 40, 40, 40, 40}},
+      {"map",
+       kernelSource("%x: tensor<?x37xE>, %o: tensor<?x37xE>, %r: tensor<2xi64>, %s: tensor<37xf32>, %b: tensor<37xE>",
+                    "%q:2 = bifocal.map (%0 = %x : tensor<?x37xE>, %1 = %o : tensor<?x37xE>, %2 = %r : tensor<2xi64>, "
+                    "%3 = %s : tensor<37xf32>, %4 = %b : tensor<37xE>) -> (tensor<?x37xE>, tensor<?x37xE>) {\n"
+                    "%d = bifocal.dropout %0, %2 {rate = 0.3 : f32, site = 1 : i32} : (tensor<?x37xE>, tensor<2xi64>) "
+                    "-> tensor<?x37xE>\n%t = bifocal.add %d, %1 : tensor<?x37xE>\n"
+                    "%n, %m, %v = bifocal.layer_norm %t, %3, %4 : (tensor<?x37xE>, tensor<37xf32>, tensor<37xE>) -> "
+                    "(tensor<?x37xE>, tensor<?xf32>, tensor<?xf32>)\n"
+                    "bifocal.yield %n, %t : tensor<?x37xE>, tensor<?x37xE>\n}",
+                    "%q#0, %q#1 : tensor<?x37xE>, tensor<?x37xE>"),
+       {7, 7, 7, 7}},
       {"column_sum", op("column_sum", "x:?x37xE", "", "y:37xE"), {40}},
       {"embedding", op("embedding", "t:?xi32 w:9x37xE", "", "y:?x37xE", "{scale = 3.0 : f32}"), {7, 7}, 9},
       {"embedding_grad",
@@ -265,23 +276,6 @@ INSTANTIATE_TEST_SUITE_P(All, ElementTypes,
                            const KernelLevel &level = std::get<0>(info.param);
                            return std::get<1>(info.param).name + "_" + level.shapes.substr(level.shapes.size() - 2);
                          });
-
-void expectError(const std::string &source, const std::string &expected) {
-  std::string error;
-  EXPECT_FALSE(KernelHarness::create(source, "x86-64-v3", error));
-  EXPECT_NE(error.find(expected), std::string::npos) << error;
-}
-
-TEST(ElementTypesErrors, GradientsOfTablesAreSums) {
-  expectError(op("embedding_grad", "t:?xi32 g:?x37xbf16", "", "w:9x37xbf16"),
-              "expects a gradient of f32 for the table on CPUs, but got 'tensor<9x37xbf16>'");
-}
-
-// The sums of a tile's taps, one vector each, stand on the stack.
-TEST(ElementTypesErrors, TheStackIsBounded) {
-  expectError(ConvSource{{2, 8, 40000, 39999, Taps::Raw, false, 0}, false}.gradient(),
-              "bytes of stack for a tile on x86-64-v3, but a kernel has at most 1048576");
-}
 
 } // namespace
 } // namespace bifocal::test

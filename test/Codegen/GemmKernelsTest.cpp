@@ -343,7 +343,7 @@ TEST_P(GemmKernelsTest, NarrowElementsAreWidenedAndRoundedOnce) {
     auto harness = KernelHarness::products(GetParam().shapes, error, GetParam().instructions, elements);
     ASSERT_TRUE(harness) << error;
     for (Layout layout : layouts)
-      for (Shape shape : {Shape{1, 33, 3}, {70, 17, 530}, {67, 530, 520}})
+      for (Shape shape : {Shape{1, 33, 3}, {70, 17, 530}, {67, 530, 520}, {5, 33, 0}})
         for (bool accumulate : {false, true}) {
           Problem problem(shape, accumulate);
           // The transposed copies hold the same values as the plain ones.

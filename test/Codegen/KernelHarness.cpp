@@ -126,8 +126,9 @@ std::unique_ptr<KernelHarness> KernelHarness::products(std::string_view level, s
   auto type = [&](std::string_view name) { return parseType(StringRef(name), &state.context); };
   for (bool transA : {false, true})
     for (bool transB : {false, true})
-      writeGemm(*state.functions, location, *CpuTarget::find(level), format::gemmKernel(transA, transB),
-                {transA, transB, type(elements[0]), type(elements[1]), type(elements[2])});
+      if (failed(writeGemm(*state.functions, location, *CpuTarget::find(level), format::gemmKernel(transA, transB),
+                           {transA, transB, type(elements[0]), type(elements[1]), type(elements[2])})))
+        error += "cannot be written";
   error += state.link();
   return error.empty() ? std::move(harness) : nullptr;
 }

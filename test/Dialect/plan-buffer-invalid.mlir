@@ -15,7 +15,7 @@ plan.entry @c1_offset_below symbols ["N"] attributes {inputs = [], outputs = []}
 // -----
 
 plan.entry @c2_unknown_type symbols ["N"] attributes {inputs = [], outputs = []} {
-  // expected-error@+1 {{'plan.buffer' op expects an element type f32, bf16, i32, i64 or i1, but got 'f64'}}
+  // expected-error@+1 {{'plan.buffer' op expects an element type f32, bf16, f16, i32, i64 or i1, but got 'f64'}}
   %x = plan.buffer arena class 0 at 0 size 4 "f64"
 }
 

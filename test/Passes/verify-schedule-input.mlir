@@ -26,3 +26,29 @@ func.func @foreign_op() -> tensor<f32> {
   %one = arith.constant dense<1.0> : tensor<f32>
   return %one : tensor<f32>
 }
+
+// -----
+
+func.func @accepts_narrow_rows(%x: tensor<?x4xbf16> {bifocal.dims = ["N", ""]}) -> tensor<?x4xbf16> {
+  %y = bifocal.relu %x : tensor<?x4xbf16>
+  return %y : tensor<?x4xbf16>
+}
+
+// -----
+
+func.func @narrow_product(%x: tensor<?x4xbf16> {bifocal.dims = ["N", ""]}, %w: tensor<3x4xf32>) -> tensor<?x3xf32> {
+  // expected-error@+1 {{expects f32, but got 'tensor<?x4xbf16>'}}
+  %y = bifocal.linear %x, %w : (tensor<?x4xbf16>, tensor<3x4xf32>) -> tensor<?x3xf32>
+  return %y : tensor<?x3xf32>
+}
+
+// -----
+
+bifocal.param @w : tensor<4xf16> init {kind = "zeros"}
+
+func.func @narrow_parameter(%x: tensor<?x4xf16> {bifocal.dims = ["N", ""]}) -> tensor<?x4xf16> {
+  // expected-error@+1 {{expects f32, but got 'tensor<4xf16>'}}
+  %w = bifocal.param_ref @w : tensor<4xf16>
+  %y = bifocal.add_bias %x, %w : (tensor<?x4xf16>, tensor<4xf16>) -> tensor<?x4xf16>
+  return %y : tensor<?x4xf16>
+}

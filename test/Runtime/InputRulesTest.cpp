@@ -99,7 +99,8 @@ TEST(InputRules, refusesIndicesOutsideOfTheStates) {
   EXPECT_EQ(messageWith(tokens[2], 12), begin + "tokens" + rule + "12, but got 12 at [2]");
   EXPECT_EQ(messageWith(positions[0], 8), begin + "positions" + rule + "8, but got 8 at [0]");
   EXPECT_EQ(messageWith(sentences[3], 3), begin + "sentences" + rule + "3, but got 3 at [3]");
-  EXPECT_EQ(messageWith(ancestors[19], 4), begin + "ancestors" + rule + "4, but got 4 at [3, 4]");
+  EXPECT_EQ(messageWith(ancestors[18], 4), begin + "ancestors" + rule + "4, but got 4 at [3, 3]");
+  EXPECT_EQ(messageWith(ancestors[19], -1), "") << "this step and later ones have no history yet";
   EXPECT_EQ(messageWith(step, 5), begin + "step" + rule + "5, but got 5 at []");
   ASSERT_TRUE(session->sizeStates({{"B", 3}, {"S", 2}, {"R", 3}, {"P", 5}}).ok());
   std::ranges::fill(ancestors, 0);

@@ -157,7 +157,7 @@ protected:
     if (!trainer.ok())
       return trainer.status();
     if (std::filesystem::exists(run + "/last.safetensors"))
-      BIFOCAL_RETURN_IF_ERROR(trainer->resume());
+      BIFOCAL_RETURN_IF_ERROR(trainer->resume(otherOptions_));
     else
       trainer->initialize();
     return trainer->run(stop);
@@ -172,6 +172,7 @@ protected:
   std::unique_ptr<Corpus> corpus_;
   std::unique_ptr<ParallelData> data_;
   TrainingOptions options_;
+  bool otherOptions_ = false;
   std::atomic<bool> go_{false};
 };
 
@@ -281,7 +282,15 @@ TEST_F(TrainerTest, other_options_cannot_be_resumed_and_are_all_named) {
             "'" + folder_ +
                 "/a/last.safetensors' was written by another training: expects seed 1, but got 2; clip_norm "
                 "0, but got 0.5; lr 0.05, but got 0.1; max_tokens 40, but got 41; update_freq 1, but got 2; "
-                "give the same again, or train in another folder");
+                "give the same again, accept other options with --resume=changed, or train in another folder");
+  options_.seed = 1;
+  options_.limits.maxTokens = 40;
+  otherOptions_ = true;
+  status = train("a", recorder, go_).status();
+  EXPECT_TRUE(status.ok()) << status.message();
+  otherOptions_ = false;
+  status = train("a", recorder, go_).status();
+  EXPECT_TRUE(status.ok()) << "the options of the last run count: " << status.message();
 }
 
 // A cosine without a period of its own is as long as the training: another end is another schedule.

@@ -107,19 +107,19 @@ Result<bool> findCheckpoint(const Options &options) {
   if (exists && options.resume == "never")
     return Status(StatusCode::usage,
                   fmt::format("'{}' is there already; continue with --resume=auto or choose another folder", last));
-  if (!exists && options.resume == "must")
+  if (!exists && (options.resume == "must" || options.resume == "changed"))
     return Status(StatusCode::cannotRead,
                   fmt::format("expects a checkpoint '{}' to continue from, but there is none", last));
   return exists;
 }
 
 /// Begins anew, or continues from the folder's checkpoint.
-Status start(Trainer &trainer, bool resumes) {
+Status start(Trainer &trainer, const Options &options, bool resumes) {
   if (!resumes) {
     trainer.initialize();
     return Status();
   }
-  BIFOCAL_RETURN_IF_ERROR(trainer.resume());
+  BIFOCAL_RETURN_IF_ERROR(trainer.resume(options.resume == "changed"));
   fmt::print(stderr, "continues after update {}, epoch {}\n", trainer.state().updates, trainer.state().epoch);
   return Status();
 }
@@ -175,7 +175,7 @@ Status train(Session &session, const PreparedData &data, const TrainingOptions &
     fmt::print(stderr,
                "no limit: trains until Ctrl-C, which saves; set one with --max-update, --max-epoch, --max-minutes "
                "or --patience\n");
-  BIFOCAL_RETURN_IF_ERROR(start(*trainer, resumes));
+  BIFOCAL_RETURN_IF_ERROR(start(*trainer, options, resumes));
   stopOnSignals();
   const Result<TrainEnd> end = trainer->run(stopRequested);
   progress.endLine();
@@ -244,8 +244,9 @@ void tools::addTrain(CLI::App &app, int &exitCode) {
                                  "Part of the data to validate on; default: valid, if it is there")
                     ->group("Data");
   verb->add_option("--resume", options->resume,
-                   "Continue from the folder's checkpoint: never, auto (if there is one), must")
-      ->check(CLI::IsMember({"never", "auto", "must"}))
+                   "Continue from the folder's checkpoint: never, auto (if there is one), must, changed (must, and "
+                   "options such as --lr may differ from those that it was trained with)")
+      ->check(CLI::IsMember({"never", "auto", "must", "changed"}))
       ->capture_default_str()
       ->group("Checkpoints");
   verb->add_option("--log-format", options->logFormat, "auto (bar on a terminal, else plain), bar, plain or json")

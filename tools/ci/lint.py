@@ -8,6 +8,7 @@ clang-format gives them: a definition begins at the margin of its namespace or c
 
 import ast
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,9 +73,13 @@ def check(path: Path) -> Iterator[Finding]:
 
 
 def sources() -> list[Path]:
-    paths = [path for path in ROOT.iterdir() if path.suffix in (".md", ".txt", ".json") or path.name in NAMES]
-    for folder in FOLDERS:
-        paths += [path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    """What git knows; in a copy without git, everything in the folders of the project."""
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=False)
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    if not paths:
+        paths = [path for path in ROOT.iterdir() if path.suffix in (".md", ".txt", ".json") or path.name in NAMES]
+        for folder in FOLDERS:
+            paths += [path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert len(paths) > 100, f"expects the sources below {ROOT}, but found {len(paths)}"
     return sorted(paths)
 
