@@ -27,7 +27,7 @@ def wait_until_handled(process: subprocess.Popen, expected: bool) -> None:
 def main() -> None:
     with subprocess.Popen(sys.argv[1:]) as process:
         wait_until_handled(process, True)
-        time.sleep(0.5)  # into the update; before it, the orderly end is a matter of a moment
+        time.sleep(0.4)  # into the update; before it, the orderly end is a matter of a moment
         process.send_signal(signal.SIGINT)
         wait_until_handled(process, False)
         process.send_signal(signal.SIGINT)
