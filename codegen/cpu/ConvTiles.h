@@ -28,7 +28,7 @@ mlir::Value headOrigin(KernelBuilder &kernel, const ConvShape &shape, const Conv
 /// Rows of `stride` elements.
 struct Slab {
   Array base;
-  int64_t stride;
+  int64_t stride = 0;
 };
 
 /// Copies `rows` steps from `first` on (which may be negative) of the `width` channels at `source`; rows of the source

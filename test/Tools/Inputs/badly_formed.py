@@ -21,7 +21,7 @@ def main() -> None:
     Path("bad.cpp").write_text(cpp)
     Path("bad.py").write_text(SPDX + "def f():\n" + lines(59, "    pass"))
     Path("bad.sh").write_text("#!/bin/sh\n")
-    Path("notes.txt").write_text("Fine.\nLook into /" + "home/user/x, not $x/home/y or ./root/z.\n")
+    Path("notes.txt").write_text("Fine.\nLook into /" + "home/user/x, not $x/home/y or ./home/z.\n")
 
 
 if __name__ == "__main__":
