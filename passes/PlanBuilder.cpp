@@ -2,6 +2,7 @@
 #include "passes/PlanBuilder.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "runtime/core/ArtifactFormat.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -164,6 +165,17 @@ Value PlanBuilder::arenaBuffer(Location location, AffineExpr units, int64_t byte
   if (place == classes.end())
     classes.push_back(unit);
   return makeBuffer(location, plan::Region::arena, sizeClass, -1, bytes, dtype);
+}
+
+Value PlanBuilder::panelBuffer(Location location, Value b, bool transposed, AffineExpr n, AffineExpr k) {
+  Value &buffer = panels[{b, transposed}];
+  if (!buffer) {
+    int64_t bytes =
+        format::gemmWorkspace(cast<AffineConstantExpr>(n).getValue(), cast<AffineConstantExpr>(k).getValue()) * 4;
+    buffer = makeBuffer(location, plan::Region::panels, 0, panelBytes, bytes, "f32");
+    panelBytes += bytes;
+  }
+  return buffer;
 }
 
 Value PlanBuilder::bufferOf(Value value) {

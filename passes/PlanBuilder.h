@@ -57,6 +57,9 @@ public:
   mlir::Value stateBuffer(StateOp state);
   /// Elements [first, first + count) of a slab.
   mlir::Value slabBuffer(plan::Region region, int64_t first, int64_t count);
+  /// The panels of the parameter in `b`, of n columns and k rows; made once for each parameter and layout.
+  mlir::Value panelBuffer(mlir::Location location, mlir::Value b, bool transposed, mlir::AffineExpr n,
+                          mlir::AffineExpr k);
   /// `bytesPerUnit` for each of `units`, in the arena.
   mlir::Value arenaBuffer(mlir::Location location, mlir::AffineExpr units, int64_t bytesPerUnit, mlir::StringRef dtype);
 
@@ -87,6 +90,8 @@ private:
   NamedDims dims;
   llvm::DenseMap<mlir::Value, mlir::Value> buffers;
   llvm::StringMap<mlir::Value> states;
+  llvm::DenseMap<std::pair<mlir::Value, unsigned>, mlir::Value> panels;
+  int64_t panelBytes = 0;
   llvm::SmallVector<mlir::AffineExpr> classes;
   mlir::Operation *lastBuffer = nullptr;
 };

@@ -112,6 +112,14 @@ Value EntryLowering::workspaceOf(Location location, AffineExpr columns, AffineEx
              : Value();
 }
 
+/// Whether the panels of B are worth memory of their own: a step of decoding has few rows, so that packing a weight
+/// takes a large part of its product, and the same weights come again at the next step.
+bool EntryLowering::keepsPanels(const Product &product) {
+  auto b = product.b.getDefiningOp<plan::BufferOp>();
+  bool updates = !function.front().getOps<AdamOp>().empty();
+  return isa<AffineSymbolExpr>(product.m) && !updates && b && b.getRegion() == plan::Region::parameter;
+}
+
 void EntryLowering::emit(const Product &product, MapOp epilogue) {
   FlatSymbolRefAttr kernelName;
   SmallVector<Value> buffers;
@@ -126,7 +134,9 @@ void EntryLowering::emit(const Product &product, MapOp epilogue) {
   }
   OpBuilder &builder = plan.builder;
   auto flag = [&](bool on) { return on ? builder.getUnitAttr() : UnitAttr(); };
-  Value workspace = workspaceOf(product.location, product.n, product.k);
+  Value workspace = keepsPanels(product)
+                        ? plan.panelBuffer(product.location, product.b, product.transB, product.n, product.k)
+                        : workspaceOf(product.location, product.n, product.k);
   builder.create<plan::GemmOp>(product.location, product.a, product.b, product.c, workspace,
                                AffineMapAttr::get(plan.mapOf(product.m)), AffineMapAttr::get(plan.mapOf(product.n)),
                                AffineMapAttr::get(plan.mapOf(product.k)), flag(product.transA), flag(product.transB),

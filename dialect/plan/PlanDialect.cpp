@@ -155,9 +155,16 @@ static LogicalResult verifyWorkspace(GemmOp op) {
   auto buffer = op.getWorkspace() ? op.getWorkspace().getDefiningOp<BufferOp>() : BufferOp();
   if (!buffer)
     return success();
-  if (buffer.getRegion() != bifocal::plan::Region::arena || buffer.getDtype() != "f32")
-    return op.emitOpError("expects a workspace of f32 in the arena, but got ")
+  bool kept = buffer.getRegion() == bifocal::plan::Region::panels;
+  if ((!kept && buffer.getRegion() != bifocal::plan::Region::arena) || buffer.getDtype() != "f32")
+    return op.emitOpError("expects a workspace of f32 in the arena or in the panels, but got ")
            << buffer.getDtype() << " in '" << stringifyRegion(buffer.getRegion()) << "'";
+  auto source = op.getB().getDefiningOp<BufferOp>();
+  if (kept && source && source.getRegion() != bifocal::plan::Region::parameter)
+    return op.emitOpError("expects panels of a parameter, but got b in '")
+           << stringifyRegion(source.getRegion()) << "'";
+  if (kept && op.getWindowed() && (*op.getWindowed())[1] != 0)
+    return op.emitOpError("expects panels of a whole parameter, but b moves with the window");
   if (llvm::count(op->getOperands(), op.getWorkspace()) > 1)
     return op.emitOpError("expects a workspace that is none of its other buffers");
   return success();

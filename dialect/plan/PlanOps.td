@@ -28,7 +28,8 @@ def Plan_BufferType : TypeDef<Plan_Dialect, "Buffer"> {
 
 def Plan_Region : I32EnumAttr<"Region", "where a buffer lives", [
   I32EnumAttrCase<"arena", 0>, I32EnumAttrCase<"parameter", 1>, I32EnumAttrCase<"gradient", 2>, I32EnumAttrCase<"moment1", 3>,
-  I32EnumAttrCase<"moment2", 4>, I32EnumAttrCase<"state", 5>, I32EnumAttrCase<"input", 6>, I32EnumAttrCase<"output", 7>]> {
+  I32EnumAttrCase<"moment2", 4>, I32EnumAttrCase<"state", 5>, I32EnumAttrCase<"input", 6>, I32EnumAttrCase<"output", 7>,
+  I32EnumAttrCase<"panels", 8>]> {
   let cppNamespace = "::bifocal::plan";
 }
 
@@ -114,7 +115,7 @@ def Plan_BufferOp : Plan_Op<"buffer", []> {
   let summary = "one buffer of an entry";
   let description = [{
     In the arena `offset` and `size` are bytes per unit of the class `class_index`; in the slabs of parameters, gradients
-    and moments they are bytes. `index` is the place among the inputs or outputs, `name` that of a state. `offset` is -1
+    and moments and in the panels they are bytes. What is in the panels of an entry stays from call to call. `index` is the place among the inputs or outputs, `name` that of a state. `offset` is -1
     until the memory is assigned.
 
     Constraints:
@@ -166,7 +167,8 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
 
     Row major, f32. `a` is stored `[m, k]`, `[k, m]` where transposed; `b` is stored `[k, n]`, `[n, k]` where transposed.
     `workspace` is memory for a copy of `b` in the order in which it is read: n rounded up to 32 times k rounded up to 16
-    elements. Without it the product is slower, not different.
+    elements. Without it the product is slower, not different. In the arena the copy is made anew by every product; in the
+    panels it is made once and stays as long as the parameters do.
     The epilogue is a kernel of one stage whose tile i covers rows [i * rows_per_tile, (i + 1) * rows_per_tile) of c, so it
     may run on rows that are still in cache.
 
@@ -175,7 +177,7 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     - (C2) `m`, `n` and `k` are one expression without dims each.
     - (C3) `windowed` has three elements, for a, b and c, and one more per buffer of the epilogue.
     - (C4) An epilogue has sizes and `rows_per_tile` >= 1, and names a `plan.kernel` of one stage.
-    - (C5) `workspace` is f32 in the arena and none of the other buffers.
+    - (C5) `workspace` is f32 and none of the other buffers, in the arena, or in the panels where `b` is a whole parameter.
 
     Example:
 

@@ -10,7 +10,7 @@
 namespace bifocal::format {
 
 /// The value of "format" in the manifest. Raised when an older runtime could misread a newer artifact.
-inline constexpr int64_t version = 2;
+inline constexpr int64_t version = 3;
 
 inline constexpr std::string_view manifestEntry = "manifest.json";
 inline constexpr std::string_view planEntry = "plan.json";
@@ -24,6 +24,8 @@ inline constexpr std::array<std::string_view, 2> hostLevels = {"x86-64-v4", "x86
 inline constexpr int64_t classAlignment = 16;
 /// Offsets of arena buffers, in bytes per class unit, are multiples of this.
 inline constexpr int64_t bufferAlignment = 4;
+/// Offsets of panels, in bytes, are multiples of this.
+inline constexpr int64_t cacheLine = 64;
 /// Offsets of parameters, in elements of the slab, are multiples of this.
 inline constexpr int64_t parameterAlignment = 16;
 

@@ -31,6 +31,8 @@ struct Bindings {
   std::span<const int64_t> classBases;  ///< where each class begins in the arena, bytes
   std::span<const int64_t> classValues; ///< value of each class, rounded up
   std::array<std::byte *, 4> slabs{};   ///< parameters, gradients, first and second moments
+  std::byte *panels = nullptr;          ///< copies of parameters that this entry keeps from call to call
+  bool panelsCurrent = false;           ///< whether they are those of the parameters as they are now
   std::span<std::byte *const> states;   ///< in the order of Manifest::states
   std::span<const int64_t> stateBytes;  ///< their sizes
   std::span<std::byte *const> inputs, outputs;

@@ -11,8 +11,8 @@
 namespace bifocal {
 namespace {
 
-constexpr std::array<std::string_view, 8> regionNames = {"arena",   "parameter", "gradient", "moment1",
-                                                         "moment2", "state",     "input",    "output"};
+constexpr std::array<std::string_view, 9> regionNames = {"arena", "parameter", "gradient", "moment1", "moment2",
+                                                         "state", "input",     "output",   "panels"};
 
 /// Reads one entry point; the first problem ends it.
 class EntryReader {
@@ -144,9 +144,25 @@ private:
     case Region::output:
       readIndex(reader, buffer, entry_.outputs);
       break;
+    case Region::panels:
+      readPanelExtent(reader, buffer);
+      break;
     }
     entry_.buffers.push_back(buffer);
     return reader.status();
+  }
+
+  void readPanelExtent(JsonReader &reader, PlanBuffer &buffer) {
+    buffer.offset = reader.integer("offset");
+    buffer.size = reader.integer("size");
+    int64_t end = 0;
+    if (buffer.offset < 0 || buffer.offset % format::cacheLine != 0)
+      reader.fail("offset",
+                  fmt::format("expects a multiple of {} that is >= 0, but got {}", format::cacheLine, buffer.offset));
+    else if (buffer.size < 0 || __builtin_add_overflow(buffer.offset, buffer.size, &end))
+      reader.fail("size", fmt::format("expects from 0 to {}, but got {}", INT64_MAX - buffer.offset, buffer.size));
+    else
+      entry_.panelBytes = std::max(entry_.panelBytes, end);
   }
 
   void readArenaExtent(JsonReader &reader, PlanBuffer &buffer) {
@@ -318,8 +334,11 @@ private:
     if (!gemm.workspace)
       return;
     check("workspace", *gemm.workspace);
-    if (entry_.buffers[gemm.workspace->id].region != Region::arena)
-      reader.fail("workspace", "expects a buffer of the arena");
+    const Region region = entry_.buffers[gemm.workspace->id].region;
+    if (region != Region::arena && region != Region::panels)
+      reader.fail("workspace", "expects a buffer of the arena or of the panels");
+    if (region == Region::panels && (entry_.buffers[gemm.b.id].region != Region::parameter || gemm.b.rowBytes != 0))
+      reader.fail("workspace", "expects panels of a whole parameter, but b is something else");
   }
 
   FillStep readFill(JsonReader &reader, bool window) {

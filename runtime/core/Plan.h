@@ -17,14 +17,14 @@
 
 namespace bifocal {
 
-enum class Region : uint8_t { arena, parameter, gradient, moment1, moment2, state, input, output };
+enum class Region : uint8_t { arena, parameter, gradient, moment1, moment2, state, input, output, panels };
 
 /// Where the bytes of a buffer are.
 struct PlanBuffer {
   Region region = Region::arena;
   ElementType type = ElementType::f32;
   size_t index = 0;   ///< arena: the size class; state, input, output: the position in its list
-  int64_t offset = 0; ///< arena: bytes per class unit; slabs: bytes
+  int64_t offset = 0; ///< arena: bytes per class unit; slabs and panels: bytes
   int64_t size = 0;   ///< like offset; not used for states, inputs and outputs
 };
 
@@ -47,7 +47,7 @@ struct GemmStep {
   std::string kernel;
   Expression m, n, k;
   BufferRef a, b, c;
-  std::optional<BufferRef> workspace; ///< for packed panels of B
+  std::optional<BufferRef> workspace; ///< for packed panels of B: of the arena, or kept in the panels
   bool accumulate = false;            ///< beta is 1
   struct Epilogue {
     std::string kernel;
@@ -98,6 +98,7 @@ struct EntryPlan {
   std::vector<PlanBuffer> buffers;
   std::vector<PlanStep> steps;
   bool needsTraining = false; ///< uses gradients or moments
+  int64_t panelBytes = 0;     ///< of the panels that stay from call to call
 
   /// Bytes of the arena for these values of `symbols`. Unless they are empty, writes where each class begins into
   /// `bases` and its value, rounded up, into `units`. Allocates nothing but messages.

@@ -51,6 +51,8 @@ public:
     stateMemory_.resize(manifest.states.size());
     stateBytes_.resize(manifest.states.size());
     stateSymbols_.assign(manifest.stateSymbols.size(), -1);
+    panels_.resize(artifact_->plan().entries.size());
+    panelsCurrent_.assign(panels_.size(), false);
     for (const EntryPlan &plan : artifact_->plan().entries) {
       Result<InputRules> rules = InputRules::create(manifest, plan);
       if (!rules.ok())
@@ -78,7 +80,10 @@ public:
   Result<std::vector<std::vector<int64_t>>> outputShapes(std::string_view name,
                                                          std::span<const TensorView> inputs) const override;
 
-  std::span<float> parameters() override { return slab(0); }
+  std::span<float> parameters() override {
+    forgetPanels();
+    return slab(0);
+  }
   std::span<float> gradients() override { return slab(1); }
   std::span<float> firstMoments() override { return slab(2); }
   std::span<float> secondMoments() override { return slab(3); }
@@ -95,6 +100,10 @@ private:
     return {reinterpret_cast<float *>(slabs_[index]->data()), slabs_[index]->size() / sizeof(float)};
   }
 
+  /// The parameters may change now.
+  void forgetPanels() { panelsCurrent_.assign(panelsCurrent_.size(), false); }
+  Status growArena(int64_t bytes);
+
   EntryState prepareEntry(const EntryPlan &plan) const;
   Result<size_t> findEntry(std::string_view name) const;
   Status bindSymbols(EntryState &entry, std::span<const TensorView> inputs) const;
@@ -108,7 +117,8 @@ private:
   bool training_ = false;
   std::array<std::unique_ptr<DeviceMemory>, 4> slabs_;
   std::unique_ptr<DeviceMemory> arena_;
-  std::vector<std::unique_ptr<DeviceMemory>> stateMemory_;
+  std::vector<std::unique_ptr<DeviceMemory>> stateMemory_, panels_; ///< one for each state, for each entry
+  std::vector<bool> panelsCurrent_;                                 ///< whether the panels of an entry are in use
   std::vector<std::byte *> states_;
   std::vector<int64_t> stateBytes_;
   std::vector<int64_t> stateSymbols_; ///< values given to sizeStates, -1 before
@@ -254,13 +264,12 @@ Status SessionImpl::run(std::string_view name, std::span<const TensorView> input
   const Result<int64_t> needed = plan.arenaBytes(entry.symbols, entry.classBases, entry.classValues);
   if (!needed.ok())
     return needed.status();
-  if (static_cast<size_t>(*needed) > arenaBytes()) {
-    // The old arena goes first: its content is dead between calls, and both together may not fit.
-    arena_.reset();
-    Result<std::unique_ptr<DeviceMemory>> memory = device_->allocate(static_cast<size_t>(*needed));
+  BIFOCAL_RETURN_IF_ERROR(growArena(*needed));
+  if (plan.panelBytes > 0 && !panels_[*index]) {
+    Result<std::unique_ptr<DeviceMemory>> memory = device_->allocate(static_cast<size_t>(plan.panelBytes));
     if (!memory.ok())
       return memory.status();
-    arena_ = memory.take();
+    panels_[*index] = memory.take();
   }
   Bindings bindings;
   bindings.symbols = entry.symbols;
@@ -275,7 +284,25 @@ Status SessionImpl::run(std::string_view name, std::span<const TensorView> input
   bindings.inputBytes = entry.inputBytes;
   bindings.outputs = entry.outputs;
   bindings.outputBytes = entry.outputBytes;
-  return device_->execute(*index, bindings);
+  bindings.panels = panels_[*index] ? panels_[*index]->data() : nullptr;
+  bindings.panelsCurrent = panelsCurrent_[*index];
+  if (plan.needsTraining)
+    forgetPanels();
+  const Status status = device_->execute(*index, bindings);
+  panelsCurrent_[*index] = status.ok() && !plan.needsTraining;
+  return status;
+}
+
+Status SessionImpl::growArena(int64_t bytes) {
+  if (static_cast<size_t>(bytes) <= arenaBytes())
+    return {};
+  // The old arena goes first: its content is dead between calls, and both together may not fit.
+  arena_.reset();
+  Result<std::unique_ptr<DeviceMemory>> memory = device_->allocate(static_cast<size_t>(bytes));
+  if (!memory.ok())
+    return memory.status();
+  arena_ = memory.take();
+  return {};
 }
 
 Result<std::vector<std::vector<int64_t>>> SessionImpl::outputShapes(std::string_view name,

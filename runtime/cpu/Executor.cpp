@@ -146,6 +146,10 @@ void Executor::locateBuffers(const Bindings &bindings) {
       addresses_[i] = bindings.outputs[buffer.index];
       bytes_[i] = bindings.outputBytes[buffer.index];
       break;
+    case Region::panels:
+      addresses_[i] = bindings.panels + buffer.offset;
+      bytes_[i] = buffer.size;
+      break;
     }
   }
 }
@@ -154,6 +158,7 @@ Status Executor::run(const Bindings &bindings, int threads) {
   locateBuffers(bindings);
   std::copy(bindings.symbols.begin(), bindings.symbols.end(), symbols_.begin());
   windowStart_ = 0;
+  panelsCurrent_ = bindings.panelsCurrent;
   return runAll(steps_, threads);
 }
 
@@ -212,6 +217,12 @@ Status Executor::launch(Prepared &prepared, const LaunchStep &step, int threads)
   return {};
 }
 
+GemmArguments::Panels Executor::panelsOf(const GemmStep &step) const {
+  if (!step.workspace || plan_.buffers[step.workspace->id].region != Region::panels)
+    return GemmArguments::Panels::own;
+  return panelsCurrent_ ? GemmArguments::Panels::kept : GemmArguments::Panels::keep;
+}
+
 Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads) {
   const PlanStep &owner = *prepared.step;
   int64_t m = 0, n = 0, k = 0;
@@ -239,7 +250,8 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
                                 floats(step.b),
                                 floats(step.c),
                                 step.workspace ? floats(*step.workspace) : nullptr,
-                                step.accumulate};
+                                step.accumulate,
+                                panelsOf(step)};
   profile_.flops += profile_.on ? 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) : 0.0;
   if (!step.epilogue) {
     gemm(threads, prepared.product, arguments);

@@ -45,7 +45,7 @@ private:
   Executor(const EntryPlan &plan, Profile &profile);
   Status prepare(const std::vector<PlanStep> &steps, const SharedObject *object, std::vector<Prepared> &prepared);
   Result<CpuKernel> resolve(const SharedObject *object, const std::string &kernel, size_t stage,
-                         const PlanStep &step) const;
+                            const PlanStep &step) const;
   void locateBuffers(const Bindings &bindings);
   Status runAll(std::vector<Prepared> &steps, int threads);
   Status runStep(Prepared &prepared, int threads);
@@ -61,6 +61,8 @@ private:
                      const BufferRef &ref) const;
   Status checkWindow(const PlanStep &step, std::string_view what, const BufferRef &ref) const;
 
+  GemmArguments::Panels panelsOf(const GemmStep &step) const;
+
   std::byte *address(const BufferRef &ref) const { return addresses_[ref.id] + ref.rowBytes * windowStart_; }
   int64_t bytesFrom(const BufferRef &ref) const { return bytes_[ref.id] - ref.rowBytes * windowStart_; }
 
@@ -71,6 +73,7 @@ private:
   std::vector<int64_t> bytes_;         ///< and its size
   std::vector<int64_t> symbols_;
   int64_t windowStart_ = 0;
+  bool panelsCurrent_ = false;
 };
 
 } // namespace bifocal

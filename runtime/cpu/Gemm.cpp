@@ -17,9 +17,9 @@ constexpr int64_t roundUp(int64_t value, int64_t unit) { return ceilDiv(value, u
 struct Tiling {
   int64_t rows, columns, rowTiles, columnTiles;
 
-  Tiling(const GemmArguments &g, bool fewRows, int64_t granularity) {
+  Tiling(const GemmArguments &g, bool fewRows, int64_t granularity, int threads) {
     // Twelve rows are a whole number of the innermost tiles on every level of CPUs.
-    constexpr int64_t microRows = 12, wantedRows = 144, wantedTiles = 8;
+    constexpr int64_t microRows = 12, wantedRows = 144;
     int64_t unit = std::lcm(microRows, granularity);
     if (unit > format::gemmMostRows / 2)
       unit = granularity <= format::gemmMostRows ? granularity : microRows;
@@ -29,11 +29,12 @@ struct Tiling {
     rows = std::min(roundUp(ceilDiv(g.m, parts), unit), format::gemmMostRows / unit * unit);
     rowTiles = ceilDiv(g.m, rows);
     columns = g.n;
-    // Each tile packs its own rows of A, so its columns should be many; but every thread needs a tile.
+    // Each tile packs its own rows of A, so its columns should be many; but every thread needs a tile. No bit depends
+    // on how C is cut.
     if (fewRows)
       columns = 2 * format::gemmColumnUnit;
-    else if (rowTiles < wantedTiles)
-      columns = std::max<int64_t>(roundUp(ceilDiv(g.n, ceilDiv(wantedTiles, rowTiles)), format::gemmColumnUnit), 128);
+    else if (rowTiles < threads)
+      columns = std::max<int64_t>(roundUp(ceilDiv(g.n, ceilDiv(threads, rowTiles)), format::gemmColumnUnit), 128);
     columnTiles = ceilDiv(g.n, columns);
   }
   int64_t count() const { return rowTiles * columnTiles; }
@@ -46,21 +47,23 @@ void gemm(int threads, const GemmKernels &kernels, const GemmArguments &g, const
     return;
   // Packing pays for itself when enough rows read the panels.
   constexpr int64_t fewestRows = 64;
-  const bool fewRows = g.m <= fewestRows || !g.workspace;
+  const bool fewRows = g.m <= fewestRows || !g.workspace, kept = g.panels != GemmArguments::Panels::own;
+  const bool packs = g.panels == GemmArguments::Panels::keep || (!kept && !fewRows);
+  const size_t stage = kept || !fewRows ? 1 : 2;
   const int64_t granularity = std::max<int64_t>(1, epilogue.granularity);
-  const Tiling tiling(g, fewRows, granularity);
+  const Tiling tiling(g, fewRows, granularity, threads);
   void *const buffers[] = {const_cast<float *>(g.a), const_cast<float *>(g.b), g.c, g.workspace};
   const int64_t sizes[] = {g.m, g.n, g.k, g.accumulate ? 1 : 0, tiling.rows, tiling.columns};
-  if (!fewRows)
+  if (packs)
     parallelFor(threads, ceilDiv(g.n, format::gemmColumnUnit),
                 [&](int, int64_t begin, int64_t end) { kernels[0](buffers, sizes, begin, end); });
   // With one tile per row chunk the epilogue follows its rows at once; else it needs all columns first.
   const bool fused = epilogue.run && tiling.columnTiles == 1 && tiling.rows % granularity == 0;
   parallelFor(threads, tiling.count(), [&](int, int64_t begin, int64_t end) {
     if (!fused)
-      return kernels[fewRows ? 2 : 1](buffers, sizes, begin, end);
+      return kernels[stage](buffers, sizes, begin, end);
     for (int64_t tile = begin; tile < end; ++tile) {
-      kernels[fewRows ? 2 : 1](buffers, sizes, tile, tile + 1);
+      kernels[stage](buffers, sizes, tile, tile + 1);
       epilogue.run(epilogue.context, tile * tiling.rows, std::min(g.m, (tile + 1) * tiling.rows));
     }
   });

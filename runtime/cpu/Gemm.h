@@ -19,6 +19,8 @@ struct GemmArguments {
   /// `format::gemmWorkspace(n, k)` elements, or null.
   float *workspace = nullptr;
   bool accumulate = false;
+  /// What is in the workspace, before and after: nothing that counts; nothing, then the panels of B; these already.
+  enum class Panels : uint8_t { own, keep, kept } panels = Panels::own;
 };
 
 /// The generated stages of a product (codegen/cpu/GemmKernels.h), for one choice of transA and transB:

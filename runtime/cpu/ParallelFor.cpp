@@ -13,7 +13,7 @@ void parallelFor(int threads, int64_t tiles, void (*body)(void *context, int thr
   // A single tile, or a single thread, needs no team.
   if (threads == 1 || tiles == 1)
     return body(context, 0, 0, tiles);
-  // Always all threads, idle ones too: libgomp ends and starts threads, and allocates, when a team changes its size.
+    // Always all threads, idle ones too: libgomp ends and starts threads, and allocates, when a team changes its size.
 #pragma omp parallel num_threads(threads)
   {
     const int64_t team = omp_get_num_threads(), thread = omp_get_thread_num();

@@ -91,7 +91,7 @@ plan.entry @c4_buffers_without_epilogue symbols ["N"] attributes {inputs = [], o
 plan.entry @c5_workspace_of_integers symbols ["N"] attributes {inputs = [], outputs = []} {
   %a = plan.buffer arena class 0 at 0 size 64 "f32"
   %w = plan.buffer arena class 0 at 0 size 64 "i32"
-  // expected-error@+1 {{'plan.gemm' op expects a workspace of f32 in the arena, but got i32 in 'arena'}}
+  // expected-error@+1 {{'plan.gemm' op expects a workspace of f32 in the arena or in the panels, but got i32 in 'arena'}}
   plan.gemm %a, %a into %a workspace %w m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
 }
 
@@ -100,8 +100,27 @@ plan.entry @c5_workspace_of_integers symbols ["N"] attributes {inputs = [], outp
 plan.entry @c5_workspace_is_a_parameter symbols ["N"] attributes {inputs = [], outputs = []} {
   %a = plan.buffer arena class 0 at 0 size 64 "f32"
   %w = plan.buffer parameter class 0 at 0 size 64 "f32"
-  // expected-error@+1 {{'plan.gemm' op expects a workspace of f32 in the arena, but got f32 in 'parameter'}}
+  // expected-error@+1 {{'plan.gemm' op expects a workspace of f32 in the arena or in the panels, but got f32 in 'parameter'}}
   plan.gemm %a, %a into %a workspace %w m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
+}
+
+// -----
+
+plan.entry @c5_panels_of_an_activation symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %w = plan.buffer panels class 0 at 0 size 64 "f32"
+  // expected-error@+1 {{'plan.gemm' op expects panels of a parameter, but got b in 'arena'}}
+  plan.gemm %a, %a into %a workspace %w m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
+}
+
+// -----
+
+plan.entry @c5_panels_of_a_window symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %b = plan.buffer parameter class 0 at 0 size 64 "f32"
+  %w = plan.buffer panels class 0 at 0 size 64 "f32"
+  // expected-error@+1 {{'plan.gemm' op expects panels of a whole parameter, but b moves with the window}}
+  plan.gemm %a, %b into %a workspace %w m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)> {windowed = array<i64: 0, 4, 0>}
 }
 
 // -----

@@ -97,6 +97,40 @@ func.func @keeps_map_with_column_sums(%x: tensor<?x?x8xf32> {bifocal.name = "x",
 
 // -----
 
+bifocal.param @w : tensor<40x8xf32> init {kind = "zeros"}
+
+// A step of decoding has one row per hypothesis: it keeps the panels of its weights, once for each. Whole sequences do
+// not; what updates the parameters does not either.
+
+// CHECK-LABEL: plan.entry @step_keeps_panels
+// CHECK:         %[[W:[0-9]+]] = plan.buffer parameter
+// CHECK:         %[[P:[0-9]+]] = plan.buffer panels class 0 at 0 size 4096 "f32"
+// CHECK-NOT:     plan.buffer panels class 0 at 0
+// CHECK:         plan.gemm %{{[0-9]+}}, %[[W]] transposed into %{{[0-9]+}} workspace %[[P]]
+// CHECK:         plan.gemm %{{[0-9]+}}, %[[W]] transposed into %{{[0-9]+}} workspace %[[P]]
+// CHECK:         plan.gemm %{{[0-9]+}}, %[[W]] into %{{[0-9]+}} workspace %[[Q:[0-9]+]]
+func.func @step_keeps_panels(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims = ["N", ""]},
+                             %z: tensor<?x8xf32> {bifocal.name = "z", bifocal.dims = ["M", ""]})
+    -> (tensor<?x40xf32> {bifocal.name = "a"}, tensor<?x40xf32> {bifocal.name = "b"}, tensor<?x8xf32> {bifocal.name = "c"}) {
+  %w = bifocal.param_ref @w : tensor<40x8xf32>
+  %a = bifocal.linear %x, %w : (tensor<?x8xf32>, tensor<40x8xf32>) -> tensor<?x40xf32>
+  %b = bifocal.linear %z, %w : (tensor<?x8xf32>, tensor<40x8xf32>) -> tensor<?x40xf32>
+  %c = bifocal.linear_input_grad %a, %w : (tensor<?x40xf32>, tensor<40x8xf32>) -> tensor<?x8xf32>
+  return %a, %b, %c : tensor<?x40xf32>, tensor<?x40xf32>, tensor<?x8xf32>
+}
+
+// CHECK-LABEL: plan.entry @sequences_do_not
+// CHECK-NOT:     plan.buffer panels
+// CHECK:         plan.gemm
+func.func @sequences_do_not(%x: tensor<?x?x8xf32> {bifocal.name = "x", bifocal.dims = ["B", "T", ""]})
+    -> (tensor<?x?x40xf32> {bifocal.name = "y"}) {
+  %w = bifocal.param_ref @w : tensor<40x8xf32>
+  %y = bifocal.linear %x, %w : (tensor<?x?x8xf32>, tensor<40x8xf32>) -> tensor<?x?x40xf32>
+  return %y : tensor<?x?x40xf32>
+}
+
+// -----
+
 bifocal.param @first : tensor<4xf32> init {kind = "zeros"}
 bifocal.param @w : tensor<6x8xf32> init {kind = "zeros"}
 

@@ -92,7 +92,7 @@ json descendEntry() {
 
 json exampleManifest() {
   return json::parse(R"({
-    "format": 2, "bifocal": "0.1.0", "digest": {}, "spec": "kind = 'test'", "spec_hash": "0123456789abcdef",
+    "format": 3, "bifocal": "0.1.0", "digest": {}, "spec": "kind = 'test'", "spec_hash": "0123456789abcdef",
     "model": {"kind": "test"}, "training": {},
     "parameters": [
       {"name": "weight", "aliases": ["tied"], "shape": [4, 8], "dtype": "f32", "offset": 0,
@@ -117,6 +117,14 @@ json examplePlanWithWorkspace(int64_t bytes) {
   layer["peak"][0] = offset + bytes;
   layer["steps"][0]["workspace"] = layer["buffers"].size();
   layer["buffers"].push_back(buffer("arena", offset, bytes, 0));
+  return plan;
+}
+
+json examplePlanWithPanels() {
+  json plan = examplePlan();
+  json &layer = plan["entries"]["layer"];
+  layer["steps"][0]["workspace"] = layer["buffers"].size();
+  layer["buffers"].push_back(buffer("panels", 64, 32 * 16 * 4));
   return plan;
 }
 

@@ -16,6 +16,8 @@ nlohmann::json exampleManifest();
 nlohmann::json examplePlan();
 /// The layer's product has a workspace of 16 times `bytes` (its class has the value 1, rounded up).
 nlohmann::json examplePlanWithWorkspace(int64_t bytes);
+/// The layer keeps the panels of its weight from call to call.
+nlohmann::json examplePlanWithPanels();
 
 /// Zips the parts as docs/Artifact.md says; digests are filled in unless the manifest has them.
 std::vector<std::byte> buildArtifact(nlohmann::json manifest, const nlohmann::json &plan,

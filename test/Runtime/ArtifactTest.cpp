@@ -100,9 +100,9 @@ TEST(Artifact, missesAHostObjectThatTheManifestLists) {
 
 TEST(Artifact, refusesOtherFormatsAndCompression) {
   const Result<std::shared_ptr<const Artifact>> future =
-      Artifact::fromBytes(buildArtifact({{"format", 3}, {"digest", json::object()}}, examplePlan(), {}));
+      Artifact::fromBytes(buildArtifact({{"format", 4}, {"digest", json::object()}}, examplePlan(), {}));
   EXPECT_EQ(future.status().code(), StatusCode::unsupported);
-  EXPECT_EQ(future.status().message(), "expects artifact format 2, but the file has format 3; compile it again");
+  EXPECT_EQ(future.status().message(), "expects artifact format 3, but the file has format 4; compile it again");
   const Result<std::shared_ptr<const Artifact>> compressed =
       Artifact::fromBytes(buildArtifact(exampleManifest(), examplePlan(), {}, false));
   EXPECT_EQ(compressed.status().message(), "expects the entry 'manifest.json' to be stored, not compressed");
@@ -156,6 +156,25 @@ TEST(Plan, checksSteps) {
             "plan.entries.layer.peak: expects one number per class, but got 3 for 2 classes");
 }
 
+TEST(Plan, checksPanels) {
+  const auto error = [](auto edit) {
+    json plan = test::examplePlanWithPanels();
+    edit(plan["entries"]["layer"]);
+    Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(test::exampleArtifact(plan));
+    return artifact.ok() ? std::to_string((*artifact)->plan().find("layer")->panelBytes) + " bytes"
+                         : artifact.status().message();
+  };
+  EXPECT_EQ(error([](json &) {}), "2112 bytes") << "32 x 16 floats behind 64 bytes";
+  EXPECT_EQ(error([](json &e) { e["buffers"][7]["offset"] = 32; }),
+            "plan.entries.layer.buffers[7].offset: expects a multiple of 64 that is >= 0, but got 32");
+  EXPECT_EQ(error([](json &e) { e["buffers"][7]["offset"] = -64; }),
+            "plan.entries.layer.buffers[7].offset: expects a multiple of 64 that is >= 0, but got -64");
+  EXPECT_EQ(error([](json &e) { e["buffers"][7]["size"] = INT64_MAX; }),
+            "plan.entries.layer.buffers[7].size: expects from 0 to 9223372036854775743, but got 9223372036854775807");
+  EXPECT_EQ(error([](json &e) { e["steps"][0]["b"] = 0; }),
+            "plan.entries.layer.steps[0].workspace: expects panels of a whole parameter, but b is something else");
+}
+
 TEST(Plan, checksProducts) {
   EXPECT_EQ(planError([](json &e) { e["steps"][0].erase("kernel"); }),
             "plan.entries.layer.steps[0].kernel: expects a string");
@@ -164,7 +183,7 @@ TEST(Plan, checksProducts) {
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["workspace"] = 7; }),
             "plan.entries.layer.steps[0].workspace: expects a buffer id below 7, but got 7");
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["workspace"] = 4; }),
-            "plan.entries.layer.steps[0].workspace: expects a buffer of the arena");
+            "plan.entries.layer.steps[0].workspace: expects a buffer of the arena or of the panels");
   EXPECT_EQ(planError([](json &e) {
               e["buffers"][6]["dtype"] = "i32";
               e["steps"][0]["workspace"] = 6;

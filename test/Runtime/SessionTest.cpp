@@ -162,6 +162,29 @@ TEST(Session, keepsStatesBetweenCalls) {
   EXPECT_EQ(session->sizeStates({}).message(), "expects a value >= 0 for the symbol R of the states");
 }
 
+TEST(Session, keepsPanelsAsLongAsItsParametersStay) {
+  std::unique_ptr<Session> plain = makeSession(), kept = makeSession(2, true, test::examplePlanWithPanels());
+  plain->initialize(3), kept->initialize(3);
+  float *const weight = kept->parameters().data();
+  for (int64_t rows : {1, 63, 65, 300, 2})
+    EXPECT_EQ(*runLayer(*plain, rows), *runLayer(*kept, rows)) << rows;
+  const std::vector<float> before = *runLayer(*kept, 300);
+  // Behind the session's back: the copy is what counts, which shows that no call made it anew.
+  weight[0] += 1;
+  EXPECT_EQ(*runLayer(*kept, 300), before);
+  plain->parameters()[0] += 1;
+  kept->parameters();
+  EXPECT_EQ(*runLayer(*kept, 300), *runLayer(*plain, 300));
+  EXPECT_NE(*runLayer(*kept, 300), before);
+  // An update of the parameters, which may stand in the same plan.
+  for (float &value : kept->gradients())
+    value = 0.5f;
+  ASSERT_TRUE(kept->run("descend", {}, {}).ok());
+  for (float &value : plain->parameters().first(48))
+    value -= 0.5f;
+  EXPECT_EQ(*runLayer(*kept, 300), *runLayer(*plain, 300));
+}
+
 TEST(Session, trainsInPlace) {
   std::unique_ptr<Session> session = makeSession(2, true);
   session->initialize(5);

@@ -98,6 +98,8 @@ std::string describeCompilation(const Artifact &artifact, const Shape &shape, co
     std::optional<int64_t> bytes = arenaBytes(entry, shape);
     text += fmt::format("\n{}\n  peak   {} bytes", entry.name, entry.peakFormula());
     text += bytes ? fmt::format(" = {}\n", readableBytes(*bytes)) : "\n";
+    if (entry.panelBytes > 0)
+      text += fmt::format("  panels {} of packed weights\n", readableBytes(entry.panelBytes));
     text += fmt::format("  steps  {}\n", steps);
   }
   return text;

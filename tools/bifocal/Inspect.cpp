@@ -80,6 +80,7 @@ nlohmann::json describe(const Artifact &artifact) {
                                {"inputs", signature(entry, entry.inputs)},
                                {"outputs", signature(entry, entry.outputs)},
                                {"peak_bytes", entry.peakFormula()},
+                               {"panel_bytes", entry.panelBytes},
                                {"multiply_adds", entry.multiplyAdds()},
                                {"steps", count.steps},
                                {"families", count.families},
@@ -102,8 +103,9 @@ void printText(const nlohmann::json &json, const Artifact &artifact) {
     std::vector<std::string> families;
     for (const auto &[family, number] : count.families)
       families.push_back(fmt::format("{} {}", number, family));
-    fmt::print("\n{}({}) -> ({})\n  peak bytes {}\n  multiply-adds {}\n  {} steps: {}\n", entry.name,
+    fmt::print("\n{}({}) -> ({})\n  peak bytes {}{}\n  multiply-adds {}\n  {} steps: {}\n", entry.name,
                signature(entry, entry.inputs), signature(entry, entry.outputs), entry.peakFormula(),
+               entry.panelBytes > 0 ? fmt::format(", and {} of packed weights", entry.panelBytes) : "",
                entry.multiplyAdds(), count.steps, fmt::join(families, ", "));
   }
   fmt::print("\n");
