@@ -144,12 +144,15 @@ json EntryWriter::writeGemm(plan::GemmOp gemm) {
                  {"b", reference(gemm.getB(), bytes(1))},
                  {"c", reference(gemm.getC(), bytes(2))},
                  {"beta", gemm.getBeta().isZero() ? 0 : 1}};
+  if (Value mask = gemm.getMask())
+    object["mask"] = reference(mask, bytes(3));
   if (Value workspace = gemm.getWorkspace())
     object["workspace"] = reference(workspace, 0);
   if (gemm.getEpilogue())
     object["epilogue"] = {
         {"kernel", gemm.getEpilogue()->str()},
-        {"buffers", references(gemm.getEpilogueBuffers(), windowed.empty() ? windowed : windowed.drop_front(3))},
+        {"buffers", references(gemm.getEpilogueBuffers(),
+                               windowed.empty() ? windowed : windowed.drop_front(gemm.getMask() ? 4 : 3))},
         {"sizes", expressions(*gemm.getEpilogueSizes())},
         {"rows_per_tile", static_cast<int64_t>(gemm.getRowsPerTile())}};
   return object;

@@ -14,9 +14,9 @@ void GraphBuilder::at(std::string_view specPath, StringRef layer) {
   location = NameLoc::get(StringAttr::get(context, layer), place);
 }
 
-GraphBuilder::Layer GraphBuilder::layerOf(bool decoder, int64_t index) const {
+GraphBuilder::Layer GraphBuilder::layerOf(bool decoder, int64_t index, Value mask) const {
   return {decoder ? spec.decoder : spec.encoder, decoder, index, decoder ? "decoder" : "encoder",
-          layerPrefix(decoder, index)};
+          layerPrefix(decoder, index),           mask};
 }
 
 double GraphBuilder::attentionScale(const Layer &layer) const {
@@ -40,11 +40,11 @@ Value GraphBuilder::parameter(const std::string &name) {
   return builder.create<ParamRefOp>(location, type->second, FlatSymbolRefAttr::get(builder.getContext(), name));
 }
 
-Value GraphBuilder::linear(Value x, const std::string &prefix, bool bias) {
+Value GraphBuilder::linear(Value x, const std::string &prefix, Value mask, bool bias) {
   Value weight = parameter(prefix + ".weight");
   Value offset = optionalParameter(bias, prefix + ".bias");
   int64_t outputs = cast<RankedTensorType>(weight.getType()).getDimSize(0);
-  return builder.create<LinearOp>(location, withLast(x, outputs), Type(), x, weight, offset, Activation::none)
+  return builder.create<LinearOp>(location, withLast(x, outputs), Type(), x, weight, offset, mask, Activation::none)
       .getOutput();
 }
 
@@ -82,11 +82,11 @@ Value GraphBuilder::residual(Value x, const std::string &norm, llvm::function_re
 
 Value GraphBuilder::feedForward(Value input, const Layer &layer) {
   at(layer.side + ".ffn_dim", layer.prefix + "fc1");
-  Value x = linear(input, layer.prefix + "fc1");
+  Value x = linear(input, layer.prefix + "fc1", layer.mask);
   x = builder.create<ReluOp>(location, x.getType(), x).getOutput();
   x = dropout(x, spec.model.reluDropout);
   at(layer.side + ".ffn_dim", layer.prefix + "fc2");
-  return linear(x, layer.prefix + "fc2");
+  return linear(x, layer.prefix + "fc2", layer.mask);
 }
 
 Value GraphBuilder::lightConvolution(Value input, const Layer &layer, const Step *step) {
@@ -110,7 +110,7 @@ Value GraphBuilder::lightConvolution(Value input, const Layer &layer, const Step
 Value GraphBuilder::dynamicConvolution(Value input, const Layer &layer, const Step *step) {
   const StackSpec &stack = layer.stack;
   int64_t taps = stack.kernelSizes[layer.index];
-  Value weight = linear(input, layer.prefix + "conv.weight_linear", /*bias=*/false);
+  Value weight = linear(input, layer.prefix + "conv.weight_linear", layer.mask, /*bias=*/false);
   if (stack.weightSoftmax)
     weight = builder.create<SoftmaxOp>(location, weight.getType(), weight, taps).getOutput();
   weight = dropout(weight, spec.model.weightDropout);
@@ -129,7 +129,7 @@ Value GraphBuilder::dynamicConvolution(Value input, const Layer &layer, const St
 
 Value GraphBuilder::convolution(Value input, const Layer &layer, Value mask, const Step *step) {
   at(layer.side + ".layers", layer.prefix + "linear1");
-  Value x = linear(dropout(input, spec.model.inputDropout), layer.prefix + "linear1");
+  Value x = linear(dropout(input, spec.model.inputDropout), layer.prefix + "linear1", layer.mask);
   if (layer.stack.glu)
     x = builder.create<GluOp>(location, withLast(x, layer.stack.convDim), x).getOutput();
   // linear1's bias would leak from padded steps into real ones. A causal convolution never sees the right.
@@ -138,7 +138,7 @@ Value GraphBuilder::convolution(Value input, const Layer &layer, Value mask, con
   at(layer.side + ".kernel_sizes[" + std::to_string(layer.index) + "]", layer.prefix + "conv");
   x = layer.stack.mixer == Mixer::lightConv ? lightConvolution(x, layer, step) : dynamicConvolution(x, layer, step);
   at(layer.side + ".layers", layer.prefix + "linear2");
-  return linear(x, layer.prefix + "linear2");
+  return linear(x, layer.prefix + "linear2", layer.mask);
 }
 
 Value GraphBuilder::attention(Value query, Value key, Value value, Value mask, const Layer &layer, bool causal) {
@@ -156,8 +156,8 @@ Value GraphBuilder::attention(Value query, Value key, Value value, Value mask, c
 Value GraphBuilder::selfAttention(Value input, const Layer &layer, Value mask, const Step *step) {
   std::string prefix = layer.prefix + "self_attn";
   at(layer.side + ".heads", prefix);
-  Value query = linear(input, prefix + ".q_proj"), key = linear(input, prefix + ".k_proj");
-  Value value = linear(input, prefix + ".v_proj"), x;
+  Value query = linear(input, prefix + ".q_proj", layer.mask), key = linear(input, prefix + ".k_proj", layer.mask);
+  Value value = linear(input, prefix + ".v_proj", layer.mask), x;
   if (step)
     x = builder
             .create<AttentionStepOp>(location, query.getType(), query, key, value, step->ancestors, step->step,
@@ -166,13 +166,13 @@ Value GraphBuilder::selfAttention(Value input, const Layer &layer, Value mask, c
             .getOutput();
   else
     x = attention(query, key, value, mask, layer, layer.decoder);
-  return linear(x, prefix + ".out_proj");
+  return linear(x, prefix + ".out_proj", layer.mask);
 }
 
 Value GraphBuilder::crossAttention(Value input, const Layer &layer, Value encoderOutput, Value mask, const Step *step) {
   std::string prefix = layer.prefix + "encoder_attn";
   at(layer.side + ".heads", prefix);
-  Value query = linear(input, prefix + ".q_proj"), x;
+  Value query = linear(input, prefix + ".q_proj", layer.mask), x;
   if (step)
     x = builder
             .create<CrossAttentionStepOp>(location, query.getType(), query, step->sentences, prefix + ".keys",
@@ -180,8 +180,8 @@ Value GraphBuilder::crossAttention(Value input, const Layer &layer, Value encode
                                           f32(attentionScale(layer)))
             .getOutput();
   else
-    x = attention(query, linear(encoderOutput, prefix + ".k_proj"), linear(encoderOutput, prefix + ".v_proj"), mask,
-                  layer,
+    x = attention(query, linear(encoderOutput, prefix + ".k_proj", mask),
+                  linear(encoderOutput, prefix + ".v_proj", mask), mask, layer,
                   /*causal=*/false);
-  return linear(x, prefix + ".out_proj");
+  return linear(x, prefix + ".out_proj", layer.mask);
 }

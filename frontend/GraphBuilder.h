@@ -29,16 +29,19 @@ public:
 
   /// i1 [B, S], true at real tokens.
   Value sourceMask(Value source);
+  /// i1 [B, T], true where there is something to predict.
+  Value targetMask(Value target);
   /// [B, S] -> [B, S, C].
   Value encoder(Value source, Value mask);
-  /// [B, T] and [B, S, C] -> [B, T, C].
-  Value decoder(Value previous, Value encoderOutput, Value mask);
+  /// [B, T] and [B, S, C] -> [B, T, C]. Steps that `targetMask` leaves out are not predicted, so no layer multiplies
+  /// them; null where all are wanted.
+  Value decoder(Value previous, Value encoderOutput, Value mask, Value targetMask);
   /// [N] -> [N, C]; reads and writes the states.
   Value decoderStep(Value tokens, Value positions, const Step &step);
   /// Writes what the steps of a decoder read of the encoder.
   void writeEncoderStates(Value encoderOutput, Value mask);
-  /// [..., C] -> [..., V].
-  Value project(Value features);
+  /// [..., C] -> [..., V]; of the rows where `mask` is true, or of all without one.
+  Value project(Value features, Value mask);
   /// loss, nll, count.
   mlir::ValueRange crossEntropy(Value logits, Value target);
 
@@ -52,6 +55,7 @@ private:
     bool decoder;
     int64_t index;
     std::string side, prefix;
+    Value mask; ///< the rows that its linears multiply; null for all
   };
 
   Value embed(Value tokens, Value positions, bool decoder);
@@ -62,14 +66,14 @@ private:
   Value crossAttention(Value input, const Layer &layer, Value encoderOutput, Value mask, const Step *step);
   Value attention(Value query, Value key, Value value, Value mask, const Layer &layer, bool causal);
   Value feedForward(Value input, const Layer &layer);
-  Value encoderLayer(Value x, const Layer &layer, Value mask);
+  Value encoderLayer(Value x, const Layer &layer);
   Value decoderLayer(Value x, const Layer &layer, Value encoderOutput, Value mask, const Step *step);
-  Layer layerOf(bool decoder, int64_t index) const;
+  Layer layerOf(bool decoder, int64_t index, Value mask) const;
 
   /// x + dropout(body(norm(x))) or norm(x + dropout(body(x))).
   Value residual(Value x, const std::string &norm, llvm::function_ref<Value(Value)> body);
   Value normalize(Value x, const std::string &prefix);
-  Value linear(Value x, const std::string &prefix, bool bias = true);
+  Value linear(Value x, const std::string &prefix, Value mask, bool bias = true);
   /// The next site; no op where the rate is zero or the function has no generator.
   Value dropout(Value x, double rate);
   Value parameter(const std::string &name);

@@ -187,7 +187,8 @@ void Importer::buildLoss() {
   GraphBuilder graph(spec, builder, parameterTypes, function.getArgument(3));
   Value mask = graph.sourceMask(function.getArgument(0));
   Value encoded = graph.encoder(function.getArgument(0), mask);
-  Value logits = graph.project(graph.decoder(function.getArgument(1), encoded, mask));
+  Value targets = graph.targetMask(function.getArgument(2));
+  Value logits = graph.project(graph.decoder(function.getArgument(1), encoded, mask, targets), targets);
   finish(function, graph.crossEntropy(logits, function.getArgument(2)), {"loss", "nll", "count"});
 }
 
@@ -198,7 +199,8 @@ void Importer::buildEvaluate() {
   GraphBuilder graph(spec, builder, parameterTypes, Value());
   Value mask = graph.sourceMask(function.getArgument(0));
   Value encoded = graph.encoder(function.getArgument(0), mask);
-  Value logits = graph.project(graph.decoder(function.getArgument(1), encoded, mask));
+  Value targets = graph.targetMask(function.getArgument(2));
+  Value logits = graph.project(graph.decoder(function.getArgument(1), encoded, mask, targets), targets);
   finish(function, graph.crossEntropy(logits, function.getArgument(2)), {"loss", "nll", "count"});
 }
 
@@ -207,7 +209,7 @@ void Importer::buildForward() {
   GraphBuilder graph(spec, builder, parameterTypes, Value());
   Value mask = graph.sourceMask(function.getArgument(0));
   Value encoded = graph.encoder(function.getArgument(0), mask);
-  finish(function, graph.project(graph.decoder(function.getArgument(1), encoded, mask)), {"logits"});
+  finish(function, graph.project(graph.decoder(function.getArgument(1), encoded, mask, Value()), Value()), {"logits"});
 }
 
 void Importer::buildEncode() {
@@ -226,7 +228,7 @@ void Importer::buildDecodeStep() {
                                 "decoder");
   GraphBuilder graph(spec, builder, parameterTypes, Value());
   GraphBuilder::Step step{function.getArgument(2), function.getArgument(3), function.getArgument(4)};
-  Value logits = graph.project(graph.decoderStep(function.getArgument(0), function.getArgument(1), step));
+  Value logits = graph.project(graph.decoderStep(function.getArgument(0), function.getArgument(1), step), Value());
   Value output = builder.create<LogSoftmaxOp>(graph.loc(), logits.getType(), logits).getOutput();
   finish(function, output, {"log_probabilities"});
 }

@@ -16,6 +16,12 @@ Value GraphBuilder::sourceMask(Value source) {
                                        builder.getI32IntegerAttr(padId));
 }
 
+Value GraphBuilder::targetMask(Value target) {
+  at("decoder", "decoder");
+  return builder.create<PaddingMaskOp>(location, like(target, builder.getI1Type()), target,
+                                       builder.getI32IntegerAttr(padId));
+}
+
 Value GraphBuilder::embed(Value tokens, Value positions, bool decoder) {
   std::string name = embeddingName(spec, decoder);
   at(decoder ? "model.target_vocabulary" : "model.source_vocabulary", name);
@@ -35,10 +41,10 @@ Value GraphBuilder::embed(Value tokens, Value positions, bool decoder) {
   return dropout(sum, spec.model.dropout);
 }
 
-Value GraphBuilder::encoderLayer(Value x, const Layer &layer, Value mask) {
+Value GraphBuilder::encoderLayer(Value x, const Layer &layer) {
   x = residual(x, layer.prefix + mixerNormName(layer.stack, false), [&](Value input) {
-    return layer.stack.mixer == Mixer::attention ? selfAttention(input, layer, mask, nullptr)
-                                                 : convolution(input, layer, mask, nullptr);
+    return layer.stack.mixer == Mixer::attention ? selfAttention(input, layer, layer.mask, nullptr)
+                                                 : convolution(input, layer, layer.mask, nullptr);
   });
   return residual(x, layer.prefix + ffnNormName(layer.stack, false),
                   [&](Value input) { return feedForward(input, layer); });
@@ -47,7 +53,7 @@ Value GraphBuilder::encoderLayer(Value x, const Layer &layer, Value mask) {
 Value GraphBuilder::encoder(Value source, Value mask) {
   Value x = embed(source, Value(), /*decoder=*/false);
   for (int64_t index = 0; index < spec.encoder.layers; ++index)
-    x = encoderLayer(x, layerOf(false, index), mask);
+    x = encoderLayer(x, layerOf(false, index, mask));
   if (spec.model.norm == NormPlace::post)
     return x;
   at("model.norm", "encoder.layer_norm");
@@ -65,10 +71,10 @@ Value GraphBuilder::decoderLayer(Value x, const Layer &layer, Value encoderOutpu
                   [&](Value input) { return feedForward(input, layer); });
 }
 
-Value GraphBuilder::decoder(Value previous, Value encoderOutput, Value mask) {
+Value GraphBuilder::decoder(Value previous, Value encoderOutput, Value mask, Value targetMask) {
   Value x = embed(previous, Value(), /*decoder=*/true);
   for (int64_t index = 0; index < spec.decoder.layers; ++index)
-    x = decoderLayer(x, layerOf(true, index), encoderOutput, mask, nullptr);
+    x = decoderLayer(x, layerOf(true, index, targetMask), encoderOutput, mask, nullptr);
   if (spec.model.norm == NormPlace::post)
     return x;
   at("model.norm", "decoder.layer_norm");
@@ -78,7 +84,7 @@ Value GraphBuilder::decoder(Value previous, Value encoderOutput, Value mask) {
 Value GraphBuilder::decoderStep(Value tokens, Value positions, const Step &step) {
   Value x = embed(tokens, positions, /*decoder=*/true);
   for (int64_t index = 0; index < spec.decoder.layers; ++index)
-    x = decoderLayer(x, layerOf(true, index), Value(), Value(), &step);
+    x = decoderLayer(x, layerOf(true, index, Value()), Value(), Value(), &step);
   if (spec.model.norm == NormPlace::post)
     return x;
   at("model.norm", "decoder.layer_norm");
@@ -91,18 +97,18 @@ void GraphBuilder::writeEncoderStates(Value encoderOutput, Value mask) {
   for (int64_t index = 0; index < spec.decoder.layers; ++index) {
     std::string prefix = layerPrefix(true, index) + "encoder_attn";
     at("decoder.heads", prefix);
-    builder.create<StateWriteOp>(location, linear(encoderOutput, prefix + ".k_proj"), prefix + ".keys");
-    builder.create<StateWriteOp>(location, linear(encoderOutput, prefix + ".v_proj"), prefix + ".values");
+    builder.create<StateWriteOp>(location, linear(encoderOutput, prefix + ".k_proj", mask), prefix + ".keys");
+    builder.create<StateWriteOp>(location, linear(encoderOutput, prefix + ".v_proj", mask), prefix + ".values");
   }
 }
 
-Value GraphBuilder::project(Value features) {
+Value GraphBuilder::project(Value features, Value mask) {
   std::string name = outputProjectionName(spec);
   at("model.share_embeddings", "decoder.output_projection");
   Value weight = parameter(name);
   return builder
       .create<LinearOp>(location, withLast(features, spec.model.targetVocabulary), Type(), features, weight, Value(),
-                        Activation::none)
+                        mask, Activation::none)
       .getOutput();
 }
 

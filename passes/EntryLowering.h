@@ -22,6 +22,7 @@ private:
     mlir::Value a, b, c;
     mlir::AffineExpr m, n, k;
     bool transA = false, transB = false, accumulate = false;
+    mlir::Value mask = {};
   };
 
   // EntryLowering.cpp: what goes where, and the ops that are neither products nor losses.

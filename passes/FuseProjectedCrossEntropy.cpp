@@ -37,9 +37,11 @@ std::string matchBackward(LinearOp linear, CrossEntropyOp loss, CrossEntropyGrad
   for (Operation *user : gradient.getLogitsGrad().getUsers()) {
     auto inputGrad = dyn_cast<LinearInputGradOp>(user);
     auto weightGrad = dyn_cast<LinearWeightGradOp>(user);
-    if (inputGrad && !backward.inputGrad && sameValue(inputGrad.getWeight(), linear.getWeight()))
+    if (inputGrad && !backward.inputGrad && sameValue(inputGrad.getWeight(), linear.getWeight()) &&
+        inputGrad.getMask() == linear.getMask())
       backward.inputGrad = inputGrad;
-    else if (weightGrad && !backward.weightGrad && weightGrad.getInput() == linear.getInput())
+    else if (weightGrad && !backward.weightGrad && weightGrad.getInput() == linear.getInput() &&
+             weightGrad.getMask() == linear.getMask())
       backward.weightGrad = weightGrad;
     else
       return "the gradient of the logits has another reader: " + describeOp(user);
@@ -74,9 +76,11 @@ void rewrite(LinearOp linear, CrossEntropyOp loss, Backward backward) {
     types.push_back(backward.inputGrad->getResult(0).getType());
     types.push_back(backward.weightGrad->getResult(0).getType());
   }
+  SmallVector<Value> operands{linear.getInput(), linear.getWeight(), loss.getTargets()};
+  if (linear.getMask())
+    operands.push_back(linear.getMask());
   auto fused = builder.create<ProjectedCrossEntropyOp>(
-      FusedLoc::get(builder.getContext(), {loss.getLoc(), linear.getLoc()}), types,
-      ValueRange{linear.getInput(), linear.getWeight(), loss.getTargets()},
+      FusedLoc::get(builder.getContext(), {loss.getLoc(), linear.getLoc()}), types, operands,
       ArrayRef<NamedAttribute>{{builder.getStringAttr("smoothing"), loss.getSmoothingAttr()},
                                {builder.getStringAttr("ignore_index"), loss.getIgnoreIndexAttr()}});
   loss.replaceAllUsesWith(fused->getResults().take_front(3));

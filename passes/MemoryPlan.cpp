@@ -36,7 +36,8 @@ MemoryPlan::MemoryPlan(plan::EntryOp entry) : entry(entry) {
     // Other rows of the product read a and b while the epilogue writes.
     if (gemm && gemm.getEpilogue())
       findSharing(step, number, symbols.lookup<plan::KernelOp>(*gemm.getEpilogue()), gemm.getEpilogueBuffers(),
-                  {gemm.getA(), gemm.getB()});
+                  gemm.getMask() ? ValueRange{gemm.getA(), gemm.getB(), gemm.getMask()}
+                                 : ValueRange{gemm.getA(), gemm.getB()});
   }
 }
 

@@ -29,10 +29,10 @@ void EntryLowering::splitActivations() {
       shape.back() = cast<ShapedType>(linear.getWeight().getType()).getDimSize(0);
       wide = RankedTensorType::get(shape, narrow.getElementType());
     }
-    Value sums =
-        builder
-            .create<LinearOp>(location, wide, Type(), linear.getInput(), linear.getWeight(), Value(), Activation::none)
-            .getOutput();
+    Value sums = builder
+                     .create<LinearOp>(location, wide, Type(), linear.getInput(), linear.getWeight(), Value(),
+                                       linear.getMask(), Activation::none)
+                     .getOutput();
     SmallVector<Value> inputs{sums};
     if (linear.getBias())
       inputs.push_back(linear.getBias());
@@ -89,6 +89,9 @@ EntryLowering::Product EntryLowering::productOf(Operation *op) {
   Product product{op->getLoc(), plan.bufferOf(left), plan.bufferOf(right), plan.bufferOf(result), rows,
                   columns,      leftColumns};
   product.transB = isa<LinearOp>(op);
+  Value mask = llvm::TypeSwitch<Operation *, Value>(op).Case<LinearOp, LinearInputGradOp, LinearWeightGradOp>(
+      [](auto linear) { return linear.getMask(); });
+  product.mask = mask ? plan.bufferOf(mask) : Value();
   if (isa<LinearWeightGradOp>(op)) {
     product.m = leftColumns;
     product.k = rows;
@@ -137,7 +140,7 @@ void EntryLowering::emit(const Product &product, MapOp epilogue) {
   Value workspace = keepsPanels(product)
                         ? plan.panelBuffer(product.location, product.b, product.transB, product.n, product.k)
                         : workspaceOf(product.location, product.n, product.k);
-  builder.create<plan::GemmOp>(product.location, product.a, product.b, product.c, workspace,
+  builder.create<plan::GemmOp>(product.location, product.a, product.b, product.c, product.mask, workspace,
                                AffineMapAttr::get(plan.mapOf(product.m)), AffineMapAttr::get(plan.mapOf(product.n)),
                                AffineMapAttr::get(plan.mapOf(product.k)), flag(product.transA), flag(product.transB),
                                builder.getF32FloatAttr(product.accumulate ? 1.0f : 0.0f), DenseI64ArrayAttr(),
@@ -163,6 +166,7 @@ void EntryLowering::lowerProjectedLoss(ProjectedCrossEntropyOp op) {
   builder.createBlock(&slabs.getBody());
   Product product{location, plan.bufferOf(op.getInput()), plan.bufferOf(op.getWeight()), logits, window, classes,
                   channels};
+  product.mask = op.getMask() ? plan.bufferOf(op.getMask()) : Value();
   emitWindow(op, product, window);
 }
 
@@ -173,10 +177,14 @@ void EntryLowering::emitWindow(ProjectedCrossEntropyOp op, const Product &produc
   auto map = [&](AffineExpr expression) { return AffineMapAttr::get(plan.mapOf(expression, 1)); };
   auto flag = [&](bool on) { return on ? builder.getUnitAttr() : UnitAttr(); };
   auto gemm = [&](Value a, Value b, Value c, AffineExpr m, AffineExpr n, AffineExpr k, bool transA, bool transB,
-                  float beta, ArrayRef<int64_t> windowed) {
+                  float beta, ArrayRef<int64_t> moved) {
+    // A byte of the mask for each row.
+    SmallVector<int64_t> windowed(moved);
+    if (product.mask)
+      windowed.push_back(1);
     Value workspace = workspaceOf(location, n, k == window ? getAffineConstantExpr(slabRows, op.getContext()) : k);
-    builder.create<plan::GemmOp>(location, a, b, c, workspace, map(m), map(n), map(k), flag(transA), flag(transB),
-                                 builder.getF32FloatAttr(beta), builder.getDenseI64ArrayAttr(windowed),
+    builder.create<plan::GemmOp>(location, a, b, c, product.mask, workspace, map(m), map(n), map(k), flag(transA),
+                                 flag(transB), builder.getF32FloatAttr(beta), builder.getDenseI64ArrayAttr(windowed),
                                  FlatSymbolRefAttr(), ValueRange(), ArrayAttr(), builder.getI64IntegerAttr(0));
   };
   gemm(product.a, product.b, product.c, window, product.n, product.k, false, true, 0.0f, {rowBytes, 0, 0});

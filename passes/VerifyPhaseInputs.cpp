@@ -151,7 +151,9 @@ LogicalResult verifyWorkspace(plan::EntryOp entry, plan::GemmOp gemm) {
   AffineExpr unit = cast<AffineMapAttr>(entry.getClasses()[buffer.getClassIndex()]).getValue().getResult(0);
   auto steps = dyn_cast<AffineConstantExpr>(inner), units = dyn_cast<AffineConstantExpr>(unit);
   int64_t bytes = static_cast<int64_t>(buffer.getSize()), needed = 0;
-  if (steps && units) {
+  if (steps && buffer.getRegion() == plan::Region::panels) {
+    needed = format::gemmWorkspace(columns.getValue(), steps.getValue()) * 4;
+  } else if (steps && units) {
     bytes *= format::roundUpToClass(units.getValue());
     needed = format::gemmWorkspace(columns.getValue(), steps.getValue()) * 4;
   } else if (unit == inner) {

@@ -18,9 +18,10 @@ constexpr int64_t narrowColumns = 512;
 
 namespace {
 
-/// Rows and columns [first, first + count) of C.
+/// Rows and columns [first, first + count) of C. Of the rows `real` are computed: the whole tile, or those that the
+/// mask names.
 struct GemmTile {
-  Value firstRow, rows, firstColumn, columns;
+  Value firstRow, rows, firstColumn, columns, real;
 };
 
 /// Where sums lie: the element of the first row and column, and the elements from one row to the next.
@@ -45,6 +46,12 @@ private:
   void writeTile(Value number, bool fewRows);
   void packA(const GemmTile &tile, Value inner, Value count);
   void packB(Value column, Value inner, Value count, const Array &panel);
+  /// Writes those of [0, count) whose place [first, first + count) in the mask is real, all without a mask, into
+  /// `list`; returns their number.
+  Value listReal(Value first, Value count, const Array &list);
+  /// The steps of an inner block that the sums take. Only a transposed A has rows that are steps.
+  Value listSteps(Value inner);
+  void clearPadding(const GemmTile &tile, const GemmSums &sums);
   /// All blocks of the inner axis for the columns of a tile, whose sums lie in `sums`.
   void writeColumns(const GemmTile &tile, const GemmSums &sums, bool fewRows);
   /// Rounds the sums of a narrow C group of columns by group.
@@ -53,10 +60,13 @@ private:
   void copy(const GemmTile &tile, const GemmSums &from, const GemmSums &to);
   /// Adds one block of the inner axis to all columns of a tile.
   void writeBlock(const GemmTile &tile, const GemmSums &sums, Value inner, bool fewRows);
-  void writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value row, Value column, Value count,
+  void writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value position, Value column, Value count,
                       const Array &panelB, Value fresh);
   Values multiply(const Array &panelA, const Array &panelB, Value count, Values sums);
-  Values firstSums(const GemmSums &sums, Value fresh, Value rows, ValueRange masks);
+  Values firstSums(ArrayRef<Array> rows, Value fresh, ValueRange masks);
+
+  /// Where a row that is computed stands in its tile.
+  Value rowOf(Value position) { return form.transA ? position : kernel.load(realRows, position); }
 
   Array panelOfA(Value row) {
     return kernel.from(packedA, kernel.mul(kernel.div(row, kernel.index(microRows)), panelStride));
@@ -74,6 +84,8 @@ private:
   Value accumulate() { return kernel.size(3); }
   Value rowsPerTile() { return kernel.size(4); }
   Value columnsPerTile() { return kernel.size(5); }
+  Value isMasked() { return kernel.notEqual(kernel.size(6), kernel.index(0)); }
+  Array mask() { return kernel.buffer(4, kernel.i8()); }
   /// The panel of B that starts at `column`; panels hold the whole inner axis, rounded up.
   Array panelOfB(Value column) {
     Value steps = kernel.mul(kernel.ceilDiv(k(), kernel.index(format::gemmInnerUnit)), format::gemmInnerUnit);
@@ -88,6 +100,8 @@ private:
   int64_t panelStride;
   /// Memory of one tile.
   Array packedA, packedB, ownSums;
+  /// What the mask leaves of the rows of a tile, or of the steps of an inner block; null where it leaves all.
+  Array realRows, realSteps;
 };
 
 } // namespace
@@ -98,32 +112,72 @@ void GemmWriter::write(StringRef name) {
   kernel.stage(name, 2, [&](Value tile) { writeTile(tile, /*fewRows=*/true); });
 }
 
+Value GemmWriter::listReal(Value first, Value count, const Array &list) {
+  Value zero = kernel.index(0);
+  auto fill = [&](llvm::function_ref<Value(Value)> isReal) {
+    // Written whether it is real or not: the next one then takes its place.
+    return kernel.loop(zero, count, 1, {zero}, [&](Value position, ValueRange next) {
+      kernel.store(position, list, next[0]);
+      return Values{kernel.add(next[0], isReal(position))};
+    });
+  };
+  return kernel.choose(
+      isMasked(),
+      [&] {
+        return fill([&](Value position) {
+          Value real =
+              kernel.notEqual(kernel.load(mask(), kernel.add(first, position)), kernel.constantInt(kernel.i8(), 0));
+          return kernel.select(real, kernel.index(1), zero);
+        });
+      },
+      [&] { return fill([&](Value) { return kernel.index(1); }); })[0];
+}
+
+Value GemmWriter::listSteps(Value inner) {
+  Value count = kernel.min(kernel.index(innerSteps), kernel.sub(k(), inner));
+  return form.transA ? listReal(inner, count, realSteps) : count;
+}
+
 void GemmWriter::packB(Value column, Value inner, Value count, const Array &panel) {
   Value left = kernel.sub(n(), column);
-  if (form.transB)
-    packTransposed(kernel, kernel.from(b(), kernel.add(kernel.mul(column, k()), inner)), k(), left, count, panel,
-                   panelColumns);
-  else
-    packNeighbours(kernel, kernel.from(b(), kernel.add(kernel.mul(inner, n()), column)), n(), left, count, panel,
-                   panelColumns);
+  if (!form.transB)
+    return packNeighbours(kernel, kernel.from(b(), kernel.add(kernel.mul(inner, n()), column)), realSteps, n(), left,
+                          count, panel, panelColumns);
+  SmallVector<Array> rows;
+  for (int64_t i = 0; i < panelColumns; ++i) {
+    Value row = kernel.min(kernel.add(column, i), kernel.sub(n(), kernel.index(1)));
+    rows.push_back(kernel.from(b(), kernel.add(kernel.mul(row, k()), inner)));
+  }
+  packTransposed(kernel, rows, count, panel);
 }
 
 /// Packs gemmColumnUnit columns of B.
 void GemmWriter::writePacking(Value tile) {
+  if (form.transA)
+    realSteps = kernel.stackArray(kernel.i64(), innerSteps);
   Value first = kernel.mul(tile, format::gemmColumnUnit);
   Value end = kernel.min(kernel.add(first, format::gemmColumnUnit), n());
-  kernel.loop(first, end, panelColumns, [&](Value column) { packB(column, kernel.index(0), k(), panelOfB(column)); });
+  kernel.loop(kernel.index(0), k(), innerSteps, [&](Value inner) {
+    Value count = listSteps(inner);
+    kernel.loop(first, end, panelColumns, [&](Value column) {
+      packB(column, inner, count, kernel.from(panelOfB(column), kernel.mul(inner, panelColumns)));
+    });
+  });
 }
 
 void GemmWriter::packA(const GemmTile &tile, Value inner, Value count) {
-  kernel.loop(kernel.index(0), tile.rows, microRows, [&](Value row) {
-    Value first = kernel.add(tile.firstRow, row), left = kernel.sub(tile.rows, row);
-    if (form.transA)
-      packNeighbours(kernel, kernel.from(a(), kernel.add(kernel.mul(inner, m()), first)), m(), left, count,
-                     panelOfA(row), microRows);
-    else
-      packTransposed(kernel, kernel.from(a(), kernel.add(kernel.mul(first, k()), inner)), k(), left, count,
-                     panelOfA(row), microRows);
+  kernel.loop(kernel.index(0), tile.real, microRows, [&](Value position) {
+    if (form.transA) {
+      Value first = kernel.add(tile.firstRow, position), left = kernel.sub(tile.real, position);
+      return packNeighbours(kernel, kernel.from(a(), kernel.add(kernel.mul(inner, m()), first)), realSteps, m(), left,
+                            count, panelOfA(position), microRows);
+    }
+    SmallVector<Array> rows;
+    for (int64_t i = 0; i < microRows; ++i) {
+      Value row = rowOf(kernel.min(kernel.add(position, i), kernel.sub(tile.real, kernel.index(1))));
+      rows.push_back(kernel.from(a(), kernel.add(kernel.mul(kernel.add(tile.firstRow, row), k()), inner)));
+    }
+    packTransposed(kernel, rows, count, panelOfA(position));
   });
 }
 
@@ -133,17 +187,25 @@ void GemmWriter::writeTile(Value number, bool fewRows) {
     packedB = kernel.stackArray(panelColumns * innerSteps);
   if (narrow)
     ownSums = kernel.stackArray(format::gemmMostRows * narrowColumns);
+  realRows = realSteps = {};
+  if (form.transA)
+    realSteps = kernel.stackArray(kernel.i64(), innerSteps);
+  else
+    realRows = kernel.stackArray(kernel.i64(), format::gemmMostRows);
   Value columnTiles = kernel.ceilDiv(n(), columnsPerTile());
   GemmTile tile;
   tile.firstRow = kernel.mul(kernel.div(number, columnTiles), rowsPerTile());
   tile.rows = kernel.min(rowsPerTile(), kernel.sub(m(), tile.firstRow));
   tile.firstColumn = kernel.mul(kernel.rem(number, columnTiles), columnsPerTile());
   tile.columns = kernel.min(columnsPerTile(), kernel.sub(n(), tile.firstColumn));
+  tile.real = form.transA ? tile.rows : listReal(tile.firstRow, tile.rows, realRows);
   if (narrow)
     return writeNarrow(tile, fewRows);
   // A sum of no products.
   Value zero = kernel.index(0);
   kernel.when(kernel.bitAnd(kernel.equal(k(), zero), kernel.equal(accumulate(), zero)), [&] { clear(tile, c(tile)); });
+  if (!form.transA)
+    kernel.when(kernel.bitAnd(isMasked(), kernel.equal(accumulate(), zero)), [&] { clearPadding(tile, c(tile)); });
   writeColumns(tile, c(tile), fewRows);
 }
 
@@ -157,6 +219,17 @@ void GemmWriter::clear(const GemmTile &tile, const GemmSums &sums) {
     kernel.columns(tile.columns, {}, [&](Value at, Value mask, ValueRange) {
       kernel.storeVector(kernel.constantVector(0.0), target, at, mask);
       return Values{};
+    });
+  });
+}
+
+void GemmWriter::clearPadding(const GemmTile &tile, const GemmSums &sums) {
+  kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
+    Value real = kernel.load(mask(), kernel.add(tile.firstRow, row));
+    kernel.when(kernel.equal(real, kernel.constantInt(kernel.i8(), 0)), [&] {
+      GemmTile one = tile;
+      one.rows = kernel.index(1);
+      clear(one, {kernel.from(sums.first, kernel.mul(row, sums.stride)), sums.stride});
     });
   });
 }
@@ -186,7 +259,7 @@ void GemmWriter::writeNarrow(const GemmTile &tile, bool fewRows) {
 }
 
 void GemmWriter::writeBlock(const GemmTile &tile, const GemmSums &sums, Value inner, bool fewRows) {
-  Value count = kernel.min(kernel.index(innerSteps), kernel.sub(k(), inner)), zero = kernel.index(0);
+  Value count = listSteps(inner), zero = kernel.index(0);
   Value fresh = kernel.bitAnd(kernel.equal(inner, zero), kernel.equal(accumulate(), zero));
   packA(tile, inner, count);
   kernel.loop(zero, tile.columns, panelColumns, [&](Value column) {
@@ -196,25 +269,21 @@ void GemmWriter::writeBlock(const GemmTile &tile, const GemmSums &sums, Value in
       packB(first, inner, count, panel);
     else
       panel = kernel.from(panelOfB(first), kernel.mul(inner, panelColumns));
-    kernel.loop(zero, tile.rows, microRows,
+    kernel.loop(zero, tile.real, microRows,
                 [&](Value row) { writeMicroTile(tile, sums, row, column, count, panel, fresh); });
   });
 }
 
-/// What the sums start with: 0, or what stands in C. Without masks all rows and columns are there.
-Values GemmWriter::firstSums(const GemmSums &place, Value fresh, Value rows, ValueRange masks) {
+/// What the sums start with: 0, or what stands in C. Without masks all columns are there.
+Values GemmWriter::firstSums(ArrayRef<Array> rows, Value fresh, ValueRange masks) {
   return kernel.choose(
       fresh, [&] { return Values(microRows * microVectors, kernel.constantVector(0.0)); },
       [&] {
         Values sums;
-        for (int64_t i = 0; i < microRows; ++i) {
-          // Rows behind the last one are not stored; they read its sums.
-          Value row = masks.empty() ? kernel.index(i) : kernel.min(kernel.index(i), kernel.sub(rows, kernel.index(1)));
-          Array from = kernel.from(place.first, kernel.mul(row, place.stride));
+        for (const Array &row : rows)
           for (int64_t v = 0; v < microVectors; ++v)
             sums.push_back(
-                kernel.loadVector(from, kernel.index(v * kernel.width()), masks.empty() ? Value() : masks[v]));
-        }
+                kernel.loadVector(row, kernel.index(v * kernel.width()), masks.empty() ? Value() : masks[v]));
         return sums;
       });
 }
@@ -243,33 +312,43 @@ Values GemmWriter::multiply(const Array &panelA, const Array &panelB, Value coun
   return kernel.loop(whole, count, 1, sums, [&](Value first, ValueRange carried) { return steps(first, 1, carried); });
 }
 
-void GemmWriter::writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value row, Value column, Value count,
+void GemmWriter::writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value position, Value column, Value count,
                                 const Array &panelB, Value fresh) {
-  const GemmSums place{kernel.from(sums.first, kernel.add(kernel.mul(row, sums.stride), column)), sums.stride};
-  Array panelA = panelOfA(row);
-  Value rows = kernel.sub(tile.rows, row), columns = kernel.sub(tile.columns, column);
-  auto store = [&](Values &values, int64_t i, ValueRange masks) {
-    Array to = kernel.from(place.first, kernel.mul(place.stride, i));
+  Array panelA = panelOfA(position);
+  Value left = kernel.sub(tile.real, position), columns = kernel.sub(tile.columns, column);
+  // Rows behind the last one are not stored; they start from its sums.
+  auto rowsOf = [&](bool all) {
+    SmallVector<Array> rows;
+    for (int64_t i = 0; i < microRows; ++i) {
+      Value at = all ? kernel.index(i) : kernel.min(kernel.index(i), kernel.sub(left, kernel.index(1)));
+      Value row = rowOf(kernel.add(position, at));
+      rows.push_back(kernel.from(sums.first, kernel.add(kernel.mul(row, sums.stride), column)));
+    }
+    return rows;
+  };
+  auto store = [&](const Values &values, int64_t i, const Array &to, ValueRange masks) {
     for (int64_t v = 0; v < microVectors; ++v)
       kernel.storeVector(values[i * microVectors + v], to, kernel.index(v * kernel.width()),
                          masks.empty() ? Value() : masks[v]);
   };
-  Value whole = kernel.bitAnd(kernel.lessEqual(kernel.index(microRows), rows),
+  Value whole = kernel.bitAnd(kernel.lessEqual(kernel.index(microRows), left),
                               kernel.lessEqual(kernel.index(panelColumns), columns));
   kernel.when(
       whole,
       [&] {
-        Values values = multiply(panelA, panelB, count, firstSums(place, fresh, rows, {}));
+        SmallVector<Array> rows = rowsOf(true);
+        Values values = multiply(panelA, panelB, count, firstSums(rows, fresh, {}));
         for (int64_t i = 0; i < microRows; ++i)
-          store(values, i, {});
+          store(values, i, rows[i], {});
       },
       [&] {
         Values masks;
         for (int64_t v = 0; v < microVectors; ++v)
           masks.push_back(kernel.tailMask(kernel.sub(columns, kernel.index(v * kernel.width()))));
-        Values values = multiply(panelA, panelB, count, firstSums(place, fresh, rows, masks));
+        SmallVector<Array> rows = rowsOf(false);
+        Values values = multiply(panelA, panelB, count, firstSums(rows, fresh, masks));
         for (int64_t i = 0; i < microRows; ++i)
-          kernel.when(kernel.less(kernel.index(i), rows), [&] { store(values, i, masks); });
+          kernel.when(kernel.less(kernel.index(i), left), [&] { store(values, i, rows[i], masks); });
       });
 }
 

@@ -10,6 +10,9 @@
 // Every element of C is one chain of fused multiply-adds over the inner axis in ascending order. So its bits depend on
 // nothing but its row of A and its column of B: not on the other rows, the tiles, the number of threads or the level of
 // the CPU.
+//
+// A mask says which rows of A, as it is stored, are real. Others are not even packed: they give rows of zeros or, where
+// A is transposed, steps that the sums leave out.
 
 #include "codegen/common/KernelBuilder.h"
 

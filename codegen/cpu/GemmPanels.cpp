@@ -13,15 +13,15 @@ using Values = KernelBuilder::Values;
 // next one puts right. A whole line of the cache: neighbouring panels then start in neighbouring lines.
 int64_t panelSlack() { return 16; }
 
-void packNeighbours(KernelBuilder &kernel, const Array &source, Value stride, Value left, Value count,
-                    const Array &panel, int64_t width) {
+void packNeighbours(KernelBuilder &kernel, const Array &source, const Array &steps, Value stride, Value left,
+                    Value count, const Array &panel, int64_t width) {
   const int64_t lanes = kernel.width();
   Value exist = kernel.min(left, kernel.index(width));
   Values masks;
   for (int64_t first = 0; first < width; first += lanes)
     masks.push_back(kernel.tailMask(kernel.sub(exist, kernel.index(first))));
   kernel.loop(kernel.index(0), count, 1, [&](Value step) {
-    Array from = kernel.from(source, kernel.mul(step, stride));
+    Array from = kernel.from(source, kernel.mul(steps ? kernel.load(steps, step) : step, stride));
     Array to = kernel.from(panel, kernel.mul(step, width));
     for (auto [i, mask] : llvm::enumerate(masks)) {
       Value at = kernel.index(static_cast<int64_t>(i) * lanes);
@@ -30,21 +30,15 @@ void packNeighbours(KernelBuilder &kernel, const Array &source, Value stride, Va
   });
 }
 
-void packTransposed(KernelBuilder &kernel, const Array &source, Value stride, Value left, Value count,
-                    const Array &panel, int64_t width) {
-  const int64_t lanes = kernel.width();
-  Value last = kernel.sub(left, kernel.index(1)), whole = kernel.bitAnd(count, kernel.index(-lanes));
+void packTransposed(KernelBuilder &kernel, ArrayRef<Array> rows, Value count, const Array &panel) {
+  const int64_t lanes = kernel.width(), width = static_cast<int64_t>(rows.size());
+  Value whole = kernel.bitAnd(count, kernel.index(-lanes));
   for (int64_t first = 0; first < width; first += lanes) {
-    SmallVector<Array> rows;
-    for (int64_t i = 0; i < lanes; ++i) {
-      Value row = kernel.min(kernel.index(first + std::min(i, width - first - 1)), last);
-      rows.push_back(kernel.from(source, kernel.mul(row, stride)));
-    }
     Array target = kernel.from(panel, kernel.index(first));
     auto block = [&](Value step, Value mask) {
       Values vectors;
-      for (const Array &row : rows)
-        vectors.push_back(kernel.loadVector(row, step, mask));
+      for (int64_t i = first; i < first + lanes; ++i)
+        vectors.push_back(kernel.loadVector(rows[std::min(i, width - 1)], step, mask));
       Array place = kernel.from(target, kernel.mul(step, width));
       for (auto [i, vector] : llvm::enumerate(transposeLanes(kernel, vectors)))
         kernel.storeVector(vector, place, kernel.index(static_cast<int64_t>(i) * width));

@@ -13,15 +13,14 @@ namespace bifocal {
 /// Elements behind a panel's last one that its writers may overwrite.
 int64_t panelSlack();
 
-/// panel[p * width + i] = source[p * stride + i] for p in [0, count). Of the `width` neighbours `left` exist, the
-/// others become 0.
-void packNeighbours(KernelBuilder &kernel, const Array &source, mlir::Value stride, mlir::Value left, mlir::Value count,
-                    const Array &panel, int64_t width);
+/// panel[p * width + i] = source[step(p) * stride + i] for p in [0, count), where step(p) is p, or `steps[p]` if that
+/// is there. Of the `width` neighbours `left` exist, the others become 0.
+void packNeighbours(KernelBuilder &kernel, const Array &source, const Array &steps, mlir::Value stride,
+                    mlir::Value left, mlir::Value count, const Array &panel, int64_t width);
 
-/// panel[p * width + i] = source[i * stride + p] for p in [0, count). Of the `width` rows `left` exist, the last one
-/// stands for the others. Writes whole vectors of steps: up to `count` rounded up to the lanes of a vector.
-void packTransposed(KernelBuilder &kernel, const Array &source, mlir::Value stride, mlir::Value left, mlir::Value count,
-                    const Array &panel, int64_t width);
+/// panel[p * width + i] = rows[i][p] for p in [0, count); the width is the number of rows. Writes whole vectors of
+/// steps: up to `count` rounded up to the lanes of a vector.
+void packTransposed(KernelBuilder &kernel, mlir::ArrayRef<Array> rows, mlir::Value count, const Array &panel);
 
 } // namespace bifocal
 #endif

@@ -15,6 +15,11 @@ static void inferRows(Operation *op, unsigned index, const Dims &like, SmallVect
 
 //===- linear -===//
 
+/// Emits an error unless the mask of `op`, if there is one, has the rows of `value`.
+template <typename Op> static LogicalResult verifyMask(Op op, Value value, StringRef why) {
+  return op.getMask() ? verifyShape(op, "mask", op.getMask(), rowsOf(value), why) : success();
+}
+
 /// What the activation of a linear costs per row.
 static int64_t activationFlops(Activation activation, int64_t columns) {
   switch (activation) {
@@ -45,6 +50,9 @@ LogicalResult LinearOp::verify() {
   int64_t channels = gated ? weight[0] / 2 : weight[0];
   if (failed(verifyShape(*this, "output", getOutput(), withChannels(rowsOf(getInput()), channels),
                          gated ? "rows of 'input', half the rows of 'weight'" : "rows of 'input', rows of 'weight'")))
+    return failure();
+  // (C6)
+  if (failed(verifyMask(*this, getInput(), "the rows of 'input'")))
     return failure();
   // (C5)
   if (!getPreactivation())
@@ -78,9 +86,10 @@ static Value preactivationGrad(LinearOp op, OpBuilder &builder, ArrayRef<Value> 
       auto rows = rowsOf(op.getInput());
       Type type = RankedTensorType::get(withChannels(rows, shapeOf(op.getWeight())[0]),
                                         cast<ShapedType>(op.getOutput().getType()).getElementType());
-      sums =
-          builder.create<LinearOp>(loc, TypeRange{type}, op.getInput(), op.getWeight(), op.getBias(), Activation::none)
-              .getOutput();
+      sums = builder
+                 .create<LinearOp>(loc, TypeRange{type}, op.getInput(), op.getWeight(), op.getBias(), op.getMask(),
+                                   Activation::none)
+                 .getOutput();
     }
     grad = builder.create<GluGradOp>(loc, sums.getType(), grad, sums);
   }
@@ -95,8 +104,8 @@ LogicalResult LinearOp::buildGradient(OpBuilder &builder, ArrayRef<Value> result
   Value grad = preactivationGrad(*this, builder, resultGrads);
   if (!grad)
     return success();
-  operandGrads[0] = builder.create<LinearInputGradOp>(getLoc(), getInput().getType(), grad, getWeight());
-  operandGrads[1] = builder.create<LinearWeightGradOp>(getLoc(), getWeight().getType(), grad, getInput());
+  operandGrads[0] = builder.create<LinearInputGradOp>(getLoc(), getInput().getType(), grad, getWeight(), getMask());
+  operandGrads[1] = builder.create<LinearWeightGradOp>(getLoc(), getWeight().getType(), grad, getInput(), getMask());
   if (getBias())
     operandGrads[2] = builder.create<ColumnSumOp>(getLoc(), getBias().getType(), grad);
   return success();
@@ -107,7 +116,7 @@ LogicalResult LinearOp::canonicalize(LinearOp op, PatternRewriter &rewriter) {
   if (!op.getPreactivation() || !op.getPreactivation().use_empty())
     return rewriter.notifyMatchFailure(op, "there is no preactivation, or it is read");
   auto bare = rewriter.create<LinearOp>(op.getLoc(), TypeRange{op.getOutput().getType()}, op.getInput(), op.getWeight(),
-                                        op.getBias(), op.getActivation());
+                                        op.getBias(), op.getMask(), op.getActivation());
   bare->setDiscardableAttrs(op->getDiscardableAttrDictionary());
   rewriter.replaceAllUsesWith(op.getOutput(), bare.getOutput());
   rewriter.eraseOp(op);
@@ -120,6 +129,9 @@ LogicalResult LinearInputGradOp::verify() {
   if (sizesDiffer(channelsOf(getOutputGrad()), weight[0]))
     return emitOpError("expects one row of 'weight' per channel of 'output_grad', but got ")
            << weight[0] << " rows and " << channelsOf(getOutputGrad()) << " channels";
+  // (C3)
+  if (failed(verifyMask(*this, getOutputGrad(), "the rows of 'output_grad'")))
+    return failure();
   // (C2)
   return verifyShape(*this, "input_grad", getInputGrad(), withChannels(rowsOf(getOutputGrad()), weight[1]),
                      "rows of 'output_grad', columns of 'weight'");
@@ -138,6 +150,9 @@ LogicalResult LinearWeightGradOp::verify() {
   // (C1)
   if (failed(verifyShape(*this, "input", getInput(), withChannels(rowsOf(getOutputGrad()), channelsOf(getInput())),
                          "the rows of 'output_grad'")))
+    return failure();
+  // (C3)
+  if (failed(verifyMask(*this, getOutputGrad(), "the rows of 'output_grad'")))
     return failure();
   // (C2)
   return verifyShape(*this, "weight_grad", getWeightGrad(), {channelsOf(getOutputGrad()), channelsOf(getInput())},

@@ -8,7 +8,7 @@ def Bifocal_Activation : I32EnumAttr<"Activation", "what a linear applies to its
   let cppNamespace = "::bifocal";
 }
 
-def Bifocal_LinearOp : Bifocal_PureOp<"linear", [DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
+def Bifocal_LinearOp : Bifocal_PureOp<"linear", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
   let summary = "affine map of the last axis";
   let description = [{
         preactivation[..., o] = sum over i of input[..., i] * weight[o, i] + bias[o]
@@ -19,10 +19,11 @@ def Bifocal_LinearOp : Bifocal_PureOp<"linear", [DeclareOpInterfaceMethods<Diffe
     | `input`         | `[..., I]`                  | any float  |                                            |
     | `weight`        | `[O, I]`                    | any float  | as in the state dict                       |
     | `bias`          | `[O]`                       | any float  | optional                                   |
+    | `mask`          | `[...]`                     | i1         | optional: `input` counts as `mask_padding(input, mask)` |
     | `output`        | `[..., O]`, glu: `[..., O/2]` | any float |                                            |
     | `preactivation` | `[..., O]`                  | any float  | present where the backward pass reads it   |
 
-    Sums and the activation are taken in f32.
+    Sums and the activation are taken in f32. No time is spent on the products of rows that the mask leaves out.
 
     Constraints:
     - (C1) `weight` has one column per channel of `input`.
@@ -30,6 +31,7 @@ def Bifocal_LinearOp : Bifocal_PureOp<"linear", [DeclareOpInterfaceMethods<Diffe
     - (C3) glu needs an even O.
     - (C4) `output` has the rows of `input` and O channels, O/2 with glu.
     - (C5) `preactivation` has the rows of `input` and O channels.
+    - (C6) `mask` has the rows of `input`.
 
     Example:
 
@@ -39,9 +41,9 @@ def Bifocal_LinearOp : Bifocal_PureOp<"linear", [DeclareOpInterfaceMethods<Diffe
     ```
   }];
   let arguments = (ins Bifocal_Tensor:$input, Bifocal_Matrix:$weight, Optional<Bifocal_Vector>:$bias,
-    DefaultValuedAttr<Bifocal_Activation, "::bifocal::Activation::none">:$activation);
+    Optional<Bifocal_Mask>:$mask, DefaultValuedAttr<Bifocal_Activation, "::bifocal::Activation::none">:$activation);
   let results = (outs Bifocal_Tensor:$output, Optional<Bifocal_Tensor>:$preactivation);
-  let assemblyFormat = [{ $input `,` $weight (`bias` $bias^)? (`activation` $activation^)? attr-dict `:` functional-type(operands, results) }];
+  let assemblyFormat = [{ $input `,` $weight (`bias` $bias^)? (`mask` $mask^)? (`activation` $activation^)? attr-dict `:` functional-type(operands, results) }];
   let hasVerifier = 1;
   let hasCanonicalizeMethod = 1;
 }
@@ -49,12 +51,13 @@ def Bifocal_LinearOp : Bifocal_PureOp<"linear", [DeclareOpInterfaceMethods<Diffe
 def Bifocal_LinearInputGradOp : Bifocal_PureOp<"linear_input_grad"> {
   let summary = "gradient of linear for its input";
   let description = [{
-        input_grad[..., i] = sum over o of output_grad[..., o] * weight[o, i]
+        input_grad[..., i] = sum over o of output_grad[..., o] * weight[o, i] where mask[...], else 0
 
     | Name          | Shape      | Element   | Meaning                      |
     |---------------|------------|-----------|------------------------------|
     | `output_grad` | `[..., O]` | any float | gradient before the activation |
     | `weight`      | `[O, I]`   | any float |                              |
+    | `mask`        | `[...]`    | i1        | optional: without it all rows are taken |
     | `input_grad`  | `[..., I]` | any float |                              |
 
     Sums are taken in f32.
@@ -62,6 +65,7 @@ def Bifocal_LinearInputGradOp : Bifocal_PureOp<"linear_input_grad"> {
     Constraints:
     - (C1) `weight` has one row per channel of `output_grad`.
     - (C2) `input_grad` has the rows of `output_grad` and I channels.
+    - (C3) `mask` has the rows of `output_grad`.
 
     Example:
 
@@ -69,21 +73,22 @@ def Bifocal_LinearInputGradOp : Bifocal_PureOp<"linear_input_grad"> {
     %dx = bifocal.linear_input_grad %g, %w : (tensor<?x?x1024xf32>, tensor<1024x512xf32>) -> tensor<?x?x512xf32>
     ```
   }];
-  let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Matrix:$weight);
+  let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Matrix:$weight, Optional<Bifocal_Mask>:$mask);
   let results = (outs Bifocal_Tensor:$input_grad);
-  let assemblyFormat = "$output_grad `,` $weight attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$output_grad `,` $weight (`mask` $mask^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 
 def Bifocal_LinearWeightGradOp : Bifocal_PureOp<"linear_weight_grad"> {
   let summary = "gradient of linear for its weight";
   let description = [{
-        weight_grad[o, i] = sum over all rows of output_grad[..., o] * input[..., i]
+        weight_grad[o, i] = sum over all rows where mask[...] of output_grad[..., o] * input[..., i]
 
     | Name          | Shape      | Element   |
     |---------------|------------|-----------|
     | `output_grad` | `[..., O]` | any float |
     | `input`       | `[..., I]` | any float |
+    | `mask`        | `[...]`    | i1, optional: without it all rows are taken |
     | `weight_grad` | `[O, I]`   | any float |
 
     Sums are taken in f32.
@@ -91,6 +96,7 @@ def Bifocal_LinearWeightGradOp : Bifocal_PureOp<"linear_weight_grad"> {
     Constraints:
     - (C1) `input` has the rows of `output_grad`.
     - (C2) `weight_grad` has the shape `[O, I]`.
+    - (C3) `mask` has the rows of `output_grad`.
 
     Example:
 
@@ -98,9 +104,9 @@ def Bifocal_LinearWeightGradOp : Bifocal_PureOp<"linear_weight_grad"> {
     %dw = bifocal.linear_weight_grad %g, %x : (tensor<?x?x1024xf32>, tensor<?x?x512xf32>) -> tensor<1024x512xf32>
     ```
   }];
-  let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Tensor:$input);
+  let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Tensor:$input, Optional<Bifocal_Mask>:$mask);
   let results = (outs Bifocal_Matrix:$weight_grad);
-  let assemblyFormat = "$output_grad `,` $input attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$output_grad `,` $input (`mask` $mask^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 

@@ -112,6 +112,9 @@ LogicalResult ProjectedCrossEntropyOp::verify() {
   // (C4)
   if (failed(verifySmoothing(*this, getSmoothing())))
     return failure();
+  // (C6)
+  if (getMask() && failed(verifyShape(*this, "mask", getMask(), rowsOf(getInput()), "the rows of 'input'")))
+    return failure();
   // (C5)
   if (getGradients().empty())
     return success();

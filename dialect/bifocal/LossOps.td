@@ -89,6 +89,7 @@ def Bifocal_ProjectedCrossEntropyOp : Bifocal_PureOp<"projected_cross_entropy"> 
     | `input`                | `[..., C]`             | any float |                                  |
     | `weight`               | `[V, C]`               | any float |                                  |
     | `targets`              | `[...]`                | i32       |                                  |
+    | `mask`                 | `[...]`                | i1        | optional, as of `bifocal.linear` |
     | `loss`, `nll`, `count` | scalar                 | f32       | as of `bifocal.cross_entropy`    |
     | `gradients`            | `[..., C]` and `[V, C]` | any float | none or two                      |
 
@@ -100,6 +101,7 @@ def Bifocal_ProjectedCrossEntropyOp : Bifocal_PureOp<"projected_cross_entropy"> 
     - (C3) V >= 2.
     - (C4) `smoothing` is in [0, 1).
     - (C5) There are no gradients, or two with the shapes of `input` and `weight`.
+    - (C6) `mask` has the rows of `input`.
 
     Example:
 
@@ -109,14 +111,15 @@ def Bifocal_ProjectedCrossEntropyOp : Bifocal_PureOp<"projected_cross_entropy"> 
         -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<?x?x256xf32>, tensor<6000x256xf32>)
     ```
   }];
-  let arguments = (ins Bifocal_Tensor:$input, Bifocal_Matrix:$weight, Bifocal_Tokens:$targets, DefaultValuedAttr<F32Attr, "0.0f">:$smoothing, I32Attr:$ignore_index);
+  let arguments = (ins Bifocal_Tensor:$input, Bifocal_Matrix:$weight, Bifocal_Tokens:$targets, Optional<Bifocal_Mask>:$mask,
+    DefaultValuedAttr<F32Attr, "0.0f">:$smoothing, I32Attr:$ignore_index);
   let results = (outs Bifocal_Scalar:$loss, Bifocal_Scalar:$nll, Bifocal_Scalar:$count, Variadic<Bifocal_Tensor>:$gradients);
   let extraClassDeclaration = [{
     /// The gradients, or null values where the op computes only the loss.
     ::mlir::Value getInputGrad() { return getGradients().empty() ? ::mlir::Value() : getGradients()[0]; }
     ::mlir::Value getWeightGrad() { return getGradients().size() < 2 ? ::mlir::Value() : getGradients()[1]; }
   }];
-  let assemblyFormat = "$input `,` $weight `,` $targets attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$input `,` $weight `,` $targets (`mask` $mask^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
   let hasCanonicalizeMethod = 1;
 }

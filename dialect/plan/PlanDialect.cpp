@@ -170,6 +170,15 @@ static LogicalResult verifyWorkspace(GemmOp op) {
   return success();
 }
 
+static LogicalResult verifyMask(GemmOp op) {
+  auto buffer = op.getMask() ? op.getMask().getDefiningOp<BufferOp>() : BufferOp();
+  if (buffer && buffer.getDtype() != "i1")
+    return op.emitOpError("expects a mask of i1, but got ") << buffer.getDtype();
+  if (buffer && op.getTransA() && op.getTransB())
+    return op.emitOpError("expects no mask where both matrices are transposed, but got one");
+  return success();
+}
+
 LogicalResult GemmOp::verify() {
   // (C1)
   if (!getBeta().isZero() && !getBeta().isExactlyValue(1.0))
@@ -179,12 +188,15 @@ LogicalResult GemmOp::verify() {
     if (failed(verifyExpression(*this, name, map)))
       return failure();
   // (C3)
-  size_t buffers = 3 + getEpilogueBuffers().size();
+  size_t buffers = (getMask() ? 4 : 3) + getEpilogueBuffers().size();
   if (getWindowed() && getWindowed()->size() != buffers)
     return emitOpError("expects one element of 'windowed' per buffer, but got ")
            << getWindowed()->size() << " elements and " << buffers << " buffers";
   // (C5)
   if (failed(verifyWorkspace(*this)))
+    return failure();
+  // (C6)
+  if (failed(verifyMask(*this)))
     return failure();
   // (C4)
   if (!getEpilogue())

@@ -166,6 +166,7 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
         c[m, n] = op(a) op(b) + beta * c
 
     Row major, f32. `a` is stored `[m, k]`, `[k, m]` where transposed; `b` is stored `[k, n]`, `[n, k]` where transposed.
+    `mask` has one i1 for each row of `a` as it is stored: where it is false the row counts as zeros, without a product.
     `workspace` is memory for a copy of `b` in the order in which it is read: n rounded up to 32 times k rounded up to 16
     elements. Without it the product is slower, not different. In the arena the copy is made anew by every product; in the
     panels it is made once and stays as long as the parameters do.
@@ -175,9 +176,11 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     Constraints:
     - (C1) `beta` is 0 or 1.
     - (C2) `m`, `n` and `k` are one expression without dims each.
-    - (C3) `windowed` has three elements, for a, b and c, and one more per buffer of the epilogue.
+    - (C3) `windowed` has three elements, for a, b and c, one for the mask if there is one, and one per buffer of the
+      epilogue.
     - (C4) An epilogue has sizes and `rows_per_tile` >= 1, and names a `plan.kernel` of one stage.
     - (C5) `workspace` is f32 and none of the other buffers, in the arena, or in the panels where `b` is a whole parameter.
+    - (C6) `mask` is i1, and not both of `a` and `b` are transposed beside it.
 
     Example:
 
@@ -186,11 +189,11 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     ```
   }];
   let arguments = (ins Plan_BufferType:$a, Plan_BufferType:$b, Plan_BufferType:$c,
-    Optional<Plan_BufferType>:$workspace, AffineMapAttr:$m, AffineMapAttr:$n, AffineMapAttr:$k,
+    Optional<Plan_BufferType>:$mask, Optional<Plan_BufferType>:$workspace, AffineMapAttr:$m, AffineMapAttr:$n, AffineMapAttr:$k,
     UnitAttr:$trans_a, UnitAttr:$trans_b, DefaultValuedAttr<F32Attr, "0.0f">:$beta, OptionalAttr<DenseI64ArrayAttr>:$windowed,
     OptionalAttr<FlatSymbolRefAttr>:$epilogue, Variadic<Plan_BufferType>:$epilogue_buffers, OptionalAttr<AffineMapArrayAttr>:$epilogue_sizes,
     DefaultValuedAttr<I64Attr, "0">:$rows_per_tile);
-  let assemblyFormat = [{ $a (`transposed` $trans_a^)? `,` $b (`transposed` $trans_b^)? `into` $c (`workspace` $workspace^)? `m` $m `n` $n `k` $k (`beta` $beta^)?
+  let assemblyFormat = [{ $a (`transposed` $trans_a^)? `,` $b (`transposed` $trans_b^)? `into` $c (`mask` $mask^)? (`workspace` $workspace^)? `m` $m `n` $n `k` $k (`beta` $beta^)?
     (`epilogue` $epilogue^ `(` $epilogue_buffers `)` `sizes` $epilogue_sizes `rows_per_tile` $rows_per_tile)? attr-dict }];
   let hasVerifier = 1;
 }

@@ -290,6 +290,8 @@ private:
     gemm.a = reference(reader, "a", reader.member("a"), window);
     gemm.b = reference(reader, "b", reader.member("b"), window);
     gemm.c = reference(reader, "c", reader.member("c"), window);
+    if (const nlohmann::json &mask = reader.member("mask"); !mask.is_null())
+      gemm.mask = reference(reader, "mask", mask, window);
     if (const nlohmann::json &workspace = reader.member("workspace"); !workspace.is_null())
       gemm.workspace = reference(reader, "workspace", workspace, window);
     const double beta = reader.number("beta", 0.0);
@@ -331,6 +333,10 @@ private:
         reader.fail(key, "expects an f32 buffer");
     };
     check("a", gemm.a), check("b", gemm.b), check("c", gemm.c);
+    if (gemm.mask && entry_.buffers[gemm.mask->id].type != ElementType::i1)
+      reader.fail("mask", "expects an i1 buffer");
+    if (gemm.mask && gemm.kernel == format::gemmKernel(true, true))
+      reader.fail("mask", "expects no mask where both matrices are stored transposed");
     if (!gemm.workspace)
       return;
     check("workspace", *gemm.workspace);

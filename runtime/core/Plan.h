@@ -47,6 +47,7 @@ struct GemmStep {
   std::string kernel;
   Expression m, n, k;
   BufferRef a, b, c;
+  std::optional<BufferRef> mask;      ///< which rows of A, as it is stored, count
   std::optional<BufferRef> workspace; ///< for packed panels of B: of the arena, or kept in the panels
   bool accumulate = false;            ///< beta is 1
   struct Epilogue {

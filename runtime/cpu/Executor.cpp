@@ -217,6 +217,20 @@ Status Executor::launch(Prepared &prepared, const LaunchStep &step, int threads)
   return {};
 }
 
+/// The rows of A as it is stored.
+static int64_t rowsOfA(const GemmStep &step, int64_t m, int64_t k) {
+  return step.kernel == format::gemmKernel(false, false) || step.kernel == format::gemmKernel(false, true) ? m : k;
+}
+
+/// Floating-point operations of a product, without those of rows that the mask leaves out.
+static double countFlops(const GemmArguments &product, int64_t rows) {
+  const double all =
+      2.0 * static_cast<double>(product.m) * static_cast<double>(product.n) * static_cast<double>(product.k);
+  if (!product.mask || rows == 0)
+    return all;
+  return all * static_cast<double>(std::count(product.mask, product.mask + rows, 1)) / static_cast<double>(rows);
+}
+
 GemmArguments::Panels Executor::panelsOf(const GemmStep &step) const {
   if (!step.workspace || plan_.buffers[step.workspace->id].region != Region::panels)
     return GemmArguments::Panels::own;
@@ -243,6 +257,9 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
   if (step.workspace)
     BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "workspace", 1, format::gemmWorkspace(n, k), *step.workspace));
   auto floats = [&](const BufferRef &ref) { return reinterpret_cast<float *>(address(ref)); };
+  if (step.mask && bytesFrom(*step.mask) < rowsOfA(step, m, k))
+    return error(owner, fmt::format("expects a mask for {} rows, but got {} bytes in buffer {}", rowsOfA(step, m, k),
+                                    bytesFrom(*step.mask), step.mask->id));
   const GemmArguments arguments{m,
                                 n,
                                 k,
@@ -251,8 +268,10 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
                                 floats(step.c),
                                 step.workspace ? floats(*step.workspace) : nullptr,
                                 step.accumulate,
-                                panelsOf(step)};
-  profile_.flops += profile_.on ? 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) : 0.0;
+                                panelsOf(step),
+                                step.mask ? reinterpret_cast<unsigned char *>(address(*step.mask)) : nullptr};
+  if (profile_.on)
+    profile_.flops += countFlops(arguments, rowsOfA(step, m, k));
   if (!step.epilogue) {
     gemm(threads, prepared.product, arguments);
     return {};

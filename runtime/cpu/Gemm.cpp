@@ -52,20 +52,19 @@ void gemm(int threads, const GemmKernels &kernels, const GemmArguments &g, const
   const size_t stage = kept || !fewRows ? 1 : 2;
   const int64_t granularity = std::max<int64_t>(1, epilogue.granularity);
   const Tiling tiling(g, fewRows, granularity, threads);
-  void *const buffers[] = {const_cast<float *>(g.a), const_cast<float *>(g.b), g.c, g.workspace};
-  const int64_t sizes[] = {g.m, g.n, g.k, g.accumulate ? 1 : 0, tiling.rows, tiling.columns};
+  void *const buffers[] = {const_cast<float *>(g.a), const_cast<float *>(g.b), g.c, g.workspace,
+                           const_cast<unsigned char *>(g.mask)};
+  const int64_t sizes[] = {g.m, g.n, g.k, g.accumulate ? 1 : 0, tiling.rows, tiling.columns, g.mask ? 1 : 0};
   if (packs)
     parallelFor(threads, ceilDiv(g.n, format::gemmColumnUnit),
                 [&](int, int64_t begin, int64_t end) { kernels[0](buffers, sizes, begin, end); });
   // With one tile per row chunk the epilogue follows its rows at once; else it needs all columns first.
   const bool fused = epilogue.run && tiling.columnTiles == 1 && tiling.rows % granularity == 0;
-  parallelFor(threads, tiling.count(), [&](int, int64_t begin, int64_t end) {
-    if (!fused)
-      return kernels[stage](buffers, sizes, begin, end);
-    for (int64_t tile = begin; tile < end; ++tile) {
-      kernels[stage](buffers, sizes, tile, tile + 1);
+  // Not all tiles have as many real rows.
+  parallelTiles(threads, tiling.count(), [&](int64_t tile) {
+    kernels[stage](buffers, sizes, tile, tile + 1);
+    if (fused)
       epilogue.run(epilogue.context, tile * tiling.rows, std::min(g.m, (tile + 1) * tiling.rows));
-    }
   });
   if (epilogue.run && !fused)
     parallelFor(threads, ceilDiv(g.m, granularity), [&](int, int64_t begin, int64_t end) {

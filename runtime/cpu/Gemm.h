@@ -21,10 +21,15 @@ struct GemmArguments {
   bool accumulate = false;
   /// What is in the workspace, before and after: nothing that counts; nothing, then the panels of B; these already.
   enum class Panels : uint8_t { own, keep, kept } panels = Panels::own;
+  /// Which rows of A, as it is stored, are real (1 or 0 each), or null for all. The others count as zeros: rows of C
+  /// that are 0 or, with accumulate, stay; with transA, steps of the inner axis that the sums leave out. Not for both
+  /// transposed.
+  const unsigned char *mask = nullptr;
 };
 
 /// The generated stages of a product (codegen/cpu/GemmKernels.h), for one choice of transA and transB:
-///   buffers: a, b, c, workspace; sizes: m, n, k, accumulate (0 or 1), rows per tile, columns per tile.
+///   buffers: a, b, c, workspace, mask; sizes: m, n, k, accumulate (0 or 1), rows per tile, columns per tile, whether
+///   there is a mask (0 or 1).
 /// Stage 0 packs `format::gemmColumnUnit` columns of B per tile into the workspace. Stage 1 computes tiles of C,
 /// numbered row by row, from the workspace. Stage 2 does the same from B itself.
 using GemmKernels = std::array<CpuKernel, 3>;

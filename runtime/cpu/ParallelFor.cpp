@@ -2,6 +2,7 @@
 #include "runtime/cpu/ParallelFor.h"
 
 #include <algorithm>
+#include <atomic>
 #include <omp.h>
 
 namespace bifocal {
@@ -23,6 +24,14 @@ void parallelFor(int threads, int64_t tiles, void (*body)(void *context, int thr
     if (begin < end)
       body(context, static_cast<int>(thread), begin, end);
   }
+}
+
+void parallelTiles(int threads, int64_t tiles, void (*body)(void *context, int64_t tile), void *context) {
+  std::atomic<int64_t> next = 0;
+  parallelFor(threads, std::min<int64_t>(threads, tiles), [&](int, int64_t, int64_t) {
+    for (int64_t tile = next++; tile < tiles; tile = next++)
+      body(context, tile);
+  });
 }
 
 } // namespace bifocal

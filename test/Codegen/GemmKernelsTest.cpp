@@ -132,6 +132,22 @@ protected:
     return result;
   }
 
+  /// The same with panels that a first call makes and a second one finds, although B is gone by then.
+  static Guarded runKept(Problem &problem, Layout layout, int threads) {
+    Guarded result = problem.c, workspace(format::gemmWorkspace(problem.shape.n, problem.shape.k));
+    GemmArguments arguments = problem.arguments(layout, result, &workspace);
+    arguments.panels = GemmArguments::Panels::keep;
+    gemm(threads, kernels(layout), arguments);
+    const Guarded first = result;
+    result = problem.c;
+    arguments.panels = GemmArguments::Panels::kept;
+    arguments.b = nullptr;
+    gemm(threads, kernels(layout), arguments);
+    EXPECT_NO_FATAL_FAILURE(checkBits(result, first, problem.shape.n));
+    EXPECT_TRUE(result.intact() && workspace.intact());
+    return result;
+  }
+
   /// Any layout and number of threads up to `most`, with a workspace and without.
   static void checkAllWays(Problem &problem, const Guarded &expected, int most = 3) {
     for (const Layout layout : layouts)
@@ -140,6 +156,8 @@ protected:
           SCOPED_TRACE(std::string(format::gemmKernel(layout.a, layout.b)) + (packed ? ", workspace, " : ", ") +
                        std::to_string(threads) + " threads");
           ASSERT_NO_FATAL_FAILURE(checkBits(run(problem, layout, threads, packed), expected, problem.shape.n));
+          if (packed)
+            ASSERT_NO_FATAL_FAILURE(checkBits(runKept(problem, layout, threads), expected, problem.shape.n));
         }
   }
 
@@ -207,6 +225,57 @@ TEST_P(GemmKernelsTest, InfinitiesStayInTheirRowAndColumn) {
     Problem problem(shape, false, a, b);
     ASSERT_NO_FATAL_FAILURE(checkAllWays(problem, problem.chains()));
   }
+}
+
+/// Which of `rows` are real: all, none, sentences with padding behind them, and no pattern at all.
+std::vector<std::vector<unsigned char>> maskPatterns(int64_t rows) {
+  std::vector<std::vector<unsigned char>> patterns(4, std::vector<unsigned char>(static_cast<size_t>(rows), 1));
+  for (int64_t row = 0; row < rows; ++row) {
+    const auto at = static_cast<size_t>(row);
+    patterns[1][at] = 0;
+    patterns[2][at] = row % 61 < 61 - 3 * (row / 61);
+    patterns[3][at] = (row * 2654435761u >> 7) % 3 != 0;
+  }
+  return patterns;
+}
+
+// What stands in them must not matter, so it is NaN. Where A is transposed they are steps, of B too.
+TEST_P(GemmKernelsTest, RowsThatTheMaskLeavesOutCountAsZeros) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const Shape shape : {Shape{1, 1, 1}, {7, 33, 20}, {70, 40, 33}, {200, 37, 530}, {530, 70, 200}, {37, 5, 1100}})
+    for (const Layout layout : layouts) {
+      if (layout.a && layout.b)
+        continue;
+      const auto [m, n, k] = shape;
+      const int64_t rows = layout.a ? k : m;
+      for (const std::vector<unsigned char> &mask : maskPatterns(rows))
+        for (const bool accumulate : {false, true}) {
+          Guarded a[2] = {random(m * k, 1), random(m * k, 1)}, b[2] = {random(k * n, 2), random(k * n, 2)};
+          for (int64_t row = 0; row < rows; ++row) {
+            if (mask[static_cast<size_t>(row)])
+              continue;
+            for (int64_t i = 0; i < m * k; ++i)
+              if ((layout.a ? i % k : i / k) == row)
+                a[0][i] = nan, a[1][i] = 0;
+            for (int64_t i = 0; layout.a && i < n; ++i)
+              b[0][row * n + i] = nan, b[1][row * n + i] = 0;
+          }
+          Problem problem(shape, accumulate, a[0], b[0]), zeros(shape, accumulate, a[1], b[1]);
+          const Guarded expected = zeros.chains();
+          for (const bool packed : {false, true})
+            for (const int threads : {1, 3}) {
+              SCOPED_TRACE(testing::Message()
+                           << format::gemmKernel(layout.a, layout.b) << " " << m << "x" << n << "x" << k
+                           << (accumulate ? " added, " : ", ") << (packed ? "workspace, " : "") << threads);
+              Guarded result = problem.c, workspace(format::gemmWorkspace(n, k));
+              GemmArguments arguments = problem.arguments(layout, result, packed ? &workspace : nullptr);
+              arguments.mask = mask.data();
+              gemm(threads, kernels(layout), arguments);
+              EXPECT_TRUE(result.intact() && workspace.intact());
+              ASSERT_NO_FATAL_FAILURE(checkBits(result, expected, n));
+            }
+        }
+    }
 }
 
 // Not even in the last bit, from one row on: what a batch is put together from must not matter.

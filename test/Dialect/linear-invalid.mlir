@@ -45,3 +45,11 @@ func.func @c5_preactivation_is_not_halved(%x: tensor<2x6x8xf32>, %w: tensor<16x8
   %r0, %r1 = bifocal.linear %x, %w activation glu : (tensor<2x6x8xf32>, tensor<16x8xf32>) -> (tensor<2x6x8xf32>, tensor<2x6x8xf32>)
   return
 }
+
+// -----
+
+func.func @c6_mask_of_other_rows(%x: tensor<2x6x8xf32>, %w: tensor<16x8xf32>, %m: tensor<2x5xi1>) {
+  // expected-error@+1 {{'bifocal.linear' op expects 'mask' of shape 2x6 (the rows of 'input'), but got 2x5}}
+  %r0 = bifocal.linear %x, %w mask %m : (tensor<2x6x8xf32>, tensor<16x8xf32>, tensor<2x5xi1>) -> tensor<2x6x16xf32>
+  return
+}

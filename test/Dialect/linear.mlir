@@ -27,3 +27,12 @@ func.func @glu_keeps_preactivation(%x: tensor<?x?x512xf32>, %w: tensor<1024x512x
   %y, %sums = bifocal.linear %x, %w activation glu : (tensor<?x?x512xf32>, tensor<1024x512xf32>) -> (tensor<?x?x512xf32>, tensor<?x?x1024xf32>)
   return
 }
+
+// CHECK-LABEL: func @masked(
+// CHECK:         bifocal.linear %{{.+}}, %{{.+}} bias %{{.+}} mask %{{.+}} activation relu : (tensor<?x?x512xf32>, tensor<1024x512xf32>, tensor<1024xf32>, tensor<?x?xi1>) -> tensor<?x?x1024xf32>{{$}}
+// CHECK:         bifocal.linear %{{.+}}, %{{.+}} mask %{{.+}} : (tensor<?x?x512xf32>, tensor<1024x512xf32>, tensor<?x?xi1>) -> tensor<?x?x1024xf32>{{$}}
+func.func @masked(%x: tensor<?x?x512xf32>, %w: tensor<1024x512xf32>, %b: tensor<1024xf32>, %m: tensor<?x?xi1>) {
+  %y = bifocal.linear %x, %w bias %b mask %m activation relu : (tensor<?x?x512xf32>, tensor<1024x512xf32>, tensor<1024xf32>, tensor<?x?xi1>) -> tensor<?x?x1024xf32>
+  %z = bifocal.linear %x, %w mask %m : (tensor<?x?x512xf32>, tensor<1024x512xf32>, tensor<?x?xi1>) -> tensor<?x?x1024xf32>
+  return
+}

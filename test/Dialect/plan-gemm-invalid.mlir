@@ -82,7 +82,7 @@ plan.entry @c4_buffers_without_epilogue symbols ["N"] attributes {inputs = [], o
   %a = plan.buffer arena class 0 at 0 size 64 "f32"
   // expected-error@+1 {{'plan.gemm' op expects no buffers without an epilogue, but got 1}}
   "plan.gemm"(%a, %a, %a, %a) <{m = affine_map<()[s0] -> (s0)>, n = affine_map<()[s0] -> (s0)>, k = affine_map<()[s0] -> (s0)>,
-                               operandSegmentSizes = array<i32: 1, 1, 1, 0, 1>}>
+                               operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 1>}>
       : (!plan.buffer, !plan.buffer, !plan.buffer, !plan.buffer) -> ()
 }
 
@@ -130,4 +130,30 @@ plan.entry @c5_workspace_is_a_matrix symbols ["N"] attributes {inputs = [], outp
   %c = plan.buffer arena class 0 at 0 size 64 "f32"
   // expected-error@+1 {{'plan.gemm' op expects a workspace that is none of its other buffers}}
   plan.gemm %a, %a into %c workspace %a m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
+}
+
+// -----
+
+plan.entry @c6_mask_of_floats symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  // expected-error@+1 {{'plan.gemm' op expects a mask of i1, but got f32}}
+  plan.gemm %a, %a into %a mask %a m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
+}
+
+// -----
+
+plan.entry @c6_mask_of_two_transposed symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %m = plan.buffer arena class 0 at 0 size 64 "i1"
+  // expected-error@+1 {{'plan.gemm' op expects no mask where both matrices are transposed, but got one}}
+  plan.gemm %a transposed, %a transposed into %a mask %m m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
+}
+
+// -----
+
+plan.entry @c3_windowed_counts_the_mask symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %m = plan.buffer arena class 0 at 0 size 64 "i1"
+  // expected-error@+1 {{'plan.gemm' op expects one element of 'windowed' per buffer, but got 3 elements and 4 buffers}}
+  plan.gemm %a, %a into %a mask %m m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)> {windowed = array<i64: 4, 0, 0>}
 }

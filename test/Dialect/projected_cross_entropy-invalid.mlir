@@ -53,3 +53,12 @@ func.func @c5_weight_grad_transposed(%x: tensor<2x6x8xf32>, %w: tensor<16x8xf32>
   %r0, %r1, %r2, %r3, %r4 = bifocal.projected_cross_entropy %x, %w, %t {ignore_index = 1 : i32, smoothing = 0.1 : f32} : (tensor<2x6x8xf32>, tensor<16x8xf32>, tensor<2x6xi32>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<2x6x8xf32>, tensor<8x16xf32>)
   return
 }
+
+// -----
+
+func.func @c6_mask_of_other_rows(%x: tensor<2x6x8xf32>, %w: tensor<16x8xf32>, %t: tensor<2x6xi32>, %m: tensor<2x5xi1>) {
+  // expected-error@+1 {{'bifocal.projected_cross_entropy' op expects 'mask' of shape 2x6 (the rows of 'input'), but got 2x5}}
+  %l, %n, %c = bifocal.projected_cross_entropy %x, %w, %t mask %m {ignore_index = 1 : i32}
+      : (tensor<2x6x8xf32>, tensor<16x8xf32>, tensor<2x6xi32>, tensor<2x5xi1>) -> (tensor<f32>, tensor<f32>, tensor<f32>)
+  return
+}

@@ -55,6 +55,10 @@ void Reference::evaluate(mlir::Operation *op) {
     throw std::runtime_error("no reference for " + op->getName().getStringRef().str());
 }
 
+Tensor Reference::masked(Tensor rows, mlir::Value mask) {
+  return mask ? rows.masked_fill(value(mask).logical_not().unsqueeze(-1), 0) : rows;
+}
+
 bool Reference::evaluateTokens(mlir::Operation *op) {
   return llvm::TypeSwitch<mlir::Operation *, bool>(op)
       .Case([&](ParamRefOp ref) {
@@ -78,8 +82,7 @@ bool Reference::evaluateTokens(mlir::Operation *op) {
         return true;
       })
       .Case([&](MaskPaddingOp mask) {
-        value(mask.getOutput()) =
-            value(mask.getInput()).masked_fill(value(mask.getMask()).logical_not().unsqueeze(-1), 0);
+        value(mask.getOutput()) = masked(value(mask.getInput()), mask.getMask());
         return true;
       })
       .Default([](mlir::Operation *) { return false; });
@@ -88,7 +91,7 @@ bool Reference::evaluateTokens(mlir::Operation *op) {
 bool Reference::evaluateRow(mlir::Operation *op) {
   return llvm::TypeSwitch<mlir::Operation *, bool>(op)
       .Case([&](LinearOp linear) {
-        Tensor sums = torch::matmul(value(linear.getInput()), value(linear.getWeight()).t());
+        Tensor sums = torch::matmul(masked(value(linear.getInput()), linear.getMask()), value(linear.getWeight()).t());
         if (linear.getBias())
           sums = sums + value(linear.getBias());
         value(linear.getOutput()) = linear.getActivation() == Activation::relu  ? torch::relu(sums)

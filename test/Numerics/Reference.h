@@ -42,6 +42,8 @@ private:
   void evaluateBody(mlir::Block &block);
   torch::Tensor &value(mlir::Value value);
   torch::Tensor optional(mlir::Value value);
+  /// `rows` with zeros where `mask`, if there is one, is false.
+  torch::Tensor masked(torch::Tensor rows, mlir::Value mask);
   /// Gives the first results of `op` their values; true.
   bool setResults(mlir::Operation *op, llvm::ArrayRef<torch::Tensor> tensors);
 

@@ -24,10 +24,12 @@ static Tensor rowsOf(const Tensor &x) { return x.reshape({-1, x.size(-1)}); }
 bool Reference::evaluateRowGradient(mlir::Operation *op) {
   return llvm::TypeSwitch<mlir::Operation *, bool>(op)
       .Case([&](LinearInputGradOp grad) {
-        return setResults(op, {torch::matmul(value(grad.getOutputGrad()), value(grad.getWeight()))});
+        return setResults(
+            op, {torch::matmul(masked(value(grad.getOutputGrad()), grad.getMask()), value(grad.getWeight()))});
       })
       .Case([&](LinearWeightGradOp grad) {
-        return setResults(op, {torch::matmul(rowsOf(value(grad.getOutputGrad())).t(), rowsOf(value(grad.getInput())))});
+        return setResults(op, {torch::matmul(rowsOf(value(grad.getOutputGrad())).t(),
+                                             rowsOf(masked(value(grad.getInput()), grad.getMask())))});
       })
       .Case([&](ColumnSumOp sum) { return setResults(op, {rowsOf(value(sum.getInput())).sum(0)}); })
       .Case([&](EmbeddingGradOp grad) {
@@ -102,7 +104,7 @@ bool Reference::evaluateFused(mlir::Operation *op) {
   return llvm::TypeSwitch<mlir::Operation *, bool>(op)
       .Case([&](ProjectedCrossEntropyOp loss) {
         auto sums = [&](const std::vector<Tensor> &in) {
-          return crossEntropy(torch::matmul(in[0], in[1].t()), value(loss.getTargets()),
+          return crossEntropy(torch::matmul(masked(in[0], loss.getMask()), in[1].t()), value(loss.getTargets()),
                               loss.getSmoothing().convertToFloat(), static_cast<int32_t>(loss.getIgnoreIndex()));
         };
         std::vector<Tensor> inputs{value(loss.getInput()), value(loss.getWeight())};
