@@ -61,7 +61,7 @@ private:
 } // namespace
 
 void Importer::declareParameters() {
-  for (const Parameter &parameter : listParameters(spec)) {
+  for (const ParameterSpec &parameter : listParameters(spec)) {
     auto type = RankedTensorType::get(parameter.shape, builder.getF32Type());
     SmallVector<NamedAttribute> init{named("kind", parameter.init.kind)};
     if (parameter.init.kind == "xavier_uniform")

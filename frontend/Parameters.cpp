@@ -6,16 +6,16 @@
 
 using namespace bifocal;
 
-int64_t Parameter::elements() const {
+int64_t ParameterSpec::elements() const {
   int64_t product = 1;
   for (int64_t dim : shape)
     product *= dim;
   return product;
 }
 
-int64_t bifocal::countTrained(const std::vector<Parameter> &parameters) {
+int64_t bifocal::countTrained(const std::vector<ParameterSpec> &parameters) {
   int64_t sum = 0;
-  for (const Parameter &parameter : parameters)
+  for (const ParameterSpec &parameter : parameters)
     sum += parameter.constant ? 0 : parameter.elements();
   return sum;
 }
@@ -55,7 +55,7 @@ public:
   void addStack(bool decoder);
   void addOutputProjection();
   void addSinusoids();
-  std::vector<Parameter> take() { return std::move(parameters); }
+  std::vector<ParameterSpec> take() { return std::move(parameters); }
 
 private:
   void add(std::string name, std::vector<int64_t> shape, Initializer init, std::string path) {
@@ -75,7 +75,7 @@ private:
   void addEmbeddings(bool decoder);
 
   const Spec &spec;
-  std::vector<Parameter> parameters;
+  std::vector<ParameterSpec> parameters;
 };
 } // namespace
 
@@ -155,7 +155,7 @@ void ParameterList::addSinusoids() {
   parameters.back().constant = true;
 }
 
-std::vector<Parameter> bifocal::listParameters(const Spec &spec) {
+std::vector<ParameterSpec> bifocal::listParameters(const Spec &spec) {
   ParameterList list(spec);
   list.addStack(false);
   list.addStack(true);

@@ -14,7 +14,7 @@ struct Initializer {
 };
 
 /// One tensor of the state dict.
-struct Parameter {
+struct ParameterSpec {
   std::string name;
   std::vector<int64_t> shape;
   Initializer init;
@@ -26,10 +26,10 @@ struct Parameter {
 };
 
 /// Every parameter of the model: trained ones in state-dict order, then constants. Tied tensors appear once.
-std::vector<Parameter> listParameters(const Spec &spec);
+std::vector<ParameterSpec> listParameters(const Spec &spec);
 
 /// Elements of all trained parameters.
-int64_t countTrained(const std::vector<Parameter> &parameters);
+int64_t countTrained(const std::vector<ParameterSpec> &parameters);
 
 /// The names of a layer's parts as in the published state dicts.
 std::string layerPrefix(bool decoder, int64_t layer);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontend/Parameters.h"
 #include "frontend/Presets.h"
 #include "frontend/TableReader.h"
+#include "runtime/core/Manifest.h"
+#include "runtime/core/Nearest.h"
 
 #include <fmt/format.h>
 
@@ -74,18 +77,33 @@ static void checkKernelSizes(TableReader &table, StackSpec &stack) {
     stack.kernelSizes.resize(stack.layers, stack.kernelSizes.front());
   if (stack.kernelSizes.size() == static_cast<size_t>(stack.layers))
     return;
+  if (table.wrong("kernel_sizes") || table.wrong("layers"))
+    return;
   std::string_view culprit = table.userHas("kernel_sizes") || !table.userHas("layers") ? "kernel_sizes" : "layers";
   if (!table.has("kernel_sizes"))
-    table.error(culprit, "a convolution expects `kernel_sizes`, one per layer, but the key is missing");
+    table.error(culprit,
+                fmt::format("expects `kernel_sizes`, one per layer, in {}, but the key is missing", table.title()));
   else
     table.error(culprit,
                 fmt::format("`kernel_sizes` expects one size per layer ({}) or one for all, but got {}{}", stack.layers,
                             stack.kernelSizes.size(), table.userHas("kernel_sizes") ? "" : " from the preset"));
 }
 
+/// `heads` do not divide `name`, which is the model's dim unless the user gave the stack its own.
+static void reportHeads(TableReader &table, const StackSpec &stack, std::string_view name, int64_t value) {
+  if (table.wrong("heads") || table.wrong(name))
+    return;
+  std::string message = fmt::format("expects heads to divide {} in {}, but got {} heads and {} {}", name, table.title(),
+                                    stack.heads, name, value);
+  if (table.userHas("heads") || table.userHas(name))
+    table.error(table.userHas(name) ? name : "heads", std::move(message));
+  else
+    table.errorAt("model.dim", std::move(message));
+}
+
 static void readConvolution(TableReader &table, StackSpec &stack, int64_t dim) {
   // The preset's sizes suit its own mixer; they are ignored where the user asks for attention.
-  std::vector<int64_t> sizes = table.integers("kernel_sizes", 1);
+  std::vector<int64_t> sizes = table.integers("kernel_sizes", 1, 1 << 20);
   stack.convDim = table.userHas("conv_dim") ? table.integer("conv_dim", dim, 1, 1 << 20) : dim;
   table.accept("conv_dim"); // the preset's follows its own dim
   stack.glu = table.boolean("glu", true);
@@ -102,9 +120,7 @@ static void readConvolution(TableReader &table, StackSpec &stack, int64_t dim) {
   stack.kernelSizes = std::move(sizes);
   checkKernelSizes(table, stack);
   if (stack.convDim % stack.heads != 0)
-    table.error(
-        table.userHas("conv_dim") ? "conv_dim" : "heads",
-        fmt::format("expects heads to divide conv_dim, but got {} heads and conv_dim {}", stack.heads, stack.convDim));
+    reportHeads(table, stack, "conv_dim", stack.convDim);
 }
 
 static void readStack(TableReader table, StackSpec &stack, const ModelSpec &model, bool decoder) {
@@ -118,8 +134,7 @@ static void readStack(TableReader table, StackSpec &stack, const ModelSpec &mode
   readConvolution(table, stack, model.dim);
   // The decoder always attends to the encoder, with the same number of heads.
   if ((decoder || stack.mixer == Mixer::attention) && model.dim % stack.heads != 0)
-    table.error("heads",
-                fmt::format("expects heads to divide dim, but got {} heads and dim {}", stack.heads, model.dim));
+    reportHeads(table, stack, "dim", model.dim);
   table.finish();
 }
 
@@ -198,10 +213,22 @@ static std::optional<toml::table> parseToml(std::string_view text, Diagnostics &
     return toml::parse(text);
   } catch (const toml::parse_error &error) {
     const toml::source_position &at = error.source().begin;
+    std::string reason(error.description());
+    reason[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(reason[0])));
     diagnostics.error({static_cast<uint32_t>(at.line), static_cast<uint32_t>(at.column)},
-                      fmt::format("expects TOML, but {}", error.description()));
+                      fmt::format("expects TOML: {}", reason));
     return std::nullopt;
   }
+}
+
+/// A model whose artifact no runtime would open is not worth its compilation.
+static void checkSize(TableReader &root, const Spec &spec) {
+  int64_t total = 0;
+  for (const ParameterSpec &parameter : listParameters(spec))
+    total += parameter.elements();
+  if (total > Manifest::mostParameters)
+    root.errorAt("model.dim", fmt::format("expects a model of at most {} parameters, but it has {}",
+                                          int64_t{Manifest::mostParameters}, total));
 }
 
 Result<Spec> bifocal::parseSpec(std::string_view text, std::string_view fileName) {
@@ -216,6 +243,13 @@ Result<Spec> bifocal::parseSpec(std::string_view text, std::string_view fileName
   TableReader preliminary("", &*user, nullptr, {1, 1}, spec, diagnostics);
   toml::table preset;
   std::string presetName = preliminary.text("preset", "", nameViews);
+  // The rest is judged by the preset that was meant; where that is anybody's guess, nothing would be certain.
+  if (preliminary.wrong("preset")) {
+    if (const toml::node *given = user->get("preset"); given->is_string())
+      presetName = nearest(**given->as_string(), nameViews);
+    if (presetName.empty())
+      return diagnostics.status();
+  }
   if (!presetName.empty())
     preset = toml::parse(presetText(presetName));
   Position start = spec.whereOf("preset");
@@ -226,6 +260,8 @@ Result<Spec> bifocal::parseSpec(std::string_view text, std::string_view fileName
   readStack(root.table("decoder"), spec.decoder, spec.model, true);
   readTraining(root.table("training"), spec.training);
   root.finish();
+  if (diagnostics.empty())
+    checkSize(root, spec);
   if (!diagnostics.empty())
     return diagnostics.status();
   return spec;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontend/TableReader.h"
 
-#include "llvm/ADT/StringRef.h"
+#include "runtime/core/Nearest.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -10,20 +11,6 @@ using namespace bifocal;
 
 static Position positionOf(const toml::source_region &region) {
   return {static_cast<uint32_t>(region.begin.line), static_cast<uint32_t>(region.begin.column)};
-}
-
-std::string_view bifocal::nearest(std::string_view word, std::span<const std::string_view> candidates) {
-  std::string_view best;
-  // A third of the letters may differ; more would suggest unrelated words.
-  unsigned limit = std::max<unsigned>(2, static_cast<unsigned>(word.size() / 3)), bestDistance = limit + 1;
-  for (std::string_view candidate : candidates) {
-    unsigned distance = llvm::StringRef(word).edit_distance(candidate, true, limit);
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
 }
 
 std::string bifocal::listOf(std::span<const std::string_view> names) {
@@ -58,7 +45,13 @@ Position TableReader::at(std::string_view key) const {
 }
 
 void TableReader::error(std::string_view key, std::string message, StatusCode code) {
+  reported.emplace(key);
   diagnostics.error(at(key), std::move(message), code);
+}
+
+void TableReader::errorAt(std::string_view path, std::string message) {
+  const auto found = spec.where.find(path);
+  diagnostics.error(found == spec.where.end() ? start : found->second, std::move(message));
 }
 
 const toml::node *TableReader::find(std::string_view key) {
@@ -119,7 +112,7 @@ double TableReader::number(std::string_view key, double fallback, double low, do
   if (std::isfinite(value) && value >= low && (open ? value < high : value <= high))
     return value;
   if (std::isinf(high))
-    error(key, fmt::format("expects {} >= {}, but got {}", key, low, value));
+    error(key, fmt::format("expects a finite {} >= {}, but got {}", key, low, value));
   else
     error(key, fmt::format("expects {} in [{}, {}{}, but got {}", key, low, high, open ? ')' : ']', value));
   return fallback;
@@ -172,20 +165,20 @@ std::string TableReader::text(std::string_view key, std::string_view fallback, N
   return std::string(fallback);
 }
 
-std::vector<int64_t> TableReader::integers(std::string_view key, int64_t low) {
+std::vector<int64_t> TableReader::integers(std::string_view key, int64_t low, int64_t high) {
   std::vector<int64_t> values;
   const toml::node *node = find(key, "a list of integers", &toml::node::is_array);
   if (!node)
     return values;
   for (const toml::node &element : *node->as_array()) {
     Position where = userHas(key) ? positionOf(element.source()) : start;
-    if (!element.is_integer())
+    const std::optional<int64_t> value = element.is_integer() ? std::optional(**element.as_integer()) : std::nullopt;
+    if (!value)
       diagnostics.error(where, fmt::format("`{}` expects integers, but got {}", key, kindOf(element)));
-    else if (**element.as_integer() < low)
-      diagnostics.error(where,
-                        fmt::format("`{}` expects elements >= {}, but got {}", key, low, **element.as_integer()));
+    else if (*value < low || *value > high)
+      diagnostics.error(where, fmt::format("`{}` expects elements in [{}, {}], but got {}", key, low, high, *value));
     // A wrong element still counts: its length is checked against the layers.
-    values.push_back(element.is_integer() ? std::max(low, **element.as_integer()) : low);
+    values.push_back(std::clamp(value.value_or(low), low, high));
   }
   return values;
 }

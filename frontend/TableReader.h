@@ -35,7 +35,7 @@ public:
   bool boolean(std::string_view key, bool fallback);
   int choice(std::string_view key, int fallback, std::span<const Choice> choices, Names later = {});
   std::string text(std::string_view key, std::string_view fallback, Names allowed, Names later = {});
-  std::vector<int64_t> integers(std::string_view key, int64_t low);
+  std::vector<int64_t> integers(std::string_view key, int64_t low, int64_t high);
   std::vector<double> numbers(std::string_view key, double low, double high);
   TableReader table(std::string_view key);
 
@@ -46,7 +46,13 @@ public:
   bool userHas(std::string_view key) const { return user && user->contains(key); }
   bool has(std::string_view key) const { return userHas(key) || (preset && preset->contains(key)); }
   Position at(std::string_view key) const;
+  /// Whether `key` has been reported: what follows from its value would only repeat that.
+  bool wrong(std::string_view key) const { return reported.contains(key); }
+  /// "[encoder]", for messages about what is not there.
+  std::string title() const { return "[" + path + "]"; }
   void error(std::string_view key, std::string message, StatusCode code = StatusCode::diagnostics);
+  /// Reports at a key of any table, by its path; where the user did not write it, at this table.
+  void errorAt(std::string_view path, std::string message);
 
   /// Reports the entries that nobody asked for.
   void finish();
@@ -66,11 +72,8 @@ private:
   Position start;
   Spec &spec;
   Diagnostics &diagnostics;
-  std::set<std::string, std::less<>> known;
+  std::set<std::string, std::less<>> known, reported;
 };
-
-/// The candidate nearest to `word`, or an empty view when none is near.
-std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 /// "`a`, `b` or `c`".
 std::string listOf(std::span<const std::string_view> names);

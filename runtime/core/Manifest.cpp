@@ -31,7 +31,7 @@ InitializerSpec readInitializer(const nlohmann::json &json, JsonReader &owner, s
   init.bound = reader.number("bound", 0.0);
   init.zeroRow = reader.integer("zero_row", -1);
   init.pad = reader.integer("pad", -1);
-  owner.check("init", reader.status());
+  owner.adopt(reader.status());
   return init;
 }
 
@@ -160,9 +160,8 @@ Result<Manifest> Manifest::parse(std::string_view text) {
   manifest.training = reader.object("training");
   manifest.parameterElements = reader.integer("parameter_elements");
   manifest.trainedElements = reader.integer("trained_elements");
-  constexpr int64_t maxElements = int64_t{1} << 40;
   if (manifest.trainedElements < 0 || manifest.parameterElements < manifest.trainedElements ||
-      manifest.parameterElements > maxElements)
+      manifest.parameterElements > Manifest::mostParameters)
     reader.fail("parameter_elements", "expects 0 <= trained_elements <= parameter_elements <= 2^40");
   const nlohmann::json &parameters = reader.array("parameters"), &states = reader.array("states");
   BIFOCAL_RETURN_IF_ERROR(reader.status());
@@ -175,14 +174,14 @@ Result<Manifest> Manifest::parse(std::string_view text) {
     manifest.parameters.push_back(parameter.take());
   }
   BIFOCAL_RETURN_IF_ERROR(checkSlab(manifest));
+  std::set<std::string> names;
   for (const nlohmann::json &entry : states) {
     Result<StateInfo> state =
         readState(entry, fmt::format("manifest.states[{}]", manifest.states.size()), manifest.stateSymbols);
     if (!state.ok())
       return state.status();
-    for (const StateInfo &other : manifest.states)
-      if (other.name == state->name)
-        return Status(StatusCode::malformed, fmt::format("state '{}': expects distinct names", other.name));
+    if (!names.insert(state->name).second)
+      return Status(StatusCode::malformed, fmt::format("state '{}': expects distinct names", state->name));
     manifest.states.push_back(state.take());
   }
   return manifest;

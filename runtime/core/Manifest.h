@@ -53,6 +53,8 @@ struct StateInfo {
 /// `manifest.json`, checked.
 struct Manifest {
   static Result<Manifest> parse(std::string_view text);
+  /// Numbers in the parameter slab, at most.
+  static constexpr int64_t mostParameters = int64_t{1} << 40;
 
   /// Numbers that training changes: `trainedElements` without the gaps between parameters.
   int64_t trainedParameters() const;

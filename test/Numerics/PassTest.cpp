@@ -39,7 +39,7 @@ protected:
     module = importSpec(*spec, context);
     reference.emplace(*module);
     torch::manual_seed(7);
-    for (const Parameter &parameter : listParameters(*spec))
+    for (const ParameterSpec &parameter : listParameters(*spec))
       reference->parameters[parameter.name] = (torch::randn(parameter.shape, torch::kFloat64) * 0.4).requires_grad_();
     // The first sentence is shorter than K, and padded on the left and on the right.
     source = torch::tensor({1, 5, 9, 2, 1, 4, 6, 8, 10, 2}, torch::kInt64).reshape({2, 5});

@@ -68,7 +68,7 @@ protected:
     context.disableMultithreading();
     module = importSpec(*spec, context);
     reference.emplace(*module);
-    for (const Parameter &parameter : listParameters(*spec)) {
+    for (const ParameterSpec &parameter : listParameters(*spec)) {
       Tensor &value = reference->parameters[parameter.name];
       value = parameter.constant ? sinusoids(parameter.shape[0], parameter.shape[1])
                                  : tensorOf(file["param." + parameter.name]);
@@ -101,9 +101,11 @@ TEST_P(GoldenModel, loss_and_gradients_are_the_published_ones) {
   EXPECT_NEAR(results[1].item<double>(), file.hparams.value("nll_loss", 0.0), tolerance * 100);
   EXPECT_EQ(results[2].item<double>(), static_cast<double>(file.integer("ntokens")));
   results[0].backward();
-  for (auto &[name, value] : reference->parameters)
-    if (value.requires_grad())
-      EXPECT_LT((value.grad() - tensorOf(file["grad." + name])).abs().max().item<double>(), tolerance * 10) << name;
+  for (auto &[name, value] : reference->parameters) {
+    if (!value.requires_grad())
+      continue;
+    EXPECT_LT((value.grad() - tensorOf(file["grad." + name])).abs().max().item<double>(), tolerance * 10) << name;
+  }
 }
 
 TEST_P(GoldenModel, decoding_step_by_step_equals_teacher_forcing) {
@@ -198,8 +200,9 @@ TEST_P(TrainedModel, accumulated_gradients_give_the_same_update) {
     EXPECT_LT((value - reference->parameters[name]).abs().max().item<double>(),
               name.ends_with("k_proj.bias") ? 1e-3 : 1e-7)
         << name;
-    if (reference->gradients.contains(name))
+    if (reference->gradients.contains(name)) {
       EXPECT_EQ(reference->gradients[name].abs().max().item<double>(), 0) << name;
+    }
   }
 }
 

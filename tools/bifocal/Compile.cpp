@@ -23,6 +23,8 @@
 using namespace bifocal;
 
 namespace {
+constexpr size_t mostSpecBytes = 1 << 24, mostIrBytes = size_t{1} << 32;
+
 /// Counts the fusions of a compilation by what the remarks about them say. Others see the remarks only when `show` is
 /// set.
 class FusionCounter {
@@ -94,6 +96,8 @@ Status CompileCommand::readTarget(std::vector<std::string> &levels) {
     if (std::ranges::find(levels, level) == levels.end())
       levels.push_back(level);
   }
+  if (levels.empty() && !all)
+    return {StatusCode::usage, "--target expects cpu, cpu:native, cpu:x86-64-v3 or cpu:x86-64-v4, but got none"};
   // No list stands for all levels.
   if (all)
     levels.clear();
@@ -149,7 +153,7 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> CompileCommand::readInput(mlir::MLIRCo
   if (!preset.empty()) {
     text = fmt::format("preset = \"{}\"\n", preset);
   } else {
-    Result<std::vector<std::byte>> bytes = readFile(input);
+    Result<std::vector<std::byte>> bytes = readFile(input, from.empty() ? mostSpecBytes : mostIrBytes);
     if (!bytes.ok())
       return bytes.status();
     text.assign(reinterpret_cast<const char *>(bytes->data()), bytes->size());
@@ -217,7 +221,8 @@ Status CompileCommand::finishArtifact(const std::string &bytes, const tools::Fus
 
 Status CompileCommand::run() {
   if (input.empty() == preset.empty())
-    return {StatusCode::usage, "expects either a spec or --preset"};
+    return {StatusCode::usage,
+            fmt::format("expects either a spec or --preset, but got {}", input.empty() ? "none" : "both")};
   if (from.empty() && input.ends_with(".mlir"))
     return {StatusCode::usage, "expects --compile-from=PHASE with an .mlir file, the phase that wrote it"};
   CompileOptions options;
@@ -259,7 +264,7 @@ Status CompileCommand::run() {
 }
 
 Result<std::string> tools::compileSpecFile(const std::string &path) {
-  Result<std::vector<std::byte>> bytes = readFile(path);
+  Result<std::vector<std::byte>> bytes = readFile(path, mostSpecBytes);
   if (!bytes.ok())
     return bytes.status();
   return compileSpec({reinterpret_cast<const char *>(bytes->data()), bytes->size()}, path);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/core/Nearest.h"
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
@@ -6,7 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <iostream>
-#include <numeric>
+#include <new>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -14,21 +15,6 @@
 using namespace bifocal;
 
 namespace {
-
-/// Insertions, deletions and replacements that make one word the other.
-size_t editDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
 
 std::vector<std::string> verbsOf(const CLI::App &app) {
   std::vector<std::string> verbs;
@@ -46,12 +32,24 @@ Status checkVerb(const std::vector<std::string> &verbs, int argc, char **argv) {
   std::string message = fmt::format("expects one of the verbs {}", fmt::join(verbs, ", "));
   if (argc > 1) {
     message += fmt::format(", but got `{}`", argv[1]);
-    const std::string &guess =
-        *std::ranges::min_element(verbs, {}, [&](const std::string &verb) { return editDistance(verb, argv[1]); });
-    if (editDistance(guess, argv[1]) <= 2)
+    const std::vector<std::string_view> names(verbs.begin(), verbs.end());
+    if (const std::string_view guess = nearest(argv[1], names); !guess.empty())
       message += fmt::format("; did you mean `{}`?", guess);
   }
   return {StatusCode::usage, message + " (see bifocal --help)"};
+}
+
+/// Messages quote what files and command lines contain: nothing of that may drive a terminal.
+std::string printable(std::string_view message) {
+  std::string text;
+  for (const char c : message) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < ' ' && c != '\n' && c != '\t') || byte == 0x7f)
+      text += fmt::format("\\x{:02x}", byte);
+    else
+      text += c;
+  }
+  return text;
 }
 
 /// What only shows when the last bytes leave, such as a full disk.
@@ -64,9 +62,9 @@ Status flushOutput() { return std::fflush(stdout) != 0 || std::ferror(stdout) !=
 int tools::report(const Status &status) {
   // Problems of a spec come fully rendered, several at a time.
   if (status.message().ends_with('\n'))
-    fmt::print(stderr, "{}", status.message());
+    fmt::print(stderr, "{}", printable(status.message()));
   else if (!status.ok())
-    fmt::print(stderr, "error: {}\n", status.message());
+    fmt::print(stderr, "error: {}\n", printable(status.message()));
   return static_cast<int>(status.code());
 }
 
@@ -99,6 +97,8 @@ int main(int argc, char **argv) try {
     return tools::report({StatusCode::usage, fmt::format("{} (see bifocal {} --help)", error.what(), argv[1])});
   }
   return exitCode != 0 ? exitCode : tools::report(flushOutput());
+} catch (const std::bad_alloc &) {
+  return tools::report({StatusCode::overBudget, "the memory of this machine does not suffice"});
 } catch (const std::system_error &error) {
   return tools::report({StatusCode::cannotRead, error.what()});
 } catch (const std::exception &error) {
