@@ -43,14 +43,21 @@ public:
     return names;
   }
 
-  Result<std::vector<std::byte>> read(const std::string &name) const {
+  bool has(const std::string &name) const { return zip_name_locate(archive_, name.c_str(), 0) >= 0; }
+
+  /// The content of an entry; to be read once.
+  Result<std::vector<std::byte>> read(const std::string &name) {
     zip_stat_t info;
     if (zip_stat(archive_, name.c_str(), 0, &info) != 0)
       return malformed(fmt::format("expects the entry '{}'", name));
     constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD;
-    // Stored entries cannot be larger than the archive: a bound before anything is allocated.
-    if ((info.valid & needed) != needed || info.comp_method != ZIP_CM_STORE || info.size > archiveSize_)
+    if ((info.valid & needed) != needed || info.comp_method != ZIP_CM_STORE)
       return malformed(fmt::format("expects the entry '{}' to be stored, not compressed", name));
+    // Stored entries that share no bytes cannot be larger than the archive: a bound before anything is allocated.
+    if (info.size > unread_)
+      return malformed(fmt::format("expects the {} bytes of '{}' among the {} that other entries leave of the archive",
+                                   info.size, name, unread_));
+    unread_ -= info.size;
     std::vector<std::byte> bytes(info.size);
     zip_file_t *file = zip_fopen(archive_, name.c_str(), 0);
     if (!file)
@@ -69,16 +76,16 @@ public:
   }
 
 private:
-  Archive(zip_t *archive, size_t size) : archive_(archive), archiveSize_(size) {}
+  Archive(zip_t *archive, size_t size) : archive_(archive), unread_(size) {}
   zip_t *archive_;
-  size_t archiveSize_;
+  size_t unread_; ///< bytes of the archive that no entry was read from
 };
 
 std::string_view text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
 }
 
-Result<std::vector<std::byte>> readChecked(const Archive &archive, const Manifest &manifest, const std::string &name) {
+Result<std::vector<std::byte>> readChecked(Archive &archive, const Manifest &manifest, const std::string &name) {
   Result<std::vector<std::byte>> bytes = archive.read(name);
   if (!bytes.ok())
     return bytes.status();
@@ -99,10 +106,10 @@ std::string digest(std::span<const std::byte> bytes) {
 }
 
 Result<std::shared_ptr<const Artifact>> Artifact::open(const std::string &path) {
-  Result<std::vector<std::byte>> bytes = readFile(path);
-  if (!bytes.ok())
-    return bytes.status();
-  Result<std::shared_ptr<const Artifact>> artifact = fromBytes(*bytes);
+  Result<std::shared_ptr<const MappedFile>> file = MappedFile::openOrRead(path);
+  if (!file.ok())
+    return file.status();
+  Result<std::shared_ptr<const Artifact>> artifact = fromBytes((*file)->bytes());
   if (!artifact.ok())
     return Status(artifact.status().code(), fmt::format("'{}': {}", path, artifact.status().message()));
   return artifact;
@@ -112,7 +119,7 @@ Result<std::shared_ptr<const Artifact>> Artifact::fromBytes(std::span<const std:
   Result<std::unique_ptr<Archive>> opened = Archive::open(bytes);
   if (!opened.ok())
     return opened.status();
-  const Archive &archive = **opened;
+  Archive &archive = **opened;
   std::shared_ptr<Artifact> artifact(new Artifact);
 
   Result<std::vector<std::byte>> manifestText = archive.read(std::string(format::manifestEntry));
@@ -143,7 +150,7 @@ Result<std::shared_ptr<const Artifact>> Artifact::fromBytes(std::span<const std:
   }
   // An entry that the manifest has a digest for must be there: it may be what this machine needs.
   for (const auto &[name, unused] : artifact->manifest_.digests)
-    if (std::string_view(name).starts_with(format::hostPrefix) && !archive.read(name).ok())
+    if (std::string_view(name).starts_with(format::hostPrefix) && !archive.has(name))
       return malformed(fmt::format("expects the entry '{}' that the manifest lists", name));
   return std::shared_ptr<const Artifact>(std::move(artifact));
 }

@@ -38,8 +38,14 @@ Result<std::vector<std::byte>> readFile(const std::string &path, size_t limit) {
     return fileError("open", path);
   std::vector<std::byte> bytes;
   struct stat info;
-  if (::fstat(file.number, &info) == 0 && info.st_size > 0)
-    bytes.reserve(std::min(static_cast<size_t>(info.st_size), limit) + 1);
+  const auto tooLarge = [&] {
+    return Status(StatusCode::malformed, fmt::format("expects '{}' to have at most {} bytes", path, limit));
+  };
+  if (::fstat(file.number, &info) == 0 && info.st_size > 0) {
+    if (static_cast<size_t>(info.st_size) > limit)
+      return tooLarge();
+    bytes.reserve(static_cast<size_t>(info.st_size) + 1);
+  }
   size_t used = 0;
   for (;;) {
     constexpr size_t chunk = 1 << 16;
@@ -51,7 +57,7 @@ Result<std::vector<std::byte>> readFile(const std::string &path, size_t limit) {
       return fileError("read", path);
     used += static_cast<size_t>(got);
     if (used > limit)
-      return Status(StatusCode::malformed, fmt::format("expects '{}' to have at most {} bytes", path, limit));
+      return tooLarge();
     if (got == 0)
       break;
   }
@@ -70,15 +76,25 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string &pa
     return Status(StatusCode::cannotRead, fmt::format("expects '{}' to be a regular file", path));
   const size_t size = static_cast<size_t>(info.st_size);
   if (size == 0)
-    return std::shared_ptr<const MappedFile>(new MappedFile({}));
+    return std::shared_ptr<const MappedFile>(new MappedFile(std::span<const std::byte>()));
   void *address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number, 0);
   if (address == MAP_FAILED)
     return fileError("map", path);
-  return std::shared_ptr<const MappedFile>(new MappedFile({static_cast<const std::byte *>(address), size}));
+  return std::shared_ptr<const MappedFile>(new MappedFile(std::span(static_cast<const std::byte *>(address), size)));
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::openOrRead(const std::string &path) {
+  std::error_code ignored;
+  if (path != "-" && std::filesystem::is_regular_file(path, ignored))
+    return open(path);
+  Result<std::vector<std::byte>> bytes = readFile(path);
+  if (!bytes.ok())
+    return bytes.status();
+  return std::shared_ptr<const MappedFile>(new MappedFile(bytes.take()));
 }
 
 MappedFile::~MappedFile() {
-  if (!bytes_.empty())
+  if (read_.empty() && !bytes_.empty())
     ::munmap(const_cast<std::byte *>(bytes_.data()), bytes_.size());
 }
 

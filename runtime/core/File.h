@@ -15,10 +15,12 @@ namespace bifocal {
 /// Reads a whole file; "-" is stdin. Files above `limit` bytes are refused.
 Result<std::vector<std::byte>> readFile(const std::string &path, size_t limit = size_t{1} << 32);
 
-/// A file mapped for reading. Pages come from the page cache as they are touched.
+/// A file mapped for reading. Pages come from the page cache as they are touched, so a large file takes no memory.
 class MappedFile {
 public:
   static Result<std::shared_ptr<const MappedFile>> open(const std::string &path);
+  /// As `open`; what cannot be mapped, such as a pipe, is read as `readFile` does. "-" is stdin.
+  static Result<std::shared_ptr<const MappedFile>> openOrRead(const std::string &path);
   MappedFile(const MappedFile &) = delete;
   MappedFile &operator=(const MappedFile &) = delete;
   ~MappedFile();
@@ -27,6 +29,8 @@ public:
 
 private:
   explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  explicit MappedFile(std::vector<std::byte> read) : read_(std::move(read)), bytes_(read_) {}
+  std::vector<std::byte> read_; ///< of a file that is not mapped
   std::span<const std::byte> bytes_;
 };
 

@@ -64,28 +64,35 @@ Result<InputRules> InputRules::create(const Manifest &manifest, const EntryPlan 
     return model.status();
   const bool usesStates =
       std::ranges::any_of(plan.buffers, [](const PlanBuffer &buffer) { return buffer.region == Region::state; });
+  const auto state = [&](const char *symbol) {
+    return usesStates ? find(manifest.stateSymbols, symbol) : std::optional<size_t>();
+  };
+  // By the name of an input: its values are below a number (-1: the model does not say) or a symbol.
+  constexpr std::optional<size_t> none;
+  const std::pair<std::string_view, Values> known[] = {
+      {"step", {0, -1, find(plan.symbols, "P"), none, none}}, // first: the histories need it
+      {"source", {0, source, none, none, none}},
+      {"previous", {0, target, none, none, none}},
+      {"target", {0, target, none, none, none}},
+      {"tokens", {0, target, none, none, none}},
+      {"positions", {0, positions < 0 ? -1 : std::max<int64_t>(positions + pad + 1, 0), none, none, none}},
+      {"sentences", {0, -1, none, state("B"), none}},
+      {"ancestors", {0, -1, none, state("R"), stepInput(plan)}},
+  };
   InputRules rules;
-  for (size_t i = 0; i < plan.inputs.size(); ++i) {
-    const PlanArgument &input = plan.inputs[i];
-    if (input.type != ElementType::i32)
-      continue;
-    const bool isSource = input.name == "source", isPrevious = input.name == "previous";
-    if (isSource && source >= 0)
-      rules.values_.push_back({i, source, {}, {}, {}});
-    else if ((isPrevious || input.name == "target" || input.name == "tokens") && target >= 0)
-      rules.values_.push_back({i, target, {}, {}, {}});
-    else if (input.name == "positions" && positions >= 0)
-      rules.values_.push_back({i, positions + pad + 1, {}, {}, {}});
-    else if (const auto steps = find(plan.symbols, "P"); input.name == "step" && steps)
-      rules.values_.insert(rules.values_.begin(), {i, 0, steps, {}, {}}); // the histories need it
-    else if (const auto batch = find(manifest.stateSymbols, "B"); input.name == "sentences" && usesStates && batch)
-      rules.values_.push_back({i, 0, {}, batch, {}});
-    else if (const auto room = find(manifest.stateSymbols, "R"); input.name == "ancestors" && usesStates && room)
-      rules.values_.push_back({i, 0, {}, room, stepInput(plan)});
-    // The model counts the positions of these itself.
-    if ((isSource || isPrevious) && positions >= 0 && !input.dims.empty())
-      rules.steps_.push_back({i, positions});
-  }
+  for (const auto &[name, limits] : known)
+    for (size_t i = 0; i < plan.inputs.size(); ++i) {
+      const PlanArgument &input = plan.inputs[i];
+      if (input.type != ElementType::i32 || input.name != name)
+        continue;
+      if (limits.limit >= 0 || limits.symbol || limits.state) {
+        rules.values_.push_back(limits);
+        rules.values_.back().input = i;
+      }
+      // The model counts the positions of these itself.
+      if ((name == "source" || name == "previous") && positions >= 0 && !input.dims.empty())
+        rules.steps_.push_back({i, positions});
+    }
   if (const auto rows = find(plan.symbols, "N"), room = find(manifest.stateSymbols, "R"); rows && room && usesStates)
     rules.rows_ = Rows{*rows, *room};
   return rules;

@@ -38,9 +38,26 @@ Result<nlohmann::json> parseJson(std::string_view text, std::string_view what) {
   if (nesting(text) > maxNesting)
     return Status(StatusCode::malformed, fmt::format("expects {} to nest at most {} levels", what, maxNesting));
   nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
-  if (json.is_discarded())
-    return Status(StatusCode::malformed, fmt::format("expects {} to be JSON", what));
+  if (!json.is_discarded())
+    return json;
+  // Only the library's exception says where.
+  try {
+    json = nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error &error) {
+    return Status(StatusCode::malformed, fmt::format("expects {} to be JSON, which it is not from byte {} of {} on",
+                                                     what, std::min(error.byte, text.size()), text.size()));
+  }
   return json;
+}
+
+std::string foundJson(const nlohmann::json *value) {
+  if (!value)
+    return "it is missing";
+  constexpr size_t longest = 60;
+  std::string text = value->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text.size() > longest)
+    text.replace(longest, std::string::npos, "...");
+  return "got " + text;
 }
 
 JsonReader::JsonReader(const nlohmann::json &object, std::string where) : json_(object), where_(std::move(where)) {
@@ -76,7 +93,7 @@ int64_t JsonReader::integer(const char *key) {
   const nlohmann::json *value = find(key);
   if (!value || !value->is_number_integer() ||
       (value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))) {
-    fail(key, "expects a 64-bit integer");
+    fail(key, "expects a 64-bit integer, but " + foundJson(value));
     return 0;
   }
   return value->get<int64_t>();
@@ -89,7 +106,7 @@ double JsonReader::number(const char *key, double absent) {
   if (!value)
     return absent;
   if (!value->is_number()) {
-    fail(key, "expects a number");
+    fail(key, "expects a number, but " + foundJson(value));
     return absent;
   }
   return value->get<double>();
@@ -100,7 +117,7 @@ bool JsonReader::boolean(const char *key, bool absent) {
   if (!value)
     return absent;
   if (!value->is_boolean()) {
-    fail(key, "expects true or false");
+    fail(key, "expects true or false, but " + foundJson(value));
     return absent;
   }
   return value->get<bool>();
@@ -109,7 +126,7 @@ bool JsonReader::boolean(const char *key, bool absent) {
 std::string JsonReader::string(const char *key) {
   const nlohmann::json *value = find(key);
   if (!value || !value->is_string()) {
-    fail(key, "expects a string");
+    fail(key, "expects a string, but " + foundJson(value));
     return {};
   }
   return value->get<std::string>();
@@ -123,7 +140,7 @@ const nlohmann::json &JsonReader::array(const char *key) {
   const nlohmann::json *value = find(key);
   if (value && value->is_array())
     return *value;
-  fail(key, "expects an array");
+  fail(key, "expects an array, but " + foundJson(value));
   return emptyArray;
 }
 
@@ -131,7 +148,7 @@ const nlohmann::json &JsonReader::object(const char *key) {
   const nlohmann::json *value = find(key);
   if (value && value->is_object())
     return *value;
-  fail(key, "expects an object");
+  fail(key, "expects an object, but " + foundJson(value));
   return emptyObject;
 }
 

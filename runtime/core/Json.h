@@ -15,6 +15,9 @@ namespace bifocal {
 /// the message.
 Result<nlohmann::json> parseJson(std::string_view text, std::string_view what);
 
+/// What stands where something else was expected, for messages: "got ..." or "it is missing".
+std::string foundJson(const nlohmann::json *value);
+
 /// Checked access to the members of one JSON object; the first problem sticks and later reads return empty values, so
 /// a reader asks for all its fields and then looks at `status` once.
 class JsonReader {
@@ -37,6 +40,11 @@ public:
 
   /// Records an error about `key` unless there is one already.
   void fail(const char *key, std::string_view rule);
+  /// Records `status`, which says where itself, unless it is ok or there is an error already.
+  void adopt(const Status &status) {
+    if (status_.ok())
+      status_ = status;
+  }
   /// Records `status` with this reader's path in front unless it is ok or there is an error already.
   void check(const char *key, const Status &status);
   const Status &status() const { return status_; }

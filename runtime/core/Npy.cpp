@@ -30,7 +30,7 @@ std::string_view valueOf(std::string_view header, std::string_view key) {
 Result<std::vector<int64_t>> parseShape(std::string_view text) {
   const size_t close = text.find(')');
   if (text.empty() || text.front() != '(' || close == std::string_view::npos)
-    return malformed("expects a 'shape' tuple in the npy header");
+    return malformed(fmt::format("expects a 'shape' tuple in the npy header, but got '{}'", text.substr(0, 40)));
   std::vector<int64_t> shape;
   const char *cursor = text.data() + 1, *end = text.data() + close;
   while (cursor < end) {
@@ -41,7 +41,8 @@ Result<std::vector<int64_t>> parseShape(std::string_view text) {
     int64_t extent = -1;
     const auto [next, error] = std::from_chars(cursor, end, extent);
     if (error != std::errc() || extent < 0)
-      return malformed("expects integers >= 0 in the npy shape");
+      return malformed(fmt::format("expects integers >= 0 in the npy shape, but got '{}'",
+                                   std::string_view(cursor, static_cast<size_t>(end - cursor)).substr(0, 40)));
     shape.push_back(extent);
     cursor = next;
   }
@@ -137,12 +138,14 @@ Result<HostTensor> parseNpy(std::span<const std::byte> bytes) {
     if (description.size() >= 5 && description.substr(1, 3) == known.text &&
         (description[0] == '\'' || description[0] == '"'))
       source = &known;
+  if (description.empty())
+    return malformed("expects a 'descr' in the npy header, but there is none");
   if (!source)
     return Status(StatusCode::unsupported,
                   fmt::format("expects <f4, <f8, <f2, <i4, <i8, |b1 or |u1, but the npy header has {}",
                               description.substr(0, description.find(','))));
   if (!valueOf(header, "fortran_order").starts_with("False"))
-    return Status(StatusCode::unsupported, "expects an npy file in C order");
+    return Status(StatusCode::unsupported, "expects an npy file in C order: 'fortran_order': False");
   Result<std::vector<int64_t>> shape = parseShape(valueOf(header, "shape"));
   if (!shape.ok())
     return shape.status();
@@ -168,10 +171,10 @@ Result<HostTensor> parseNpy(std::span<const std::byte> bytes) {
 }
 
 Result<HostTensor> readNpy(const std::string &path) {
-  Result<std::vector<std::byte>> bytes = readFile(path);
-  if (!bytes.ok())
-    return bytes.status();
-  Result<HostTensor> tensor = parseNpy(*bytes);
+  Result<std::shared_ptr<const MappedFile>> file = MappedFile::openOrRead(path);
+  if (!file.ok())
+    return file.status();
+  Result<HostTensor> tensor = parseNpy((*file)->bytes());
   if (!tensor.ok())
     return Status(tensor.status().code(), fmt::format("'{}': {}", path, tensor.status().message()));
   return tensor;

@@ -9,12 +9,14 @@
 #include <fmt/format.h>
 #include <optional>
 #include <set>
+#include <xxhash.h>
 
 namespace bifocal {
 namespace {
 
 constexpr size_t lengthBytes = 8;
 constexpr uint64_t maxHeader = 100'000'000;
+constexpr const char *digestKey = "bifocal.digest";
 
 struct TypeName {
   const char *text;
@@ -25,6 +27,27 @@ constexpr TypeName typeNames[] = {{"F32", ElementType::f32}, {"F16", ElementType
                                   {"U8", ElementType::i1}};
 
 Status malformed(std::string message) { return {StatusCode::malformed, std::move(message)}; }
+
+/// The XXH3 of bytes that come in pieces.
+class Digest {
+public:
+  Digest() : state_(XXH3_createState()) { XXH3_128bits_reset(state_); }
+  Digest(const Digest &) = delete;
+  Digest &operator=(const Digest &) = delete;
+  ~Digest() { XXH3_freeState(state_); }
+
+  Digest &add(std::span<const std::byte> bytes) {
+    XXH3_128bits_update(state_, bytes.data(), bytes.size());
+    return *this;
+  }
+  std::string str() const {
+    const XXH128_hash_t hash = XXH3_128bits_digest(state_);
+    return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  }
+
+private:
+  XXH3_state_t *state_;
+};
 
 /// A non-negative int64, or nothing.
 std::optional<int64_t> natural(const nlohmann::json &json) {
@@ -123,7 +146,7 @@ float floatFromHalf(uint16_t bits) {
 }
 
 Result<Safetensors> Safetensors::open(const std::string &path) {
-  Result<std::shared_ptr<const MappedFile>> file = MappedFile::open(path);
+  Result<std::shared_ptr<const MappedFile>> file = MappedFile::openOrRead(path);
   if (!file.ok())
     return file.status();
   Result<Safetensors> result = fromBytes((*file)->bytes());
@@ -152,6 +175,7 @@ Result<Safetensors> Safetensors::fromBytes(std::span<const std::byte> bytes) {
   if (hasDuplicateKeys(text))
     return malformed("expects every name in the header once");
   Safetensors file;
+  file.data_ = data;
   for (const auto &[name, value] : json->items()) {
     if (name == "__metadata__") {
       if (!value.is_object())
@@ -175,6 +199,17 @@ Result<Safetensors> Safetensors::fromBytes(std::span<const std::byte> bytes) {
 const Safetensors::Entry *Safetensors::find(std::string_view name) const {
   const auto found = tensors_.find(name);
   return found == tensors_.end() ? nullptr : &found->second;
+}
+
+Status Safetensors::checkDigest() const {
+  const auto expected = metadata_.find(digestKey);
+  if (expected == metadata_.end())
+    return {};
+  if (const std::string actual = Digest().add(data_).str(); actual != expected->second)
+    return malformed(fmt::format("expects data with the digest {} of its metadata, but they have {}: the file is "
+                                 "damaged, or was changed by a program that kept the metadata",
+                                 expected->second, actual));
+  return {};
 }
 
 Status Safetensors::readFloats(std::string_view name, std::span<float> values) const {
@@ -222,8 +257,8 @@ Status Safetensors::readIntegers(std::string_view name, std::span<int64_t> value
 Status writeSafetensors(const std::string &path, std::span<const SafetensorsItem> items,
                         const std::map<std::string, std::string> &metadata) {
   nlohmann::json header = nlohmann::json::object();
-  if (!metadata.empty())
-    header["__metadata__"] = metadata;
+  header["__metadata__"] = metadata;
+  Digest digest;
   size_t offset = 0;
   std::vector<size_t> sizes;
   for (const SafetensorsItem &item : items) {
@@ -237,7 +272,9 @@ Status writeSafetensors(const std::string &path, std::span<const SafetensorsItem
     header[item.name] = {{"dtype", type->text}, {"shape", item.shape}, {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
     sizes.push_back(bytes);
+    digest.add({static_cast<const std::byte *>(item.data), bytes});
   }
+  header["__metadata__"][digestKey] = digest.str();
   std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   // Trailing spaces are allowed and align the data for readers that map the file.
   text.append((64 - (lengthBytes + text.size()) % 64) % 64, ' ');

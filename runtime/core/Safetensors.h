@@ -30,7 +30,7 @@ public:
     int64_t elements() const { return static_cast<int64_t>(data.size() / byteSize(type)); }
   };
 
-  /// Maps the file; it must not change while this object lives.
+  /// Maps the file; it must not change while this object lives. "-" is stdin.
   static Result<Safetensors> open(const std::string &path);
   /// Reads from bytes that must outlive the object.
   static Result<Safetensors> fromBytes(std::span<const std::byte> bytes);
@@ -39,6 +39,10 @@ public:
   const std::map<std::string, std::string> &metadata() const { return metadata_; }
   const Entry *find(std::string_view name) const;
 
+  /// Reads all data and compares them with the digest that `writeSafetensors` left in the metadata; ok where there is
+  /// none. Errors: `malformed`.
+  Status checkDigest() const;
+
   /// Copies a tensor as f32; f16 and bf16 are widened. `values` must have as many elements as the tensor.
   Status readFloats(std::string_view name, std::span<float> values) const;
   /// Copies a tensor of type i32 or i64 as i64.
@@ -46,6 +50,7 @@ public:
 
 private:
   std::shared_ptr<const MappedFile> file_;
+  std::span<const std::byte> data_;
   std::map<std::string, Entry, std::less<>> tensors_;
   std::map<std::string, std::string> metadata_;
 };
@@ -58,8 +63,8 @@ struct SafetensorsItem {
   const void *data = nullptr;
 };
 
-/// Writes a file through AtomicFile; tensors in the given order, aligned to 64 bytes as a group. The same items give
-/// the same bytes.
+/// Writes a file through AtomicFile; tensors in the given order, aligned to 64 bytes as a group, and the XXH3 of their
+/// data as `bifocal.digest` in the metadata. The same items give the same bytes.
 Status writeSafetensors(const std::string &path, std::span<const SafetensorsItem> items,
                         const std::map<std::string, std::string> &metadata = {});
 

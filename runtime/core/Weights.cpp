@@ -59,9 +59,10 @@ Status readParameters(Session &session, const std::string &path) {
   Result<Safetensors> weights = Safetensors::open(path);
   if (!weights.ok())
     return weights.status();
-  if (Status status = readParameters(session, *weights); !status.ok())
-    return {status.code(), fmt::format("'{}': {}", path, status.message())};
-  return {};
+  Status status = readParameters(session, *weights);
+  if (status.ok())
+    status = weights->checkDigest();
+  return status.ok() ? status : Status(status.code(), fmt::format("'{}': {}", path, status.message()));
 }
 
 } // namespace bifocal

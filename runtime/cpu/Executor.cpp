@@ -87,12 +87,11 @@ Status Executor::error(const PlanStep &step, const std::string &problem) const {
           fmt::format("entry '{}', step '{}' at {}: {}", plan_.name, step.family, step.location, problem)};
 }
 
-/// `what` is an expression that is negative, overflows or divides by 0.
-Status Executor::noValue(const PlanStep &step, const std::string &what, const Expression &expression) const {
+Status Executor::badSize(const PlanStep &step, const std::string &what, const Expression &expression) const {
   std::vector<std::string> values;
   for (size_t s = 0; s < symbols_.size(); ++s)
     values.push_back(fmt::format("{} = {}", plan_.symbols[s], symbols_[s]));
-  return error(step, fmt::format("expects {} from 0 to {}, but got {} with {}", what, INT64_MAX,
+  return error(step, fmt::format("expects that {} is not negative and fits in 64 bits, but got {} with {}", what,
                                  expression.str(plan_.symbols), fmt::join(values, ", ")));
 }
 
@@ -198,7 +197,7 @@ Status Executor::gather(Prepared &prepared, const std::vector<BufferRef> &buffer
   for (size_t i = 0; i < sizes.size(); ++i) {
     const std::optional<int64_t> value = sizes[i].evaluate(symbols_);
     if (!value)
-      return noValue(*prepared.step, fmt::format("the size {}", i), sizes[i]);
+      return badSize(*prepared.step, fmt::format("the size {}", i), sizes[i]);
     prepared.sizes[i] = *value;
   }
   return {};
@@ -209,7 +208,7 @@ Status Executor::launch(Prepared &prepared, const LaunchStep &step, int threads)
   for (size_t stage = 0; stage < step.stages.size(); ++stage) {
     const std::optional<int64_t> tiles = step.stages[stage].evaluate(symbols_);
     if (!tiles)
-      return noValue(*prepared.step, fmt::format("the tiles of stage {}", stage), step.stages[stage]);
+      return badSize(*prepared.step, fmt::format("the number of tiles of stage {}", stage), step.stages[stage]);
     parallelFor(threads, *tiles, [&](int, int64_t begin, int64_t end) {
       prepared.kernels[stage](prepared.pointers.data(), prepared.sizes.data(), begin, end);
     });
@@ -245,7 +244,7 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
   for (const auto &[name, expression, extent] : extents) {
     const std::optional<int64_t> value = expression.evaluate(symbols_);
     if (!value)
-      return noValue(owner, name, expression);
+      return badSize(owner, name, expression);
     extent = *value;
   }
   BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "a", m, k, step.a));
@@ -315,7 +314,7 @@ Status Executor::copy(const CopyStep &step, const PlanStep &owner) {
 Status Executor::slabs(Prepared &prepared, const SlabsStep &step, int threads) {
   const std::optional<int64_t> rows = step.rows.evaluate(symbols_);
   if (!rows)
-    return noValue(*prepared.step, "rows", step.rows);
+    return badSize(*prepared.step, "the number of rows", step.rows);
   Status status;
   for (int64_t start = 0; start < *rows && status.ok(); start += step.by) {
     windowStart_ = start;

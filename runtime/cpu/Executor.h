@@ -56,7 +56,8 @@ private:
   Status slabs(Prepared &prepared, const SlabsStep &step, int threads);
   Status gather(Prepared &prepared, const std::vector<BufferRef> &buffers, const std::vector<Expression> &sizes);
   Status error(const PlanStep &step, const std::string &problem) const;
-  Status noValue(const PlanStep &step, const std::string &what, const Expression &expression) const;
+  /// `what` is an expression that is negative, overflows or divides by 0.
+  Status badSize(const PlanStep &step, const std::string &what, const Expression &expression) const;
   Status checkMatrix(const PlanStep &step, std::string_view what, int64_t rows, int64_t columns,
                      const BufferRef &ref) const;
   Status checkWindow(const PlanStep &step, std::string_view what, const BufferRef &ref) const;

@@ -62,7 +62,11 @@ Status Corpus::check(const std::string &path) {
   if (std::memcmp(header.magic, magic, sizeof magic) != 0)
     return malformed("expects a prepared corpus, but the first 8 bytes are others");
   if (header.version != currentVersion)
-    return malformed(fmt::format("expects version {}, but got {}", currentVersion, header.version));
+    return Status(StatusCode::unsupported, fmt::format("'{}': expects version {}, but got {}; prepare the text again",
+                                                       path, currentVersion, header.version));
+  if (header.vocabularySize > static_cast<uint32_t>(INT32_MAX))
+    return malformed(
+        fmt::format("expects a vocabulary of at most {} tokens, but got {}", INT32_MAX, header.vocabularySize));
   // Counts are compared by division, so that no product can overflow.
   const size_t room = bytes.size() - sizeof(Header);
   if (header.sentences >= room / sizeof(uint64_t) || header.tokens > room / sizeof(int32_t) ||

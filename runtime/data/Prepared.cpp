@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/data/Prepared.h"
 
+#include "runtime/core/Artifact.h"
 #include "runtime/core/Json.h"
 #include "runtime/data/Text.h"
 #include "runtime/data/Vocabulary.h"
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 namespace bifocal {
 namespace {
@@ -36,13 +38,21 @@ Result<std::vector<std::string>> readSide(const std::string &prefix, const std::
   return readLines(path);
 }
 
-Result<TokenizerPtr> loadTokenizer(TokenizerKind kind, const std::string &path) {
+std::string digestOf(const std::string &text) { return digest(std::as_bytes(std::span(text))); }
+
+/// `expected` is the digest of the file, or empty where nobody knows it.
+Result<TokenizerPtr> loadTokenizer(TokenizerKind kind, const std::string &path, const std::string &expected = "") {
   std::string content;
   if (kind != TokenizerKind::bytes) {
     Result<std::string> read = readText(path);
     if (!read.ok())
       return read.status();
     content = read.take();
+    if (const std::string actual = digestOf(content); !expected.empty() && actual != expected)
+      return Status(StatusCode::malformed,
+                    fmt::format("'{}': expects the digest {} of data.json, but the file has {}: it is damaged, or not "
+                                "the one that the data was made with",
+                                path, expected, actual));
   }
   Result<std::unique_ptr<Tokenizer>> tokenizer = Tokenizer::load(kind, content, path);
   if (!tokenizer.ok())
@@ -120,21 +130,22 @@ Result<PreparedSide> writeSide(const PrepareOptions &options, const std::string 
 Status writeDescription(const PrepareOptions &options, const Tokenizer &source, const Tokenizer &target) {
   const std::string sourceFile = tokenizerFile(options.tokenizer, options.joint ? "" : options.sourceLanguage);
   const std::string targetFile = tokenizerFile(options.tokenizer, options.joint ? "" : options.targetLanguage);
-  if (!sourceFile.empty()) {
-    BIFOCAL_RETURN_IF_ERROR(writeTextAtomically(options.folder + "/" + sourceFile, source.serialized()));
-    BIFOCAL_RETURN_IF_ERROR(writeTextAtomically(options.folder + "/" + targetFile, target.serialized()));
-  }
   nlohmann::json splits = nlohmann::json::array();
   for (const auto &[split, prefix] : options.splits)
     splits.push_back(split);
-  const nlohmann::json description = {
-      {"format", 1},
-      {"tokenizer", name(options.tokenizer)},
-      {"joint", options.joint},
-      {"splits", splits},
-      {"source", {{"language", options.sourceLanguage}, {"tokenizer_file", sourceFile}, {"vocabulary", source.size()}}},
-      {"target",
-       {{"language", options.targetLanguage}, {"tokenizer_file", targetFile}, {"vocabulary", target.size()}}}};
+  nlohmann::json description = {
+      {"format", 1}, {"tokenizer", name(options.tokenizer)}, {"joint", options.joint}, {"splits", splits}};
+  for (const auto &[side, language, file, tokenizer] :
+       {std::tuple("source", options.sourceLanguage, sourceFile, &source),
+        std::tuple("target", options.targetLanguage, targetFile, &target)}) {
+    nlohmann::json &entry = description[side];
+    entry = {{"language", language}, {"tokenizer_file", file}, {"vocabulary", tokenizer->size()}};
+    if (file.empty())
+      continue;
+    const std::string content = tokenizer->serialized();
+    entry["tokenizer_digest"] = digestOf(content);
+    BIFOCAL_RETURN_IF_ERROR(writeTextAtomically(options.folder + "/" + file, content));
+  }
   return writeTextAtomically(options.folder + "/data.json", description.dump(2) + "\n");
 }
 
@@ -153,8 +164,11 @@ std::string stringAt(const nlohmann::json &object, const char *key) {
 Result<std::vector<PreparedSide>> prepare(const PrepareOptions &options) {
   if (!options.splits.contains("train"))
     return Status(StatusCode::usage, "expects a training text to learn the vocabulary from");
-  if (options.sourceLanguage == options.targetLanguage || !isPlainName(options.sourceLanguage) ||
-      !isPlainName(options.targetLanguage))
+  for (const std::string &language : {options.sourceLanguage, options.targetLanguage})
+    if (!isPlainName(language))
+      return Status(StatusCode::usage,
+                    fmt::format("expects language names that can end the name of a file, but got '{}'", language));
+  if (options.sourceLanguage == options.targetLanguage)
     return Status(StatusCode::usage, fmt::format("expects two different language names, but got '{}' and '{}'",
                                                  options.sourceLanguage, options.targetLanguage));
   if (!options.targetVocabulary.empty() && options.joint)
@@ -196,7 +210,7 @@ Result<std::vector<PreparedSide>> prepare(const PrepareOptions &options) {
 
 Result<PreparedData> PreparedData::open(const std::string &folder) {
   const std::string path = folder + "/data.json";
-  Result<std::string> text = readText(path);
+  Result<std::string> text = readText(path, size_t{1} << 20);
   if (!text.ok())
     return Status(text.status().code(), text.status().message() + " (expects a folder that `bifocal prepare` made)");
   Result<nlohmann::json> parsed = parseJson(*text, path);
@@ -206,24 +220,35 @@ Result<PreparedData> PreparedData::open(const std::string &folder) {
   const auto malformed = [&](std::string_view rule) {
     return Status(StatusCode::malformed, fmt::format("'{}': {}", path, rule));
   };
-  if (!json.is_object() || !json.contains("format") || json["format"] != 1)
+  if (!json.is_object() || !json.contains("format"))
     return malformed("expects a JSON object with \"format\": 1");
+  if (json["format"] != 1)
+    return Status(StatusCode::unsupported, fmt::format("'{}': expects \"format\": 1, but {}; prepare the text again",
+                                                       path, foundJson(&json["format"])));
   Result<TokenizerKind> kind = tokenizerKindByName(stringAt(json, "tokenizer"));
   if (!kind.ok())
     return malformed(kind.status().message());
   PreparedData data;
   data.folder_ = folder;
-  if (json.contains("splits") && json["splits"].is_array())
-    for (const nlohmann::json &split : json["splits"])
-      if (split.is_string() && isPlainName(split.get<std::string>()))
-        data.splits_.push_back(split.get<std::string>());
+  const nlohmann::json *splits = json.contains("splits") ? &json["splits"] : nullptr;
+  const auto isSplit = [](const nlohmann::json &split) {
+    return split.is_string() && isPlainName(split.get<std::string>());
+  };
+  if (!splits || !splits->is_array() || !std::all_of(splits->begin(), splits->end(), isSplit))
+    return malformed(fmt::format("expects a list of names such as \"train\" in \"splits\", but {}", foundJson(splits)));
+  data.splits_ = splits->get<std::vector<std::string>>();
   for (const char *key : {"source", "target"}) {
     const nlohmann::json side = json.contains(key) ? json[key] : nlohmann::json();
     const std::string language = stringAt(side, "language"), file = stringAt(side, "tokenizer_file");
     if (!isPlainName(language) || (*kind != TokenizerKind::bytes && !isPlainName(file)))
-      return malformed(fmt::format("expects a language and a tokenizer file in \"{}\"", key));
+      return malformed(fmt::format("expects in \"{}\" a \"language\" and a \"tokenizer_file\" that are names in the "
+                                   "folder, but got '{}' and '{}'",
+                                   key, language, file));
+    if (side.contains("tokenizer_digest") && !side["tokenizer_digest"].is_string())
+      return malformed(fmt::format("expects in \"{}\" a \"tokenizer_digest\" of hexadecimal digits, but {}", key,
+                                   foundJson(&side["tokenizer_digest"])));
     data.languages_.push_back(language);
-    Result<TokenizerPtr> tokenizer = loadTokenizer(*kind, folder + "/" + file);
+    Result<TokenizerPtr> tokenizer = loadTokenizer(*kind, folder + "/" + file, stringAt(side, "tokenizer_digest"));
     if (!tokenizer.ok())
       return tokenizer.status();
     (data.source_ ? data.target_ : data.source_) = tokenizer.take();

@@ -5,8 +5,8 @@
 
 namespace bifocal {
 
-Result<std::string> readText(const std::string &path) {
-  Result<std::vector<std::byte>> bytes = readFile(path);
+Result<std::string> readText(const std::string &path, size_t limit) {
+  Result<std::vector<std::byte>> bytes = readFile(path, limit);
   if (!bytes.ok())
     return bytes.status();
   return std::string(reinterpret_cast<const char *>(bytes->data()), bytes->size());

@@ -10,8 +10,8 @@
 
 namespace bifocal {
 
-/// The whole content of a file; "-" is stdin.
-Result<std::string> readText(const std::string &path);
+/// The whole content of a file; "-" is stdin. Files above `limit` bytes are refused.
+Result<std::string> readText(const std::string &path, size_t limit = size_t{1} << 32);
 
 /// The lines of a text without their ends (\n or \r\n). A last line needs no end.
 std::vector<std::string> splitLines(std::string_view text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/data/Tokenizer.h"
 
+#include "runtime/data/PieceModel.h"
 #include "runtime/data/Vocabulary.h"
 
 #include <algorithm>
@@ -12,21 +13,32 @@
 namespace bifocal {
 namespace {
 
-/// What SentencePiece says after the place in its sources: `Internal: ./src/x.cc(66) [condition] text`.
+/// What SentencePiece says after the place in its sources: `Internal: ./src/x.cc(66) [condition] text`, or without it.
 std::string reasonOf(const sentencepiece::util::Status &status) {
   const std::string text = status.ToString();
-  const size_t end = text.rfind("] ");
-  const std::string reason = end == std::string::npos ? text : text.substr(end + 2);
-  return reason.empty() ? "" : ": " + reason;
+  const size_t place = text.rfind("] "), code = text.find(": ");
+  const size_t begin = place != std::string::npos ? place + 2 : code != std::string::npos ? code + 2 : 0;
+  const std::string reason = text.substr(begin);
+  return reason.empty() ? "no reason given" : reason;
 }
 
 class PieceTokenizer final : public Tokenizer {
 public:
   static Result<std::unique_ptr<Tokenizer>> load(const std::string &model, const std::string &name) {
     auto tokenizer = std::make_unique<PieceTokenizer>();
-    const auto status = tokenizer->pieces_.LoadFromSerializedProto(model);
-    if (!status.ok())
-      return Status(StatusCode::malformed, fmt::format("'{}' is not a SentencePiece model{}", name, reasonOf(status)));
+    const auto refuse = [&](std::string_view reason) {
+      return Status(StatusCode::malformed, fmt::format("'{}' is not a SentencePiece model: {}", name, reason));
+    };
+    // The library believes what it reads: it throws for some models, and reads beyond its tables for others.
+    if (Status status = checkPieceModel(model); !status.ok())
+      return refuse(status.message());
+    try {
+      const auto status = tokenizer->pieces_.LoadFromSerializedProto(model);
+      if (!status.ok())
+        return refuse(reasonOf(status));
+    } catch (const std::exception &error) {
+      return refuse(error.what());
+    }
     const sentencepiece::SentencePieceProcessor &pieces = tokenizer->pieces_;
     if (pieces.bos_id() != token::bos || pieces.pad_id() != token::pad || pieces.eos_id() != token::eos ||
         pieces.unk_id() != token::unk)
@@ -144,7 +156,7 @@ Result<std::unique_ptr<Tokenizer>> learnPieces(TokenizerKind kind, std::span<con
                                                                   {"minloglevel", "2"}},
                                                                  &iterator, &model);
   if (!status.ok())
-    return Status(StatusCode::usage, fmt::format("SentencePiece cannot learn {} pieces from {} lines{}", size,
+    return Status(StatusCode::usage, fmt::format("SentencePiece cannot learn {} pieces from {} lines: {}", size,
                                                  lines.size(), reasonOf(status)));
   return PieceTokenizer::load(model, "the learned model");
 }

@@ -28,7 +28,8 @@ Result<Vocabulary> Vocabulary::parse(std::string_view text, const std::string &n
     if (line.empty())
       continue;
     const auto malformed = [&](std::string_view rule) {
-      return Status(StatusCode::malformed, fmt::format("{}:{}: {}, but got '{}'", name, number, rule, line));
+      return Status(StatusCode::malformed, fmt::format("{}:{}: {}, but got '{}'", name, number, rule,
+                                                       line.size() > 80 ? line.substr(0, 80) + "..." : line));
     };
     // fairseq may end a line with this flag; it allows a token of the four above to be named again.
     constexpr std::string_view overwrite = " #fairseq:overwrite";
@@ -45,8 +46,11 @@ Result<Vocabulary> Vocabulary::parse(std::string_view text, const std::string &n
     if (error != std::errc() || end != digits.data() + digits.size() || count < 0)
       return malformed("expects a count of at least 0 after the last space");
     const std::string_view spelling = rest.substr(0, space);
-    if (vocabulary.ids_.contains(std::string(spelling)) && !flagged)
-      return malformed("expects every token once");
+    const auto known = vocabulary.ids_.find(std::string(spelling));
+    if (known != vocabulary.ids_.end() && !flagged)
+      return malformed(known->second < token::firstFree
+                           ? "expects none of <s>, <pad>, </s> and <unk>, with which every vocabulary begins"
+                           : "expects every token once");
     vocabulary.add(spelling, count);
   }
   return vocabulary;

@@ -232,6 +232,13 @@ Result<std::vector<std::vector<Hypothesis>>> beamSearch(Stepper &stepper, std::s
     return Status(StatusCode::usage, fmt::format("expects a beam from 1 to {}, but got {}", mostBeam, options.beam));
   if (!(options.temperature > 0))
     return Status(StatusCode::usage, fmt::format("expects a temperature above 0, but got {}", options.temperature));
+  for (const auto &[name, value] : {std::pair("temperature", options.temperature),
+                                    {"length penalty", options.lengthPenalty},
+                                    {"penalty of unknown tokens", options.unknownPenalty}})
+    if (!std::isfinite(value))
+      return Status(StatusCode::usage, fmt::format("expects a finite {}, but got {}", name, value));
+  if (std::isnan(options.maxLengthRatio))
+    return Status(StatusCode::usage, "expects a number as the ratio of lengths, but got nan");
   if (stepper.maxSteps() < 1)
     return Status(StatusCode::usage,
                   fmt::format("expects a model with at least one position, but got {}", stepper.maxSteps()));

@@ -45,7 +45,7 @@ uint64_t fromHexadecimal(JsonReader &reader, const char *key) {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
   if (text.size() != 16 || error != std::errc() || end != text.data() + text.size())
-    reader.fail(key, "expects 16 hexadecimal digits");
+    reader.fail(key, fmt::format("expects 16 hexadecimal digits, but got '{}'", text));
   return value;
 }
 
@@ -72,8 +72,8 @@ Result<TrainingState> parseState(const std::string &text, const std::string &pat
   if (!json.ok())
     return json.status();
   JsonReader reader(*json, path + ": training state");
-  if (reader.integer("format") != 1)
-    reader.fail("format", "expects 1");
+  if (const int64_t format = reader.integer("format"); format != 1)
+    reader.fail("format", fmt::format("expects 1, but got {}", format));
   TrainingState state;
   const auto count = [&reader](const char *key, int64_t lowest) {
     const int64_t value = reader.integer(key);
@@ -153,7 +153,9 @@ Result<TrainingState> readCheckpoint(const std::string &path, const Manifest &ma
     return state.status();
   if (state->specHash != manifest.specHash)
     return state; // The caller says what differs; the tensors would only say so less clearly.
-  BIFOCAL_RETURN_IF_ERROR(readParameters(manifest, session.parameters(), *file));
+  for (const Status &status : {readParameters(manifest, session.parameters(), *file), file->checkDigest()})
+    if (!status.ok())
+      return Status(status.code(), fmt::format("'{}': {}", path, status.message()));
   for (size_t order : {0, 1})
     for (const Parameter &parameter : manifest.parameters)
       if (parameter.trained)

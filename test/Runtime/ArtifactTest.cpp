@@ -3,6 +3,7 @@
 
 #include "test/Runtime/ArtifactBuilder.h"
 
+#include <cstring>
 #include <gtest/gtest.h>
 
 using namespace bifocal;
@@ -59,13 +60,13 @@ TEST(Artifact, cutAnywhereIsAnError) {
   }
 }
 
-TEST(Artifact, aChangedByteIsAnErrorOrChangesNothing) {
+TEST(Artifact, aChangedBitIsAnErrorOrChangesNothing) {
   std::vector<std::byte> bytes = smallArtifact();
   const Result<std::shared_ptr<const Artifact>> original = Artifact::fromBytes(bytes);
   ASSERT_TRUE(original.ok());
   size_t accepted = 0;
   for (size_t i = 0; i < bytes.size(); ++i)
-    for (const unsigned flip : {1u, 0x80u, 0xffu}) {
+    for (unsigned flip = 1; flip < 256; flip *= 2) {
       bytes[i] ^= static_cast<std::byte>(flip);
       const Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(bytes);
       // Fields such as the time of an entry mean nothing to us; content is under a checksum.
@@ -77,7 +78,44 @@ TEST(Artifact, aChangedByteIsAnErrorOrChangesNothing) {
       }
       bytes[i] ^= static_cast<std::byte>(flip);
     }
-  EXPECT_LT(accepted, bytes.size() / 4) << "most of the bytes are content";
+  EXPECT_LT(accepted, bytes.size() * 8 / 4) << "most of the bytes are content";
+}
+
+// A checksum of the archive can be right for the wrong bytes. Without an artifact there is no session, and nothing
+// runs.
+TEST(Artifact, aChangedBitOfTheKernelsIsCaughtByTheirDigest) {
+  std::vector<std::byte> kernels = testKernels();
+  json manifest = exampleManifest();
+  const std::string plan = examplePlan().dump();
+  manifest["digest"] = {{"plan.json", digest(std::as_bytes(std::span(plan)))}, {"host/x86-64-v3.so", digest(kernels)}};
+  const auto open = [&] {
+    return Artifact::fromBytes(buildArtifact(manifest, examplePlan(), {{"host/x86-64-v3.so", kernels}}));
+  };
+  ASSERT_TRUE(open().ok());
+  for (size_t bit = 0; bit < kernels.size() * 8; bit += 1009) {
+    const auto flip = static_cast<std::byte>(1u << bit % 8);
+    kernels[bit / 8] ^= flip;
+    const Status status = open().status();
+    ASSERT_EQ(status.code(), StatusCode::malformed) << bit;
+    ASSERT_TRUE(status.message().starts_with("expects 'host/x86-64-v3.so' to have the digest ")) << status.message();
+    kernels[bit / 8] ^= flip;
+  }
+}
+
+// Entries that share their bytes would make a small file a large allocation, entry by entry.
+TEST(Artifact, entriesTogetherAreNoLargerThanTheArchive) {
+  std::vector<std::byte> bytes = buildArtifact(exampleManifest(), examplePlan(),
+                                               {{"host/a.so", std::vector<std::byte>(5000, std::byte{7})},
+                                                {"host/b.so", std::vector<std::byte>(4000, std::byte{7})}});
+  ASSERT_TRUE(Artifact::fromBytes(bytes).ok());
+  // Both sizes of an entry, in its own header and in the directory.
+  for (size_t i = 0; i + 8 <= bytes.size(); ++i)
+    for (const uint32_t size : {5000u, 4000u})
+      if (uint32_t pair[2] = {size, size}; std::memcmp(bytes.data() + i, pair, sizeof pair) == 0) {
+        pair[0] = pair[1] = 9000;
+        std::memcpy(bytes.data() + i, pair, sizeof pair);
+      }
+  EXPECT_EQ(Artifact::fromBytes(bytes).status().code(), StatusCode::malformed);
 }
 
 TEST(Artifact, comparesDigests) {
@@ -177,7 +215,7 @@ TEST(Plan, checksPanels) {
 
 TEST(Plan, checksProducts) {
   EXPECT_EQ(planError([](json &e) { e["steps"][0].erase("kernel"); }),
-            "plan.entries.layer.steps[0].kernel: expects a string");
+            "plan.entries.layer.steps[0].kernel: expects a string, but it is missing");
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["kernel"] = "double"; }),
             "plan.entries.layer.steps[0].kernel: expects one of gemm_nn, gemm_nt, gemm_tn, gemm_tt, but got 'double'");
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["workspace"] = 7; }),
@@ -239,9 +277,8 @@ TEST(Manifest, checksParameters) {
             "manifest.parameters[0].shape: expects positive integers whose product fits in 64 bits");
   EXPECT_EQ(
       manifestError([](json &m) { m["parameters"][0]["init"]["kind"] = "magic"; }),
-      "manifest.parameters[0].init: manifest.parameters[0].init.kind: expects zeros, ones, xavier_uniform, normal, "
-      "uniform or sinusoidal");
-  EXPECT_EQ(manifestError([](json &m) { m.erase("spec"); }), "manifest.spec: expects a string");
+      "manifest.parameters[0].init.kind: expects zeros, ones, xavier_uniform, normal, uniform or sinusoidal");
+  EXPECT_EQ(manifestError([](json &m) { m.erase("spec"); }), "manifest.spec: expects a string, but it is missing");
 }
 
 TEST(Plan, refusesNestingThatWouldExhaustTheStack) {

@@ -107,16 +107,22 @@ TEST(Corpus, damage_is_an_error_at_every_byte) {
   corpusOf(path, {{4, 5, 2}, {2}, {6, 2}}, 8);
   const std::string good = readText(path).take();
   for (size_t bytes = 0; bytes < good.size(); ++bytes) {
-    ASSERT_TRUE(writeTextAtomically(path, good.substr(0, bytes)).ok());
+    test::overwrite(path, good.substr(0, bytes));
     EXPECT_EQ(Corpus::open(path).status().code(), StatusCode::malformed) << bytes;
   }
   for (size_t at = 0; at < good.size(); ++at)
     for (int bit = 0; bit < 8; ++bit) {
       std::string bad = good;
       bad[at] = static_cast<char>(bad[at] ^ (1 << bit));
-      ASSERT_TRUE(writeTextAtomically(path, bad).ok());
+      test::overwrite(path, bad);
       EXPECT_FALSE(Corpus::open(path).ok()) << at << " bit " << bit;
     }
+  // A digest can be right for the wrong numbers.
+  std::string many = good;
+  many.replace(12, 4, "\xff\xff\xff\xff");
+  test::overwrite(path, many);
+  EXPECT_EQ(Corpus::open(path).status().message(),
+            "'" + path + "': expects a vocabulary of at most 2147483647 tokens, but got 4294967295");
   ASSERT_TRUE(writeTextAtomically(path, good + "x").ok());
   EXPECT_FALSE(Corpus::open(path).ok());
   EXPECT_EQ(Corpus::open(folder + "/none").status().code(), StatusCode::cannotRead);
@@ -159,6 +165,63 @@ TEST(Tokenizer, bad_models_are_errors) {
   EXPECT_EQ(Tokenizer::learn(TokenizerKind::bpe, lines, 4).status().code(), StatusCode::usage);
 }
 
+/// Loads cut and changed copies; what is accepted must also work.
+void loadDamaged(TokenizerKind kind, const std::string &good, size_t stride) {
+  const auto load = [&](const std::string &bad) {
+    const auto tokenizer = Tokenizer::load(kind, bad, "x");
+    if (!tokenizer.ok()) {
+      ASSERT_EQ(tokenizer.status().code(), StatusCode::malformed);
+      return;
+    }
+    for (const std::string &line : lines) {
+      const Ids ids = (*tokenizer)->encode(line);
+      for (int32_t id : ids)
+        ASSERT_TRUE(id >= 0 && id < (*tokenizer)->size());
+      (void)(*tokenizer)->decode(ids);
+    }
+  };
+  for (size_t bytes = 0; bytes < good.size(); bytes += stride)
+    load(good.substr(0, bytes));
+  for (size_t bit = 0; bit < good.size() * 8; bit += stride) {
+    std::string bad = good;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+    load(bad);
+  }
+}
+
+TEST(Tokenizer, damaged_vocabularies_are_refused_or_work) {
+  loadDamaged(TokenizerKind::whitespace, Tokenizer::learn(TokenizerKind::whitespace, lines, 0).take()->serialized(), 1);
+}
+
+TEST(Tokenizer, damaged_models_of_pieces_are_refused_or_work) {
+  const std::string model = Tokenizer::learn(TokenizerKind::bpe, lines, 30).take()->serialized();
+  // The pieces, bit by bit, and the tables of the normaliser here and there.
+  const size_t pieces = model.find("nmt_nfkc");
+  ASSERT_LT(pieces, 5000u);
+  for (size_t bit = 0; bit < pieces * 8; ++bit) {
+    std::string bad = model;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+    const auto tokenizer = Tokenizer::load(TokenizerKind::bpe, bad, "x");
+    if (tokenizer.ok())
+      (void)(*tokenizer)->encode(lines[0]);
+    else
+      ASSERT_EQ(tokenizer.status().code(), StatusCode::malformed) << bit;
+  }
+  loadDamaged(TokenizerKind::bpe, model, 3989);
+}
+
+TEST(Tokenizer, a_normaliser_whose_table_leads_out_of_it_is_refused) {
+  std::string model = Tokenizer::learn(TokenizerKind::bpe, lines, 30).take()->serialized();
+  const size_t trie = model.find("nmt_nfkc") + 16;
+  const uint32_t unit = 0x7ffffe00; // an offset of 2^29 - 256
+  model.replace(trie, 4, reinterpret_cast<const char *>(&unit), 4);
+  const Status status = Tokenizer::load(TokenizerKind::bpe, model, "x").status();
+  EXPECT_EQ(status.code(), StatusCode::malformed);
+  EXPECT_TRUE(status.message().starts_with("'x' is not a SentencePiece model: expects unit 0 of a normaliser's trie to "
+                                           "lead to one of its "))
+      << status.message();
+}
+
 TEST(Prepared, folder_is_complete_and_reproducible) {
   const std::string folder = test::emptyFolder("prepared");
   std::string text;
@@ -186,6 +249,40 @@ TEST(Prepared, folder_is_complete_and_reproducible) {
   EXPECT_EQ(data->sourceTokenizer().decode(first), lines[0]);
   EXPECT_EQ(data->corpus("test", "de").status().code(), StatusCode::usage);
   EXPECT_EQ(PreparedData::open(folder).status().code(), StatusCode::cannotRead);
+}
+
+TEST(Prepared, damage_is_an_error_or_changes_nothing) {
+  const std::string folder = test::emptyFolder("damaged"), out = folder + "/out";
+  ASSERT_TRUE(writeTextAtomically(folder + "/t.de", "a b\nc\n").ok());
+  ASSERT_TRUE(writeTextAtomically(folder + "/t.en", "c\nb a\n").ok());
+  PrepareOptions options;
+  options.sourceLanguage = "de";
+  options.targetLanguage = "en";
+  options.splits = {{"train", folder + "/t"}};
+  options.tokenizer = TokenizerKind::whitespace;
+  options.vocabularySize = 0;
+  options.folder = out;
+  ASSERT_TRUE(prepare(options).ok());
+  ASSERT_TRUE(PreparedData::open(out).ok());
+  for (const std::string path : {out + "/data.json", out + "/dict.txt"}) {
+    const std::string good = readText(path).take();
+    for (size_t bit = 0; bit < good.size() * 8; ++bit) {
+      std::string bad = good;
+      bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+      test::overwrite(path, bad);
+      const Result<PreparedData> data = PreparedData::open(out);
+      if (path.ends_with("dict.txt")) {
+        ASSERT_EQ(data.status().code(), StatusCode::malformed) << bit;
+      } else if (data.ok()) {
+        ASSERT_EQ(data->sourceTokenizer().serialized(), readText(out + "/dict.txt").take());
+      } else {
+        // The name of a file or the version may have changed, too.
+        const StatusCode code = data.status().code();
+        ASSERT_TRUE(code == StatusCode::malformed || code == StatusCode::cannotRead || code == StatusCode::unsupported);
+      }
+    }
+    ASSERT_TRUE(writeTextAtomically(path, good).ok());
+  }
 }
 
 TEST(Prepared, unequal_sides_are_an_error) {

@@ -15,6 +15,11 @@ inline nlohmann::json goldenJson(const std::string &name) {
   return nlohmann::json::parse(file, nullptr, false);
 }
 
+/// Replaces a file without waiting for the disk, for tests that do so thousands of times.
+inline void overwrite(const std::string &path, const std::string &text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
 /// An empty folder for one test.
 inline std::string emptyFolder(const std::string &name) {
   const std::filesystem::path path = std::filesystem::temp_directory_path() / ("bifocal-" + name);

@@ -60,7 +60,7 @@ TEST(Safetensors, writesAndReadsBack) {
 
 TEST(Safetensors, refusesBrokenHeaders) {
   EXPECT_EQ(error(" {}", 0), "expects the header to start with '{'");
-  EXPECT_EQ(error("{", 0), "expects the header to be JSON");
+  EXPECT_EQ(error("{", 0), "expects the header to be JSON, which it is not from byte 1 of 1 on");
   EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
                   R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
                   4),
@@ -107,6 +107,25 @@ TEST(Safetensors, cutOrChangedAnywhereNeverCrashes) {
     }
 }
 
+TEST(Safetensors, aChangedBitOfTheDataIsNoticed) {
+  const TemporaryFile target;
+  const std::vector<float> values(300, 1.5f);
+  const std::vector<SafetensorsItem> items = {{"a", ElementType::f32, {100}, values.data()},
+                                              {"b", ElementType::f32, {300}, values.data()},
+                                              {"empty", ElementType::f32, {0}, nullptr}};
+  ASSERT_TRUE(writeSafetensors(target.path, items).ok());
+  std::vector<std::byte> bytes = *readFile(target.path);
+  ASSERT_TRUE(Safetensors::fromBytes(bytes)->checkDigest().ok());
+  for (size_t i = bytes.size() - 1600; i < bytes.size(); ++i)
+    for (unsigned flip = 1; flip < 256; flip *= 2) {
+      bytes[i] ^= static_cast<std::byte>(flip);
+      ASSERT_EQ(Safetensors::fromBytes(bytes)->checkDigest().code(), StatusCode::malformed) << i;
+      bytes[i] ^= static_cast<std::byte>(flip);
+    }
+  // Other writers leave none.
+  EXPECT_TRUE(Safetensors::fromBytes(file("{}", 0))->checkDigest().ok());
+}
+
 TEST(Safetensors, widensSixteenBitFloats) {
   EXPECT_EQ(floatFromHalf(0x3c00), 1.0f);
   EXPECT_EQ(floatFromHalf(0xc000), -2.0f);
@@ -149,7 +168,8 @@ TEST(Npy, refusesWhatItCannotRead) {
   const auto message = [](const std::string &header, size_t data) {
     return parseNpy(npy(header, data)).status().message();
   };
-  EXPECT_EQ(message("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", 4), "expects an npy file in C order");
+  EXPECT_EQ(message("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", 4),
+            "expects an npy file in C order: 'fortran_order': False");
   EXPECT_EQ(message("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", 4),
             "expects <f4, <f8, <f2, <i4, <i8, |b1 or |u1, but the npy header has '>f4'");
   EXPECT_EQ(message("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 4),
@@ -157,7 +177,7 @@ TEST(Npy, refusesWhatItCannotRead) {
   EXPECT_EQ(message("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", 4),
             "expects an npy shape whose size fits in 64 bits");
   EXPECT_EQ(message("{'descr': '<f4', 'fortran_order': False, 'shape': (x,), }", 4),
-            "expects integers >= 0 in the npy shape");
+            "expects integers >= 0 in the npy shape, but got 'x,'");
 }
 
 TEST(Npy, cutOrChangedAnywhereNeverCrashes) {

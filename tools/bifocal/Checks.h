@@ -3,7 +3,10 @@
 #define BIFOCAL_TOOLS_BIFOCAL_CHECKS_H
 
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
 #include <fmt/format.h>
+#include <limits>
 
 namespace bifocal::tools {
 
@@ -20,14 +23,32 @@ inline CLI::Validator atLeast(double low) {
       "");
 }
 
-/// Numbers up to `high`.
-inline CLI::Validator atMost(double high) {
+/// Integers from `low` to `high`. (CLI11 takes what is beyond 64 bits for the largest number.)
+inline CLI::Validator integerFrom(int64_t low, int64_t high = std::numeric_limits<int64_t>::max()) {
   return CLI::Validator(
-      [high](std::string &text) {
-        double value = 0;
-        if (!CLI::detail::lexical_cast(text, value) || value <= high)
+      [low, high](std::string &text) {
+        int64_t value = 0;
+        const char *end = text.data() + text.size();
+        const auto [rest, error] = std::from_chars(text.data(), end, value);
+        const bool isInteger = error == std::errc() && rest == end;
+        if (isInteger && value >= low && value <= high)
           return std::string();
-        return fmt::format("expects at most {}, but got {}", high, text);
+        if (isInteger)
+          return fmt::format("expects at {} {}, but got {}", value < low ? "least" : "most", value < low ? low : high,
+                             text);
+        return fmt::format("expects an integer from {} to {}, but got {}", low, high, text);
+      },
+      "");
+}
+
+/// Numbers that are neither infinite nor nan.
+inline CLI::Validator finite() {
+  return CLI::Validator(
+      [](std::string &text) {
+        double value = 0;
+        if (!CLI::detail::lexical_cast(text, value) || std::isfinite(value))
+          return std::string();
+        return fmt::format("expects a finite number, but got {}", text);
       },
       "");
 }

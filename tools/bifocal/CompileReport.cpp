@@ -24,7 +24,10 @@ std::string readableBytes(int64_t bytes) {
 
 Result<Shape> parseShape(const std::string &text, const Artifact &artifact) {
   const nlohmann::json &training = artifact.manifest().training;
-  const int64_t tokens = training.contains("max_tokens") ? training["max_tokens"].get<int64_t>() : 4000, steps = 32;
+  const int64_t tokens = training.contains("max_tokens") && training["max_tokens"].is_number_integer()
+                             ? training["max_tokens"].get<int64_t>()
+                             : 4000,
+                steps = 32;
   const int64_t sentences = std::max<int64_t>(1, tokens / steps);
   Shape shape = {{"B", sentences},     {"S", steps},         {"T", steps},
                  {"N", 5 * sentences}, {"R", 5 * sentences}, {"P", 2 * steps}};

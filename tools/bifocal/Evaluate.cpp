@@ -67,7 +67,7 @@ void tools::addEvaluate(CLI::App &app, int &exitCode) {
   options->model.addWeights(*verb);
   verb->add_option("--split", options->split, "Part of the data")->capture_default_str();
   verb->add_option("--max-tokens", options->maxTokens, "Largest batch: sentences x longest of them; 0: no limit")
-      ->check(atLeast(0))
+      ->check(integerFrom(0))
       ->capture_default_str();
   verb->add_option("--format", options->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))

@@ -94,24 +94,24 @@ void tools::addGenerate(CLI::App &app, int &exitCode) {
     return verb->add_option(name, value, help)->capture_default_str()->group("Search");
   };
   search("--beam", options->beam.beam, "Hypotheses kept per sentence; 1: greedy")
-      ->check(atLeast(1))
-      ->check(atMost(BeamOptions::mostBeam));
+      ->check(integerFrom(1, BeamOptions::mostBeam));
   search("--lenpen", options->beam.lengthPenalty, "Scores are divided by length^lenpen; above 1 favours long ones");
   search("--max-len-a", options->beam.maxLengthRatio, "At most a * (source length) + b tokens")->check(atLeast(0));
-  search("--max-len-b", options->beam.maxLengthOffset, "The b of it")->check(atLeast(0));
-  search("--min-len", options->beam.minLength, "At least so many tokens before the end")->check(atLeast(0));
+  search("--max-len-b", options->beam.maxLengthOffset, "The b of it")->check(integerFrom(0));
+  search("--min-len", options->beam.minLength, "At least so many tokens before the end")->check(integerFrom(0));
   search("--unkpen", options->beam.unknownPenalty, "Penalty of an unknown token; negative favours them");
   search("--temperature", options->beam.temperature, "Divides the logits");
-  search("--no-repeat-ngram", options->beam.noRepeatNgram, "No n-gram of this size twice; 0: off")->check(atLeast(0));
+  search("--no-repeat-ngram", options->beam.noRepeatNgram, "No n-gram of this size twice; 0: off")
+      ->check(integerFrom(0));
   verb->add_flag("--no-normalize", options->noNormalize, "Scores are sums, whatever the length")->group("Search");
   verb->add_option("--nbest", options->nbest, "Hypotheses per sentence, as `number<TAB>score<TAB>text`")
-      ->check(atLeast(1))
+      ->check(integerFrom(1))
       ->capture_default_str()
       ->group("Output");
   verb->add_flag("--scores", options->scores, "Print `score<TAB>text`")->group("Output");
   options->model.addDevice(*verb);
   verb->add_option("--batch-size", options->batchSize, "Sentences translated at once; does not change the result")
-      ->check(atLeast(1))
+      ->check(integerFrom(1))
       ->capture_default_str()
       ->group("Device");
   verb->callback([options, &exitCode] { exitCode = report(run(*options)); });

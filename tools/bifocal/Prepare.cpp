@@ -63,7 +63,7 @@ void tools::addPrepare(CLI::App &app, int &exitCode) {
       ->group("Vocabulary");
   verb->add_option("--vocab-size", options->prepare.vocabularySize,
                    "Tokens, with the four reserved ones; 0 with whitespace: all words")
-      ->check(atLeast(0))
+      ->check(integerFrom(0, std::numeric_limits<int32_t>::max()))
       ->capture_default_str()
       ->group("Vocabulary");
   auto *joint =

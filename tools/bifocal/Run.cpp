@@ -115,6 +115,9 @@ Status deliver(const EntryPlan &plan, std::vector<HostTensor> &outputs, const Op
       return given->status();
     BIFOCAL_RETURN_IF_ERROR(checkNames(**given, plan.outputs, "output"));
   }
+  for (const auto &[name, file] : *files)
+    if (file.empty() || file == "-" || file == "@" || file == "@-")
+      return {StatusCode::usage, fmt::format("expects a file in --output {}=@y.npy, but got '{}'", name, file)};
   Status mismatch;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::string &name = plan.outputs[i].name;
@@ -212,7 +215,7 @@ void tools::addRun(CLI::App &app, int &exitCode) {
   };
   tensors("--input", options->inputs, "name=@x.npy, name=@x.safetensors:key or name=2x3xi32=1,2,3,4,5,6");
   tensors("--weights", options->weights, "Parameters, a safetensors file (without: initialised from --seed)");
-  tensors("--seed", options->seed, "Seed of the initialisers")->capture_default_str();
+  tensors("--seed", options->seed, "Seed of the initialisers")->check(integerFrom(0))->capture_default_str();
   tensors("--symbol", options->symbols, "NAME=N: size of the states where the inputs do not say it");
   tensors("--output", options->outputs, "name=@y.npy: write this output to a file");
   const auto comparison = [&](const char *name, auto &value, const char *help) {

@@ -22,17 +22,34 @@ std::optional<double> parseNumber(std::string_view text) {
   return value;
 }
 
+/// Numbers become elements as they are, or not at all.
+Status checkElement(ElementType type, double value) {
+  struct Range {
+    const char *name;
+    double low, high;
+  };
+  // The largest double below 2^63: what is above it is no 64-bit integer.
+  const Range range = type == ElementType::i32   ? Range{"32-bit integers", INT32_MIN, INT32_MAX}
+                      : type == ElementType::i64 ? Range{"64-bit integers", -0x1p63, 0x1.fffffffffffffp62}
+                                                 : Range{"0 or 1", 0, 1};
+  const bool isInteger = type == ElementType::i32 || type == ElementType::i64 || type == ElementType::i1;
+  if (isInteger && !(value >= range.low && value <= range.high && value == std::trunc(value)))
+    return usage(fmt::format("expects {}, but got {}", range.name, value));
+  return {};
+}
+
 /// "2x3xi32" and "1,2,3,4,5,6".
 Result<HostTensor> parseInline(std::string_view type, std::string_view values) {
   std::vector<int64_t> shape;
   int64_t elements = 1;
-  constexpr int64_t limit = int64_t{1} << 31;
+  constexpr int64_t limit = int64_t{1} << 26;
   while (!type.empty() && type.front() >= '0' && type.front() <= '9') {
     int64_t extent = 0;
     const auto [end, error] = std::from_chars(type.data(), type.data() + type.size(), extent);
-    if (error != std::errc() || end == type.data() + type.size() || *end != 'x' ||
-        __builtin_mul_overflow(elements, extent, &elements) || elements > limit)
+    if (error != std::errc() || end == type.data() + type.size() || *end != 'x')
       return usage(fmt::format("expects a type such as 2x3xi32, but got '{}'", type));
+    if (__builtin_mul_overflow(elements, extent, &elements) || elements > limit)
+      return usage(fmt::format("expects at most {} elements; a file may have more", limit));
     shape.push_back(extent);
     type.remove_prefix(static_cast<size_t>(end + 1 - type.data()));
   }
@@ -47,6 +64,7 @@ Result<HostTensor> parseInline(std::string_view type, std::string_view values) {
     const std::optional<double> value = parseNumber(values.substr(0, comma));
     if (!value)
       return usage(fmt::format("expects numbers, but got '{}'", values.substr(0, comma)));
+    BIFOCAL_RETURN_IF_ERROR(checkElement(*element, *value));
     if (count < elements)
       tensor.set(count, *value);
     ++count;
@@ -99,9 +117,7 @@ Result<HostTensor> convert(const HostTensor &tensor, ElementType type) {
   HostTensor result = HostTensor::zeros(type, tensor.shape);
   for (int64_t i = 0; i < tensor.elements(); ++i) {
     const double value = tensor.at(i);
-    if (type == ElementType::i32 &&
-        !(std::abs(value) <= std::numeric_limits<int32_t>::max() && value == std::trunc(value)))
-      return usage(fmt::format("expects 32-bit integers, but got {}", value));
+    BIFOCAL_RETURN_IF_ERROR(checkElement(type, value));
     result.set(i, value);
   }
   return result;

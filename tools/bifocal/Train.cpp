@@ -217,7 +217,8 @@ void tools::addTrain(CLI::App &app, int &exitCode) {
   verb->add_option("-o,--output", options->folder, "Folder for checkpoints")->required();
   const auto group = [verb](const char *groupName) {
     return [verb, groupName](const char *name, auto &value, const char *help) {
-      return verb->add_option(name, value, help)->group(groupName)->check(atLeast(0));
+      constexpr bool isNumber = std::is_same_v<std::decay_t<decltype(*value)>, double>;
+      return verb->add_option(name, value, help)->group(groupName)->check(isNumber ? atLeast(0) : integerFrom(0));
     };
   };
   const auto limit = group("Length (default: the spec's training table)");
@@ -227,11 +228,13 @@ void tools::addTrain(CLI::App &app, int &exitCode) {
   limit("--patience", o.patience, "Validations without a new best; 0: no limit");
   const char *trainingGroup = "Training (default: the spec's training table)";
   const auto training = group(trainingGroup);
-  training("--lr", o.rate, "Peak learning rate");
+  training("--lr", o.rate, "Peak learning rate")->check(finite());
   training("--warmup-updates", o.warmupUpdates, "Updates until the peak");
   training("--max-tokens", o.maxTokens, "Largest batch: sentences x longest of them; 0: no limit");
   training("--max-sentences", o.maxSentences, "Most sentences of a batch; 0: no limit");
-  verb->add_option("--update-freq", o.updateFrequency, "Batches per update")->check(atLeast(1))->group(trainingGroup);
+  verb->add_option("--update-freq", o.updateFrequency, "Batches per update")
+      ->check(integerFrom(1))
+      ->group(trainingGroup);
   training("--clip-norm", o.clipNorm, "Largest norm of the gradient; 0: off");
   training("--seed", o.seed, "Seed of parameters, order and dropout");
   const auto checkpoint = group("Checkpoints");
@@ -254,7 +257,7 @@ void tools::addTrain(CLI::App &app, int &exitCode) {
       ->capture_default_str()
       ->group("Log");
   verb->add_option("--log-every", options->logEvery, "Updates per line of plain and json logs")
-      ->check(atLeast(1))
+      ->check(integerFrom(1))
       ->capture_default_str()
       ->group("Log");
   options->model.addDevice(*verb);

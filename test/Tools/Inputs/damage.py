@@ -25,7 +25,6 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--cuts", type=int, default=0, help="how many cut copies")
     parser.add_argument("--flips", type=int, default=0, help="how many copies with one bit changed")
-    parser.add_argument("--head", type=int, help="changes only so many first bytes")
     parser.add_argument("--in-place", action="store_true", help="damages the file itself, and restores it at the end")
     parser.add_argument("--strict", action="store_true", help="no changed bit may go unnoticed")
     parser.add_argument("command", nargs="+")
@@ -34,11 +33,10 @@ def main() -> None:
     copy = args.file if args.in_place else args.file.with_name(f"damaged{args.file.suffix}")
     command = [word.replace("{}", str(copy)) for word in args.command]
     rng = random.Random(1)
-    head = min(args.head or len(whole), len(whole))
     cuts = {0, 1, len(whole) - 1} | {rng.randrange(len(whole)) for _ in range(args.cuts - 3)}
     damages = [(f"cut to {size} of {len(whole)} bytes", whole[:size], whole[size:].isspace()) for size in sorted(cuts)]
     for _ in range(args.flips):
-        at, bit = rng.randrange(head), rng.randrange(8)
+        at, bit = rng.randrange(len(whole)), rng.randrange(8)
         changed = whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :]
         damages.append((f"bit {bit} of byte {at} changed", changed, not args.strict))
     problems = []
