@@ -3,7 +3,7 @@
 TORCH ?= $(or $(wildcard $(BIFOCAL_TORCH_ENV)),.torch)
 TORCH_DIR = $(firstword $(wildcard $(abspath $(TORCH))/lib/python3*/site-packages/torch))
 
-.PHONY: help setup setup-tests build demo test clean
+.PHONY: help setup setup-tests build build-fuzz demo test clean
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,11 +19,17 @@ build: setup ## compile everything into build/, programs in build/bin
 	@rm -f build-configure.log
 	@cmake --build build
 
+build-fuzz: setup ## compile the fuzz programs of the loaders into build-fuzz/
+	@cmake --preset fuzz >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
+	@rm -f build-configure.log
+	@cmake --build --preset fuzz
+
 demo: build ## train a small LightConv model on generated pairs and translate with it
 	@examples/demo/run.sh
 
 test: setup-tests ## build and run every test; the last line is `N passed, N failed`
 	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build-fuzz
 	@python3 tools/ci/run_tests.py --build build
 
 clean: ## remove what was built

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Every package the project uses, found in one place.
 find_package(Threads REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(fmt 9 REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
+if(BIFOCAL_BUILD_COMPILER OR BIFOCAL_BUILD_FUZZERS)
+  pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
+endif()
+if(BIFOCAL_BUILD_FUZZERS)
+  return()
+endif()
+find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(CLI11 REQUIRED)
 
 if(BIFOCAL_BUILD_COMPILER)
@@ -18,7 +24,6 @@ if(BIFOCAL_BUILD_COMPILER)
   include(AddMLIR)
   # tablegen() reads the include directories of the directory.
   include_directories(SYSTEM ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
-  pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
   find_program(BIFOCAL_LINKER NAMES ld.lld-19 ld.lld ld REQUIRED)
 endif()
 if(BIFOCAL_BUILD_TESTS)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Runs every test of a build and adds them up: lit, the GoogleTest programs, the golden files.
+"""Runs every test of a build and adds them up: lit, the GoogleTest programs, the golden files, the fuzz programs.
 
 The last line is `N passed, N failed`, the one before says how many were skipped; the exit status is 0 when nothing failed and something passed.
 """
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,10 +101,48 @@ def run_golden(build: Path, shared: Path, totals: Counter[str]) -> None:
             totals[name] += int(count)
 
 
+def fuzz(program: Path, seconds: int) -> list[str]:
+    """The seeds of a loader, which every finding joins, and then new input; returns what went wrong."""
+    seeds = ROOT / "test" / "Fuzz" / "corpus" / program.name.removesuffix("-fuzz")
+    findings = program.parent.parent / "findings"
+    findings.mkdir(exist_ok=True)
+    limits = ["-timeout=10", "-rss_limit_mb=1024", "-malloc_limit_mb=256", "-max_len=8192",
+              f"-artifact_prefix={findings}/{program.name}-"]  # fmt: skip
+    problems = []
+    with tempfile.TemporaryDirectory() as found:
+        for what, options in {
+            "its seeds": ["-runs=0", str(seeds)],
+            f"{seconds} s": [f"-max_total_time={seconds}", found, str(seeds)],
+        }.items():
+            done = subprocess.run([str(program), *limits, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                said = "\n".join(done.stderr.splitlines()[-60:])
+                problems.append(f"{program.name}: {what} ended with {done.returncode}; input in {findings}\n{said}")
+    return problems
+
+
+def run_fuzzers(build: Path, seconds: int, totals: Counter[str]) -> None:
+    """Two programs at a time; each counts twice, for its seeds and for what it makes of them."""
+    programs = sorted((build / "bin").glob("*-fuzz"))
+    sources = sorted((ROOT / "test" / "Fuzz").glob("?*Fuzz.cpp"))
+    if len(programs) != len(sources):
+        print(f"expects {len(sources)} fuzz programs in {build}, but found {len(programs)}: install what "
+              "tools/ci/install-dependencies.sh lists, then cmake --preset fuzz && cmake --build --preset fuzz")  # fmt: skip
+        totals["failed"] += 1
+    with ThreadPoolExecutor(2) as pool:
+        for problems in pool.map(lambda program: fuzz(program, seconds), programs):
+            totals["failed"] += len(problems)
+            totals["passed"] += 2 - len(problems)
+            for problem in problems:
+                print(problem)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=Path("build"), help="the build folder")
-    parser.add_argument("--only", choices=("lit", "unit", "golden"), help="one kind of tests")
+    parser.add_argument("--fuzz-build", type=Path, default=Path("build-fuzz"), help="the build folder of the fuzz programs")
+    parser.add_argument("--fuzz-seconds", type=int, default=30, help="how long each fuzz program looks for new input")
+    parser.add_argument("--only", choices=("lit", "unit", "golden", "fuzz"), help="one kind of tests")
     args = parser.parse_args()
     build = args.build.resolve()
     shared = Path(os.environ.get("BIFOCAL_SHARED", ROOT.parent / "shared"))
@@ -124,6 +163,9 @@ def main() -> int:
     if args.only in (None, "golden"):
         announce("golden files")
         run_golden(build, shared, totals)
+    if args.only in (None, "fuzz"):
+        announce("fuzz programs")
+        run_fuzzers(args.fuzz_build.resolve(), args.fuzz_seconds, totals)
     print(f"{totals['skipped']} skipped, {time.monotonic() - begin:.0f} s")
     print(f"{totals['passed']} passed, {totals['failed']} failed")
     return 0 if totals["failed"] == 0 and totals["passed"] > 0 else 1
