@@ -66,6 +66,18 @@ private:
 };
 } // namespace
 
+/// The text of a spec or of IR.
+static Result<std::string> readSource(const std::string &path, size_t limit) {
+  Result<std::vector<std::byte>> bytes = readFile(path, limit);
+  if (!bytes.ok())
+    return bytes.status();
+  std::string text(reinterpret_cast<const char *>(bytes->data()), bytes->size());
+  if (text.starts_with("PK\x03\x04"))
+    return Status(StatusCode::usage,
+                  fmt::format("expects the text of a spec or of IR, but '{}' is a compiled model", path));
+  return text;
+}
+
 /// The phases up to `last` as a list to read.
 static std::string phaseNames(Phase last) {
   std::vector<std::string> names;
@@ -153,10 +165,10 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> CompileCommand::readInput(mlir::MLIRCo
   if (!preset.empty()) {
     text = fmt::format("preset = \"{}\"\n", preset);
   } else {
-    Result<std::vector<std::byte>> bytes = readFile(input, from.empty() ? mostSpecBytes : mostIrBytes);
-    if (!bytes.ok())
-      return bytes.status();
-    text.assign(reinterpret_cast<const char *>(bytes->data()), bytes->size());
+    Result<std::string> read = readSource(input, from.empty() ? mostSpecBytes : mostIrBytes);
+    if (!read.ok())
+      return read.status();
+    text = read.take();
   }
   if (!from.empty()) {
     auto module = parseModule(text, name, context);
@@ -264,10 +276,8 @@ Status CompileCommand::run() {
 }
 
 Result<std::string> tools::compileSpecFile(const std::string &path) {
-  Result<std::vector<std::byte>> bytes = readFile(path, mostSpecBytes);
-  if (!bytes.ok())
-    return bytes.status();
-  return compileSpec({reinterpret_cast<const char *>(bytes->data()), bytes->size()}, path);
+  Result<std::string> text = readSource(path, mostSpecBytes);
+  return text.ok() ? compileSpec(*text, path) : text.status();
 }
 
 void tools::addCompile(CLI::App &app, int &exitCode) {
