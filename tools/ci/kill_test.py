@@ -35,6 +35,11 @@ def unfinished(folder: Path) -> list[str]:
     return [name for name in os.listdir(folder) if UNFINISHED.fullmatch(name)] if folder.exists() else []
 
 
+def contents(folder: Path) -> list[tuple[str, int, int]]:
+    """What changes as soon as a run begins to write a file, in whatever way it does."""
+    return sorted((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in os.scandir(folder))
+
+
 def saved_updates(checkpoint: Path) -> int:
     """After how many updates a checkpoint was written."""
     with checkpoint.open("rb") as file:
@@ -73,6 +78,16 @@ def events(process: subprocess.Popen) -> Iterator[dict]:
         yield json.loads(line)
 
 
+def wait_for_writing(folder: Path) -> None:
+    deadline = time.monotonic() + 0.5
+    try:
+        before = contents(folder)
+        while contents(folder) == before and time.monotonic() < deadline:
+            pass
+    except FileNotFoundError:
+        return  # renamed while it was looked at
+
+
 def wait_for(process: subprocess.Popen, moment: str, steps: int, folder: Path) -> int:
     """Reads until the moment is there, some updates after the first; returns the last update that was seen, or -1."""
     first = update = -1
@@ -86,9 +101,7 @@ def wait_for(process: subprocess.Popen, moment: str, steps: int, folder: Path) -
         if moment == "validation" and update % VALIDATE_EVERY == 0:
             return update
         if moment == "checkpoint" and (update % SAVE_EVERY == 0 or update % VALIDATE_EVERY == 0):
-            deadline = time.monotonic() + 0.5
-            while not unfinished(folder) and time.monotonic() < deadline:
-                pass
+            wait_for_writing(folder)
             return update
     fail(f"expects a training of more updates, but it ended before a kill: {process.stderr.read()}")
     return -1

@@ -6,6 +6,7 @@ import json
 import struct
 import subprocess
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ def make(expression: str, folder: Path) -> bytes:
     """The bytes of an expression such as `cut("tiny.bifocal", 100)`."""
     maker = Maker(folder)
     return eval(expression, {name: getattr(maker, name) for name in dir(maker) if not name.startswith("_")})
+
+
+def digest(data: bytes, kind: str) -> str:
+    """The XXH3 of bytes with 64 bits (-H3) or 128 (-H2), hexadecimal."""
+    said = subprocess.run(["xxhsum", kind], input=data, capture_output=True, check=True).stdout.decode()
+    return said.split()[-1] if kind == "-H3" else said.split()[0]
 
 
 def with_value(tree: Any, path: str, value: Any) -> Any:
@@ -77,8 +84,7 @@ class Maker:
         offsets = [sum(map(len, sentences[:end])) for end in range(len(sentences) + 1)]
         head = struct.pack("<8sIIQQQ", b"BIFOCORP", 1, vocabulary, len(sentences), len(ids), 0)
         body = struct.pack(f"<{len(offsets)}Q{len(ids)}i", *offsets, *ids)
-        said = subprocess.run(["xxhsum", "-H3"], input=head + body, capture_output=True, check=True).stdout
-        return head + struct.pack("<Q", int(said.split()[-1], 16)) + body
+        return head + struct.pack("<Q", int(digest(head + body, "-H3"), 16)) + body
 
     def npy(self, header: str, data: bytes = b"", version: int = 1) -> bytes:
         length = struct.pack("<H" if version == 1 else "<I", len(header))
@@ -123,6 +129,33 @@ class Maker:
                 if data is not None:
                     archive.writestr(zipfile.ZipInfo(name), data, archive.compression)
         return target.getvalue()
+
+    def nested(self, count: int, size: int) -> bytes:
+        """tiny.bifocal with kernels each of which holds the entry of the next one, header and all: every checksum and
+        digest is right, but together they are `count` times as large as the archive."""
+        name = lambda number: f"host/{number:04}.so".encode()  # noqa: E731
+        records, content = [], bytes(size)
+        for number in range(count):
+            fields = struct.pack("<4HIIIHH", 0, 0, 0, 33, zlib.crc32(content), len(content), len(content), 12, 0)
+            records.append((name(number), fields, digest(content, "-H2")))
+            content = b"PK\x03\x04\x14\0" + fields + name(number) + content
+        with zipfile.ZipFile(io.BytesIO(self.copy("tiny.bifocal"))) as whole:
+            manifest = json.loads(whole.read("manifest.json"))
+            plan = whole.read("plan.json")
+        manifest["digest"] = {"plan.json": digest(plan, "-H2")} | {key.decode(): value for key, _, value in records}
+        target = io.BytesIO(content)
+        with zipfile.ZipFile(target, "a") as archive:
+            archive.writestr("manifest.json", json.dumps(manifest))
+            archive.writestr("plan.json", plan)
+        whole = target.getvalue()
+        end = whole.rindex(b"PK\x05\x06")
+        start = struct.unpack("<I", whole[end + 16 : end + 20])[0]
+        directory, offset = whole[start:end], 0
+        for key, fields, _ in reversed(records):
+            directory += b"PK\x01\x02\x14\0\x14\0" + fields + struct.pack("<HHHII", 0, 0, 0, 0, offset) + key
+            offset += 30 + len(key)
+        tail = struct.pack("<4s4HIIH", b"PK\x05\x06", 0, 0, count + 2, count + 2, len(directory), start, 0)
+        return whole[:start] + directory + tail
 
     def manifest(self, path: str, value: Any) -> bytes:
         """tiny.bifocal with another value in its manifest."""
