@@ -115,12 +115,17 @@ private:
 } // namespace
 
 bool cpuHasLevel(std::string_view level) {
-  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-                  __builtin_cpu_supports("bmi2");
-  if (level == "x86-64-v3")
-    return v3;
-  return level == "x86-64-v4" && v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  // The compiler may use every instruction of a level, so every one has to be there.
+  return (level == "x86-64-v3" && __builtin_cpu_supports("x86-64-v3")) ||
+         (level == "x86-64-v4" && __builtin_cpu_supports("x86-64-v4"));
+}
+
+std::vector<std::string> runnableLevels() {
+  std::vector<std::string> levels;
+  for (auto level = format::hostLevels.rbegin(); level != format::hostLevels.rend(); ++level)
+    if (cpuHasLevel(*level))
+      levels.emplace_back(*level);
+  return levels;
 }
 
 std::unique_ptr<Device> makeCpuDevice(const CpuOptions &options) { return std::make_unique<CpuDevice>(options); }

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace bifocal {
 
@@ -17,7 +18,10 @@ struct CpuOptions {
 /// This machine's processor: kernels are loaded from the artifact's shared object, products too.
 std::unique_ptr<Device> makeCpuDevice(const CpuOptions &options = {});
 
-/// Whether this CPU has all instructions of a level ("x86-64-v3", "x86-64-v4").
+/// The levels of `format::hostLevels` that this CPU can run, the widest last.
+std::vector<std::string> runnableLevels();
+
+/// Whether `level` is one of them.
 bool cpuHasLevel(std::string_view level);
 
 } // namespace bifocal

@@ -2,6 +2,7 @@
 // attention, its gradients and its decoding steps, against references in f64.
 
 #include "runtime/core/Philox.h"
+#include "runtime/cpu/CpuDevice.h"
 #include "test/Codegen/KernelHarness.h"
 #include "test/Codegen/KernelTestData.h"
 #include <gtest/gtest.h>

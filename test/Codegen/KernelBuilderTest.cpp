@@ -3,6 +3,7 @@
 
 #include "codegen/common/KernelBuilder.h"
 #include "runtime/core/Philox.h"
+#include "runtime/cpu/CpuDevice.h"
 #include "test/Codegen/KernelHarness.h"
 #include "test/Codegen/KernelTestData.h"
 #include "test/Codegen/NarrowFloats.h"

@@ -207,15 +207,6 @@ std::string KernelHarness::assembly() const {
   return text ? *text : llvm::toString(text.takeError());
 }
 
-std::vector<std::string> runnableLevels() {
-  std::vector<std::string> levels;
-  for (const char *level : {"x86-64-v3", "x86-64-v4"})
-    if (std::string_view(level) == "x86-64-v3" ? __builtin_cpu_supports("x86-64-v3")
-                                               : __builtin_cpu_supports("x86-64-v4"))
-      levels.push_back(level);
-  return levels;
-}
-
 std::string kernelSource(const std::string &arguments, const std::string &op, const std::string &results,
                          const std::string &attributes) {
   std::string stages = attributes.empty() ? "" : " attributes {" + attributes + "}";

@@ -64,9 +64,6 @@ private:
   std::unique_ptr<State> state;
 };
 
-/// The levels that this machine can run, the widest last.
-std::vector<std::string> runnableLevels();
-
 /// The text of a module with one kernel `k` whose body is `op`; `arguments` as in "%a: tensor<?x8xf32>, ...", `results`
 /// as in "%r : tensor<?x8xf32>" (empty when there are none).
 std::string kernelSource(const std::string &arguments, const std::string &op, const std::string &results,

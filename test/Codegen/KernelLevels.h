@@ -2,6 +2,7 @@
 #ifndef BIFOCAL_TEST_CODEGEN_KERNELLEVELS_H
 #define BIFOCAL_TEST_CODEGEN_KERNELLEVELS_H
 
+#include "runtime/cpu/CpuDevice.h"
 #include "test/Codegen/KernelHarness.h"
 #include <algorithm>
 #include <gtest/gtest.h>

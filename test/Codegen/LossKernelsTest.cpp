@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Losses, embedding gradients, positions and masks, and the optimizer, against references in f64.
 
+#include "runtime/cpu/CpuDevice.h"
 #include "test/Codegen/KernelHarness.h"
 #include "test/Codegen/KernelTestData.h"
 #include <gtest/gtest.h>

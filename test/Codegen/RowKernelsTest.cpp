@@ -2,6 +2,7 @@
 // Row kernels against references in f64, on widths that fill vectors and widths that do not.
 
 #include "runtime/core/Philox.h"
+#include "runtime/cpu/CpuDevice.h"
 #include "test/Codegen/KernelHarness.h"
 #include "test/Codegen/KernelTestData.h"
 #include <gtest/gtest.h>
