@@ -38,7 +38,7 @@ rm -rf "$work/run"
 before=0
 for mark in $marks; do
   "$bifocal" train "$work/$model.bifocal" "$work/data" -o "$work/run" --resume auto --threads "$threads" \
-    --max-minutes "$(awk "BEGIN { print $mark - $before }")" --log-every 500
+    --max-time "$(awk "BEGIN { print $mark - $before }")m" --log-every 500
   before=$mark
   "$bifocal" generate "$work/$model.bifocal" --weights "$work/run/last.safetensors" --data "$work/data" \
     --threads "$threads" --beam 5 <"$work/test_2016_flickr.de" >"$work/hypotheses.$mark.en"

@@ -50,20 +50,22 @@ uint64_t fromHexadecimal(JsonReader &reader, const char *key) {
 }
 
 std::string stateText(const TrainingState &state) {
-  const nlohmann::json json = {{"format", 1},
-                               {"updates", state.updates},
-                               {"epoch", state.epoch},
-                               {"cursor", state.cursor},
-                               {"draws", state.draws},
-                               {"batches", state.batches},
-                               {"validations", state.validations},
-                               {"validations_since_best", state.validationsSinceBest},
-                               {"validated_at", state.validatedAt},
-                               {"best_loss", state.bestLoss},
-                               {"seed", hexadecimal(state.seed)},
-                               {"data_digest", hexadecimal(state.dataDigest)},
-                               {"spec_hash", state.specHash},
-                               {"options", state.options}};
+  nlohmann::json json = {{"format", 1},
+                         {"updates", state.updates},
+                         {"epoch", state.epoch},
+                         {"cursor", state.cursor},
+                         {"draws", state.draws},
+                         {"batches", state.batches},
+                         {"validations", state.validations},
+                         {"validations_since_best", state.validationsSinceBest},
+                         {"validated_at", state.validatedAt},
+                         {"best_loss", state.bestLoss},
+                         {"seed", hexadecimal(state.seed)},
+                         {"data_digest", hexadecimal(state.dataDigest)},
+                         {"spec_hash", state.specHash},
+                         {"options", state.options}};
+  if (state.validationDigest)
+    json["validation_digest"] = hexadecimal(*state.validationDigest);
   return json.dump();
 }
 
@@ -92,6 +94,8 @@ Result<TrainingState> parseState(const std::string &text, const std::string &pat
   state.bestLoss = reader.number("best_loss", 0);
   state.seed = fromHexadecimal(reader, "seed");
   state.dataDigest = fromHexadecimal(reader, "data_digest");
+  if (reader.has("validation_digest"))
+    state.validationDigest = fromHexadecimal(reader, "validation_digest");
   state.specHash = reader.string("spec_hash");
   if (reader.has("options"))
     for (const auto &[name, value] : reader.object("options").items()) {
@@ -121,10 +125,12 @@ Status readInto(const Safetensors &file, const std::string &path, const std::str
 
 } // namespace
 
-Status writeWeights(const std::string &path, const Manifest &manifest, Session &session) {
+Status writeWeights(const std::string &path, const Manifest &manifest, Session &session,
+                    std::map<std::string, std::string> metadata) {
   std::vector<SafetensorsItem> items;
   addParameters(manifest, session, items);
-  return writeSafetensors(path, items, {{"format", "pt"}, {"bifocal.spec_hash", manifest.specHash}});
+  metadata.insert({{"format", "pt"}, {"bifocal.spec_hash", manifest.specHash}});
+  return writeSafetensors(path, items, metadata);
 }
 
 Status writeCheckpoint(const std::string &path, const Manifest &manifest, Session &session,

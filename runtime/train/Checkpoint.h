@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace bifocal {
@@ -24,12 +25,15 @@ struct TrainingState {
   double bestLoss = 0;
   uint64_t seed = 0;
   uint64_t dataDigest = 0;
+  /// Of the text to validate on, 0 where there is none; absent in files from before there was it.
+  std::optional<uint64_t> validationDigest;
   std::string specHash;
   std::map<std::string, std::string> options; ///< `TrainingOptions::decisive`; empty in files from before there was it
 };
 
-/// Writes the parameters under all their names.
-Status writeWeights(const std::string &path, const Manifest &manifest, Session &session);
+/// Writes the parameters under all their names; `metadata` beside the file's own.
+Status writeWeights(const std::string &path, const Manifest &manifest, Session &session,
+                    std::map<std::string, std::string> metadata = {});
 
 /// The same, and the moments as `optimizer.moment1.<name>` and `optimizer.moment2.<name>`, and `state` in the metadata:
 /// one file, so that its parts always belong together.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/train/Trainer.h"
 
+#include "runtime/train/KeptWeights.h"
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -13,11 +15,13 @@ using Clock = std::chrono::steady_clock;
 
 /// Removes what a killed run left of checkpoints that it was writing: `<name>.safetensors.` and six characters.
 void removeLeftovers(const std::string &folder) {
+  constexpr std::string_view suffix = ".safetensors.";
   std::error_code error;
   for (const auto &entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    for (std::string_view stem : {"last.safetensors.", "best.safetensors."})
-      if (name.starts_with(stem) && name.size() == stem.size() + 6)
+    const size_t end = name.rfind(suffix);
+    for (std::string_view stem : {"last", "best", "update-"})
+      if (name.starts_with(stem) && end != std::string::npos && name.size() == end + suffix.size() + 6)
         std::filesystem::remove(entry.path(), error);
   }
 }
@@ -46,6 +50,9 @@ std::vector<std::string> differences(const TrainingState &given, const TrainingS
     const auto found = given.options.find(name);
     compare(name, value, found == given.options.end() ? "none" : found->second);
   }
+  if (written.validationDigest && !otherOptions)
+    compare("text to validate on with digest", fmt::format("{:016x}", *written.validationDigest),
+            fmt::format("{:016x}", *given.validationDigest));
   compare("number of batches", written.batches, given.batches);
   return list;
 }
@@ -83,7 +90,9 @@ Result<LossSums> evaluateData(Session &session, const ParallelData &data) {
 
 Result<Trainer> Trainer::create(Session &session, const Manifest &manifest, const ParallelData &training,
                                 const ParallelData *validation, const TrainingOptions &options, std::string folder,
-                                uint64_t dataDigest, TrainObserver &observer) {
+                                DataDigests digests, TrainObserver &observer) {
+  if (options.keepBest > 0 && !validation)
+    return Status(StatusCode::usage, "expects a text to validate on to keep the best checkpoints, but there is none");
   ScheduleOptions scheduleOptions = options.schedule;
   scheduleOptions.maxUpdates = options.maxUpdates;
   Result<Schedule> schedule = Schedule::create(scheduleOptions);
@@ -92,7 +101,8 @@ Result<Trainer> Trainer::create(Session &session, const Manifest &manifest, cons
   Trainer trainer(session, manifest, training, validation, options, schedule.take(), std::move(folder), observer);
   trainer.state_.seed = options.seed;
   trainer.state_.specHash = manifest.specHash;
-  trainer.state_.dataDigest = dataDigest;
+  trainer.state_.dataDigest = digests.training;
+  trainer.state_.validationDigest = digests.validation;
   trainer.state_.batches = training.batches();
   trainer.state_.options = options.decisive();
   return trainer;
@@ -118,6 +128,9 @@ Status Trainer::resume(bool otherOptions) {
                               lastPath(), fmt::join(list, "; ")));
   // From here on the options of this run count.
   read->options = state_.options;
+  if (read->validationDigest && read->validationDigest != state_.validationDigest)
+    read->validations = read->validationsSinceBest = 0;
+  read->validationDigest = state_.validationDigest;
   state_ = read.take();
   return Status();
 }
@@ -157,6 +170,7 @@ Status Trainer::applyGradients(UpdateReport &report) {
 Status Trainer::update() {
   const Clock::time_point begin = Clock::now();
   UpdateReport report;
+  validationLoss_.reset();
   report.rate = schedule_.rate(state_.updates);
   const auto t = static_cast<double>(state_.updates + 1);
   const double correction = std::sqrt(1 - std::pow(options_.beta2, t)) / (1 - std::pow(options_.beta1, t));
@@ -199,6 +213,7 @@ Status Trainer::validate() {
   ValidationReport report{state_.updates, state_.epoch, *sums};
   report.isBest = state_.validations == 0 || sums->lossPerToken() < state_.bestLoss;
   report.seconds = secondsSince(begin);
+  validationLoss_ = sums->lossPerToken();
   ++state_.validations;
   ++state_.validationsSinceBest;
   if (report.isBest) {
@@ -216,6 +231,20 @@ Status Trainer::save() {
   return Status();
 }
 
+/// Keeps the parameters as they are now where the options ask for it, and removes what they ask for no longer.
+Status Trainer::keep() {
+  if (options_.keepLast == 0 && (options_.keepBest == 0 || !validationLoss_))
+    return Status();
+  BIFOCAL_RETURN_IF_ERROR(writeKeptWeights(folder_, manifest_, session_, state_.updates, validationLoss_));
+  return pruneKeptWeights(folder_, options_.keepLast, options_.keepBest);
+}
+
+/// The checkpoint comes second: what it says is done has been kept.
+Status Trainer::saveAndKeep() {
+  BIFOCAL_RETURN_IF_ERROR(keep());
+  return save();
+}
+
 std::optional<TrainEnd> Trainer::reachedLimit() const {
   if (options_.maxUpdates > 0 && state_.updates >= options_.maxUpdates)
     return TrainEnd::maxUpdates;
@@ -223,14 +252,17 @@ std::optional<TrainEnd> Trainer::reachedLimit() const {
     return TrainEnd::maxEpochs;
   if (options_.patience > 0 && state_.validationsSinceBest >= options_.patience)
     return TrainEnd::patience;
-  if (options_.maxMinutes > 0 && secondsSince(begin_) >= options_.maxMinutes * 60)
-    return TrainEnd::maxMinutes;
+  if (options_.maxSeconds > 0 && secondsSince(begin_) >= options_.maxSeconds)
+    return TrainEnd::maxTime;
   return std::nullopt;
 }
 
 Result<TrainEnd> Trainer::run(const std::atomic<bool> &stop) {
   begin_ = Clock::now();
   removeLeftovers(folder_);
+  if (options_.keepLast > 0 || options_.keepBest > 0)
+    BIFOCAL_RETURN_IF_ERROR(removeKeptWeightsAfter(folder_, state_.updates));
+  const int64_t before = state_.updates;
   order_ = training_.epochOrder(options_.seed, state_.epoch);
   std::optional<TrainEnd> limit = reachedLimit();
   while (!limit && !stop) {
@@ -248,7 +280,7 @@ Result<TrainEnd> Trainer::run(const std::atomic<bool> &stop) {
     limit = reachedLimit();
     // A validation is followed by a checkpoint, so that a resumed run knows of the best one it has written.
     if (!limit && (validates || isDue(options_.saveEvery)))
-      BIFOCAL_RETURN_IF_ERROR(save());
+      BIFOCAL_RETURN_IF_ERROR(saveAndKeep());
   }
   if (!limit) {
     BIFOCAL_RETURN_IF_ERROR(save());
@@ -256,6 +288,9 @@ Result<TrainEnd> Trainer::run(const std::atomic<bool> &stop) {
   }
   if (state_.validatedAt != state_.updates)
     BIFOCAL_RETURN_IF_ERROR(validate());
+  // A run that had nothing to do has nothing new to keep.
+  if (state_.updates > before)
+    BIFOCAL_RETURN_IF_ERROR(keep());
   BIFOCAL_RETURN_IF_ERROR(save());
   return *limit;
 }

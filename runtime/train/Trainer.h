@@ -50,7 +50,13 @@ public:
 };
 
 /// Why `Trainer::run` came back.
-enum class TrainEnd { maxUpdates, maxEpochs, maxMinutes, patience, interrupted };
+enum class TrainEnd { maxUpdates, maxEpochs, maxTime, patience, interrupted };
+
+/// Says which text a training is of, so that it is not continued with another one.
+struct DataDigests {
+  uint64_t training = 0;
+  uint64_t validation = 0; ///< 0: none
+};
 
 /// Sums of the `evaluate` entry over all batches.
 Result<LossSums> evaluateData(Session &session, const ParallelData &data);
@@ -61,14 +67,15 @@ Result<LossSums> evaluateData(Session &session, const ParallelData &data);
 class Trainer {
 public:
   /// All arguments must outlive the trainer. `validation` may be null. Checkpoints go to `folder`: `last.safetensors`,
-  /// and `best.safetensors` (parameters alone) after the best validation.
+  /// `best.safetensors` (parameters alone) after the best validation, and what KeptWeights.h is about.
   static Result<Trainer> create(Session &session, const Manifest &manifest, const ParallelData &training,
                                 const ParallelData *validation, const TrainingOptions &options, std::string folder,
-                                uint64_t dataDigest, TrainObserver &observer);
+                                DataDigests digests, TrainObserver &observer);
 
   /// Fresh parameters and counters.
   void initialize();
   /// Continues from `last.safetensors` of the folder; an error with all that differs where another training wrote it.
+  /// With `otherOptions` the options and the text to validate on may differ; another such text begins a new best.
   Status resume(bool otherOptions = false);
 
   /// Trains until a limit is reached or `stop` becomes true; then saves.
@@ -87,6 +94,8 @@ private:
   Status applyGradients(UpdateReport &report);
   Status validate();
   Status save();
+  Status keep();
+  Status saveAndKeep();
   std::optional<TrainEnd> reachedLimit() const;
   std::string lastPath() const { return folder_ + "/last.safetensors"; }
 
@@ -99,7 +108,8 @@ private:
   std::string folder_;
   TrainObserver &observer_;
   TrainingState state_;
-  std::vector<int32_t> order_; ///< of the batches of the current epoch
+  std::optional<double> validationLoss_; ///< of the parameters as they are now
+  std::vector<int32_t> order_;           ///< of the batches of the current epoch
   Batch batch_;
   std::array<float, 4> hyper_{};
   std::chrono::steady_clock::time_point begin_;

@@ -23,18 +23,20 @@ struct TrainingOptions {
   double clipNorm = 0;         ///< 0 = off
   int64_t maxUpdates = 0;      ///< 0 = no limit, like the next two
   int64_t maxEpochs = 0;
-  double maxMinutes = 0; ///< of this run
+  double maxSeconds = 0; ///< of this run
   uint64_t seed = 1;
   int64_t validateEvery = 0; ///< updates; 0 = at the end of each epoch
   int64_t saveEvery = 0;     ///< updates; 0 = at the end of each epoch
-  int64_t patience = 0;      ///< validations without a new best before training ends; 0 = off
+  /// So many checkpoints' parameters are kept beside the last one: the latest, and those of the lowest validation loss.
+  int64_t keepLast = 0, keepBest = 0;
+  int64_t patience = 0; ///< validations without a new best before training ends; 0 = off
 
   static Result<TrainingOptions> read(const nlohmann::json &training);
 
   /// What decides the numbers of a training and which checkpoint is the best, apart from the seed, by the names of the
   /// spec: a run that is continued with other values would not be the one that began. Not among them is what only ends
-  /// a run or saves it
-  /// (`max_update`, unless the schedule is as long as the training; `max_epoch`, minutes, `patience`, `save_every`).
+  /// a run or saves it (`max_update`, unless the schedule is as long as the training; `max_epoch`, time, `patience`,
+  /// `save_every`, what is kept).
   std::map<std::string, std::string> decisive() const;
 };
 

@@ -153,7 +153,8 @@ protected:
     std::filesystem::create_directories(run);
     ToySession session;
     const Manifest manifest = toyManifest();
-    Result<Trainer> trainer = Trainer::create(session, manifest, *data_, data_.get(), options_, run, 77, recorder);
+    Result<Trainer> trainer =
+        Trainer::create(session, manifest, *data_, data_.get(), options_, run, {77, 78}, recorder);
     if (!trainer.ok())
       return trainer.status();
     if (std::filesystem::exists(run + "/last.safetensors"))
@@ -266,7 +267,7 @@ TEST_F(TrainerTest, other_options_cannot_be_resumed_and_are_all_named) {
   // What only ends a run or saves it may change, and one that ends later is the one that was to end there.
   options_.maxUpdates = 20;
   options_.maxEpochs = 100;
-  options_.maxMinutes = 5;
+  options_.maxSeconds = 300;
   options_.patience = 50;
   options_.saveEvery = 3;
   Status status = train("a", recorder, go_).status();

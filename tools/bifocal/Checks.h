@@ -53,5 +53,26 @@ inline CLI::Validator finite() {
       "");
 }
 
+/// Turns a time such as 90s, 45m or 1h30m into seconds.
+inline CLI::Validator seconds() {
+  return CLI::Validator(
+      [](std::string &text) {
+        double total = 0;
+        const char *at = text.data(), *end = at + text.size();
+        while (at != end) {
+          double value = 0;
+          const auto [unit, error] = std::from_chars(at, end, value);
+          const double scale = unit == end ? 0 : *unit == 's' ? 1 : *unit == 'm' ? 60 : *unit == 'h' ? 3600 : 0;
+          if (error != std::errc() || !(value >= 0 && value < 1e9) || scale == 0)
+            return fmt::format("expects a time such as 90s, 45m, 2h or 1h30m, but got {}", text);
+          total += value * scale;
+          at = unit + 1;
+        }
+        text = fmt::format("{}", total);
+        return std::string();
+      },
+      "");
+}
+
 } // namespace bifocal::tools
 #endif

@@ -38,8 +38,8 @@ double Progress::fraction(int64_t update) const {
   double done = 0;
   if (options_.maxUpdates > 0)
     done = static_cast<double>(update) / static_cast<double>(options_.maxUpdates);
-  if (options_.maxMinutes > 0)
-    done = std::max(done, std::chrono::duration<double>(Clock::now() - start_).count() / (options_.maxMinutes * 60));
+  if (options_.maxSeconds > 0)
+    done = std::max(done, std::chrono::duration<double>(Clock::now() - start_).count() / options_.maxSeconds);
   return std::min(done, 1.0);
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/core/File.h"
 #include "runtime/train/Trainer.h"
 #include "tools/bifocal/Checks.h"
 #include "tools/bifocal/Model.h"
 #include "tools/bifocal/Progress.h"
+#include "tools/bifocal/TensorBoard.h"
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
@@ -18,9 +20,9 @@ namespace {
 
 /// What the command line changes about the training table of the spec.
 struct Overrides {
-  std::optional<double> rate, clipNorm, maxMinutes;
+  std::optional<double> rate, clipNorm, maxSeconds;
   std::optional<int64_t> warmupUpdates, maxTokens, maxSentences, updateFrequency, maxUpdates, maxEpochs, validateEvery,
-      saveEvery, patience;
+      saveEvery, patience, keepLast, keepBest;
   std::optional<uint64_t> seed;
 
   void apply(TrainingOptions &options) const {
@@ -31,7 +33,7 @@ struct Overrides {
     set(options.schedule.rate, rate);
     set(options.schedule.warmupUpdates, warmupUpdates);
     set(options.clipNorm, clipNorm);
-    set(options.maxMinutes, maxMinutes);
+    set(options.maxSeconds, maxSeconds);
     set(options.limits.maxTokens, maxTokens);
     set(options.limits.maxSentences, maxSentences);
     set(options.updateFrequency, updateFrequency);
@@ -40,6 +42,8 @@ struct Overrides {
     set(options.validateEvery, validateEvery);
     set(options.saveEvery, saveEvery);
     set(options.patience, patience);
+    set(options.keepLast, keepLast);
+    set(options.keepBest, keepBest);
     set(options.seed, seed);
   }
 };
@@ -48,17 +52,22 @@ struct Options {
   ModelOptions model;
   Overrides overrides;
   std::string data, folder, resume = "never", logFormat = "auto", trainSplit = "train", validSplit = "valid";
-  bool validSplitGiven = false;
+  std::string tensorBoard; ///< empty: in the folder
+  bool validSplitGiven = false, writesTensorBoard = false;
   int64_t logEvery = 50;
 };
 
 std::atomic<bool> stopRequested{false};
 
-/// The first signal asks for an orderly end, the second ends at once.
+/// The first signal asks for an orderly end, the second ends at once, also where it is the other one.
 void stopOnSignals() {
   struct sigaction action {};
-  action.sa_handler = [](int) { stopRequested = true; };
-  action.sa_flags = SA_RESETHAND;
+  action.sa_handler = [](int) {
+    stopRequested = true;
+    std::signal(SIGTERM, SIG_DFL);
+    std::signal(SIGINT, SIG_DFL);
+  };
+  action.sa_flags = SA_RESTART;
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
 }
@@ -75,6 +84,8 @@ LogFormat logFormat(const Options &options) {
 struct Split {
   std::unique_ptr<Corpus> source, target;
   std::unique_ptr<ParallelData> pairs;
+
+  uint64_t digest() const { return pairs ? source->digest() * 31 + target->digest() : 0; }
 };
 
 Result<Split> openSplit(const PreparedData &data, const std::string &name, const BatchLimits &limits, int64_t positions,
@@ -130,14 +141,39 @@ std::string_view describe(TrainEnd end) {
     return "done: the last update";
   case TrainEnd::maxEpochs:
     return "done: the last epoch";
-  case TrainEnd::maxMinutes:
-    return "done: time is up";
+  case TrainEnd::maxTime:
+    return "done: time is up; continue with --resume=auto";
   case TrainEnd::patience:
     return "done: the validation loss no longer falls";
   case TrainEnd::interrupted:
     return "stopped and saved; continue with --resume=auto";
   }
   return "";
+}
+
+/// The folder of checkpoints, and whether it can be written to: better said now than when the first one is due.
+Status prepareFolder(const Options &options, bool resumes) {
+  std::error_code error;
+  std::filesystem::create_directories(options.folder, error);
+  if (error)
+    return Status(StatusCode::cannotRead, fmt::format("cannot create '{}': {}", options.folder, error.message()));
+  if (const Result<std::unique_ptr<AtomicFile>> file = AtomicFile::create(options.folder + "/last.safetensors");
+      !file.ok())
+    return file.status();
+  // Unless --resume allows for a run that ended before its first checkpoint, a curve is another training's.
+  if (options.writesTensorBoard && !resumes && options.resume == "never" && EventFile::anyIn(options.tensorBoard))
+    return Status(StatusCode::usage, fmt::format("'{}' has a curve of another training already; remove it or choose "
+                                                 "another folder with --tensorboard=DIR",
+                                                 options.tensorBoard));
+  return Status();
+}
+
+/// What the default is: to validate where there is a text for it; a split that was named must be there.
+Result<Split> openValidation(const PreparedData &data, const TrainingOptions &training, const Options &options,
+                             int64_t positions) {
+  if (!options.validSplitGiven && !hasSplit(data, options.validSplit))
+    return Split();
+  return openSplit(data, options.validSplit, training.limits, positions, training.seed);
 }
 
 Status train(Session &session, const PreparedData &data, const TrainingOptions &training, const Options &options,
@@ -149,33 +185,28 @@ Status train(Session &session, const PreparedData &data, const TrainingOptions &
   Result<Split> pairs = openSplit(data, options.trainSplit, training.limits, *positions, training.seed);
   if (!pairs.ok())
     return pairs.status();
-  Split validation;
-  // The default is to validate where there is a text for it; a split that was named must be there.
-  if (options.validSplitGiven || hasSplit(data, options.validSplit)) {
-    Result<Split> opened = openSplit(data, options.validSplit, training.limits, *positions, training.seed);
-    if (!opened.ok())
-      return opened.status();
-    validation = opened.take();
-  }
-  const uint64_t digest = pairs->source->digest() * 31 + pairs->target->digest();
+  const Result<Split> validation = openValidation(data, training, options, *positions);
+  if (!validation.ok())
+    return validation.status();
   Progress progress(logFormat(options), options.logEvery, training);
-  Result<Trainer> trainer = Trainer::create(session, artifact.manifest(), *pairs->pairs, validation.pairs.get(),
-                                            training, options.folder, digest, progress);
+  TensorBoard observer(options.logEvery, training, progress);
+  Result<Trainer> trainer =
+      Trainer::create(session, artifact.manifest(), *pairs->pairs, validation->pairs.get(), training, options.folder,
+                      {pairs->digest(), validation->digest()}, observer);
   if (!trainer.ok())
     return trainer.status();
-  std::error_code error;
-  std::filesystem::create_directories(options.folder, error);
-  if (error)
-    return Status(StatusCode::cannotRead, fmt::format("cannot create '{}': {}", options.folder, error.message()));
+  BIFOCAL_RETURN_IF_ERROR(prepareFolder(options, resumes));
   fmt::print(stderr, "{} pairs in {} batches, {} parameters, {}\n", pairs->pairs->sentences(), pairs->pairs->batches(),
              artifact.manifest().trainedParameters(), session.deviceDescription());
-  const bool endsItself = training.maxUpdates > 0 || training.maxEpochs > 0 || training.maxMinutes > 0 ||
-                          (training.patience > 0 && validation.pairs);
+  const bool endsItself = training.maxUpdates > 0 || training.maxEpochs > 0 || training.maxSeconds > 0 ||
+                          (training.patience > 0 && validation->pairs);
   if (!endsItself)
     fmt::print(stderr,
-               "no limit: trains until Ctrl-C, which saves; set one with --max-update, --max-epoch, --max-minutes "
-               "or --patience\n");
+               "no limit: trains until Ctrl-C, which saves; set one with --max-update, --max-epoch, --max-time or "
+               "--patience\n");
   BIFOCAL_RETURN_IF_ERROR(start(*trainer, options, resumes));
+  if (options.writesTensorBoard)
+    BIFOCAL_RETURN_IF_ERROR(observer.open(options.tensorBoard, trainer->state().updates));
   stopOnSignals();
   const Result<TrainEnd> end = trainer->run(stopRequested);
   progress.endLine();
@@ -206,6 +237,26 @@ Status run(const Options &options) {
   return train(**session, *data, *training, options, *resumes);
 }
 
+void addResume(CLI::App &verb, Options &options) {
+  verb.add_option("--resume", options.resume,
+                  "Continue from the folder's checkpoint: never, auto (if there is one), must, changed (must, and "
+                  "options such as --lr may differ from those that it was trained with)")
+      ->check(CLI::IsMember({"never", "auto", "must", "changed"}))
+      ->capture_default_str()
+      ->group("Checkpoints");
+}
+
+void addLog(CLI::App &verb, Options &options) {
+  verb.add_option("--log-format", options.logFormat, "auto (bar on a terminal, else plain), bar, plain or json")
+      ->check(CLI::IsMember({"auto", "bar", "plain", "json"}))
+      ->capture_default_str()
+      ->group("Log");
+  verb.add_option("--log-every", options.logEvery, "Updates per line of plain and json logs, and per point of a curve")
+      ->check(integerFrom(1))
+      ->capture_default_str()
+      ->group("Log");
+}
+
 } // namespace
 
 void tools::addTrain(CLI::App &app, int &exitCode) {
@@ -221,10 +272,14 @@ void tools::addTrain(CLI::App &app, int &exitCode) {
       return verb->add_option(name, value, help)->group(groupName)->check(isNumber ? atLeast(0) : integerFrom(0));
     };
   };
-  const auto limit = group("Length (default: the spec's training table)");
+  const char *limitGroup = "Length (default: the spec's training table)";
+  const auto limit = group(limitGroup);
   limit("--max-update", o.maxUpdates, "Updates; 0: no limit");
   limit("--max-epoch", o.maxEpochs, "Epochs; 0: no limit");
-  limit("--max-minutes", o.maxMinutes, "Minutes of this run; 0: no limit");
+  verb->add_option("--max-time", o.maxSeconds, "Time of this run, such as 90s, 45m or 1h30m; 0s: no limit")
+      ->transform(seconds())
+      ->type_name("TIME")
+      ->group(limitGroup);
   limit("--patience", o.patience, "Validations without a new best; 0: no limit");
   const char *trainingGroup = "Training (default: the spec's training table)";
   const auto training = group(trainingGroup);
@@ -240,29 +295,27 @@ void tools::addTrain(CLI::App &app, int &exitCode) {
   const auto checkpoint = group("Checkpoints");
   checkpoint("--validate-every", o.validateEvery, "Updates between validations; 0: each epoch");
   checkpoint("--save-every", o.saveEvery, "Updates between checkpoints; 0: each epoch");
+  checkpoint("--keep-last", o.keepLast, "Keep the parameters of the N last checkpoints too, to average them");
+  checkpoint("--keep-best", o.keepBest, "Keep those of the N lowest validation losses");
   verb->add_option("--train-split", options->trainSplit, "Part of the data to train on")
       ->capture_default_str()
       ->group("Data");
   auto *valid = verb->add_option("--valid-split", options->validSplit,
                                  "Part of the data to validate on; default: valid, if it is there")
                     ->group("Data");
-  verb->add_option("--resume", options->resume,
-                   "Continue from the folder's checkpoint: never, auto (if there is one), must, changed (must, and "
-                   "options such as --lr may differ from those that it was trained with)")
-      ->check(CLI::IsMember({"never", "auto", "must", "changed"}))
-      ->capture_default_str()
-      ->group("Checkpoints");
-  verb->add_option("--log-format", options->logFormat, "auto (bar on a terminal, else plain), bar, plain or json")
-      ->check(CLI::IsMember({"auto", "bar", "plain", "json"}))
-      ->capture_default_str()
-      ->group("Log");
-  verb->add_option("--log-every", options->logEvery, "Updates per line of plain and json logs")
-      ->check(integerFrom(1))
-      ->capture_default_str()
-      ->group("Log");
+  addResume(*verb, *options);
+  addLog(*verb, *options);
+  auto *tensorBoard = verb->add_option("--tensorboard", options->tensorBoard,
+                                       "Write curves for TensorBoard to DIR; default: tensorboard in the output folder")
+                          ->expected(0, 1)
+                          ->type_name("[DIR]")
+                          ->group("Log");
   options->model.addDevice(*verb);
-  verb->callback([options, valid, &exitCode] {
+  verb->callback([options, valid, tensorBoard, &exitCode] {
     options->validSplitGiven = valid->count() > 0;
+    options->writesTensorBoard = tensorBoard->count() > 0;
+    if (options->tensorBoard.empty())
+      options->tensorBoard = options->folder + "/tensorboard";
     exitCode = report(run(*options));
   });
 }

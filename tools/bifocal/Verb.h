@@ -17,9 +17,13 @@ void addPrepare(CLI::App &app, int &exitCode);
 void addTrain(CLI::App &app, int &exitCode);
 void addGenerate(CLI::App &app, int &exitCode);
 void addEvaluate(CLI::App &app, int &exitCode);
+void addAverage(CLI::App &app, int &exitCode);
 void addScore(CLI::App &app, int &exitCode);
 void addRun(CLI::App &app, int &exitCode);
 void addInspect(CLI::App &app, int &exitCode);
+void addDoctor(CLI::App &app, int &exitCode);
+/// Added last: it prints what it finds in `app`.
+void addCompletion(CLI::App &app, int &exitCode);
 
 /// Compiles the spec at `path` into the bytes of an artifact; only in builds with the compiler.
 Result<std::string> compileSpecFile(const std::string &path);

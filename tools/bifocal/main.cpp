@@ -80,9 +80,12 @@ int main(int argc, char **argv) try {
   tools::addTrain(app, exitCode);
   tools::addGenerate(app, exitCode);
   tools::addEvaluate(app, exitCode);
+  tools::addAverage(app, exitCode);
   tools::addScore(app, exitCode);
   tools::addRun(app, exitCode);
   tools::addInspect(app, exitCode);
+  tools::addDoctor(app, exitCode);
+  tools::addCompletion(app, exitCode);
   if (const Status status = checkVerb(verbsOf(app), argc, argv); !status.ok())
     return tools::report(status);
   try {

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/bifocal/TensorBoard.h"
+
+#include <cstdio>
+#include <fmt/format.h>
+
+namespace bifocal::tools {
+
+Status TensorBoard::open(const std::string &folder, int64_t step) {
+  Result<std::unique_ptr<EventFile>> file = EventFile::create(folder, step);
+  if (!file.ok())
+    return file.status();
+  file_ = file.take();
+  return {};
+}
+
+void TensorBoard::onUpdate(const UpdateReport &report) {
+  sums_.loss += report.sums.loss;
+  sums_.nll += report.sums.nll;
+  sums_.tokens += report.sums.tokens;
+  seconds_ += report.seconds;
+  if (report.update % every_ == 0 || report.update == options_.maxUpdates) {
+    const Scalar scalars[] = {{"train/loss", static_cast<float>(sums_.lossPerToken())},
+                              {"train/ppl", static_cast<float>(sums_.perplexity())},
+                              {"train/learning_rate", static_cast<float>(report.rate)},
+                              {"train/gradient_norm", static_cast<float>(report.gradientNorm)},
+                              {"train/tokens_per_second", static_cast<float>(sums_.tokens / seconds_)}};
+    write(report.update, scalars);
+    sums_ = {};
+    seconds_ = 0;
+  }
+  next_.onUpdate(report);
+}
+
+void TensorBoard::onValidation(const ValidationReport &report) {
+  const Scalar scalars[] = {{"valid/loss", static_cast<float>(report.sums.lossPerToken())},
+                            {"valid/ppl", static_cast<float>(report.sums.perplexity())}};
+  write(report.update, scalars);
+  next_.onValidation(report);
+}
+
+void TensorBoard::write(int64_t update, std::span<const Scalar> scalars) {
+  if (!file_)
+    return;
+  const Status status = file_->write(update, scalars);
+  if (status.ok())
+    return;
+  next_.endLine();
+  fmt::print(stderr, "warning: {}; the training goes on without TensorBoard\n", status.message());
+  file_.reset();
+}
+
+} // namespace bifocal::tools
