@@ -65,30 +65,22 @@ BenchBatch fill(const std::vector<Pair> &pairs, const BenchVocabulary &vocabular
   return batch;
 }
 
-} // namespace
-
-std::vector<BenchBatch> makeBenchBatches(int64_t count, int64_t maxTokens, const BenchVocabulary &vocabulary,
-                                         uint64_t seed) {
-  Draws draws(seed);
+/// Sorted by length.
+std::vector<Pair> drawPairs(int64_t count, Draws &draws) {
   std::vector<Pair> pairs;
-  // Twice what the median length needs, so that the batches are a sample of all lengths.
-  for (int64_t i = 0; i < std::max<int64_t>(2000, 2 * count * maxTokens / 20); ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     const int64_t source = clip(std::exp(3.0 + 0.55 * draws.normal()));
     pairs.push_back({source + 1, clip(static_cast<double>(source) * (0.8 + 0.4 * draws.uniform())) + 1});
   }
   std::stable_sort(pairs.begin(), pairs.end(), [](const Pair &a, const Pair &b) {
     return std::pair(a.source, a.target) < std::pair(b.source, b.target);
   });
-  std::vector<std::vector<Pair>> groups(1);
-  int64_t longest = 0;
-  for (const Pair &pair : pairs) {
-    longest = std::max({longest, pair.source, pair.target});
-    if (!groups.back().empty() && static_cast<int64_t>(groups.back().size() + 1) * longest > maxTokens) {
-      groups.emplace_back();
-      longest = std::max(pair.source, pair.target);
-    }
-    groups.back().push_back(pair);
-  }
+  return pairs;
+}
+
+/// Batches of `count` of the groups, chosen at random.
+std::vector<BenchBatch> fillSome(std::vector<std::vector<Pair>> groups, int64_t count,
+                                 const BenchVocabulary &vocabulary, Draws &draws) {
   for (size_t i = groups.size(); i > 1; --i)
     std::swap(groups[i - 1], groups[static_cast<size_t>(draws.below(static_cast<int64_t>(i)))]);
   groups.resize(std::min(groups.size(), static_cast<size_t>(count)));
@@ -96,6 +88,37 @@ std::vector<BenchBatch> makeBenchBatches(int64_t count, int64_t maxTokens, const
   for (const std::vector<Pair> &group : groups)
     batches.push_back(fill(group, vocabulary, draws));
   return batches;
+}
+
+} // namespace
+
+std::vector<BenchBatch> makeBenchBatches(int64_t count, int64_t maxTokens, const BenchVocabulary &vocabulary,
+                                         uint64_t seed) {
+  Draws draws(seed);
+  std::vector<std::vector<Pair>> groups(1);
+  int64_t longest = 0;
+  // Twice what the median length needs, so that the batches are a sample of all lengths.
+  for (const Pair &pair : drawPairs(std::max<int64_t>(2000, 2 * count * maxTokens / 20), draws)) {
+    longest = std::max({longest, pair.source, pair.target});
+    if (!groups.back().empty() && static_cast<int64_t>(groups.back().size() + 1) * longest > maxTokens) {
+      groups.emplace_back();
+      longest = std::max(pair.source, pair.target);
+    }
+    groups.back().push_back(pair);
+  }
+  return fillSome(std::move(groups), count, vocabulary, draws);
+}
+
+std::vector<BenchBatch> makeBenchSentences(int64_t count, int64_t sentences, const BenchVocabulary &vocabulary,
+                                           uint64_t seed) {
+  Draws draws(seed);
+  std::vector<std::vector<Pair>> groups;
+  for (const Pair &pair : drawPairs(count * sentences, draws)) {
+    if (groups.empty() || static_cast<int64_t>(groups.back().size()) == sentences)
+      groups.emplace_back();
+    groups.back().push_back(pair);
+  }
+  return fillSome(std::move(groups), count, vocabulary, draws);
 }
 
 } // namespace bifocal

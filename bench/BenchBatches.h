@@ -25,5 +25,9 @@ struct BenchVocabulary {
 std::vector<BenchBatch> makeBenchBatches(int64_t count, int64_t maxTokens, const BenchVocabulary &vocabulary,
                                          uint64_t seed);
 
+/// `count` batches of `sentences` pairs each with such lengths: sorted by length, cut, shuffled.
+std::vector<BenchBatch> makeBenchSentences(int64_t count, int64_t sentences, const BenchVocabulary &vocabulary,
+                                           uint64_t seed);
+
 } // namespace bifocal
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "bench/AllocationCounter.h"
-#include "bench/BenchBatches.h"
+#include "bench/BenchModel.h"
 #include "runtime/core/Session.h"
 #include "runtime/cpu/CpuDevice.h"
 
@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -36,26 +34,6 @@ struct Measurement {
   int64_t largest[3] = {};
   int64_t targetTokens = 0;
 };
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values.empty() ? 0.0 : values[values.size() / 2];
-}
-
-/// Compiles a preset with the `bifocal` beside this program.
-Result<std::string> compilePreset(const std::string &preset) {
-  if (preset.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
-    return Status(StatusCode::usage, fmt::format("expects the name of a preset, but got '{}'", preset));
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::filesystem::path target =
-      std::filesystem::temp_directory_path() / fmt::format("bench-step-{}.bifocal", preset);
-  const std::string command = fmt::format("'{}' compile --preset {} -o '{}'", (self.parent_path() / "bifocal").string(),
-                                          preset, target.string());
-  if (const int code = std::system(command.c_str()); code != 0)
-    return Status(StatusCode::cannotRead, fmt::format("'{}' ended with {}", command, code));
-  return target.string();
-}
 
 /// The arguments of one training step.
 class Step {
@@ -87,20 +65,6 @@ private:
   float results_[4] = {};
   int64_t update_ = 0;
 };
-
-Result<BenchVocabulary> vocabularyOf(const Artifact &artifact) {
-  const nlohmann::json &model = artifact.manifest().model;
-  const auto number = [&](const char *key, int64_t absent) {
-    return model.contains(key) && model[key].is_number_integer() ? model[key].get<int64_t>() : absent;
-  };
-  BenchVocabulary vocabulary{static_cast<int32_t>(number("pad", 1)), static_cast<int32_t>(number("bos", 0)),
-                             static_cast<int32_t>(number("eos", 2)), number("source_vocabulary", 0),
-                             number("target_vocabulary", 0)};
-  if (vocabulary.source < 5 || vocabulary.target < 5)
-    return Status(StatusCode::unsupported,
-                  "expects the artifact of a translation model with vocabularies of at least 5 words");
-  return vocabulary;
-}
 
 Result<Measurement> measure(const Options &options, const std::string &path) {
   Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(path);

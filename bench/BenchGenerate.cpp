@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "bench/BenchModel.h"
+#include "runtime/core/Session.h"
+#include "runtime/cpu/CpuDevice.h"
+#include "runtime/decode/SessionStepper.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <fmt/format.h>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sys/resource.h>
+
+using namespace bifocal;
+
+namespace {
+
+struct Options {
+  std::string artifact, preset, level;
+  int64_t batch = 32, beam = 5, steps = 20, warmup = 1;
+  int threads = 2;
+  uint64_t seed = 2;
+  bool json = false;
+};
+
+struct Measurement {
+  std::string device;
+  double seconds = 0, stepSeconds = 0, flops = 0;
+  int64_t tokens = 0, sentences = 0, parameters = 0, arenaBytes = 0, peakBytes = 0;
+  std::vector<FamilyTime> families;
+};
+
+double secondsSince(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/// A model that ends each sentence at its length and not before, so that all systems write the same number of tokens.
+class FixedLengths final : public Stepper {
+public:
+  FixedLengths(SessionStepper &model, std::span<const int64_t> lengths) : model_(model), lengths_(lengths) {}
+
+  int64_t vocabularySize() const override { return model_.vocabularySize(); }
+  int64_t maxSteps() const override { return model_.maxSteps(); }
+  Status begin(int64_t rows, int64_t steps) override {
+    const auto begin = std::chrono::steady_clock::now();
+    const Status status = model_.begin(rows, steps);
+    seconds_ += secondsSince(begin);
+    return status;
+  }
+  Status step(const Rows &rows, std::span<float> logProbabilities) override {
+    const auto begin = std::chrono::steady_clock::now();
+    BIFOCAL_RETURN_IF_ERROR(model_.step(rows, logProbabilities));
+    seconds_ += secondsSince(begin);
+    const auto vocabulary = static_cast<size_t>(vocabularySize());
+    for (size_t row = 0; row < rows.tokens.size(); ++row) {
+      const std::span<float> scores = logProbabilities.subspan(row * vocabulary, vocabulary);
+      if (rows.step + 1 < lengths_[static_cast<size_t>(rows.sentences[row])]) {
+        scores[eos_] = minusInfinity_;
+      } else {
+        std::fill(scores.begin(), scores.end(), minusInfinity_);
+        scores[eos_] = 0;
+      }
+    }
+    return {};
+  }
+  /// Spent in the model.
+  double seconds() const { return seconds_; }
+
+private:
+  static constexpr float minusInfinity_ = -std::numeric_limits<float>::infinity();
+  static constexpr size_t eos_ = 2;
+  SessionStepper &model_;
+  std::span<const int64_t> lengths_;
+  double seconds_ = 0;
+};
+
+/// Lengths of the targets with the end token.
+std::vector<int64_t> targetLengths(const BenchBatch &batch, int32_t pad) {
+  std::vector<int64_t> lengths;
+  for (auto row = batch.target.begin(); row != batch.target.end(); row += batch.targetSteps)
+    lengths.push_back(batch.targetSteps - std::count(row, row + batch.targetSteps, pad));
+  return lengths;
+}
+
+Status translateBatch(SessionStepper &model, const BenchBatch &batch, const Options &options, int32_t pad,
+                      Measurement &result) {
+  const std::vector<int64_t> lengths = targetLengths(batch, pad);
+  model.setSource(batch.source, batch.sentences, batch.sourceSteps);
+  BeamOptions beam;
+  beam.beam = options.beam;
+  beam.maxLengthRatio = 0, beam.maxLengthOffset = batch.targetSteps;
+  FixedLengths fixed(model, lengths);
+  const auto begin = std::chrono::steady_clock::now();
+  Result<std::vector<std::vector<Hypothesis>>> found = beamSearch(fixed, lengths, beam);
+  if (!found.ok())
+    return found.status();
+  result.seconds += secondsSince(begin);
+  result.stepSeconds += fixed.seconds();
+  for (size_t i = 0; i < found->size(); ++i) {
+    const std::vector<Hypothesis> &hypotheses = (*found)[i];
+    if (hypotheses.empty() || static_cast<int64_t>(hypotheses[0].tokens.size()) != lengths[i])
+      return {StatusCode::internal, fmt::format("expects a hypothesis of {} tokens, but got {}", lengths[i],
+                                                hypotheses.empty() ? 0 : hypotheses[0].tokens.size())};
+    result.tokens += lengths[i];
+  }
+  result.sentences += batch.sentences;
+  return {};
+}
+
+Result<Measurement> measure(const Options &options, const std::string &path) {
+  Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(path);
+  if (!artifact.ok())
+    return artifact.status();
+  Result<BenchVocabulary> vocabulary = vocabularyOf(**artifact);
+  if (!vocabulary.ok())
+    return vocabulary.status();
+  Result<std::unique_ptr<Session>> session =
+      Session::create(*artifact, makeCpuDevice({.threads = options.threads, .level = options.level}), false);
+  if (!session.ok())
+    return session.status();
+  (*session)->initialize(options.seed);
+  Result<SessionStepper> model = SessionStepper::create(**session);
+  if (!model.ok())
+    return model.status();
+  const std::vector<BenchBatch> batches = makeBenchSentences(options.steps, options.batch, *vocabulary, options.seed);
+  Measurement warm, result;
+  for (int64_t i = 0; i < options.warmup; ++i)
+    BIFOCAL_RETURN_IF_ERROR(
+        translateBatch(*model, batches[static_cast<size_t>(i) % batches.size()], options, vocabulary->pad, warm));
+  (*session)->profile(true);
+  for (const BenchBatch &batch : batches)
+    BIFOCAL_RETURN_IF_ERROR(translateBatch(*model, batch, options, vocabulary->pad, result));
+  result.families = (*session)->profileResult();
+  result.flops = (*session)->profiledFlops();
+  result.arenaBytes = static_cast<int64_t>((*session)->arenaBytes());
+  result.device = (*session)->deviceDescription();
+  result.parameters = (*artifact)->manifest().trainedParameters();
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  result.peakBytes = usage.ru_maxrss * 1024;
+  return result;
+}
+
+void print(const Options &options, Measurement &m) {
+  std::sort(m.families.begin(), m.families.end(), [](auto &a, auto &b) { return a.seconds > b.seconds; });
+  double gemmSeconds = 0;
+  for (const FamilyTime &time : m.families)
+    gemmSeconds += time.family == "gemm" ? time.seconds : 0.0;
+  const double tokenRate = static_cast<double>(m.tokens) / m.seconds,
+               sentenceRate = static_cast<double>(m.sentences) / m.seconds,
+               inProducts = gemmSeconds > 0 ? m.flops / gemmSeconds * 1e-9 : 0.0;
+  if (options.json) {
+    nlohmann::json json = {{"device", m.device},
+                           {"batch", options.batch},
+                           {"beam", options.beam},
+                           {"steps", options.steps},
+                           {"parameters", m.parameters},
+                           {"tokens", m.tokens},
+                           {"sentences", m.sentences},
+                           {"seconds", m.seconds},
+                           {"tokens_per_s", tokenRate},
+                           {"sentences_per_s", sentenceRate},
+                           {"gemm_gflop_per_s", inProducts},
+                           {"search_share", 1 - m.stepSeconds / m.seconds},
+                           {"arena_bytes", m.arenaBytes},
+                           {"peak_bytes", m.peakBytes}};
+    for (const FamilyTime &time : m.families)
+      json["families"][time.family] = {{"share", time.seconds / m.seconds}, {"calls", time.calls}};
+    fmt::print("{}\n", json.dump());
+    return;
+  }
+  fmt::print("{}, {} parameters, {} batches of {} sentences, beam {}\n", m.device, m.parameters, options.steps,
+             options.batch, options.beam);
+  fmt::print("{:.0f} tokens/s, {:.1f} sentences/s, {} tokens in {:.2f} s\n", tokenRate, sentenceRate, m.tokens,
+             m.seconds);
+  fmt::print("products: {:.0f} GFLOP/s inside gemm, {:.0f} over all\n", inProducts, m.flops / m.seconds * 1e-9);
+  for (const FamilyTime &time : m.families)
+    fmt::print("  {:<28} {:5.1f} % {:9.3f} ms {:8} calls\n", time.family, 100 * time.seconds / m.seconds,
+               time.seconds * 1e3, time.calls);
+  fmt::print("  {:<28} {:5.1f} %\n", "search", 100 * (1 - m.stepSeconds / m.seconds));
+  fmt::print("arena {} bytes, peak of the process {} bytes\n", m.arenaBytes, m.peakBytes);
+}
+
+Status run(const Options &options) {
+  std::string path = options.artifact;
+  if (!options.preset.empty()) {
+    Result<std::string> compiled = compilePreset(options.preset);
+    if (!compiled.ok())
+      return compiled.status();
+    path = *compiled;
+  }
+  Result<Measurement> result = measure(options, path);
+  if (!result.ok())
+    return result.status();
+  print(options, *result);
+  return {};
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  CLI::App app{"Times beam search with a translation model of random weights on made-up sentences. Every sentence ends "
+               "at the length of its made-up target, so that runs write the same number of tokens."};
+  Options options;
+  auto *artifact = app.add_option("artifact", options.artifact, "The artifact");
+  app.add_option("--preset", options.preset, "Compile this preset and take it")->excludes(artifact);
+  app.add_option("--batch", options.batch, "Sentences at a time")->check(CLI::Range(1, 4096))->capture_default_str();
+  app.add_option("--beam", options.beam, "Hypotheses per sentence")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--steps", options.steps, "Batches to time")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--warmup", options.warmup, "Batches before")->check(CLI::Range(0, 1000))->capture_default_str();
+  app.add_option("--threads", options.threads, "Threads")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--level", options.level, "CPU level of the kernels (without: the best that fits)");
+  app.add_option("--seed", options.seed, "Seed of parameters and sentences")->capture_default_str();
+  app.add_flag("--json", options.json, "One line of JSON");
+  app.footer("Exit codes: as those of bifocal.");
+  CLI11_PARSE(app, argc, argv);
+  if (options.artifact.empty() && options.preset.empty()) {
+    fmt::print(stderr, "error: expects an artifact or --preset\n");
+    return static_cast<int>(StatusCode::usage);
+  }
+  const Status status = run(options);
+  if (!status.ok())
+    fmt::print(stderr, "error: {}\n", status.message());
+  return static_cast<int>(status.code());
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "bench/BenchModel.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace bifocal {
+
+Result<std::string> compilePreset(const std::string &preset) {
+  if (preset.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
+    return Status(StatusCode::usage, fmt::format("expects the name of a preset, but got '{}'", preset));
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path target = std::filesystem::temp_directory_path() / fmt::format("bench-{}.bifocal", preset);
+  const std::string command = fmt::format("'{}' compile --preset {} -o '{}'", (self.parent_path() / "bifocal").string(),
+                                          preset, target.string());
+  if (const int code = std::system(command.c_str()); code != 0)
+    return Status(StatusCode::cannotRead, fmt::format("'{}' ended with {}", command, code));
+  return target.string();
+}
+
+Result<BenchVocabulary> vocabularyOf(const Artifact &artifact) {
+  const nlohmann::json &model = artifact.manifest().model;
+  const auto number = [&](const char *key, int64_t absent) {
+    return model.contains(key) && model[key].is_number_integer() ? model[key].get<int64_t>() : absent;
+  };
+  BenchVocabulary vocabulary{static_cast<int32_t>(number("pad", 1)), static_cast<int32_t>(number("bos", 0)),
+                             static_cast<int32_t>(number("eos", 2)), number("source_vocabulary", 0),
+                             number("target_vocabulary", 0)};
+  if (vocabulary.source < 5 || vocabulary.target < 5)
+    return Status(StatusCode::unsupported,
+                  "expects the artifact of a translation model with vocabularies of at least 5 words");
+  return vocabulary;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values.empty() ? 0.0 : values[values.size() / 2];
+}
+
+} // namespace bifocal
