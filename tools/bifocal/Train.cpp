@@ -176,6 +176,16 @@ Result<Split> openValidation(const PreparedData &data, const TrainingOptions &tr
   return openSplit(data, options.validSplit, training.limits, positions, training.seed);
 }
 
+/// Where a file could not be written, what is there of the training is worth knowing.
+Status withAdvice(const Status &status, const Options &options) {
+  std::error_code ignored;
+  if (status.code() != StatusCode::cannotRead ||
+      !std::filesystem::exists(options.folder + "/last.safetensors", ignored))
+    return status;
+  return {status.code(), status.message() + "; the checkpoint from before is whole: continue with --resume=auto when "
+                                            "files can be written again"};
+}
+
 Status train(Session &session, const PreparedData &data, const TrainingOptions &training, const Options &options,
              bool resumes) {
   const Artifact &artifact = session.artifact();
@@ -211,7 +221,7 @@ Status train(Session &session, const PreparedData &data, const TrainingOptions &
   const Result<TrainEnd> end = trainer->run(stopRequested);
   progress.endLine();
   if (!end.ok())
-    return end.status();
+    return withAdvice(end.status(), options);
   fmt::print(stderr, "{} ({} updates, {})\n", describe(*end), trainer->state().updates, options.folder);
   return Status();
 }
