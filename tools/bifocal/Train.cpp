@@ -247,6 +247,18 @@ Status run(const Options &options) {
   return train(**session, *data, *training, options, *resumes);
 }
 
+/// The option that names the validation text.
+const CLI::Option *addData(CLI::App &verb, Options &options) {
+  verb.add_option("data", options.data, "Folder that `bifocal prepare` made")->required();
+  verb.add_option("--train-split", options.trainSplit, "Part of the data to train on")
+      ->capture_default_str()
+      ->group("Data");
+  return verb
+      .add_option("--valid-split", options.validSplit,
+                  "Part of the data to validate on; default: valid, if it is there")
+      ->group("Data");
+}
+
 void addResume(CLI::App &verb, Options &options) {
   verb.add_option("--resume", options.resume,
                   "Continue from the folder's checkpoint: never, auto (if there is one), must, changed (must, and "
@@ -274,7 +286,7 @@ void tools::addTrain(CLI::App &app, int &exitCode) {
   Overrides &o = options->overrides;
   CLI::App *verb = app.add_subcommand("train", "Train a compiled model on prepared data");
   options->model.addModel(*verb);
-  verb->add_option("data", options->data, "Folder that `bifocal prepare` made")->required();
+  const CLI::Option *valid = addData(*verb, *options);
   verb->add_option("-o,--output", options->folder, "Folder for checkpoints")->required();
   const auto group = [verb](const char *groupName) {
     return [verb, groupName](const char *name, auto &value, const char *help) {
@@ -307,12 +319,6 @@ void tools::addTrain(CLI::App &app, int &exitCode) {
   checkpoint("--save-every", o.saveEvery, "Updates between checkpoints; 0: each epoch");
   checkpoint("--keep-last", o.keepLast, "Keep the parameters of the N last checkpoints too, to average them");
   checkpoint("--keep-best", o.keepBest, "Keep those of the N lowest validation losses");
-  verb->add_option("--train-split", options->trainSplit, "Part of the data to train on")
-      ->capture_default_str()
-      ->group("Data");
-  auto *valid = verb->add_option("--valid-split", options->validSplit,
-                                 "Part of the data to validate on; default: valid, if it is there")
-                    ->group("Data");
   addResume(*verb, *options);
   addLog(*verb, *options);
   auto *tensorBoard = verb->add_option("--tensorboard", options->tensorBoard,
