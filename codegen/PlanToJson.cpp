@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/PlanToJson.h"
 
+#include "codegen/cpu/CpuKernels.h"
 #include "passes/Remarks.h"
 #include "runtime/core/ArtifactFormat.h"
 #include "llvm/ADT/DenseMap.h"
@@ -136,7 +137,7 @@ json EntryWriter::writeGemm(plan::GemmOp gemm) {
   auto bytes = [&](size_t index) { return windowed.empty() ? 0 : windowed[index]; };
   json object = {{"op", "gemm"},
                  {"family", "gemm"},
-                 {"kernel", format::gemmKernel(gemm.getTransA(), gemm.getTransB())},
+                 {"kernel", productKernel(gemm)},
                  {"m", expression(gemm.getM())},
                  {"n", expression(gemm.getN())},
                  {"k", expression(gemm.getK())},

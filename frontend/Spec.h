@@ -89,8 +89,11 @@ struct TrainingSpec {
   int64_t saveEvery = 0;     ///< updates; 0: each epoch
   int64_t patience = 0;      ///< validations without progress; 0: never stop
   int64_t seed = 1;
-  std::string precision = "f32";
+  std::string precision = "f32"; ///< of activations: f32 or bf16
 };
+
+/// Whether a compiler may be asked for this precision; else what is allowed instead.
+Status checkPrecision(std::string_view precision);
 
 /// A validated model description: presets overlaid, lists broadcast, every cross-check passed.
 struct Spec {

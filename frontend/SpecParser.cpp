@@ -5,6 +5,7 @@
 #include "runtime/core/Manifest.h"
 #include "runtime/core/Nearest.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 using namespace bifocal;
@@ -176,9 +177,19 @@ static void readOptimizer(TableReader table, OptimizerSpec &optimizer) {
   table.finish();
 }
 
+static constexpr std::string_view precisions[] = {"f32", "bf16"}, laterPrecisions[] = {"f16"},
+                                  whyLater = "its gradients need loss scaling";
+
+Status bifocal::checkPrecision(std::string_view precision) {
+  if (std::ranges::find(precisions, precision) != std::end(precisions))
+    return {};
+  if (std::ranges::find(laterPrecisions, precision) != std::end(laterPrecisions))
+    return {StatusCode::unsupported, notYet(precision, "precision", precisions, whyLater)};
+  return {StatusCode::usage, fmt::format("expects {}, but got `{}`", listOf(precisions), precision)};
+}
+
 static void readTraining(TableReader table, TrainingSpec &training) {
   static constexpr std::string_view criteria[] = {"label_smoothed_cross_entropy", "cross_entropy"};
-  static constexpr std::string_view precisions[] = {"f32"}, laterPrecisions[] = {"bf16", "f16"};
   TableReader criterion = table.table("criterion");
   training.criterion.name = criterion.text("name", training.criterion.name, criteria);
   bool smoothed = training.criterion.name == criteria[0];
@@ -203,7 +214,7 @@ static void readTraining(TableReader table, TrainingSpec &training) {
   training.saveEvery = table.integer("save_every", 0, 0);
   training.patience = table.integer("patience", 0, 0);
   training.seed = table.integer("seed", training.seed, 0);
-  training.precision = table.text("precision", training.precision, precisions, laterPrecisions);
+  training.precision = table.text("precision", training.precision, precisions, laterPrecisions, whyLater);
   table.finish();
 }
 

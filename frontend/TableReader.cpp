@@ -123,11 +123,16 @@ bool TableReader::boolean(std::string_view key, bool fallback) {
   return node ? **node->as_boolean() : fallback;
 }
 
+std::string bifocal::notYet(std::string_view value, std::string_view key, std::span<const std::string_view> allowed,
+                            std::string_view why) {
+  return fmt::format("`{}` is not supported yet as `{}`{}{}: allowed are {}", value, key, why.empty() ? "" : ", since ",
+                     why, listOf(allowed));
+}
+
 void TableReader::reportChoice(std::string_view key, std::string_view found, std::span<const std::string_view> allowed,
-                               Names later) {
+                               Names later, std::string_view whyLater) {
   if (std::find(later.begin(), later.end(), found) != later.end())
-    return error(key, fmt::format("`{}` is not supported yet as `{}`: allowed are {}", found, key, listOf(allowed)),
-                 StatusCode::unsupported);
+    return error(key, notYet(found, key, allowed, whyLater), StatusCode::unsupported);
   std::string message = fmt::format("expects `{}` to be {}, but got `{}`", key, listOf(allowed), found);
   if (std::string_view guess = nearest(found, allowed); !guess.empty())
     message += fmt::format("; did you mean `{}`?", guess);
@@ -154,14 +159,15 @@ int TableReader::choice(std::string_view key, int fallback, std::span<const Choi
   return fallback;
 }
 
-std::string TableReader::text(std::string_view key, std::string_view fallback, Names allowed, Names later) {
+std::string TableReader::text(std::string_view key, std::string_view fallback, Names allowed, Names later,
+                              std::string_view whyLater) {
   const toml::node *node = find(key, "a string", &toml::node::is_string);
   if (!node)
     return std::string(fallback);
   const std::string &value = **node->as_string();
   if (std::find(allowed.begin(), allowed.end(), value) != allowed.end())
     return value;
-  reportChoice(key, value, allowed, later);
+  reportChoice(key, value, allowed, later, whyLater);
   return std::string(fallback);
 }
 

@@ -34,7 +34,9 @@ public:
   double number(std::string_view key, double fallback, double low, double high, bool open = false);
   bool boolean(std::string_view key, bool fallback);
   int choice(std::string_view key, int fallback, std::span<const Choice> choices, Names later = {});
-  std::string text(std::string_view key, std::string_view fallback, Names allowed, Names later = {});
+  /// `whyLater` says what those of `later` wait for.
+  std::string text(std::string_view key, std::string_view fallback, Names allowed, Names later = {},
+                   std::string_view whyLater = "");
   std::vector<int64_t> integers(std::string_view key, int64_t low, int64_t high);
   std::vector<double> numbers(std::string_view key, double low, double high);
   TableReader table(std::string_view key);
@@ -61,7 +63,7 @@ private:
   const toml::node *find(std::string_view key);
   const toml::node *find(std::string_view key, std::string_view expected, bool (toml::node::*test)() const noexcept);
   void reportChoice(std::string_view key, std::string_view found, std::span<const std::string_view> allowed,
-                    Names later);
+                    Names later, std::string_view whyLater = "");
   std::string fullPath(std::string_view key) const {
     return path.empty() ? std::string(key) : path + "." + std::string(key);
   }
@@ -74,6 +76,10 @@ private:
   Diagnostics &diagnostics;
   std::set<std::string, std::less<>> known, reported;
 };
+
+/// What is said about a value of `key` that a later version will have.
+std::string notYet(std::string_view value, std::string_view key, std::span<const std::string_view> allowed,
+                   std::string_view why);
 
 /// "`a`, `b` or `c`".
 std::string listOf(std::span<const std::string_view> names);

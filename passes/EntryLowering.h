@@ -46,6 +46,7 @@ private:
   Product productOf(mlir::Operation *op);
   mlir::Value workspaceOf(mlir::Location location, mlir::AffineExpr columns, mlir::AffineExpr inner);
   bool keepsPanels(const Product &product);
+  static mlir::StringRef factorOf(const Product &product);
   void emit(const Product &product, MapOp epilogue = {});
   void lowerProjectedLoss(ProjectedCrossEntropyOp op);
   void emitWindow(ProjectedCrossEntropyOp op, const Product &logits, mlir::AffineExpr window);

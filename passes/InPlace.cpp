@@ -101,7 +101,9 @@ SmallVector<InPlacePair> inPlacePairs(plan::KernelOp kernel) {
       continue;
     for (unsigned input = 0; input < op->getNumOperands(); ++input) {
       Value argument = rows.argument(input);
-      if (argument.getType() == output.getType() && rows.isRowInput(argument) && rows.mayOverwrite(output, argument))
+      // What lies in memory counts: inside of a map all floats are f32.
+      if (op->getOperand(input).getType() == op->getResult(index).getType() && rows.isRowInput(argument) &&
+          rows.mayOverwrite(output, argument))
         pairs.push_back({input, static_cast<unsigned>(op->getNumOperands() + index)});
     }
   }

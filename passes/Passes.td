@@ -180,6 +180,27 @@ def FuseOptimizerPass : Pass<"bifocal-fuse-optimizer", "::mlir::func::FuncOp"> {
   let options = [remarksOption];
 }
 
+def ApplyPrecisionPass : Pass<"bifocal-apply-precision", "::mlir::ModuleOp"> {
+  let summary = "hold activations in bf16 where the spec asks for it";
+  let description = [{
+    With `precision = "bf16"` in `bifocal.training`, every activation and every gradient of one becomes a tensor of bf16, and so do the
+    states of a decoder: half the memory, and products of bf16 factors. Kernels compute in f32 whatever lies in memory, so
+    nothing is inserted: only the types of values change.
+
+        %s = bifocal.linear %x, %w : (tensor<?x?x512xf32>, tensor<512x512xf32>) -> tensor<?x?x512xf32>
+    becomes
+        %s = bifocal.linear %x, %w : (tensor<?x?x512xbf16>, tensor<512x512xf32>) -> tensor<?x?x512xbf16>
+
+    It runs after all fusions, so a program has the same launches in bf16 as in f32, and what a map keeps to itself is not
+    rounded. The bodies of maps stay f32.
+
+    Left alone: parameters, their gradients and scalars, which have no dynamic axis; statistics of rows; logits, their gradients and
+    log-probabilities; what a caller gives or gets; and what an op has to have in the type of one of these.
+  }];
+  let options = [remarksOption];
+  let dependentDialects = ["::bifocal::BifocalDialect"];
+}
+
 //--- Phase schedule ----------------------------------------------------------------------------------------------
 
 def LowerToPlanPass : Pass<"bifocal-lower-to-plan", "::mlir::ModuleOp"> {

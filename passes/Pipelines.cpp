@@ -24,7 +24,8 @@ static constexpr Phase phases[] = {Phase::Import,   Phase::Differentiate, Phase:
 static constexpr PhaseEntry entries[] = {
     {Phase::Import, "import", "from the spec to ops that say what the layers compute"},
     {Phase::Differentiate, "differentiate", "write backward passes and training steps as ordinary ops"},
-    {Phase::Optimize, "optimize", "fuse ops so that tensors stay out of memory"},
+    {Phase::Optimize, "optimize",
+     "fuse ops so that tensors stay out of memory, and choose what memory holds in 16 bits"},
     {Phase::Schedule, "schedule", "turn ops into launches and products on buffers of one planned arena"},
     {Phase::Kernels, "kernels", "write machine-level code of every kernel for every target"},
     {Phase::Artifact, "artifact", "pack code, plans and parameters into one file"}};
@@ -42,10 +43,14 @@ std::optional<Phase> parsePhase(StringRef name) {
 
 /// `flags` on every function, each with the option that turns remarks on.
 static std::string onFunctions(ArrayRef<StringRef> flags, const PhaseOptions &options) {
-  return "func.func(" + llvm::join(llvm::map_range(flags, [&](StringRef flag) {
-           bool upstream = !flag.starts_with("bifocal-");
-           return flag.str() + (upstream || !options.remarks ? "" : "{remarks=true}");
-         }), ",") + ")";
+  return "func.func(" +
+         llvm::join(llvm::map_range(flags,
+                                    [&](StringRef flag) {
+                                      bool upstream = !flag.starts_with("bifocal-");
+                                      return flag.str() + (upstream || !options.remarks ? "" : "{remarks=true}");
+                                    }),
+                    ",") +
+         ")";
 }
 
 std::string phasePipeline(Phase phase, const PhaseOptions &options) {
@@ -58,7 +63,8 @@ std::string phasePipeline(Phase phase, const PhaseOptions &options) {
            onFunctions({"canonicalize", "cse", "bifocal-fold-padding-masks", "bifocal-fuse-projected-cross-entropy",
                         "bifocal-fuse-activation-into-linear", "bifocal-fuse-row-maps", "bifocal-fuse-optimizer", "cse",
                         "canonicalize"},
-                       options);
+                       options) +
+           ",bifocal-apply-precision" + (options.remarks ? "{remarks=true}" : "");
   case Phase::Schedule:
     return "bifocal-verify-schedule-input,bifocal-lower-to-plan,bifocal-assign-memory,bifocal-verify-memory";
   case Phase::Kernels:

@@ -167,8 +167,9 @@ Value PlanBuilder::arenaBuffer(Location location, AffineExpr units, int64_t byte
   return makeBuffer(location, plan::Region::arena, sizeClass, -1, bytes, dtype);
 }
 
-Value PlanBuilder::panelBuffer(Location location, Value b, bool transposed, AffineExpr n, AffineExpr k) {
-  Value &buffer = panels[{b, transposed}];
+Value PlanBuilder::panelBuffer(Location location, Value b, bool transposed, StringRef factor, AffineExpr n,
+                               AffineExpr k) {
+  Value &buffer = panels[{b, transposed, factor}];
   if (!buffer) {
     int64_t bytes =
         format::gemmWorkspace(cast<AffineConstantExpr>(n).getValue(), cast<AffineConstantExpr>(k).getValue()) * 4;

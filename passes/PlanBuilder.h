@@ -57,9 +57,10 @@ public:
   mlir::Value stateBuffer(StateOp state);
   /// Elements [first, first + count) of a slab.
   mlir::Value slabBuffer(plan::Region region, int64_t first, int64_t count);
-  /// The panels of the parameter in `b`, of n columns and k rows; made once for each parameter and layout.
-  mlir::Value panelBuffer(mlir::Location location, mlir::Value b, bool transposed, mlir::AffineExpr n,
-                          mlir::AffineExpr k);
+  /// The panels of the parameter in `b`, of n columns and k rows, rounded to `factor`; made once for each parameter,
+  /// layout and factor.
+  mlir::Value panelBuffer(mlir::Location location, mlir::Value b, bool transposed, mlir::StringRef factor,
+                          mlir::AffineExpr n, mlir::AffineExpr k);
   /// `bytesPerUnit` for each of `units`, in the arena.
   mlir::Value arenaBuffer(mlir::Location location, mlir::AffineExpr units, int64_t bytesPerUnit, mlir::StringRef dtype);
 
@@ -90,7 +91,7 @@ private:
   NamedDims dims;
   llvm::DenseMap<mlir::Value, mlir::Value> buffers;
   llvm::StringMap<mlir::Value> states;
-  llvm::DenseMap<std::pair<mlir::Value, unsigned>, mlir::Value> panels;
+  llvm::DenseMap<std::tuple<mlir::Value, unsigned, mlir::StringRef>, mlir::Value> panels;
   int64_t panelBytes = 0;
   llvm::SmallVector<mlir::AffineExpr> classes;
   mlir::Operation *lastBuffer = nullptr;

@@ -123,6 +123,14 @@ bool EntryLowering::keepsPanels(const Product &product) {
   return isa<AffineSymbolExpr>(product.m) && !updates && b && b.getRegion() == plan::Region::parameter;
 }
 
+/// What the panels of a product hold: the narrowest of its element types.
+StringRef EntryLowering::factorOf(const Product &product) {
+  for (Value matrix : {product.a, product.b, product.c})
+    if (StringRef element = matrix.getDefiningOp<plan::BufferOp>().getDtype(); element != "f32")
+      return element;
+  return "f32";
+}
+
 void EntryLowering::emit(const Product &product, MapOp epilogue) {
   FlatSymbolRefAttr kernelName;
   SmallVector<Value> buffers;
@@ -137,9 +145,9 @@ void EntryLowering::emit(const Product &product, MapOp epilogue) {
   }
   OpBuilder &builder = plan.builder;
   auto flag = [&](bool on) { return on ? builder.getUnitAttr() : UnitAttr(); };
-  Value workspace = keepsPanels(product)
-                        ? plan.panelBuffer(product.location, product.b, product.transB, product.n, product.k)
-                        : workspaceOf(product.location, product.n, product.k);
+  Value workspace = keepsPanels(product) ? plan.panelBuffer(product.location, product.b, product.transB,
+                                                            factorOf(product), product.n, product.k)
+                                         : workspaceOf(product.location, product.n, product.k);
   builder.create<plan::GemmOp>(product.location, product.a, product.b, product.c, product.mask, workspace,
                                AffineMapAttr::get(plan.mapOf(product.m)), AffineMapAttr::get(plan.mapOf(product.n)),
                                AffineMapAttr::get(plan.mapOf(product.k)), flag(product.transA), flag(product.transB),
@@ -173,7 +181,8 @@ void EntryLowering::lowerProjectedLoss(ProjectedCrossEntropyOp op) {
 void EntryLowering::emitWindow(ProjectedCrossEntropyOp op, const Product &product, AffineExpr window) {
   OpBuilder &builder = plan.builder;
   Location location = op.getLoc();
-  int64_t rowBytes = cast<ShapedType>(op.getWeight().getType()).getDimSize(1) * 4;
+  int64_t channels = cast<ShapedType>(op.getWeight().getType()).getDimSize(1);
+  auto rowBytes = [&](Value rows) { return rows ? channels * elementBytes(rows.getType()) : 0; };
   auto map = [&](AffineExpr expression) { return AffineMapAttr::get(plan.mapOf(expression, 1)); };
   auto flag = [&](bool on) { return on ? builder.getUnitAttr() : UnitAttr(); };
   auto gemm = [&](Value a, Value b, Value c, AffineExpr m, AffineExpr n, AffineExpr k, bool transA, bool transB,
@@ -187,7 +196,8 @@ void EntryLowering::emitWindow(ProjectedCrossEntropyOp op, const Product &produc
                                  flag(transB), builder.getF32FloatAttr(beta), builder.getDenseI64ArrayAttr(windowed),
                                  FlatSymbolRefAttr(), ValueRange(), ArrayAttr(), builder.getI64IntegerAttr(0));
   };
-  gemm(product.a, product.b, product.c, window, product.n, product.k, false, true, 0.0f, {rowBytes, 0, 0});
+  gemm(product.a, product.b, product.c, window, product.n, product.k, false, true, 0.0f,
+       {rowBytes(op.getInput()), 0, 0});
 
   // The kernels see one window: rank 2 logits and rank 1 targets.
   Block scratch;
@@ -223,9 +233,9 @@ void EntryLowering::emitWindow(ProjectedCrossEntropyOp op, const Product &produc
                                         op.getIgnoreIndex()),
          {product.c}, {window, window, window}, false);
   gemm(product.c, product.b, plan.bufferOf(op.getInputGrad()), window, product.k, product.n, false, false, 0.0f,
-       {0, 0, rowBytes});
+       {0, 0, rowBytes(op.getInputGrad())});
   gemm(product.c, product.a, plan.bufferOf(op.getWeightGrad()), product.n, product.k, window, true, false, 1.0f,
-       {0, rowBytes, 0});
+       {0, rowBytes(op.getInput()), 0});
 }
 
 } // namespace bifocal

@@ -111,14 +111,27 @@ struct VerifyOptimizeInput : impl::VerifyOptimizeInputPassBase<VerifyOptimizeInp
   }
 };
 
-/// Products, and what an update reads and writes, are f32 so far; all other kernels take any float.
+/// Parameters and their gradients are f32, as updates are; a product has at most one type of 16 bits.
 LogicalResult verifyElements(Operation &op) {
-  if (!isa<ParamRefOp, LinearOp, LinearInputGradOp, LinearWeightGradOp, ProjectedCrossEntropyOp, StoreGradientOp>(op))
+  SmallVector<Type> types(op.getOperandTypes()), wide;
+  llvm::append_range(types, op.getResultTypes());
+  if (isa<ParamRefOp, StoreGradientOp>(op))
+    wide = types;
+  else if (auto loss = dyn_cast<ProjectedCrossEntropyOp>(op); loss && loss.getWeightGrad())
+    // The windows of the loss add to it one after the other.
+    wide = {loss.getWeightGrad().getType()};
+  for (Type type : wide)
+    if (isNarrow(type))
+      return op.emitOpError("expects f32, but got ") << type;
+  if (!isa<LinearOp, LinearInputGradOp, LinearWeightGradOp, ProjectedCrossEntropyOp>(op))
     return success();
-  for (TypeRange types : {TypeRange(op.getOperandTypes()), TypeRange(op.getResultTypes())})
-    for (Type type : types)
-      if (isNarrow(type))
-        return op.emitOpError("expects f32, but got ") << type;
+  Type narrow;
+  for (Type type : llvm::make_filter_range(types, isNarrow)) {
+    Type element = getElementTypeOrSelf(type);
+    if (narrow && narrow != element)
+      return op.emitOpError("expects one type of 16 bits, but got ") << narrow << " and " << element;
+    narrow = element;
+  }
   return success();
 }
 

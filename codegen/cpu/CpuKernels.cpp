@@ -2,12 +2,14 @@
 #include "codegen/cpu/CpuKernels.h"
 
 #include "codegen/cpu/GemmKernels.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "runtime/core/ArtifactFormat.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
@@ -65,15 +67,24 @@ static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, c
   return op->emitOpError("has no CPU kernel");
 }
 
+static StringRef elementOf(Value matrix) { return matrix.getDefiningOp<plan::BufferOp>().getDtype(); }
+
+std::string productKernel(plan::GemmOp gemm) {
+  return format::gemmKernel(gemm.getTransA(), gemm.getTransB(), elementOf(gemm.getA()), elementOf(gemm.getB()),
+                            elementOf(gemm.getC()));
+}
+
 /// The kernels of the products that the entries hold, each once.
 static LogicalResult writeProducts(ModuleOp module, ModuleOp functions, const CpuTarget &target) {
-  bool written[2][2] = {}, broken = false;
+  llvm::StringSet<> written;
+  bool broken = false;
+  auto typeOf = [&](Value matrix) { return parseType(elementOf(matrix), module.getContext()); };
   module.walk([&](plan::GemmOp gemm) {
-    const bool transA = gemm.getTransA(), transB = gemm.getTransB();
-    Type f32 = Float32Type::get(module.getContext());
-    if (!std::exchange(written[transA][transB], true))
-      broken |= failed(writeGemm(functions, gemm.getLoc(), target, format::gemmKernel(transA, transB),
-                                 {transA, transB, f32, f32, f32}));
+    const std::string name = productKernel(gemm);
+    if (written.insert(name).second)
+      broken |= failed(writeGemm(
+          functions, gemm.getLoc(), target, name,
+          {gemm.getTransA(), gemm.getTransB(), typeOf(gemm.getA()), typeOf(gemm.getB()), typeOf(gemm.getC())}));
   });
   return failure(broken);
 }

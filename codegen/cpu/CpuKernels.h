@@ -38,6 +38,9 @@ mlir::FailureOr<bool> generateEmbedding(KernelTask &task);
 mlir::FailureOr<bool> generateLoss(KernelTask &task);
 mlir::FailureOr<bool> generateOptim(KernelTask &task);
 
+/// The name of the kernel of a product: by what is stored transposed and by the elements of its matrices.
+std::string productKernel(plan::GemmOp gemm);
+
 /// Writes the nested module of one level for all kernels of `module`.
 mlir::LogicalResult generateCpuKernels(mlir::ModuleOp module, const CpuTarget &target);
 

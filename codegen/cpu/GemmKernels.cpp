@@ -106,6 +106,13 @@ private:
 
 } // namespace
 
+Type GemmForm::factor() const {
+  for (Type element : {a, b})
+    if (isNarrow(element))
+      return element;
+  return c;
+}
+
 void GemmWriter::write(StringRef name) {
   kernel.stage(name, 0, [&](Value tile) { writePacking(tile); });
   kernel.stage(name, 1, [&](Value tile) { writeTile(tile, /*fewRows=*/false); });
@@ -141,14 +148,14 @@ Value GemmWriter::listSteps(Value inner) {
 void GemmWriter::packB(Value column, Value inner, Value count, const Array &panel) {
   Value left = kernel.sub(n(), column);
   if (!form.transB)
-    return packNeighbours(kernel, kernel.from(b(), kernel.add(kernel.mul(inner, n()), column)), realSteps, n(), left,
-                          count, panel, panelColumns);
+    return packNeighbours(kernel, kernel.from(b(), kernel.add(kernel.mul(inner, n()), column)), form.factor(),
+                          realSteps, n(), left, count, panel, panelColumns);
   SmallVector<Array> rows;
   for (int64_t i = 0; i < panelColumns; ++i) {
     Value row = kernel.min(kernel.add(column, i), kernel.sub(n(), kernel.index(1)));
     rows.push_back(kernel.from(b(), kernel.add(kernel.mul(row, k()), inner)));
   }
-  packTransposed(kernel, rows, count, panel);
+  packTransposed(kernel, rows, form.factor(), count, panel);
 }
 
 /// Packs gemmColumnUnit columns of B.
@@ -169,15 +176,15 @@ void GemmWriter::packA(const GemmTile &tile, Value inner, Value count) {
   kernel.loop(kernel.index(0), tile.real, microRows, [&](Value position) {
     if (form.transA) {
       Value first = kernel.add(tile.firstRow, position), left = kernel.sub(tile.real, position);
-      return packNeighbours(kernel, kernel.from(a(), kernel.add(kernel.mul(inner, m()), first)), realSteps, m(), left,
-                            count, panelOfA(position), microRows);
+      return packNeighbours(kernel, kernel.from(a(), kernel.add(kernel.mul(inner, m()), first)), form.factor(),
+                            realSteps, m(), left, count, panelOfA(position), microRows);
     }
     SmallVector<Array> rows;
     for (int64_t i = 0; i < microRows; ++i) {
       Value row = rowOf(kernel.min(kernel.add(position, i), kernel.sub(tile.real, kernel.index(1))));
       rows.push_back(kernel.from(a(), kernel.add(kernel.mul(kernel.add(tile.firstRow, row), k()), inner)));
     }
-    packTransposed(kernel, rows, count, panelOfA(position));
+    packTransposed(kernel, rows, form.factor(), count, panelOfA(position));
   });
 }
 

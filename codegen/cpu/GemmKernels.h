@@ -3,7 +3,7 @@
 #define BIFOCAL_CODEGEN_CPU_GEMMKERNELS_H
 
 // The matrix products of plan.gemm. A product is one of four kernels, gemm_nn to gemm_tt by what is stored transposed,
-// for all sizes and one combination of element types. Stage 0 packs B into panels, stage 1 computes tiles of C from
+// for all sizes, once per combination of element types. Stage 0 packs B into panels, stage 1 computes tiles of C from
 // them; stage 2 computes products of few rows, for which each tile packs its own part of B. See runtime/cpu/Gemm.h for
 // who calls them with what.
 //
@@ -18,11 +18,18 @@
 
 namespace bifocal {
 
-/// What is stored transposed, and the element types in memory. The panels of B are f32, and so are all sums: a narrow C
-/// is rounded once, after the last block of the inner axis.
+/// What is stored transposed, and the element types in memory, of which at most one is narrow (bf16 or f16). The panels
+/// of B are f32, and so are all sums: a narrow C is rounded once, after the last block of the inner axis.
+///
+/// A level with instructions for bf16 (AVX-512 BF16, AMX) would hold panels of bf16 pairs where the factors are bf16:
+/// the panels of GemmPanels.h and `multiply` of GemmKernels.cpp are what it replaces.
 struct GemmForm {
   bool transA, transB;
   mlir::Type a, b, c;
+
+  /// The type of what is multiplied, the narrowest of the three: an f32 matrix of a narrow product is rounded when its
+  /// panels are packed, so a narrow product multiplies the same factors whatever its matrices are stored as.
+  mlir::Type factor() const;
 };
 
 /// Writes the stages of the kernel `name`. Fails, with an error at `location`, when a tile needs too much of the stack.

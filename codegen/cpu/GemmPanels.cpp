@@ -13,8 +13,14 @@ using Values = KernelBuilder::Values;
 // next one puts right. A whole line of the cache: neighbouring panels then start in neighbouring lines.
 int64_t panelSlack() { return 16; }
 
-void packNeighbours(KernelBuilder &kernel, const Array &source, const Array &steps, Value stride, Value left,
-                    Value count, const Array &panel, int64_t width) {
+/// A vector of factors. What memory holds in the narrow type already needs no rounding.
+static Value loadFactors(KernelBuilder &kernel, const Array &source, Type factor, Value at, Value mask) {
+  Value vector = kernel.loadVector(source, at, mask);
+  return source.element == factor ? vector : kernel.rounded(vector, factor);
+}
+
+void packNeighbours(KernelBuilder &kernel, const Array &source, Type factor, const Array &steps, Value stride,
+                    Value left, Value count, const Array &panel, int64_t width) {
   const int64_t lanes = kernel.width();
   Value exist = kernel.min(left, kernel.index(width));
   Values masks;
@@ -25,12 +31,12 @@ void packNeighbours(KernelBuilder &kernel, const Array &source, const Array &ste
     Array to = kernel.from(panel, kernel.mul(step, width));
     for (auto [i, mask] : llvm::enumerate(masks)) {
       Value at = kernel.index(static_cast<int64_t>(i) * lanes);
-      kernel.storeVector(kernel.loadVector(from, at, mask), to, at);
+      kernel.storeVector(loadFactors(kernel, from, factor, at, mask), to, at);
     }
   });
 }
 
-void packTransposed(KernelBuilder &kernel, ArrayRef<Array> rows, Value count, const Array &panel) {
+void packTransposed(KernelBuilder &kernel, ArrayRef<Array> rows, Type factor, Value count, const Array &panel) {
   const int64_t lanes = kernel.width(), width = static_cast<int64_t>(rows.size());
   Value whole = kernel.bitAnd(count, kernel.index(-lanes));
   for (int64_t first = 0; first < width; first += lanes) {
@@ -38,7 +44,7 @@ void packTransposed(KernelBuilder &kernel, ArrayRef<Array> rows, Value count, co
     auto block = [&](Value step, Value mask) {
       Values vectors;
       for (int64_t i = first; i < first + lanes; ++i)
-        vectors.push_back(kernel.loadVector(rows[std::min(i, width - 1)], step, mask));
+        vectors.push_back(loadFactors(kernel, rows[std::min(i, width - 1)], factor, step, mask));
       Array place = kernel.from(target, kernel.mul(step, width));
       for (auto [i, vector] : llvm::enumerate(transposeLanes(kernel, vectors)))
         kernel.storeVector(vector, place, kernel.index(static_cast<int64_t>(i) * width));

@@ -4,7 +4,8 @@
 
 // Panels: a strip of a matrix, `width` rows or columns wide, stored so that step p of the inner axis is `width`
 // neighbouring elements. The innermost loop of a product reads both its matrices as panels, front to back: no strides
-// of a power of two that fight for the same few lines of the cache, no page per row.
+// of a power of two that fight for the same few lines of the cache, no page per row. Panels are f32; what they hold are
+// the factors of the product, rounded to `factor` where the matrix in memory is wider.
 
 #include "codegen/common/KernelBuilder.h"
 
@@ -15,12 +16,13 @@ int64_t panelSlack();
 
 /// panel[p * width + i] = source[step(p) * stride + i] for p in [0, count), where step(p) is p, or `steps[p]` if that
 /// is there. Of the `width` neighbours `left` exist, the others become 0.
-void packNeighbours(KernelBuilder &kernel, const Array &source, const Array &steps, mlir::Value stride,
-                    mlir::Value left, mlir::Value count, const Array &panel, int64_t width);
+void packNeighbours(KernelBuilder &kernel, const Array &source, mlir::Type factor, const Array &steps,
+                    mlir::Value stride, mlir::Value left, mlir::Value count, const Array &panel, int64_t width);
 
 /// panel[p * width + i] = rows[i][p] for p in [0, count); the width is the number of rows. Writes whole vectors of
 /// steps: up to `count` rounded up to the lanes of a vector.
-void packTransposed(KernelBuilder &kernel, mlir::ArrayRef<Array> rows, mlir::Value count, const Array &panel);
+void packTransposed(KernelBuilder &kernel, mlir::ArrayRef<Array> rows, mlir::Type factor, mlir::Value count,
+                    const Array &panel);
 
 } // namespace bifocal
 #endif

@@ -23,7 +23,8 @@ def Bifocal_LinearOp : Bifocal_PureOp<"linear", [AttrSizedOperandSegments, Decla
     | `output`        | `[..., O]`, glu: `[..., O/2]` | any float |                                            |
     | `preactivation` | `[..., O]`                  | any float  | present where the backward pass reads it   |
 
-    Sums and the activation are taken in f32. No time is spent on the products of rows that the mask leaves out.
+    Sums and the activation are taken in f32. Where `input`, `weight` or the result is of 16 bits, the factors of the sums are: a
+    factor that is f32 in memory is rounded to that type first. No time is spent on the products of rows that the mask leaves out.
 
     Constraints:
     - (C1) `weight` has one column per channel of `input`.
@@ -60,7 +61,7 @@ def Bifocal_LinearInputGradOp : Bifocal_PureOp<"linear_input_grad"> {
     | `mask`        | `[...]`    | i1        | optional: without it all rows are taken |
     | `input_grad`  | `[..., I]` | any float |                              |
 
-    Sums are taken in f32.
+    Sums are taken in f32, of factors as for `bifocal.linear`.
 
     Constraints:
     - (C1) `weight` has one row per channel of `output_grad`.
@@ -91,7 +92,7 @@ def Bifocal_LinearWeightGradOp : Bifocal_PureOp<"linear_weight_grad"> {
     | `mask`        | `[...]`    | i1, optional: without it all rows are taken |
     | `weight_grad` | `[O, I]`   | any float |
 
-    Sums are taken in f32.
+    Sums are taken in f32, of factors as for `bifocal.linear`.
 
     Constraints:
     - (C1) `input` has the rows of `output_grad`.

@@ -7,22 +7,24 @@ using namespace mlir;
 
 namespace bifocal {
 
-/// map (%a = %x : type, ...) -> (types) attributes {...} { body }
+/// map (%a = %x : type, %b = %y : type as type in the body, ...) -> (types) attributes {...} { body }
 ParseResult MapOp::parse(OpAsmParser &parser, OperationState &result) {
   SmallVector<OpAsmParser::Argument> arguments;
   SmallVector<OpAsmParser::UnresolvedOperand> operands;
   SmallVector<Type> types;
   SMLoc start = parser.getCurrentLocation();
   auto parseInput = [&]() -> ParseResult {
-    return failure(parser.parseArgument(arguments.emplace_back()) || parser.parseEqual() ||
-                   parser.parseOperand(operands.emplace_back()) || parser.parseColonType(types.emplace_back()));
+    OpAsmParser::Argument &argument = arguments.emplace_back();
+    if (parser.parseArgument(argument) || parser.parseEqual() || parser.parseOperand(operands.emplace_back()) ||
+        parser.parseColonType(types.emplace_back()))
+      return failure();
+    argument.type = types.back();
+    return failure(succeeded(parser.parseOptionalKeyword("as")) && parser.parseType(argument.type));
   };
   if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren, parseInput) ||
       parser.parseArrowTypeList(result.types) || parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
       parser.resolveOperands(operands, types, start, result.operands))
     return failure();
-  for (auto [argument, type] : llvm::zip_equal(arguments, types))
-    argument.type = type;
   return parser.parseRegion(*result.addRegion(), arguments, /*enableNameShadowing=*/true);
 }
 
@@ -31,6 +33,8 @@ void MapOp::print(OpAsmPrinter &printer) {
   llvm::interleaveComma(llvm::zip_equal(getBody().getArguments(), getInputs()), printer, [&](auto pair) {
     auto [argument, input] = pair;
     printer << argument << " = " << input << " : " << input.getType();
+    if (argument.getType() != input.getType())
+      printer << " as " << argument.getType();
   });
   printer << ')';
   printer.printArrowTypeList(getResultTypes());
@@ -47,11 +51,18 @@ static ArrayRef<int64_t> rowShape(Operation *op) {
 /// Results that are complete only after the last row.
 static ValueRange columnSums(Operation *op) { return op->getResults().drop_front(isa<ColumnSumOp>(op) ? 0 : 1); }
 
+/// Whether a tensor of type `outer` in memory may be one of type `inner` in the body.
+static bool typesAgree(Type outer, Type inner) {
+  auto left = cast<ShapedType>(outer), right = cast<ShapedType>(inner);
+  bool floats = isa<FloatType>(left.getElementType()) && isa<FloatType>(right.getElementType());
+  return outer == inner || (floats && left.getShape() == right.getShape());
+}
+
 static LogicalResult verifyTypes(MapOp map, StringRef what, TypeRange outer, TypeRange inner) {
   if (outer.size() != inner.size())
     return map.emitOpError("expects one ") << what << ", but got " << outer.size() << " and " << inner.size();
   for (auto [index, left, right] : llvm::enumerate(outer, inner))
-    if (left != right)
+    if (!typesAgree(left, right))
       return map.emitOpError("expects the types of ")
              << what << " to be equal, but number " << index << " has " << left << " and " << right;
   return success();
@@ -152,7 +163,7 @@ struct DropMapInputs : OpRewritePattern<MapOp> {
     llvm::DenseMap<Value, unsigned> seen;
     for (unsigned i = 0; i < body.getNumArguments(); ++i) {
       auto [place, isNew] = seen.try_emplace(map.getInputs()[i], i);
-      if (!isNew)
+      if (!isNew && body.getArgument(i).getType() == body.getArgument(place->second).getType())
         rewriter.replaceAllUsesWith(body.getArgument(i), body.getArgument(place->second));
       if (body.getArgument(i).use_empty())
         dropped.set(i);

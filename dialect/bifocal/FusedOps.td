@@ -10,9 +10,13 @@ def Bifocal_MapOp : Bifocal_Op<"map", [IsolatedFromAbove, SingleBlock, Recursive
     The body says what is computed, on whole tensors; the kernel runs it row by row (a row is the last axis), so what is
     not yielded never reaches memory. The block argument `%a` of `%a = %x` stands for the input `%x` inside the body.
 
+    Inside, floats are f32: the element type of an input or a result says what lies in memory, which is widened when it
+    is read and rounded when it is written. So a map may have inputs and results of several float types.
+    `%a = %x : tensor<?x8xbf16> as tensor<?x8xf32>` names the type in memory, then the one in the body.
+
     Constraints:
-    - (C1) There is one block argument per input, of its type.
-    - (C2) There is one yielded value per result, of its type.
+    - (C1) There is one block argument per input, of its shape and, but for the kind of float, its element type.
+    - (C2) There is one yielded value per result, as in (C1).
     - (C3) Every op of the body has the FusibleOpInterface.
     - (C4) At most one of them is a row reduction.
     - (C5) All run over the same rows.

@@ -93,7 +93,7 @@ def Bifocal_ProjectedCrossEntropyOp : Bifocal_PureOp<"projected_cross_entropy"> 
     | `loss`, `nll`, `count` | scalar                 | f32       | as of `bifocal.cross_entropy`    |
     | `gradients`            | `[..., C]` and `[V, C]` | any float | none or two                      |
 
-    Sums are taken in f32.
+    Sums are taken in f32, of factors as for `bifocal.linear`; logits and their gradient are f32.
 
     Constraints:
     - (C1) `weight` has one column per channel of `input`.

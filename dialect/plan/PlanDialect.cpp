@@ -170,6 +170,21 @@ static LogicalResult verifyWorkspace(GemmOp op) {
   return success();
 }
 
+static LogicalResult verifyElements(GemmOp op) {
+  StringRef narrow;
+  for (auto [name, value] : {std::pair("a", op.getA()), std::pair("b", op.getB()), std::pair("c", op.getC())}) {
+    auto buffer = value.getDefiningOp<BufferOp>();
+    if (!buffer || buffer.getDtype() == "f32")
+      continue;
+    if (buffer.getDtype() != "bf16" && buffer.getDtype() != "f16")
+      return op.emitOpError("expects '") << name << "' of f32, bf16 or f16, but got " << buffer.getDtype();
+    if (!narrow.empty() && narrow != buffer.getDtype())
+      return op.emitOpError("expects one type of 16 bits, but got ") << narrow << " and " << buffer.getDtype();
+    narrow = buffer.getDtype();
+  }
+  return success();
+}
+
 static LogicalResult verifyMask(GemmOp op) {
   auto buffer = op.getMask() ? op.getMask().getDefiningOp<BufferOp>() : BufferOp();
   if (buffer && buffer.getDtype() != "i1")
@@ -197,6 +212,9 @@ LogicalResult GemmOp::verify() {
     return failure();
   // (C6)
   if (failed(verifyMask(*this)))
+    return failure();
+  // (C7)
+  if (failed(verifyElements(*this)))
     return failure();
   // (C4)
   if (!getEpilogue())

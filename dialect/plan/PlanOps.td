@@ -165,7 +165,9 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
   let description = [{
         c[m, n] = op(a) op(b) + beta * c
 
-    Row major, f32. `a` is stored `[m, k]`, `[k, m]` where transposed; `b` is stored `[k, n]`, `[n, k]` where transposed.
+    Row major, f32, bf16 or f16. `a` is stored `[m, k]`, `[k, m]` where transposed; `b` is stored `[k, n]`, `[n, k]` where
+    transposed. Sums are taken in f32, and a `c` of 16 bits is rounded once. Where one of the three is of 16 bits, the
+    factors are: those that memory holds in f32 are rounded to that type first.
     `mask` has one i1 for each row of `a` as it is stored: where it is false the row counts as zeros, without a product.
     `workspace` is memory for a copy of `b` in the order in which it is read: n rounded up to 32 times k rounded up to 16
     elements. Without it the product is slower, not different. In the arena the copy is made anew by every product; in the
@@ -181,6 +183,7 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     - (C4) An epilogue has sizes and `rows_per_tile` >= 1, and names a `plan.kernel` of one stage.
     - (C5) `workspace` is f32 and none of the other buffers, in the arena, or in the panels where `b` is a whole parameter.
     - (C6) `mask` is i1, and not both of `a` and `b` are transposed beside it.
+    - (C7) `a`, `b` and `c` are f32, bf16 or f16, and not both bf16 and f16.
 
     Example:
 

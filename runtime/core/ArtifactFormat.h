@@ -4,9 +4,10 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
-/// What the writer and the reader of an artifact must agree on (docs/Artifact.md). No code, no dependencies.
+/// What the writer and the reader of an artifact must agree on (docs/Artifact.md). No dependencies.
 namespace bifocal::format {
 
 /// The value of "format" in the manifest. Raised when an older runtime could misread a newer artifact.
@@ -50,6 +51,15 @@ inline constexpr std::array<std::string_view, 4> gemmKernels = {"gemm_nn", "gemm
 
 constexpr std::string_view gemmKernel(bool transA, bool transB) {
   return gemmKernels[(transA ? 2u : 0u) + (transB ? 1u : 0u)];
+}
+
+/// The kernel for matrices of these element types: without a suffix where all are f32.
+inline std::string gemmKernel(bool transA, bool transB, std::string_view a, std::string_view b, std::string_view c) {
+  std::string name(gemmKernel(transA, transB));
+  if (a != "f32" || b != "f32" || c != "f32")
+    for (const std::string_view element : {a, b, c})
+      name.append("_").append(element);
+  return name;
 }
 
 /// Elements of workspace that a product with an inner axis of `k` needs for its `n` columns.

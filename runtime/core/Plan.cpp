@@ -281,9 +281,6 @@ private:
   GemmStep readGemm(JsonReader &reader, bool window) {
     GemmStep gemm;
     gemm.kernel = reader.string("kernel");
-    if (std::ranges::find(format::gemmKernels, gemm.kernel) == format::gemmKernels.end())
-      reader.fail("kernel",
-                  fmt::format("expects one of {}, but got '{}'", fmt::join(format::gemmKernels, ", "), gemm.kernel));
     gemm.m = expression(reader, "m", reader.member("m"), window);
     gemm.n = expression(reader, "n", reader.member("n"), window);
     gemm.k = expression(reader, "k", reader.member("k"), window);
@@ -327,19 +324,26 @@ private:
                                    gemm.m.str(entry_.symbols), gemm.n.str(entry_.symbols), gemm.k.str(entry_.symbols)));
   }
 
+  /// The kernel is the one for the element types of the matrices.
   void checkMatrices(JsonReader &reader, const GemmStep &gemm) const {
-    const auto check = [&](const char *key, const BufferRef &ref) {
-      if (entry_.buffers[ref.id].type != ElementType::f32)
-        reader.fail(key, "expects an f32 buffer");
-    };
-    check("a", gemm.a), check("b", gemm.b), check("c", gemm.c);
-    if (gemm.mask && entry_.buffers[gemm.mask->id].type != ElementType::i1)
+    const auto typeOf = [&](const BufferRef &ref) { return entry_.buffers[ref.id].type; };
+    for (const auto &[key, ref] : {std::pair("a", gemm.a), std::pair("b", gemm.b), std::pair("c", gemm.c)})
+      if (const ElementType type = typeOf(ref); !isFloat(type))
+        return reader.fail(key, fmt::format("expects a buffer of f32, bf16 or f16, but got {}", bifocal::name(type)));
+    std::array<std::string, format::gemmKernels.size()> kernels;
+    for (size_t form = 0; form < kernels.size(); ++form)
+      kernels[form] = format::gemmKernel((form & 2) != 0, (form & 1) != 0, bifocal::name(typeOf(gemm.a)),
+                                         bifocal::name(typeOf(gemm.b)), bifocal::name(typeOf(gemm.c)));
+    if (std::ranges::find(kernels, gemm.kernel) == kernels.end())
+      reader.fail("kernel", fmt::format("expects one of {}, but got '{}'", fmt::join(kernels, ", "), gemm.kernel));
+    if (gemm.mask && typeOf(*gemm.mask) != ElementType::i1)
       reader.fail("mask", "expects an i1 buffer");
-    if (gemm.mask && gemm.kernel == format::gemmKernel(true, true))
+    if (gemm.mask && gemm.kernel == kernels.back())
       reader.fail("mask", "expects no mask where both matrices are stored transposed");
     if (!gemm.workspace)
       return;
-    check("workspace", *gemm.workspace);
+    if (typeOf(*gemm.workspace) != ElementType::f32)
+      reader.fail("workspace", "expects an f32 buffer");
     const Region region = entry_.buffers[gemm.workspace->id].region;
     if (region != Region::arena && region != Region::panels)
       reader.fail("workspace", "expects a buffer of the arena or of the panels");

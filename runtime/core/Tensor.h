@@ -31,6 +31,10 @@ constexpr size_t byteSize(ElementType type) {
   return 0;
 }
 
+constexpr bool isFloat(ElementType type) {
+  return type == ElementType::f32 || type == ElementType::bf16 || type == ElementType::f16;
+}
+
 std::string_view name(ElementType type); // "f32", ...
 std::optional<ElementType> elementTypeByName(std::string_view text);
 

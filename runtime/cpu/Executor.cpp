@@ -97,12 +97,13 @@ Status Executor::badSize(const PlanStep &step, const std::string &what, const Ex
 
 Status Executor::checkMatrix(const PlanStep &step, std::string_view what, int64_t rows, int64_t columns,
                              const BufferRef &ref) const {
-  int64_t bytes = sizeof(float);
+  const ElementType type = plan_.buffers[ref.id].type;
+  auto bytes = static_cast<int64_t>(byteSize(type));
   if (!__builtin_mul_overflow(bytes, rows, &bytes) && !__builtin_mul_overflow(bytes, columns, &bytes) &&
       bytes <= bytesFrom(ref))
     return {};
-  return error(step, fmt::format("expects room for {} x {} floats in {}, but got {} bytes in buffer {}", rows, columns,
-                                 what, bytesFrom(ref), ref.id));
+  return error(step, fmt::format("expects room for {} x {} {} in {}, but got {} bytes in buffer {}", rows, columns,
+                                 name(type), what, bytesFrom(ref), ref.id));
 }
 
 /// Windows that came before may have left nothing of a buffer.
@@ -255,17 +256,16 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
   // All matrices fit their buffers and two have elements, so the sizes of panels do not overflow.
   if (step.workspace)
     BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "workspace", 1, format::gemmWorkspace(n, k), *step.workspace));
-  auto floats = [&](const BufferRef &ref) { return reinterpret_cast<float *>(address(ref)); };
   if (step.mask && bytesFrom(*step.mask) < rowsOfA(step, m, k))
     return error(owner, fmt::format("expects a mask for {} rows, but got {} bytes in buffer {}", rowsOfA(step, m, k),
                                     bytesFrom(*step.mask), step.mask->id));
   const GemmArguments arguments{m,
                                 n,
                                 k,
-                                floats(step.a),
-                                floats(step.b),
-                                floats(step.c),
-                                step.workspace ? floats(*step.workspace) : nullptr,
+                                address(step.a),
+                                address(step.b),
+                                address(step.c),
+                                step.workspace ? reinterpret_cast<float *>(address(*step.workspace)) : nullptr,
                                 step.accumulate,
                                 panelsOf(step),
                                 step.mask ? reinterpret_cast<unsigned char *>(address(*step.mask)) : nullptr};

@@ -53,7 +53,7 @@ void gemm(int threads, const GemmKernels &kernels, const GemmArguments &g, const
   const int64_t granularity = std::max<int64_t>(1, epilogue.granularity);
   // A tile that packs its part of B has few columns; beside kept panels it is A that is packed for each tile.
   const Tiling tiling(g, fewRows && !kept, granularity, threads);
-  void *const buffers[] = {const_cast<float *>(g.a), const_cast<float *>(g.b), g.c, g.workspace,
+  void *const buffers[] = {const_cast<void *>(g.a), const_cast<void *>(g.b), g.c, g.workspace,
                            const_cast<unsigned char *>(g.mask)};
   const int64_t sizes[] = {g.m, g.n, g.k, g.accumulate ? 1 : 0, tiling.rows, tiling.columns, g.mask ? 1 : 0};
   if (packs)

@@ -10,12 +10,12 @@ namespace bifocal {
 /// One stage of a generated kernel, over the tiles [begin, end).
 using CpuKernel = void (*)(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end);
 
-/// A matrix product of row-major f32 matrices: C[m,n] = op(A) op(B) + (accumulate ? C : 0). With `transA` A is stored
-/// [k,m], with `transB` B is stored [n,k]; rows are adjacent.
+/// A matrix product of row-major matrices: C[m,n] = op(A) op(B) + (accumulate ? C : 0). With `transA` A is stored
+/// [k,m], with `transB` B is stored [n,k]; rows are adjacent. The element types are those that the kernels are for.
 struct GemmArguments {
   int64_t m = 0, n = 0, k = 0;
-  const float *a = nullptr, *b = nullptr;
-  float *c = nullptr;
+  const void *a = nullptr, *b = nullptr;
+  void *c = nullptr;
   /// `format::gemmWorkspace(n, k)` elements, or null.
   float *workspace = nullptr;
   bool accumulate = false;
@@ -27,7 +27,7 @@ struct GemmArguments {
   const unsigned char *mask = nullptr;
 };
 
-/// The generated stages of a product (codegen/cpu/GemmKernels.h), for one choice of transA and transB:
+/// The generated stages of a product (codegen/cpu/GemmKernels.h), for one choice of transA, transB and element types:
 ///   buffers: a, b, c, workspace, mask; sizes: m, n, k, accumulate (0 or 1), rows per tile, columns per tile, whether
 ///   there is a mask (0 or 1).
 /// Stage 0 packs `format::gemmColumnUnit` columns of B per tile into the workspace. Stage 1 computes tiles of C,
@@ -44,7 +44,8 @@ struct GemmEpilogue {
 
 /// Computes the product. C is cut into tiles by its shape alone, and an element is a chain of fused multiply-adds over
 /// the inner axis in ascending order: the bits of a row depend neither on the number of threads nor on the other rows.
-/// Allocates nothing.
+/// Of a narrow product (one with a bf16 or f16 matrix) the factors are rounded to that type before, and a narrow C
+/// once, after the chain. Allocates nothing.
 void gemm(int threads, const GemmKernels &kernels, const GemmArguments &arguments, const GemmEpilogue &epilogue = {});
 
 } // namespace bifocal

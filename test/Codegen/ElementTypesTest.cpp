@@ -239,6 +239,19 @@ std::vector<TypedKernel> rowCases() {
                     "bifocal.yield %n, %t : tensor<?x37xE>, tensor<?x37xE>\n}",
                     "%q#0, %q#1 : tensor<?x37xE>, tensor<?x37xE>"),
        {7, 7, 7, 7}},
+      // As the precision policy leaves it: the body is f32, and what memory holds may be of both types.
+      {"map_with_wide_body",
+       kernelSource(
+           "%x: tensor<?x37xE>, %o: tensor<?x37xf32>, %s: tensor<37xf32>",
+           "%q:3 = bifocal.map (%0 = %x : tensor<?x37xE> as tensor<?x37xf32>, %1 = %o : tensor<?x37xf32>, %2 = %s : "
+           "tensor<37xf32>) "
+           "-> (tensor<?x37xE>, tensor<?x37xf32>, tensor<?xf32>) {\n"
+           "%t = bifocal.add %0, %1 : tensor<?x37xf32>\n"
+           "%n, %m, %v = bifocal.layer_norm %t, %2, %2 : (tensor<?x37xf32>, tensor<37xf32>, tensor<37xf32>) -> "
+           "(tensor<?x37xf32>, tensor<?xf32>, tensor<?xf32>)\n"
+           "bifocal.yield %t, %n, %m : tensor<?x37xf32>, tensor<?x37xf32>, tensor<?xf32>\n}",
+           "%q#0, %q#1, %q#2 : tensor<?x37xE>, tensor<?x37xf32>, tensor<?xf32>"),
+       {7, 7, 7, 7, 7}},
       {"column_sum", op("column_sum", "x:?x37xE", "", "y:37xE"), {40}},
       {"embedding", op("embedding", "t:?xi32 w:9x37xE", "", "y:?x37xE", "{scale = 3.0 : f32}"), {7, 7}, 9},
       {"embedding_grad",

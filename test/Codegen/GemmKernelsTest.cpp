@@ -2,113 +2,14 @@
 // Matrix products: the generated kernels as the runtime calls them.
 
 #include "bench/AllocationCounter.h"
-#include "runtime/core/ArtifactFormat.h"
-#include "runtime/cpu/Gemm.h"
+#include "test/Codegen/GemmTestData.h"
 #include "test/Codegen/KernelLevels.h"
-#include "test/Codegen/KernelTestData.h"
-#include "test/Codegen/NarrowFloats.h"
-#include <bit>
 #include <map>
 #include <sys/mman.h>
 #include <unistd.h>
 
 namespace bifocal::test {
 namespace {
-
-struct Shape {
-  int64_t m, n, k;
-};
-
-/// What is stored transposed.
-struct Layout {
-  bool a, b;
-};
-constexpr Layout layouts[] = {{false, false}, {false, true}, {true, false}, {true, true}};
-
-Guarded transposed(const Guarded &matrix, int64_t rows, int64_t columns) {
-  Guarded result(rows * columns);
-  for (int64_t row = 0; row < rows; ++row)
-    for (int64_t column = 0; column < columns; ++column)
-      result[column * rows + row] = matrix[row * columns + column];
-  return result;
-}
-
-struct Problem {
-  Shape shape;
-  bool accumulate;
-  /// As they are, and transposed.
-  Guarded a[2], b[2];
-  Guarded c;
-
-  Problem(Shape shape, bool accumulate, Guarded left, Guarded right)
-      : shape(shape),
-        accumulate(accumulate), a{left, transposed(left, shape.m, shape.k)}, b{right,
-                                                                               transposed(right, shape.k, shape.n)},
-        c(random(shape.m * shape.n, 3)) {}
-  Problem(Shape shape, bool accumulate, float size = 1)
-      : Problem(shape, accumulate, random(shape.m * shape.k, 1, size), random(shape.k * shape.n, 2, size)) {}
-
-  GemmArguments arguments(Layout layout, Guarded &result, Guarded *workspace) {
-    auto floats = [](Guarded &values) { return static_cast<float *>(static_cast<void *>(values)); };
-    return {shape.m,
-            shape.n,
-            shape.k,
-            floats(a[layout.a]),
-            floats(b[layout.b]),
-            floats(result),
-            workspace ? floats(*workspace) : nullptr,
-            accumulate};
-  }
-
-  /// The contract: every element is one chain of fused multiply-adds in ascending order.
-  Guarded chains() const;
-};
-
-Guarded Problem::chains() const {
-  Guarded sums(shape.m * shape.n, 0.0f);
-  for (int64_t row = 0; row < shape.m; ++row)
-    for (int64_t column = 0; column < shape.n; ++column) {
-      float sum = accumulate ? c[row * shape.n + column] : 0.0f;
-      for (int64_t inner = 0; inner < shape.k; ++inner)
-        sum = std::fma(a[0][row * shape.k + inner], b[1][column * shape.k + inner], sum);
-      sums[row * shape.n + column] = sum;
-    }
-  return sums;
-}
-
-/// Of k roundings each is at most half an ulp of a sum that the sum of all magnitudes bounds, f32 and f64 alike; the
-/// one more is for the product of those errors.
-void checkAgainstF64(const Problem &problem, const Guarded &result) {
-  const auto [m, n, k] = problem.shape;
-  for (int64_t i = 0; i < m * n; ++i) {
-    double expected = problem.accumulate ? problem.c[i] : 0.0, magnitude = std::abs(expected);
-    for (int64_t inner = 0; inner < k; ++inner) {
-      const double term = static_cast<double>(problem.a[0][i / n * k + inner]) * problem.b[1][i % n * k + inner];
-      expected += term, magnitude += std::abs(term);
-    }
-    ASSERT_NEAR(result[i], expected, static_cast<double>(k + 1) * magnitude * 0x1p-24) << "element " << i;
-  }
-}
-
-/// The bits; one NaN is as good as another.
-bool same(float x, float y) {
-  return std::bit_cast<uint32_t>(x) == std::bit_cast<uint32_t>(y) || (std::isnan(x) && std::isnan(y));
-}
-
-/// Elements [first, first + result.size()) of `expected`.
-void checkBits(const Guarded &result, const Guarded &expected, int64_t columns, int64_t first = 0) {
-  for (int64_t i = 0; i < result.size(); ++i)
-    ASSERT_TRUE(same(result[i], expected[first + i]))
-        << "row " << i / columns << " column " << i % columns << ": expects " << expected[first + i] << ", but got "
-        << result[i];
-}
-
-GemmKernels stagesOf(const KernelHarness &harness, Layout layout) {
-  GemmKernels stages{};
-  for (size_t stage = 0; stage < stages.size(); ++stage)
-    stages[stage] = harness.find(std::string(format::gemmKernel(layout.a, layout.b)) + "." + std::to_string(stage));
-  return stages;
-}
 
 class GemmKernelsTest : public testing::TestWithParam<KernelLevel> {
 protected:
@@ -330,7 +231,7 @@ TEST_P(GemmKernelsTest, TheEpilogueSeesEveryRowOnceAfterItIsComplete) {
             expected[i] = -expected[i];
           Guarded workspace(format::gemmWorkspace(n, 20));
           const GemmArguments arguments = problem.arguments({false, true}, result, packed ? &workspace : nullptr);
-          Negation negation{arguments.c, problem.shape, granularity};
+          Negation negation{static_cast<float *>(arguments.c), problem.shape, granularity};
           gemm(2, kernels({false, true}), arguments, negation.epilogue());
           EXPECT_EQ(negation.seen, std::vector<int>(static_cast<size_t>(m), 1));
           ASSERT_NO_FATAL_FAILURE(checkBits(result, expected, n));
@@ -391,58 +292,6 @@ TEST_P(GemmKernelsTest, TouchesNothingBehindItsMatrices) {
         for (int64_t i = 0; i < expected.size(); ++i)
           ASSERT_TRUE(same(c.data()[i], expected[i])) << shape.m << "x" << shape.n << "x" << shape.k << " at " << i;
       }
-}
-
-/// `values` in memory of `element`; the floats become what that holds.
-std::vector<uint16_t> narrowed(Guarded &values, std::string_view element) {
-  std::vector<uint16_t> bits(values.size());
-  for (int64_t i = 0; i < values.size(); ++i) {
-    bits[i] = nearest(values[i], element);
-    values[i] = widened(bits[i], element);
-  }
-  return bits;
-}
-
-// The sums are the f32 chains, also where they are longer than one block of the inner axis and wider than one group of
-// columns; C is rounded once.
-TEST_P(GemmKernelsTest, NarrowElementsAreWidenedAndRoundedOnce) {
-  for (std::array<std::string_view, 3> elements :
-       {std::array<std::string_view, 3>{"bf16", "bf16", "bf16"}, {"bf16", "f16", "f32"}, {"f32", "bf16", "f16"}}) {
-    std::string error;
-    auto harness = KernelHarness::products(GetParam().shapes, error, GetParam().instructions, elements);
-    ASSERT_TRUE(harness) << error;
-    for (Layout layout : layouts)
-      for (Shape shape : {Shape{1, 33, 3}, {70, 17, 530}, {67, 530, 520}, {5, 33, 0}})
-        for (bool accumulate : {false, true}) {
-          Problem problem(shape, accumulate);
-          // The transposed copies hold the same values as the plain ones.
-          std::vector<uint16_t> a, b, c;
-          Guarded *const tensors[] = {&problem.a[layout.a], &problem.b[layout.b], &problem.c};
-          std::vector<uint16_t> *const bits[] = {&a, &b, &c};
-          Guarded workspace(format::gemmWorkspace(shape.n, shape.k));
-          GemmArguments arguments = problem.arguments(layout, problem.c, &workspace);
-          const float **const places[] = {&arguments.a, &arguments.b, const_cast<const float **>(&arguments.c)};
-          for (int i = 0; i < 3; ++i)
-            if (elements[i] != "f32") {
-              *bits[i] = narrowed(*tensors[i], elements[i]);
-              *places[i] = reinterpret_cast<const float *>(bits[i]->data());
-            }
-          // `chains` reads the plain a and the transposed b.
-          if (layout.a)
-            problem.a[0] = transposed(problem.a[1], shape.k, shape.m);
-          if (!layout.b)
-            problem.b[1] = transposed(problem.b[0], shape.k, shape.n);
-          const Guarded expected = problem.chains();
-          gemm(2, stagesOf(*harness, layout), arguments, {});
-          for (int64_t i = 0; i < expected.size(); ++i) {
-            const bool narrow = elements[2] != "f32";
-            const float found = narrow ? widened(c[i], elements[2]) : problem.c[i];
-            const float wanted = narrow ? widened(nearest(expected[i], elements[2]), elements[2]) : expected[i];
-            ASSERT_TRUE(same(found, wanted)) << elements[0] << elements[1] << elements[2] << " at " << i << ": expects "
-                                             << wanted << ", but got " << found;
-          }
-        }
-  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, GemmKernelsTest, testing::ValuesIn(kernelLevels()), levelName);

@@ -22,6 +22,17 @@ func.func @c1_argument_of_another_type(%x: tensor<5x8xf32>, %s: tensor<8xf32>) {
 
 // -----
 
+func.func @c1_integers_for_floats(%x: tensor<5x8xi32>) {
+  // expected-error@+1 {{'bifocal.map' op expects the types of input per block argument to be equal, but number 0 has 'tensor<5x8xi32>' and 'tensor<5x8xf32>'}}
+  %y = "bifocal.map"(%x) ({
+  ^bb0(%a: tensor<5x8xf32>):
+    bifocal.yield %a : tensor<5x8xf32>
+  }) : (tensor<5x8xi32>) -> tensor<5x8xf32>
+  return
+}
+
+// -----
+
 func.func @c2_no_result_for_a_yielded_value(%x: tensor<5x8xf32>, %s: tensor<8xf32>) {
   // expected-error@+1 {{'bifocal.map' op expects one result per yielded value, but got 1 and 2}}
   %y = bifocal.map (%a = %x : tensor<5x8xf32>) -> tensor<5x8xf32> {

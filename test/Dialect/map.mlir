@@ -45,3 +45,17 @@ func.func @column_sums(%g: tensor<?x512xf32>, %y: tensor<?x512xf32>) {
   }
   return
 }
+
+// Inside, floats are f32, whatever memory holds.
+
+// CHECK-LABEL: func @narrow_memory(
+// CHECK:         bifocal.map (%[[A:.+]] = %{{.+}} : tensor<?x512xbf16> as tensor<?x512xf32>, %[[B:.+]] = %{{.+}} : tensor<?x512xf32>) -> tensor<?x512xf16> {
+// CHECK-NEXT:      %[[S:.+]] = bifocal.add %[[A]], %[[B]] : tensor<?x512xf32>
+// CHECK-NEXT:      bifocal.yield %[[S]] : tensor<?x512xf32>
+func.func @narrow_memory(%x: tensor<?x512xbf16>, %y: tensor<?x512xf32>) {
+  %r = bifocal.map (%a = %x : tensor<?x512xbf16> as tensor<?x512xf32>, %b = %y : tensor<?x512xf32>) -> tensor<?x512xf16> {
+    %sum = bifocal.add %a, %b : tensor<?x512xf32>
+    bifocal.yield %sum : tensor<?x512xf32>
+  }
+  return
+}

@@ -97,6 +97,24 @@ plan.entry @c5_workspace_of_integers symbols ["N"] attributes {inputs = [], outp
 
 // -----
 
+plan.entry @c7_product_of_integers symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %b = plan.buffer arena class 0 at 0 size 64 "i32"
+  // expected-error@+1 {{'plan.gemm' op expects 'b' of f32, bf16 or f16, but got i32}}
+  plan.gemm %a, %b into %a m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
+}
+
+// -----
+
+plan.entry @c7_two_types_of_16_bits symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "bf16"
+  %b = plan.buffer arena class 0 at 0 size 64 "f16"
+  // expected-error@+1 {{'plan.gemm' op expects one type of 16 bits, but got bf16 and f16}}
+  plan.gemm %a, %b into %a m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
+}
+
+// -----
+
 plan.entry @c5_workspace_is_a_parameter symbols ["N"] attributes {inputs = [], outputs = []} {
   %a = plan.buffer arena class 0 at 0 size 64 "f32"
   %w = plan.buffer parameter class 0 at 0 size 64 "f32"

@@ -90,6 +90,25 @@ TEST(Spec, later_families_are_unsupported_not_wrong) {
                                      "          ^\n");
 }
 
+TEST(Spec, half_precision_waits_for_loss_scaling) {
+  for (const char *precision : {"f32", "bf16"}) {
+    Result<Spec> spec = parseSpec(
+        fmt::format("preset = \"lightconv_iwslt_de_en\"\n[training]\nprecision = \"{}\"\n", precision), "m.toml");
+    ASSERT_TRUE(spec.ok()) << spec.status().message();
+    EXPECT_EQ(spec->training.precision, precision);
+  }
+  Result<Spec> spec = parseSpec("preset = \"lightconv_iwslt_de_en\"\n[training]\nprecision = \"f16\"\n", "m.toml");
+  EXPECT_EQ(spec.status().code(), StatusCode::unsupported);
+  EXPECT_EQ(spec.status().message(),
+            "m.toml:3:13: error: `f16` is not supported yet as `precision`, since its gradients "
+            "need loss scaling: allowed are `f32` or `bf16`\n"
+            "  precision = \"f16\"\n"
+            "              ^\n");
+  EXPECT_EQ(checkPrecision("bf16").message(), "");
+  EXPECT_EQ(checkPrecision("f16").code(), StatusCode::unsupported);
+  EXPECT_EQ(checkPrecision("bf17").message(), "expects `f32` or `bf16`, but got `bf17`");
+}
+
 TEST(Spec, another_error_beside_a_later_family_is_an_error) {
   Result<Spec> spec =
       parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nmixer = \"lsra\"\nheads = 0\n", "m.toml");

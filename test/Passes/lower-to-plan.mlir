@@ -192,6 +192,45 @@ func.func @loss_in_slabs(%x: tensor<?x?x4xf32> {bifocal.name = "x", bifocal.dims
 
 // -----
 
+// With rows of bf16: the windows of input and gradient move by half as many bytes, logits and what adds up stay f32.
+
+// CHECK-LABEL: plan.entry @narrow_loss_in_slabs
+// CHECK-DAG:     %[[DX:[0-9]+]] = plan.buffer output[0] class 0 at 0 size 0 "bf16"
+// CHECK-DAG:     %[[DW:[0-9]+]] = plan.buffer output[1] class 0 at 0 size 0 "f32"
+// CHECK-DAG:     %[[X:[0-9]+]] = plan.buffer input[0] class 0 at 0 size 0 "bf16"
+// CHECK-DAG:     %[[LOGITS:[0-9]+]] = plan.buffer arena class 0 at -1 size 1152 "f32"
+// CHECK:         plan.slabs
+// CHECK-NEXT:      plan.gemm %[[X]], %{{.*}} into %[[LOGITS]] {{.*}} {windowed = array<i64: 8, 0, 0>}
+// CHECK:           plan.gemm %[[LOGITS]], %{{.*}} into %[[DX]] {{.*}} {windowed = array<i64: 0, 0, 8>}
+// CHECK-NEXT:      plan.gemm %[[LOGITS]] transposed, %[[X]] into %[[DW]] {{.*}} {windowed = array<i64: 0, 8, 0>}
+func.func @narrow_loss_in_slabs(%x: tensor<?x4xbf16> {bifocal.name = "x", bifocal.dims = ["N", ""]}, %w: tensor<9x4xf32> {bifocal.name = "w"},
+                                %target: tensor<?xi32> {bifocal.name = "target", bifocal.dims = ["N"]})
+    -> (tensor<?x4xbf16> {bifocal.name = "dx"}, tensor<9x4xf32> {bifocal.name = "dw"}) {
+  %loss, %nll, %count, %grads:2 = bifocal.projected_cross_entropy %x, %w, %target {ignore_index = 1 : i32}
+      : (tensor<?x4xbf16>, tensor<9x4xf32>, tensor<?xi32>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<?x4xbf16>, tensor<9x4xf32>)
+  return %grads#0, %grads#1 : tensor<?x4xbf16>, tensor<9x4xf32>
+}
+
+// -----
+
+// Panels hold factors: those of bf16 are others than those of f32, and two products of one kind share theirs.
+
+// CHECK-LABEL: plan.entry @panels_by_factor
+// CHECK:         plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %{{[0-9]+}} workspace %[[WIDE:[0-9]+]]
+// CHECK-NEXT:    plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %{{[0-9]+}} workspace %[[NARROW:[0-9]+]]
+// CHECK-NEXT:    plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %{{[0-9]+}} workspace %[[NARROW]]
+bifocal.param @w : tensor<8x8xf32> init {kind = "zeros"}
+func.func @panels_by_factor(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims = ["N", ""]}, %y: tensor<?x8xbf16> {bifocal.name = "y", bifocal.dims = ["N", ""]})
+    -> (tensor<?x8xf32> {bifocal.name = "a"}, tensor<?x8xbf16> {bifocal.name = "b"}, tensor<?x8xf32> {bifocal.name = "c"}) {
+  %w = bifocal.param_ref @w : tensor<8x8xf32>
+  %a = bifocal.linear %x, %w : (tensor<?x8xf32>, tensor<8x8xf32>) -> tensor<?x8xf32>
+  %b = bifocal.linear %y, %w : (tensor<?x8xbf16>, tensor<8x8xf32>) -> tensor<?x8xbf16>
+  %c = bifocal.linear %y, %w : (tensor<?x8xbf16>, tensor<8x8xf32>) -> tensor<?x8xf32>
+  return %a, %b, %c : tensor<?x8xf32>, tensor<?x8xbf16>, tensor<?x8xf32>
+}
+
+// -----
+
 // An argument that is returned is copied: both belong to the caller.
 
 // CHECK-LABEL: plan.entry @copies_a_returned_argument

@@ -36,10 +36,27 @@ func.func @accepts_narrow_rows(%x: tensor<?x4xbf16> {bifocal.dims = ["N", ""]}) 
 
 // -----
 
-func.func @narrow_product(%x: tensor<?x4xbf16> {bifocal.dims = ["N", ""]}, %w: tensor<3x4xf32>) -> tensor<?x3xf32> {
-  // expected-error@+1 {{expects f32, but got 'tensor<?x4xbf16>'}}
+func.func @accepts_narrow_products(%x: tensor<?x4xbf16> {bifocal.dims = ["N", ""]}, %w: tensor<3x4xf32>) -> tensor<?x3xf32> {
   %y = bifocal.linear %x, %w : (tensor<?x4xbf16>, tensor<3x4xf32>) -> tensor<?x3xf32>
   return %y : tensor<?x3xf32>
+}
+
+// -----
+
+func.func @two_narrow_types(%x: tensor<?x4xbf16> {bifocal.dims = ["N", ""]}, %w: tensor<3x4xf16>) -> tensor<?x3xf32> {
+  // expected-error@+1 {{expects one type of 16 bits, but got 'bf16' and 'f16'}}
+  %y = bifocal.linear %x, %w : (tensor<?x4xbf16>, tensor<3x4xf16>) -> tensor<?x3xf32>
+  return %y : tensor<?x3xf32>
+}
+
+// -----
+
+func.func @narrow_sum_over_windows(%x: tensor<?x4xbf16> {bifocal.dims = ["N", ""]}, %w: tensor<9x4xf32>,
+                                   %t: tensor<?xi32> {bifocal.dims = ["N"]}) -> tensor<9x4xbf16> {
+  // expected-error@+1 {{expects f32, but got 'tensor<9x4xbf16>'}}
+  %l, %n, %c, %g:2 = bifocal.projected_cross_entropy %x, %w, %t {ignore_index = 1 : i32}
+      : (tensor<?x4xbf16>, tensor<9x4xf32>, tensor<?xi32>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<?x4xbf16>, tensor<9x4xbf16>)
+  return %g#1 : tensor<9x4xbf16>
 }
 
 // -----

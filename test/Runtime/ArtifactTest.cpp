@@ -211,7 +211,15 @@ TEST(Plan, checksProducts) {
             }),
             "plan.entries.layer.steps[0].workspace: expects an f32 buffer");
   EXPECT_EQ(planError([](json &e) { e["buffers"][1]["dtype"] = "bf16"; }),
-            "plan.entries.layer.steps[0].b: expects an f32 buffer");
+            "plan.entries.layer.steps[0].kernel: expects one of gemm_nn_f32_bf16_f32, gemm_nt_f32_bf16_f32, "
+            "gemm_tn_f32_bf16_f32, gemm_tt_f32_bf16_f32, but got 'gemm_nt'");
+  EXPECT_EQ(planError([](json &e) {
+              e["buffers"][1]["dtype"] = "bf16";
+              e["steps"][0]["kernel"] = "gemm_nt_f32_bf16_f32";
+            }),
+            "");
+  EXPECT_EQ(planError([](json &e) { e["buffers"][1]["dtype"] = "i32"; }),
+            "plan.entries.layer.steps[0].b: expects a buffer of f32, bf16 or f16, but got i32");
   for (const int64_t rows : {int64_t{0}, int64_t{1} << 21, INT64_MAX})
     EXPECT_EQ(planError([&](json &e) { e["steps"][0]["epilogue"]["rows_per_tile"] = rows; }),
               "plan.entries.layer.steps[0].epilogue: epilogue.rows_per_tile: expects from 1 to 1048576, but got " +

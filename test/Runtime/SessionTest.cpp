@@ -6,6 +6,7 @@
 #include "runtime/cpu/CpuDevice.h"
 #include "test/Runtime/ArtifactBuilder.h"
 
+#include <bit>
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
@@ -249,10 +250,35 @@ TEST(Session, refusesAWorkspaceThatIsTooSmall) {
   std::unique_ptr<Session> session = makeSession(2, false, plan);
   ASSERT_NE(session, nullptr);
   for (const int64_t rows : {1, 700})
-    EXPECT_EQ(
-        runLayer(*session, rows).status().message(),
-        "entry 'layer', step 'gemm' at model.toml:3:1: expects room for 1 x 512 floats in workspace, but got 1984 "
-        "bytes in buffer 7");
+    EXPECT_EQ(runLayer(*session, rows).status().message(),
+              "entry 'layer', step 'gemm' at model.toml:3:1: expects room for 1 x 512 f32 in workspace, but got 1984 "
+              "bytes in buffer 7");
+}
+
+// The weight of the example in half of its memory.
+TEST(Session, multipliesMatricesOfOtherElementTypes) {
+  nlohmann::json plan = test::examplePlan();
+  plan["entries"]["layer"]["buffers"][1]["dtype"] = "bf16";
+  plan["entries"]["layer"]["steps"][0]["kernel"] = "gemm_nt_f32_bf16_f32";
+  std::unique_ptr<Session> narrow = makeSession(2, false, plan), wide = makeSession();
+  ASSERT_TRUE(narrow && wide);
+  auto *weight = reinterpret_cast<uint16_t *>(narrow->parameters().data());
+  for (size_t i = 0; i < 32; ++i) {
+    wide->parameters()[i] = static_cast<float>(i % 7) - 3.0f;
+    weight[i] = static_cast<uint16_t>(std::bit_cast<uint32_t>(wide->parameters()[i]) >> 16);
+  }
+  for (size_t i = 0; i < 4; ++i)
+    wide->parameters()[32 + i] = narrow->parameters()[32 + i] = static_cast<float>(i) - 1.5f;
+  for (const int64_t rows : {1, 17, 700}) {
+    const Result<std::vector<float>> expected = runLayer(*wide, rows), found = runLayer(*narrow, rows);
+    ASSERT_TRUE(expected.ok() && found.ok()) << found.status().message();
+    EXPECT_EQ(*found, *expected);
+  }
+  // 128 bytes are room for 8 rows of 8, not for 9.
+  plan["entries"]["layer"]["steps"][0]["n"] = 9;
+  narrow = makeSession(2, false, plan);
+  EXPECT_EQ(runLayer(*narrow, 5).status().message(),
+            "entry 'layer', step 'gemm' at : expects room for 8 x 9 bf16 in b, but got 128 bytes in buffer 1");
 }
 
 /// What a call of the example says after a change of its steps.
@@ -270,11 +296,11 @@ TEST(Session, namesASizeThatDoesNotFit) {
                       [](auto &steps) {
                         steps[0]["m"] = {"+", "B", 1};
                       }),
-            gemm + "room for 6 x 8 floats in a, but got 160 bytes in buffer 0");
+            gemm + "room for 6 x 8 f32 in a, but got 160 bytes in buffer 0");
   EXPECT_EQ(stepError(5, [](auto &steps) { steps[0]["n"] = 5; }),
-            gemm + "room for 8 x 5 floats in b, but got 128 bytes in buffer 1");
+            gemm + "room for 8 x 5 f32 in b, but got 128 bytes in buffer 1");
   EXPECT_EQ(stepError(20, [](auto &steps) { steps[0]["c"] = 6; }),
-            gemm + "room for 20 x 4 floats in c, but got 256 bytes in buffer 6");
+            gemm + "room for 20 x 4 f32 in c, but got 256 bytes in buffer 6");
   EXPECT_EQ(stepError(5,
                       [](auto &steps) {
                         steps[0]["k"] = {"-", "B", 6};

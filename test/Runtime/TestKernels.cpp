@@ -3,13 +3,16 @@
 #include "runtime/core/ArtifactFormat.h"
 
 #include <algorithm>
+#include <bit>
 
 #define BIFOCAL_TEST_KERNEL(function, symbol)                                                                          \
   extern "C" void function(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end) __asm__(symbol);    \
   extern "C" void function(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end)
 
-/// Tiles of a product of A [m, k] and B [n, k]; `buffers` and `sizes` are those of runtime/cpu/Gemm.h.
-static void multiply(void *const *buffers, const int64_t *sizes, const float *b, int64_t begin, int64_t end) {
+/// Tiles of a product of A [m, k] and B [n, k]; `buffers` and `sizes` are those of runtime/cpu/Gemm.h. `b` gives an
+/// element of B.
+template <typename B>
+static void multiply(void *const *buffers, const int64_t *sizes, const B &b, int64_t begin, int64_t end) {
   const int64_t m = sizes[0], n = sizes[1], k = sizes[2], rows = sizes[4], columns = sizes[5];
   const auto *a = static_cast<const float *>(buffers[0]);
   auto *c = static_cast<float *>(buffers[2]);
@@ -20,10 +23,14 @@ static void multiply(void *const *buffers, const int64_t *sizes, const float *b,
       for (int64_t column = firstColumn; column < std::min(n, firstColumn + columns); ++column) {
         float sum = sizes[3] ? c[row * n + column] : 0.0f;
         for (int64_t inner = 0; inner < k; ++inner)
-          sum += a[row * k + inner] * b[column * k + inner];
+          sum += a[row * k + inner] * b(column * k + inner);
         c[row * n + column] = sum;
       }
   }
+}
+
+static auto elementsOf(const void *floats) {
+  return [values = static_cast<const float *>(floats)](int64_t i) { return values[i]; };
 }
 
 /// Its workspace holds B as it is.
@@ -34,13 +41,20 @@ BIFOCAL_TEST_KERNEL(pack, "gemm_nt.0") {
             static_cast<float *>(buffers[3]) + begin * unit * k);
 }
 
-BIFOCAL_TEST_KERNEL(multiplyPacked, "gemm_nt.1") {
-  multiply(buffers, sizes, static_cast<const float *>(buffers[3]), begin, end);
+BIFOCAL_TEST_KERNEL(multiplyPacked, "gemm_nt.1") { multiply(buffers, sizes, elementsOf(buffers[3]), begin, end); }
+
+BIFOCAL_TEST_KERNEL(multiplyFewRows, "gemm_nt.2") { multiply(buffers, sizes, elementsOf(buffers[1]), begin, end); }
+
+/// The same with a B of bf16, and no use for panels.
+BIFOCAL_TEST_KERNEL(packNothing, "gemm_nt_f32_bf16_f32.0") {}
+
+BIFOCAL_TEST_KERNEL(multiplyNarrow, "gemm_nt_f32_bf16_f32.1") {
+  const auto *b = static_cast<const uint16_t *>(buffers[1]);
+  multiply(
+      buffers, sizes, [b](int64_t i) { return std::bit_cast<float>(uint32_t{b[i]} << 16); }, begin, end);
 }
 
-BIFOCAL_TEST_KERNEL(multiplyFewRows, "gemm_nt.2") {
-  multiply(buffers, sizes, static_cast<const float *>(buffers[1]), begin, end);
-}
+BIFOCAL_TEST_KERNEL(multiplyNarrowFewRows, "gemm_nt_f32_bf16_f32.2") { multiplyNarrow(buffers, sizes, begin, end); }
 
 /// A product that lacks its other stages.
 BIFOCAL_TEST_KERNEL(packAlone, "gemm_tn.0") { pack(buffers, sizes, begin, end); }

@@ -46,7 +46,8 @@ private:
 };
 
 struct CompileCommand {
-  std::string input, preset, output, target = "cpu", emit = "artifact", to, from, dumpDirectory, shape, budget;
+  std::string input, preset, output, precision, target = "cpu", emit = "artifact", to, from, dumpDirectory, shape,
+                                                budget;
   bool report = false, remarks = false;
   std::vector<std::string> mlirFlags;
 
@@ -180,6 +181,8 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> CompileCommand::readInput(mlir::MLIRCo
   Result<Spec> spec = parseSpec(text, name);
   if (!spec.ok())
     return spec.status();
+  if (!precision.empty())
+    spec->training.precision = precision;
   return importSpec(*spec, context);
 }
 
@@ -237,6 +240,10 @@ Status CompileCommand::run() {
             fmt::format("expects either a spec or --preset, but got {}", input.empty() ? "none" : "both")};
   if (from.empty() && input.ends_with(".mlir"))
     return {StatusCode::usage, "expects --compile-from=PHASE with an .mlir file, the phase that wrote it"};
+  if (!from.empty() && !precision.empty())
+    return {StatusCode::usage, "--precision expects a spec, but the input of --compile-from has its precision already"};
+  if (Status status = precision.empty() ? Status() : checkPrecision(precision); !status.ok())
+    return {status.code(), "--precision: " + status.message()};
   CompileOptions options;
   BIFOCAL_RETURN_IF_ERROR(readOptions(options));
   mlir::MLIRContext context;
@@ -291,6 +298,8 @@ void tools::addCompile(CLI::App &app, int &exitCode) {
   verb->add_option("--target", command->target,
                    "Machines to write kernels for: cpu (all levels), cpu:native, cpu:x86-64-v3, cpu:x86-64-v4")
       ->capture_default_str();
+  verb->add_option("--precision", command->precision,
+                   "What memory holds of activations, f32 or bf16; default: what the spec says");
   verb->add_option("--emit", command->emit, "What to write")
       ->check(CLI::IsMember({"artifact", "mlir", "llvm", "asm"}))
       ->capture_default_str();
