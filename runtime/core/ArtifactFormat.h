@@ -62,6 +62,12 @@ inline std::string gemmKernel(bool transA, bool transB, std::string_view a, std:
   return name;
 }
 
+/// Those of the four forms, in the order of `gemmKernels`.
+inline std::array<std::string, 4> gemmKernelsOf(std::string_view a, std::string_view b, std::string_view c) {
+  return {gemmKernel(false, false, a, b, c), gemmKernel(false, true, a, b, c), gemmKernel(true, false, a, b, c),
+          gemmKernel(true, true, a, b, c)};
+}
+
 /// Elements of workspace that a product with an inner axis of `k` needs for its `n` columns.
 constexpr int64_t gemmWorkspace(int64_t n, int64_t k) {
   return (n + gemmColumnUnit - 1) / gemmColumnUnit * gemmColumnUnit *

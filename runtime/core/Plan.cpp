@@ -330,10 +330,7 @@ private:
     for (const auto &[key, ref] : {std::pair("a", gemm.a), std::pair("b", gemm.b), std::pair("c", gemm.c)})
       if (const ElementType type = typeOf(ref); !isFloat(type))
         return reader.fail(key, fmt::format("expects a buffer of f32, bf16 or f16, but got {}", bifocal::name(type)));
-    std::array<std::string, format::gemmKernels.size()> kernels;
-    for (size_t form = 0; form < kernels.size(); ++form)
-      kernels[form] = format::gemmKernel((form & 2) != 0, (form & 1) != 0, bifocal::name(typeOf(gemm.a)),
-                                         bifocal::name(typeOf(gemm.b)), bifocal::name(typeOf(gemm.c)));
+    const auto kernels = format::gemmKernelsOf(name(typeOf(gemm.a)), name(typeOf(gemm.b)), name(typeOf(gemm.c)));
     if (std::ranges::find(kernels, gemm.kernel) == kernels.end())
       reader.fail("kernel", fmt::format("expects one of {}, but got '{}'", fmt::join(kernels, ", "), gemm.kernel));
     if (gemm.mask && typeOf(*gemm.mask) != ElementType::i1)
