@@ -219,7 +219,10 @@ Status Executor::launch(Prepared &prepared, const LaunchStep &step, int threads)
 
 /// The rows of A as it is stored.
 static int64_t rowsOfA(const GemmStep &step, int64_t m, int64_t k) {
-  return step.kernel == format::gemmKernel(false, false) || step.kernel == format::gemmKernel(false, true) ? m : k;
+  // Behind the form the name says the element types, unless all are f32.
+  const std::string_view plain = format::gemmKernel(false, false),
+                         form = std::string_view(step.kernel).substr(0, plain.size());
+  return form == plain || form == format::gemmKernel(false, true) ? m : k;
 }
 
 /// Floating-point operations of a product, without those of rows that the mask leaves out.
