@@ -30,7 +30,9 @@ struct Pair {
   int64_t source, target; ///< with the end token
 };
 
-int64_t clip(double length) { return std::clamp<int64_t>(std::llround(length), 5, 60); }
+/// The fewest and the most words of a sentence.
+using Lengths = std::array<int64_t, 2>;
+constexpr Lengths allLengths = {5, 60};
 
 std::vector<int32_t> words(Draws &draws, int64_t count, int64_t vocabulary) {
   constexpr int64_t firstWord = 4;
@@ -40,9 +42,11 @@ std::vector<int32_t> words(Draws &draws, int64_t count, int64_t vocabulary) {
   return result;
 }
 
-BenchBatch fill(const std::vector<Pair> &pairs, const BenchVocabulary &vocabulary, Draws &draws) {
+/// Padded to the longest of each side, or to `steps` if that is more.
+BenchBatch fill(const std::vector<Pair> &pairs, const BenchVocabulary &vocabulary, Draws &draws, int64_t steps = 0) {
   BenchBatch batch;
   batch.sentences = static_cast<int64_t>(pairs.size());
+  batch.sourceSteps = batch.targetSteps = steps;
   for (const Pair &pair : pairs) {
     batch.sourceSteps = std::max(batch.sourceSteps, pair.source);
     batch.targetSteps = std::max(batch.targetSteps, pair.target);
@@ -66,7 +70,8 @@ BenchBatch fill(const std::vector<Pair> &pairs, const BenchVocabulary &vocabular
 }
 
 /// Sorted by length.
-std::vector<Pair> drawPairs(int64_t count, Draws &draws) {
+std::vector<Pair> drawPairs(int64_t count, Draws &draws, Lengths lengths = allLengths) {
+  const auto clip = [&](double length) { return std::clamp<int64_t>(std::llround(length), lengths[0], lengths[1]); };
   std::vector<Pair> pairs;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t source = clip(std::exp(3.0 + 0.55 * draws.normal()));
@@ -107,6 +112,16 @@ std::vector<BenchBatch> makeBenchBatches(int64_t count, int64_t maxTokens, const
     groups.back().push_back(pair);
   }
   return fillSome(std::move(groups), count, vocabulary, draws);
+}
+
+std::vector<BenchBatch> makeBenchBucket(int64_t count, int64_t maxTokens, std::array<int64_t, 2> lengths, int64_t steps,
+                                        const BenchVocabulary &vocabulary, uint64_t seed) {
+  Draws draws(seed);
+  const int64_t sentences = std::max<int64_t>(1, maxTokens / steps);
+  std::vector<BenchBatch> batches;
+  for (int64_t i = 0; i < count; ++i)
+    batches.push_back(fill(drawPairs(sentences, draws, lengths), vocabulary, draws, steps));
+  return batches;
 }
 
 std::vector<BenchBatch> makeBenchSentences(int64_t count, int64_t sentences, const BenchVocabulary &vocabulary,

@@ -2,6 +2,7 @@
 #ifndef BIFOCAL_BENCH_BENCHBATCHES_H
 #define BIFOCAL_BENCH_BENCHBATCHES_H
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -24,6 +25,11 @@ struct BenchVocabulary {
 /// shuffled.
 std::vector<BenchBatch> makeBenchBatches(int64_t count, int64_t maxTokens, const BenchVocabulary &vocabulary,
                                          uint64_t seed);
+
+/// `count` batches of one shape, [maxTokens / steps, steps] on both sides, of pairs with such lengths that have
+/// `lengths[0]` to `lengths[1]` words, which with the end token have to fit: what a compiler for static shapes wants.
+std::vector<BenchBatch> makeBenchBucket(int64_t count, int64_t maxTokens, std::array<int64_t, 2> lengths, int64_t steps,
+                                        const BenchVocabulary &vocabulary, uint64_t seed);
 
 /// `count` batches of `sentences` pairs each with such lengths: sorted by length, cut, shuffled.
 std::vector<BenchBatch> makeBenchSentences(int64_t count, int64_t sentences, const BenchVocabulary &vocabulary,

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "bench/AllocationCounter.h"
 #include "bench/BenchModel.h"
+#include "bench/CommandLine.h"
 #include "runtime/core/Session.h"
 #include "runtime/cpu/CpuDevice.h"
 #include "runtime/decode/SessionStepper.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 
 using namespace bifocal;
 
@@ -28,6 +28,8 @@ struct Measurement {
   std::string device;
   double seconds = 0, stepSeconds = 0, flops = 0;
   int64_t tokens = 0, sentences = 0, parameters = 0, arenaBytes = 0, peakBytes = 0;
+  /// Steps of the decoder, and what was allocated on the heap during them, by the model and by the search around it.
+  int64_t decoderSteps = 0, modelAllocations = 0, searchAllocations = 0;
   std::vector<FamilyTime> families;
 };
 
@@ -44,14 +46,19 @@ public:
   int64_t maxSteps() const override { return model_.maxSteps(); }
   Status begin(int64_t rows, int64_t steps) override {
     const auto begin = std::chrono::steady_clock::now();
+    const int64_t before = allocationCount();
     const Status status = model_.begin(rows, steps);
+    beginAllocations_ += allocationCount() - before;
     seconds_ += secondsSince(begin);
     return status;
   }
   Status step(const Rows &rows, std::span<float> logProbabilities) override {
     const auto begin = std::chrono::steady_clock::now();
+    const int64_t before = allocationCount();
     BIFOCAL_RETURN_IF_ERROR(model_.step(rows, logProbabilities));
+    allocations_ += allocationCount() - before;
     seconds_ += secondsSince(begin);
+    ++steps_;
     const auto vocabulary = static_cast<size_t>(vocabularySize());
     for (size_t row = 0; row < rows.tokens.size(); ++row) {
       const std::span<float> scores = logProbabilities.subspan(row * vocabulary, vocabulary);
@@ -66,6 +73,10 @@ public:
   }
   /// Spent in the model.
   double seconds() const { return seconds_; }
+  int64_t steps() const { return steps_; }
+  /// During steps of the model; while it made room for a batch.
+  int64_t allocations() const { return allocations_; }
+  int64_t beginAllocations() const { return beginAllocations_; }
 
 private:
   static constexpr float minusInfinity_ = -std::numeric_limits<float>::infinity();
@@ -73,6 +84,7 @@ private:
   SessionStepper &model_;
   std::span<const int64_t> lengths_;
   double seconds_ = 0;
+  int64_t steps_ = 0, allocations_ = 0, beginAllocations_ = 0;
 };
 
 /// Lengths of the targets with the end token.
@@ -92,11 +104,15 @@ Status translateBatch(SessionStepper &model, const BenchBatch &batch, const Opti
   beam.maxLengthRatio = 0, beam.maxLengthOffset = batch.targetSteps;
   FixedLengths fixed(model, lengths);
   const auto begin = std::chrono::steady_clock::now();
+  const int64_t before = allocationCount();
   Result<std::vector<std::vector<Hypothesis>>> found = beamSearch(fixed, lengths, beam);
   if (!found.ok())
     return found.status();
   result.seconds += secondsSince(begin);
+  result.searchAllocations += allocationCount() - before - fixed.allocations() - fixed.beginAllocations();
+  result.modelAllocations += fixed.allocations();
   result.stepSeconds += fixed.seconds();
+  result.decoderSteps += fixed.steps();
   for (size_t i = 0; i < found->size(); ++i) {
     const std::vector<Hypothesis> &hypotheses = (*found)[i];
     if (hypotheses.empty() || static_cast<int64_t>(hypotheses[0].tokens.size()) != lengths[i])
@@ -136,9 +152,7 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   result.arenaBytes = static_cast<int64_t>((*session)->arenaBytes());
   result.device = (*session)->deviceDescription();
   result.parameters = (*artifact)->manifest().trainedParameters();
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  result.peakBytes = usage.ru_maxrss * 1024;
+  result.peakBytes = peakResidentBytes();
   return result;
 }
 
@@ -163,6 +177,9 @@ void print(const Options &options, Measurement &m) {
                            {"sentences_per_s", sentenceRate},
                            {"gemm_gflop_per_s", inProducts},
                            {"search_share", 1 - m.stepSeconds / m.seconds},
+                           {"decoder_steps", m.decoderSteps},
+                           {"model_allocations", m.modelAllocations},
+                           {"search_allocations", m.searchAllocations},
                            {"arena_bytes", m.arenaBytes},
                            {"peak_bytes", m.peakBytes}};
     for (const FamilyTime &time : m.families)
@@ -179,18 +196,17 @@ void print(const Options &options, Measurement &m) {
     fmt::print("  {:<28} {:5.1f} % {:9.3f} ms {:8} calls\n", time.family, 100 * time.seconds / m.seconds,
                time.seconds * 1e3, time.calls);
   fmt::print("  {:<28} {:5.1f} %\n", "search", 100 * (1 - m.stepSeconds / m.seconds));
+  const auto perStep = [&](int64_t count) { return static_cast<double>(count) / static_cast<double>(m.decoderSteps); };
+  fmt::print("heap allocations per step of the decoder: {:g} in the model, {:.0f} in the search\n",
+             perStep(m.modelAllocations), perStep(m.searchAllocations));
   fmt::print("arena {} bytes, peak of the process {} bytes\n", m.arenaBytes, m.peakBytes);
 }
 
 Status run(const Options &options) {
-  std::string path = options.artifact;
-  if (!options.preset.empty()) {
-    Result<std::string> compiled = compilePreset(options.preset);
-    if (!compiled.ok())
-      return compiled.status();
-    path = *compiled;
-  }
-  Result<Measurement> result = measure(options, path);
+  const Result<std::string> path = findArtifact(options.artifact, options.preset);
+  if (!path.ok())
+    return path.status();
+  Result<Measurement> result = measure(options, *path);
   if (!result.ok())
     return result.status();
   print(options, *result);
@@ -203,7 +219,7 @@ int main(int argc, char **argv) {
   CLI::App app{"Times beam search with a translation model of random weights on made-up sentences. Every sentence ends "
                "at the length of its made-up target, so that runs write the same number of tokens."};
   Options options;
-  auto *artifact = app.add_option("artifact", options.artifact, "The artifact");
+  auto *artifact = app.add_option("artifact", options.artifact, "The artifact, or a spec (.toml)");
   app.add_option("--preset", options.preset, "Compile this preset and take it")->excludes(artifact);
   app.add_option("--batch", options.batch, "Sentences at a time")->check(CLI::Range(1, 4096))->capture_default_str();
   app.add_option("--beam", options.beam, "Hypotheses per sentence")->check(CLI::Range(1, 1000))->capture_default_str();
@@ -214,13 +230,9 @@ int main(int argc, char **argv) {
   app.add_option("--seed", options.seed, "Seed of parameters and sentences")->capture_default_str();
   app.add_flag("--json", options.json, "One line of JSON");
   app.footer("Exit codes: as those of bifocal.");
-  CLI11_PARSE(app, argc, argv);
-  if (options.artifact.empty() && options.preset.empty()) {
-    fmt::print(stderr, "error: expects an artifact or --preset\n");
-    return static_cast<int>(StatusCode::usage);
-  }
-  const Status status = run(options);
-  if (!status.ok())
-    fmt::print(stderr, "error: {}\n", status.message());
-  return static_cast<int>(status.code());
+  if (const std::optional<int> code = parse(app, argc, argv))
+    return *code;
+  if (options.artifact.empty() && options.preset.empty())
+    return report({StatusCode::usage, "expects an artifact or --preset"});
+  return report(run(options));
 }

@@ -6,19 +6,26 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
 
 namespace bifocal {
 
-Result<std::string> compilePreset(const std::string &preset) {
+Result<std::string> findArtifact(const std::string &model, const std::string &preset) {
   if (preset.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
     return Status(StatusCode::usage, fmt::format("expects the name of a preset, but got '{}'", preset));
+  if (preset.empty() && !model.ends_with(".toml"))
+    return model;
+  if (model.find('\'') != std::string::npos)
+    return Status(StatusCode::usage, fmt::format("expects a file name without quotes, but got \"{}\"", model));
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::filesystem::path target = std::filesystem::temp_directory_path() / fmt::format("bench-{}.bifocal", preset);
-  const std::string command = fmt::format("'{}' compile --preset {} -o '{}'", (self.parent_path() / "bifocal").string(),
-                                          preset, target.string());
+  const std::string stem = preset.empty() ? std::filesystem::path(model).stem().string() : preset;
+  const std::filesystem::path target = std::filesystem::temp_directory_path() / fmt::format("bench-{}.bifocal", stem);
+  const std::string source = preset.empty() ? fmt::format("'{}'", model) : "--preset " + preset;
+  const std::string command =
+      fmt::format("'{}' compile {} -o '{}'", (self.parent_path() / "bifocal").string(), source, target.string());
   if (const int code = std::system(command.c_str()); code != 0)
-    return Status(StatusCode::cannotRead, fmt::format("'{}' ended with {}", command, code));
+    return Status(StatusCode::cannotRead, fmt::format("\"{}\" ended with {}", command, WEXITSTATUS(code)));
   return target.string();
 }
 
@@ -34,6 +41,12 @@ Result<BenchVocabulary> vocabularyOf(const Artifact &artifact) {
     return Status(StatusCode::unsupported,
                   "expects the artifact of a translation model with vocabularies of at least 5 words");
   return vocabulary;
+}
+
+int64_t peakResidentBytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss * 1024;
 }
 
 double median(std::vector<double> values) {

@@ -13,11 +13,15 @@
 
 namespace bifocal {
 
-/// Compiles a preset with the `bifocal` beside this program; the path of the artifact, in the temporary folder.
-Result<std::string> compilePreset(const std::string &preset);
+/// The path of an artifact: `model` itself, or what the `bifocal` beside this program makes of it, in the temporary
+/// folder, when it is a spec (.toml) or when `preset` names one.
+Result<std::string> findArtifact(const std::string &model, const std::string &preset);
 
 /// The special tokens and sizes of a translation model's vocabularies; an error for models of other kinds.
 Result<BenchVocabulary> vocabularyOf(const Artifact &artifact);
+
+/// The most memory that this process has had at once, bytes.
+int64_t peakResidentBytes();
 
 /// The middle one, the upper of two; 0 for none.
 double median(std::vector<double> values);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // How fast the generated matrix products are, called as the runtime calls them.
+#include "bench/CommandLine.h"
 #include "codegen/cpu/GemmKernels.h"
 #include "codegen/cpu/Lowering.h"
 #include "runtime/core/ArtifactFormat.h"
@@ -8,7 +9,6 @@
 #include "runtime/cpu/Gemm.h"
 #include "runtime/cpu/SharedObject.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
@@ -159,9 +159,7 @@ int main(int argc, char **argv) {
   app.add_option("--level", options.level, "CPU level of the kernels (without: the best that fits)");
   app.add_flag("--json", options.json, "One line of JSON");
   app.footer("Exit codes: 0; 2 a wrong argument; 5 this CPU lacks the level.");
-  CLI11_PARSE(app, argc, argv);
-  const Status status = run(options);
-  if (!status.ok())
-    fmt::print(stderr, "error: {}\n", status.message());
-  return static_cast<int>(status.code());
+  if (const std::optional<int> code = parse(app, argc, argv))
+    return *code;
+  return report(run(options));
 }

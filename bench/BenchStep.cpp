@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "bench/AllocationCounter.h"
 #include "bench/BenchModel.h"
+#include "bench/CommandLine.h"
 #include "runtime/core/Session.h"
 #include "runtime/cpu/CpuDevice.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -19,6 +19,7 @@ namespace {
 struct Options {
   std::string artifact, preset, level;
   int64_t maxTokens = 4000, steps = 20, warmup = 3;
+  std::vector<int64_t> bucket; ///< fewest and most words, and steps
   int threads = 2;
   uint64_t seed = 1;
   bool json = false;
@@ -29,7 +30,7 @@ struct Measurement {
   std::vector<double> seconds, rates;
   std::vector<FamilyTime> families;
   double flops = 0, loss = 0;
-  int64_t allocations = 0, arenaBytes = 0, formulaBytes = 0, parameters = 0;
+  int64_t allocations = 0, arenaBytes = 0, formulaBytes = 0, peakBytes = 0, parameters = 0;
   /// B, S and T of the batch that needs the largest arena.
   int64_t largest[3] = {};
   int64_t targetTokens = 0;
@@ -78,7 +79,11 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   if (!session.ok())
     return session.status();
   (*session)->initialize(options.seed);
-  std::vector<BenchBatch> batches = makeBenchBatches(options.steps, options.maxTokens, *vocabulary, options.seed);
+  const std::vector<int64_t> &bucket = options.bucket;
+  std::vector<BenchBatch> batches = bucket.empty()
+                                        ? makeBenchBatches(options.steps, options.maxTokens, *vocabulary, options.seed)
+                                        : makeBenchBucket(options.steps, options.maxTokens, {bucket[0], bucket[1]},
+                                                          bucket[2], *vocabulary, options.seed);
 
   Measurement result;
   size_t largest = 0;
@@ -114,6 +119,7 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   result.flops = (*session)->profiledFlops();
   result.loss = step.lossPerToken();
   result.arenaBytes = static_cast<int64_t>((*session)->arenaBytes());
+  result.peakBytes = peakResidentBytes();
   result.device = (*session)->deviceDescription();
   result.parameters = (*artifact)->manifest().trainedParameters();
   return result;
@@ -138,6 +144,7 @@ void print(const Options &options, Measurement &m) {
                            {"step_gflop_per_s", m.flops / total * 1e-9},
                            {"arena_bytes", m.arenaBytes},
                            {"formula_bytes", m.formulaBytes},
+                           {"peak_bytes", m.peakBytes},
                            {"largest", {{"B", m.largest[0]}, {"S", m.largest[1]}, {"T", m.largest[2]}}},
                            {"allocations", m.allocations},
                            {"loss_per_token", m.loss}};
@@ -158,19 +165,16 @@ void print(const Options &options, Measurement &m) {
     fmt::print("  {:<28} {:5.1f} % {:9.3f} ms/step {:6.1f} calls/step\n", time.family, 100 * time.seconds / total,
                time.seconds / steps * 1e3, static_cast<double>(time.calls) / steps);
   fmt::print("heap allocations per step: {:g}\n", static_cast<double>(m.allocations) / steps);
-  fmt::print("arena {} bytes, formula {} bytes (B={}, S={}, T={})\nloss per token {:.4f}\n", m.arenaBytes,
-             m.formulaBytes, m.largest[0], m.largest[1], m.largest[2], m.loss);
+  fmt::print("arena {} bytes, formula {} bytes (B={}, S={}, T={}), peak of the process {} bytes\n"
+             "loss per token {:.4f}\n",
+             m.arenaBytes, m.formulaBytes, m.largest[0], m.largest[1], m.largest[2], m.peakBytes, m.loss);
 }
 
 Status run(const Options &options) {
-  std::string path = options.artifact;
-  if (!options.preset.empty()) {
-    Result<std::string> compiled = compilePreset(options.preset);
-    if (!compiled.ok())
-      return compiled.status();
-    path = *compiled;
-  }
-  Result<Measurement> result = measure(options, path);
+  const Result<std::string> path = findArtifact(options.artifact, options.preset);
+  if (!path.ok())
+    return path.status();
+  Result<Measurement> result = measure(options, *path);
   if (!result.ok())
     return result.status();
   print(options, *result);
@@ -188,11 +192,17 @@ Status run(const Options &options) {
 int main(int argc, char **argv) {
   CLI::App app{"Times whole training steps of a translation model on made-up ragged batches."};
   Options options;
-  auto *artifact = app.add_option("artifact", options.artifact, "The artifact");
+  auto *artifact = app.add_option("artifact", options.artifact, "The artifact, or a spec (.toml)");
   app.add_option("--preset", options.preset, "Compile this preset and take it")->excludes(artifact);
   app.add_option("--max-tokens", options.maxTokens, "Tokens of a batch")
       ->check(CLI::Range(64, 1 << 20))
       ->capture_default_str();
+  app.add_option(
+         "--bucket", options.bucket,
+         "Batches of one shape instead: fewest and most words of a sentence, and steps to pad to, e.g. 20 31 32")
+      ->expected(3)
+      ->type_name("WORDS WORDS STEPS")
+      ->check(CLI::Range(1, 1 << 16));
   app.add_option("--steps", options.steps, "Steps to time")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--warmup", options.warmup, "Steps before")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--threads", options.threads, "Threads")->check(CLI::Range(1, 1024))->capture_default_str();
@@ -201,13 +211,13 @@ int main(int argc, char **argv) {
   app.add_flag("--json", options.json, "One line of JSON");
   app.footer("Exit codes: 0; 70 the steps allocated on the heap, or the arena is not as large as its formula says; "
              "others as those of bifocal.");
-  CLI11_PARSE(app, argc, argv);
-  if (options.artifact.empty() && options.preset.empty()) {
-    fmt::print(stderr, "error: expects an artifact or --preset\n");
-    return static_cast<int>(StatusCode::usage);
-  }
-  const Status status = run(options);
-  if (!status.ok())
-    fmt::print(stderr, "error: {}\n", status.message());
-  return static_cast<int>(status.code());
+  if (const std::optional<int> code = parse(app, argc, argv))
+    return *code;
+  if (options.artifact.empty() && options.preset.empty())
+    return report({StatusCode::usage, "expects an artifact or --preset"});
+  if (const auto &bucket = options.bucket; !bucket.empty() && (bucket[0] > bucket[1] || bucket[1] >= bucket[2]))
+    return report({StatusCode::usage,
+                   fmt::format("--bucket expects words up to a number below the steps, but got {} to {} words in {}",
+                               bucket[0], bucket[1], bucket[2])});
+  return report(run(options));
 }

@@ -5,9 +5,11 @@
 Each row runs our program and the peers' in turn, round after round, and compares medians. One JSON line a row on
 stdout: name, ours, peer, ratio, goal, unit, machine, and what the figures are made of. A table on stderr.
 
-`--peers` is a folder with `bench.py` (PyTorch: `train` and `generate`, `--mode eager|compile`) and
-`ct2_transformer.py` (CTranslate2), which print one JSON line a run. Both sides get the same vocabulary, the same
-distribution of lengths, the same number of threads.
+`--peers` is a folder with `bench.py` (PyTorch: `train` and `generate`, `--mode eager|compile`), `ct2_transformer.py`
+(CTranslate2), which print one JSON line a run, and `models.py`, which builds the models of `PRESETS`. Both sides get
+the same vocabulary, the same distribution of lengths, the same number of threads, and as many parameters, or the row
+says so. Compiled, PyTorch wants static shapes, so against that mode both sides train on batches of one shape, sentences
+of 20 to 31 words padded to 32 steps; a row counts the mode that does better against us.
 
 Exit codes: 0 every row was measured, 1 a program failed (its row says how), 2 a wrong argument, 3 no peers or no Python
 for them. A goal that is missed is a figure and not an error.
@@ -17,6 +19,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -25,6 +28,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 MODELS = ("lightconv_iwslt_de_en", "dynamicconv_iwslt_de_en", "transformer_iwslt_de_en")
 VOCABULARY = 8000
+LENGTHS, BUCKET = (20, 31), 32
 SETUP = """The peers need PyTorch 2.11, numpy and, for decoding, ctranslate2 4.8.5 and safetensors, in the environment of
 --python. `make setup-tests` installs PyTorch in .torch; the README of the peers' folder lists the rest."""
 
@@ -36,15 +40,23 @@ def arguments():
     parser.add_argument("--python", default=str(HERE.parent / ".torch/bin/python"), help="Python that runs them")
     parser.add_argument("--bin", type=pathlib.Path, default=HERE.parent / "build/bin", help="our programs")
     parser.add_argument("--models", default=",".join(MODELS), help="presets, with commas between")
+    parser.add_argument("--only", default="", help="rows whose name has a match of this regular expression")
     parser.add_argument("--max-tokens", default="1000,4000", help="sizes of training batches, with commas between")
     parser.add_argument("--precisions", default="f32,bf16,int8", help="element types, with commas between")
     parser.add_argument("--modes", default="eager,compile", help="modes of PyTorch to train in")
-    parser.add_argument("--steps", type=int, default=8, help="training steps a run; batches of decoding are half as many")
+    parser.add_argument("--steps", type=int, default=8, help="training steps of a run; half as many batches of decoding")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each program")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--timeout", type=float, default=900, help="seconds that one run may take")
+    parser.add_argument("--quick", action="store_true", help="one round of two steps, to see that all works")
     parser.add_argument("--json", action="store_true", help="no table")
     options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.steps = 1, 2
+    try:
+        options.only = re.compile(options.only)
+    except re.error as error:
+        parser.error(f"--only expects a regular expression: {error}")
     kinds = options.what.split(",")
     if not set(kinds) <= {"train", "generate"}:
         parser.error(f"expects train, generate or train,generate, but got '{options.what}'")
@@ -61,21 +73,29 @@ class Failure(Exception):
     pass
 
 
-def run(command, timeout, **keywords):
-    """The last line of JSON that a program prints."""
-    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+def run_text(command, timeout=60, **keywords):
+    """What a program prints."""
+    words = " ".join(map(str, command))
     try:
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=timeout,
-                              env=environment, check=False, **keywords)
+                              check=False, **keywords)
     except subprocess.TimeoutExpired:
-        raise Failure(f"took longer than {timeout:g} s: {' '.join(map(str, command))}") from None
+        raise Failure(f"took longer than {timeout:g} s: {words}") from None
     except OSError as error:
         raise Failure(f"cannot run {command[0]}: {error.strerror}") from None
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode != 0 or not lines:
+    if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["nothing on stderr"])[-1]
-        raise Failure(f"ended with {done.returncode}: {' '.join(map(str, command))}: {last}")
-    return json.loads(lines[-1])
+        raise Failure(f"ended with {done.returncode}: {words}: {last}")
+    return done.stdout
+
+
+def run(command, timeout, **keywords):
+    """The last line of JSON that a program prints."""
+    lines = [line for line in run_text(command, timeout, **keywords).splitlines() if line.startswith("{")]
+    try:
+        return json.loads(lines[-1])
+    except (IndexError, ValueError):
+        raise Failure(f"expects a line of JSON from {' '.join(map(str, command))}") from None
 
 
 def cpu():
@@ -88,47 +108,62 @@ def cpu():
 
 
 class Comparison:
-    """Runs in turn: `ours` and each of `peers` once a round."""
+    """Rows of runs in turn, and whether a program failed."""
 
     def __init__(self, options, machine):
-        self.options, self.machine, self.failed = options, machine, False
+        self.options, self.machine = options, machine
+        self.failed, self.printed = False, 0
 
-    def measure(self, ours, peers):
-        runs = {"ours": [], **{name: [] for name in peers}}
+    def wants(self, name):
+        return bool(self.options.only.search(name))
+
+    def measure(self, pairs):
+        """`pairs`: by the peer's name, our command and the peer's for the same work, each run once a round."""
+        runs = {name: ([], []) for name in pairs}
         problems = {}
         for _ in range(self.options.rounds):
-            for name, command in {"ours": ours, **peers}.items():
+            for name, commands in pairs.items():
                 if name in problems:
                     continue
                 try:
-                    runs[name].append(run(*command[:1], self.options.timeout, **command[1]))
+                    for command, several in zip(commands, runs[name], strict=True):
+                        several.append(run(command[0], self.options.timeout, **command[1]))
                 except Failure as failure:
                     problems[name] = str(failure)
-        return runs, problems
+        # A pair that failed in a later round keeps the rounds that both sides finished.
+        done = {}
+        for name, (ours, peer) in runs.items():
+            if peer:
+                done[name] = (ours[: len(peer)], peer)
+        return done, problems
 
-    def rows(self, name, goal, memory_goal, ours, peers):
+    def rows(self, name, goal, memory_goal, pairs, peer_parameters=None):
         """One row for the tokens a second and one for the memory of the process."""
-        runs, problems = self.measure(ours, peers)
-        rates = {key: [one["tokens_per_s"] for one in several] for key, several in runs.items() if several}
-        measured = [key for key in peers if key in rates]
-        if "ours" not in rates or not measured:
-            self.failed = True
-            return self.print({"name": name, "ours": None, "peer": None, "ratio": None, "goal": goal,
-                               "problems": problems})
-        best = max(measured, key=lambda key: statistics.median(rates[key]))
-        row = {"name": name, "unit": "tokens/s", "goal": goal, "against": best,
-               **self.compare(rates["ours"], rates[best])}
-        row["all"] = {key: round(statistics.median(values), 1) for key, values in rates.items()}
-        row["parameters"] = {key: several[0]["parameters"] for key, several in runs.items()
-                             if several and "parameters" in several[0]}
+        done, problems = self.measure(pairs)
+        if not done:
+            return self.fail(name, goal, problems)
+        rates = {key: self.compare(*([one["tokens_per_s"] for one in side] for side in sides))
+                 for key, sides in done.items()}
+        best = min(rates, key=lambda key: rates[key]["ratio"])
+        row = {"name": name, "unit": "tokens/s", "goal": goal, "against": best, **rates[best], "all": rates}
+        parameters = {"ours": done[best][0][0].get("parameters"), "peer": peer_parameters}
+        if peer_parameters is not None:
+            row["parameters"] = parameters
+            if parameters["ours"] != parameters["peer"]:
+                problems["parameters"] = f"differ: {parameters['ours']} and {parameters['peer']}"
         if problems:
             self.failed, row["problems"] = True, problems
         self.print(row)
-        peaks = {key: [one["peak_bytes"] for one in runs[key]] for key in ("ours", best)
-                 if runs[key] and runs[key][0].get("peak_bytes")}
-        if memory_goal and len(peaks) == 2:
-            self.print({"name": name + " memory", "unit": "bytes", "goal": memory_goal, "against": best,
-                        **self.compare(peaks["ours"], peaks[best])})
+        peaks = {key: self.compare(*([one["peak_bytes"] for one in side] for side in sides))
+                 for key, sides in done.items() if all("peak_bytes" in one for side in sides for one in side)}
+        if memory_goal and peaks:
+            worst = max(peaks, key=lambda key: peaks[key]["ratio"])
+            self.print({"name": name + " memory", "unit": "bytes", "goal": memory_goal, "against": worst,
+                        **peaks[worst], "all": peaks})
+
+    def fail(self, name, goal, problems):
+        self.failed = True
+        self.print({"name": name, "ours": None, "peer": None, "ratio": None, "goal": goal, "problems": problems})
 
     @staticmethod
     def compare(ours, peer):
@@ -137,18 +172,22 @@ class Comparison:
                 "ours_range": [min(ours), max(ours)], "peer_range": [min(peer), max(peer)]}
 
     def skip(self, name, goal, reason):
-        self.print({"name": name, "ours": None, "peer": None, "ratio": None, "goal": goal, "skipped": reason})
+        if self.wants(name):
+            self.print(
+                {"name": name, "ours": None, "peer": None, "ratio": None, "goal": goal, "skipped": reason})
 
     def print(self, row):
-        row["machine"] = self.machine
+        self.printed += 1
+        row["machine"] = {**self.machine, "load_1m": round(os.getloadavg()[0], 2)}
         print(json.dumps(row), flush=True)
         if self.options.json:
             return
         if row["ratio"] is None:
-            text = row.get("skipped") or "; ".join(f"{key} {value}" for key, value in row["problems"].items())
+            text = row.get("skipped") or "; ".join(f"{key}: {value}" for key, value in row["problems"].items())
         else:
             text = f"{row['ours']:>14,.1f} {row['peer']:>14,.1f} {row['ratio']:>7.2f} {row['goal']}  {row['against']}"
-        print(f"{row['name']:<52}{text}", file=sys.stderr)
+            text += "".join(f"; {key}: {value}" for key, value in row.get("problems", {}).items())
+        print(f"{row['name']:<66}{text}", file=sys.stderr)
 
 
 def compile_model(options, folder, model, precision):
@@ -159,7 +198,87 @@ def compile_model(options, folder, model, precision):
     artifact = spec.with_suffix(".bifocal")
     done = subprocess.run([options.bin / "bifocal", "compile", spec, "-o", artifact, "--target", "cpu:native"],
                           capture_output=True, text=True, check=False)
-    return artifact if done.returncode == 0 else None, done.stderr.strip()
+    if done.returncode != 0:
+        raise Failure(f"ended with {done.returncode}: {done.stderr.strip()}")
+    return artifact
+
+
+def count_parameters(options, model):
+    """What the peers train; None where their folder cannot say."""
+    program = (f"import json, models; model = models.build(models.PRESETS['{model}']); "
+               "print(json.dumps({'count': sum(p.numel() for p in model.parameters() if p.requires_grad)}))")
+    try:
+        return run([options.python, "-c", program], options.timeout, cwd=options.peers)["count"]
+    except Failure as failure:
+        print(f"warning: the peers' parameters cannot be counted: {failure}", file=sys.stderr)
+        return None
+
+
+def peer_run(options, verb, model, *more):
+    command = [options.python, "bench.py", verb, "--model", model, "--threads", options.threads, "--json", *more]
+    return command, {"cwd": options.peers}
+
+
+def our_run(options, program, artifact, *more):
+    return [options.bin / program, artifact, "--threads", options.threads, "--json", *more], {}
+
+
+def compare_model(comparison, options, kinds, scratch, model, precision):
+    narrow = precision == "bf16"
+    sizes = {f"train {model} {tokens} {precision}": tokens for tokens in options.max_tokens.split(",")}
+    training = [name for name in sizes if "train" in kinds and comparison.wants(name)]
+    decoding = [name for name in [f"generate {model} {precision}"] if "generate" in kinds and comparison.wants(name)]
+    goals = {"train": ">= 2.5" if narrow else ">= 1.4", "generate": ">= 3" if narrow else ">= 2.5"}
+    if narrow and "amx_bf16" not in comparison.machine["isa"]:
+        for name in training + decoding:
+            comparison.skip(name, goals[name.split()[0]], "this CPU has no AMX: bf16 is emulated")
+        return
+    if not training + decoding:
+        return
+    try:
+        artifact = compile_model(options, scratch, model, precision)
+    except Failure as failure:
+        for name in training + decoding:
+            comparison.fail(name, goals[name.split()[0]], {"bifocal compile": str(failure)})
+        return
+    parameters = count_parameters(options, model)
+    for name in training:
+        steps = ["--max-tokens", sizes[name], "--steps", options.steps]
+        pairs = {}
+        for mode in options.modes.split(","):
+            mine = ["--bucket", *LENGTHS, BUCKET] if mode == "compile" else []
+            theirs = ["--lengths", *LENGTHS, "--buckets", BUCKET] if mode == "compile" else []
+            pairs[f"PyTorch {mode}"] = (
+                our_run(options, "bench-step", artifact, *steps, *mine),
+                peer_run(options, "train", model, "--mode", mode, "--precision", precision, *steps, *theirs))
+        comparison.rows(name, goals["train"], "<= 0.5", pairs, parameters)
+    for name in decoding:
+        batches = ["--steps", max(1, options.steps // 2), "--batch", 32, "--beam", 5]
+        pair = (our_run(options, "bench-generate", artifact, *batches),
+                peer_run(options, "generate", model, "--precision", precision, *batches, "--warmup", 1))
+        comparison.rows(name, goals["generate"], "<= 0.5", {"PyTorch eager": pair}, parameters)
+
+
+def compare_ctranslate2(comparison, options, scratch, model, precision):
+    """Its lengths are those of the batch, not of each sentence, so both sides write about as many tokens."""
+    name = f"generate {model} {precision} beside CTranslate2"
+    goal = ">= 1.5" if precision == "int8" else ">= 2"
+    if not comparison.wants(name):
+        return
+    try:
+        if precision == "int8" and "int8" not in run_text([options.bin / "bench-generate", "--help"]):
+            comparison.skip(name, goal, "unsupported: bench-generate has no --precision int8")
+            return
+        artifact = compile_model(options, scratch, model, "f32")
+    except Failure as failure:
+        comparison.fail(name, goal, {"ours": str(failure)})
+        return
+    steps = ["--steps", max(1, options.steps // 2), "--batch", 32, "--beam", 5]
+    mine = ["--precision", "int8"] if precision == "int8" else []
+    peer = [options.python, "ct2_transformer.py", "--model", model, *steps, "--threads", options.threads,
+            "--compute-type", "int8" if precision == "int8" else "float32", "--json"]
+    comparison.rows(name, goal, "<= 0.5", {"CTranslate2": (our_run(options, "bench-generate", artifact, *steps, *mine),
+                                                           (peer, {"cwd": options.peers}))})
 
 
 def main():
@@ -167,7 +286,6 @@ def main():
     model_name, isa = cpu()
     machine = {"cpu": model_name, "isa": isa, "cores": os.cpu_count(), "threads": options.threads}
     comparison = Comparison(options, machine)
-    at_peers = {"cwd": options.peers}
     precisions = options.precisions.split(",")
     try:
         subprocess.run([options.python, "-c", "import torch, numpy"], check=True, capture_output=True)
@@ -175,62 +293,20 @@ def main():
         print(f"error: '{options.python}' does not import torch and numpy. {SETUP}", file=sys.stderr)
         return 3
     if not options.json:
-        print(f"{'':<52}{'ours':>14} {'peer':>14} {'ratio':>7} goal  against", file=sys.stderr)
+        print(f"{'':<66}{'ours':>14} {'peer':>14} {'ratio':>7} goal  against", file=sys.stderr)
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = pathlib.Path(folder)
         for model in options.models.split(","):
             for precision in (one for one in ("f32", "bf16") if one in precisions):
-                compare_model(comparison, options, kinds, pathlib.Path(scratch), model, precision, at_peers)
-            if "generate" in kinds and model.startswith("transformer") and "f32" in precisions:
-                compare_ctranslate2(comparison, options, pathlib.Path(scratch), model, at_peers)
-        if "generate" in kinds and "int8" in precisions:
-            comparison.skip("generate transformer_iwslt_de_en int8", ">= 1.5", "int8 decoding is not in this version")
+                compare_model(comparison, options, kinds, scratch, model, precision)
+            if "generate" in kinds and model.startswith("transformer"):
+                for precision in (one for one in ("f32", "int8") if one in precisions):
+                    compare_ctranslate2(comparison, options, scratch, model, precision)
+    if not comparison.printed:
+        print(f"error: --only expects part of a row's name, but got '{options.only.pattern}'", file=sys.stderr)
+        return 2
     return 1 if comparison.failed else 0
-
-
-def peer_command(options, verb, model, *more):
-    return [options.python, "bench.py", verb, "--model", model, "--threads", options.threads, "--json", *more]
-
-
-def compare_model(comparison, options, kinds, scratch, model, precision, at_peers):
-    narrow = precision == "bf16"
-    names = [f"train {model} {tokens} {precision}" for tokens in options.max_tokens.split(",") if "train" in kinds]
-    goals = {"train": ">= 2.5" if narrow else ">= 1.4", "generate": ">= 3" if narrow else ">= 2.5"}
-    if narrow and "amx_bf16" not in comparison.machine["isa"]:
-        for name in names + [f"generate {model} bf16"] * ("generate" in kinds):
-            comparison.skip(name, goals[name.split()[0]], "this CPU has no AMX: bf16 is emulated")
-        return
-    artifact, problem = compile_model(options, scratch, model, precision)
-    if not artifact:
-        raise SystemExit(f"error: compiling {model} in {precision} failed: {problem}")
-    ours = ["--threads", options.threads, "--json"]
-    for name in names:
-        tokens = name.split()[2]
-        steps = ["--max-tokens", tokens, "--steps", options.steps]
-        # Compiled, PyTorch wants static shapes: it pads to few lengths, and its batches are full.
-        peers = {f"PyTorch {mode}": (peer_command(options, "train", model, "--mode", mode, "--precision", precision,
-                                                  *steps), at_peers) for mode in options.modes.split(",")}
-        comparison.rows(name, goals["train"], "<= 0.5",
-                        ([options.bin / "bench-step", artifact, *steps, *ours], {}), peers)
-    if "generate" in kinds:
-        batches = ["--steps", max(1, options.steps // 2), "--batch", 32, "--beam", 5]
-        peer = peer_command(options, "generate", model, "--precision", precision, *batches, "--warmup", 1)
-        comparison.rows(f"generate {model} {precision}", goals["generate"], "<= 0.5",
-                        ([options.bin / "bench-generate", artifact, *batches, *ours], {}),
-                        {"PyTorch eager": (peer, at_peers)})
-
-
-def compare_ctranslate2(comparison, options, scratch, model, at_peers):
-    artifact, problem = compile_model(options, scratch, model, "f32")
-    if not artifact:
-        raise SystemExit(f"error: compiling {model} failed: {problem}")
-    steps = max(1, options.steps // 2)
-    ours = [options.bin / "bench-generate", artifact, "--steps", steps, "--batch", 32, "--beam", 5,
-            "--threads", options.threads, "--json"]
-    peer = [options.python, "ct2_transformer.py", "--steps", steps, "--threads", options.threads,
-            "--compute-type", "float32", "--json"]
-    comparison.rows(f"generate {model} f32 beside CTranslate2", ">= 2", None, (ours, {}),
-                    {"CTranslate2 float32": (peer, at_peers)})
 
 
 if __name__ == "__main__":

@@ -26,6 +26,18 @@ if(BIFOCAL_BUILD_COMPILER)
   include_directories(SYSTEM ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
   find_program(BIFOCAL_LINKER NAMES ld.lld-19 ld.lld ld REQUIRED)
 endif()
+if(BIFOCAL_BUILD_COMPILER AND BIFOCAL_TORCH_DIR)
+  # The wheel brings headers of another fmt, so sources that format text keep out of targets that link this.
+  # find_package(Torch) looks for a GPU; the wheel's libraries are named here instead. They load CUDA's from the toolkit.
+  find_package(CUDAToolkit QUIET)
+  add_library(bifocal-torch INTERFACE)
+  target_include_directories(bifocal-torch SYSTEM INTERFACE
+    ${BIFOCAL_TORCH_DIR}/include ${BIFOCAL_TORCH_DIR}/include/torch/csrc/api/include)
+  target_link_directories(bifocal-torch INTERFACE ${BIFOCAL_TORCH_DIR}/lib)
+  target_link_libraries(bifocal-torch INTERFACE -Wl,--no-as-needed torch_cpu c10 -Wl,--as-needed)
+  target_link_options(bifocal-torch INTERFACE -Wl,--allow-shlib-undefined
+    -Wl,-rpath,${BIFOCAL_TORCH_DIR}/lib -Wl,-rpath,/usr/local/cuda/lib64)
+endif()
 if(BIFOCAL_BUILD_TESTS)
   find_package(GTest REQUIRED)
 endif()

@@ -23,6 +23,10 @@ if "HOME" in os.environ:
 config.environment["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
 config.environment["OMP_WAIT_POLICY"] = "passive"
 
+# Built only where LibTorch is.
+if (Path(config.bifocal_bin_dir) / "bench-kernels").exists():
+    config.available_features.add("torch")
+
 config.substitutions.append(("%{root}", str(root)))
 config.substitutions.append(("%{build}", str(Path(config.bifocal_bin_dir).parent)))
 # %{fails} CODE TEXT COMMAND: the command ends with this exit code and has the text among its diagnostics.

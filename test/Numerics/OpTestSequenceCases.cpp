@@ -211,3 +211,16 @@ std::vector<OpCase> test::convChainCases() {
        .sizes = "h=3 d=7 k=7"},
   };
 }
+
+const std::vector<OpCase> &test::allCases() {
+  static const std::vector<OpCase> all = [] {
+    std::vector<OpCase> cases;
+    for (auto family : {linearCases, productCases, elementCases, softmaxCases, normCases, tokenCases, lossCases,
+                        convCases, attentionCases, stepCases, chainCases, embeddingChainCases, convChainCases}) {
+      std::vector<OpCase> some = family();
+      cases.insert(cases.end(), some.begin(), some.end());
+    }
+    return cases;
+  }();
+  return all;
+}

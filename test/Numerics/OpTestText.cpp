@@ -246,16 +246,3 @@ std::string test::moduleText(const OpCase &op, const Sizes &statics) {
     text += functionText("diff", op, op.arguments, op.body, op.gradients, statics, true);
   return text;
 }
-
-const std::vector<OpCase> &test::allCases() {
-  static const std::vector<OpCase> all = [] {
-    std::vector<OpCase> cases;
-    for (auto family : {linearCases, productCases, elementCases, softmaxCases, normCases, tokenCases, lossCases,
-                        convCases, attentionCases, stepCases, chainCases, embeddingChainCases, convChainCases}) {
-      std::vector<OpCase> some = family();
-      cases.insert(cases.end(), some.begin(), some.end());
-    }
-    return cases;
-  }();
-  return all;
-}

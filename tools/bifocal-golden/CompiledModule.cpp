@@ -56,11 +56,11 @@ TensorView HostTensor::view() {
   return result;
 }
 
-Result<std::unique_ptr<CompiledModule>> CompiledModule::load(const std::string &bytes, bool training) {
+Result<std::unique_ptr<CompiledModule>> CompiledModule::load(const std::string &bytes, bool training, int threads) {
   auto artifact = Artifact::fromBytes(std::as_bytes(std::span(bytes)));
   if (!artifact.ok())
     return artifact.status();
-  auto session = Session::create(artifact.take(), makeCpuDevice({.threads = 2, .level = ""}), training);
+  auto session = Session::create(artifact.take(), makeCpuDevice({.threads = threads, .level = ""}), training);
   if (!session.ok())
     return session.status();
   auto module = std::make_unique<CompiledModule>();
@@ -77,18 +77,18 @@ static CompileOptions nativeOptions() {
   return options;
 }
 
-Result<std::unique_ptr<CompiledModule>> CompiledModule::ofText(std::string_view text, bool training) {
+Result<std::unique_ptr<CompiledModule>> CompiledModule::ofText(std::string_view text, bool training, int threads) {
   mlir::MLIRContext context;
   auto module = parseModule(text, "golden.mlir", context);
   if (!module.ok())
     return module.status();
   Result<std::string> bytes = compileModule(**module, nativeOptions());
-  return bytes.ok() ? load(*bytes, training) : bytes.status();
+  return bytes.ok() ? load(*bytes, training, threads) : bytes.status();
 }
 
 Result<std::unique_ptr<CompiledModule>> CompiledModule::ofSpec(std::string_view text, bool training) {
   Result<std::string> bytes = compileSpec(text, "golden.toml", nativeOptions());
-  return bytes.ok() ? load(*bytes, training) : bytes.status();
+  return bytes.ok() ? load(*bytes, training, /*threads=*/2) : bytes.status();
 }
 
 Status CompiledModule::run(std::string_view entry, const std::map<std::string, HostTensor *> &tensors) {

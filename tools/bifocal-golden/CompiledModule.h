@@ -32,7 +32,7 @@ struct HostTensor {
 class CompiledModule {
 public:
   /// `text` is MLIR with bifocal functions.
-  static Result<std::unique_ptr<CompiledModule>> ofText(std::string_view text, bool training = false);
+  static Result<std::unique_ptr<CompiledModule>> ofText(std::string_view text, bool training = false, int threads = 2);
   /// `text` is a TOML spec.
   static Result<std::unique_ptr<CompiledModule>> ofSpec(std::string_view text, bool training = false);
 
@@ -46,7 +46,7 @@ public:
   std::span<float> gradient(std::string_view name) { return piece(session_->gradients(), name); }
 
 private:
-  static Result<std::unique_ptr<CompiledModule>> load(const std::string &artifact, bool training);
+  static Result<std::unique_ptr<CompiledModule>> load(const std::string &artifact, bool training, int threads);
   std::span<float> piece(std::span<float> slab, std::string_view name) const;
 
   std::unique_ptr<Session> session_;

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "bench/kernels/Formulations.h"
+
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <limits>
+
+using at::Tensor;
+
+namespace bifocal::bench {
+namespace {
+
+/// One random byte per element, eight to a draw: the library's generator is serial and draws a number per element. The
+/// rate becomes a multiple of 1/256, and the scale fits it.
+Tensor dropoutOfBytes(const Tensor &x, double rate) {
+  const auto dropped = static_cast<int64_t>(std::lround(rate * 256));
+  const int64_t count = x.numel();
+  Tensor words = at::empty({(count + 7) / 8}, at::kLong);
+  words.random_(std::numeric_limits<int64_t>::min(), std::optional<int64_t>());
+  const Tensor kept = words.view(at::kByte).narrow(0, 0, count).view(x.sizes()) >= dropped;
+  return x * (kept * at::scalar_tensor(256.0 / static_cast<double>(256 - dropped), at::kFloat));
+}
+
+Tensor norm(const Tensor &x, const std::vector<Tensor> &inputs) {
+  return at::layer_norm(x, {x.size(-1)}, inputs[2], inputs[3]);
+}
+
+/// The logits are turned into log-probabilities, and those into their gradient, in place.
+class CrossEntropyInPlace : public torch::autograd::Function<CrossEntropyInPlace> {
+public:
+  static Tensor forward(torch::autograd::AutogradContext *context, const Tensor &logits, const Tensor &target,
+                        double smoothing, int64_t ignored) {
+    const Tensor logp = at::log_softmax(logits, 1), counted = target != ignored;
+    Tensor loss = logp.gather(1, target.unsqueeze(1)).squeeze(1) * (smoothing - 1);
+    loss -= smoothing * logp.mean(1);
+    context->save_for_backward({logp, target, counted});
+    context->saved_data["smoothing"] = smoothing;
+    return loss.masked_fill_(counted.logical_not(), 0).sum();
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context,
+                                                 torch::autograd::variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const double smoothing = context->saved_data["smoothing"].toDouble();
+    const Tensor scale = (gradients[0] * saved[2]).unsqueeze(1);
+    Tensor gradient = saved[0];
+    gradient.exp_().sub_(smoothing / static_cast<double>(gradient.size(1))).mul_(scale);
+    gradient.scatter_add_(1, saved[1].unsqueeze(1), (smoothing - 1) * scale);
+    return {gradient, Tensor(), Tensor(), Tensor()};
+  }
+};
+
+Tensor logitsOf(const std::vector<Tensor> &inputs) { return at::linear(inputs[0].flatten(0, 1), inputs[1]); }
+
+Tensor splitHeads(const Tensor &x, int64_t heads) { return x.unflatten(-1, {heads, -1}).transpose(1, 2); }
+Tensor joinHeads(const Tensor &y) { return y.transpose(1, 2).flatten(-2); }
+
+/// The score matrix in memory.
+Tensor attentionInSteps(const std::vector<Tensor> &inputs, int64_t heads, const Tensor &hidden) {
+  const Tensor q = splitHeads(inputs[0], heads), k = splitHeads(inputs[1], heads), v = splitHeads(inputs[2], heads);
+  const Tensor scores = at::matmul(q * std::pow(static_cast<double>(q.size(-1)), -0.5), k.transpose(-1, -2));
+  const double minusInfinity = -std::numeric_limits<double>::infinity();
+  return joinHeads(at::matmul(scores.masked_fill(hidden, minusInfinity).softmax(-1), v));
+}
+
+} // namespace
+
+std::vector<Formulation> normFormulations(double rate) {
+  return {{"library dropout",
+           [rate](const std::vector<Tensor> &inputs) {
+             return norm(at::dropout(inputs[0], rate, /*train=*/true) + inputs[1], inputs);
+           }},
+          {"dropout of bytes", [rate](const std::vector<Tensor> &inputs) {
+             return norm(dropoutOfBytes(inputs[0], rate) + inputs[1], inputs);
+           }}};
+}
+
+std::vector<Formulation> projectionFormulations(double smoothing, int64_t ignored) {
+  const auto target = [](const std::vector<Tensor> &inputs) { return inputs[2].flatten(); };
+  return {{"library",
+           [=](const std::vector<Tensor> &inputs) {
+             return at::cross_entropy_loss(logitsOf(inputs), target(inputs), {}, at::Reduction::Sum, ignored,
+                                           smoothing);
+           }},
+          {"logsumexp",
+           [=](const std::vector<Tensor> &inputs) {
+             const Tensor logits = logitsOf(inputs), ids = target(inputs);
+             const Tensor picked = logits.gather(1, ids.unsqueeze(1)).squeeze(1);
+             const Tensor loss = logits.logsumexp(1) - (1 - smoothing) * picked - smoothing * logits.mean(1);
+             return loss.masked_fill(ids == ignored, 0).sum();
+           }},
+          {"in place", [=](const std::vector<Tensor> &inputs) {
+             return CrossEntropyInPlace::apply(logitsOf(inputs), target(inputs), smoothing, ignored);
+           }}};
+}
+
+std::vector<Formulation> attentionFormulations(int64_t heads, bool causal) {
+  return {{"scaled_dot_product_attention",
+           [=](const std::vector<Tensor> &inputs) {
+             std::optional<Tensor> mask;
+             if (!causal)
+               mask = inputs[3].unsqueeze(1).unsqueeze(1);
+             return joinHeads(at::scaled_dot_product_attention(splitHeads(inputs[0], heads),
+                                                               splitHeads(inputs[1], heads),
+                                                               splitHeads(inputs[2], heads), mask, 0.0, causal));
+           }},
+          {"explicit", [=](const std::vector<Tensor> &inputs) {
+             const int64_t time = inputs[0].size(1);
+             return attentionInSteps(inputs, heads,
+                                     causal ? at::ones({time, time}, at::kBool).triu(1)
+                                            : inputs[3].logical_not().unsqueeze(1).unsqueeze(1));
+           }}};
+}
+
+} // namespace bifocal::bench
