@@ -3,6 +3,7 @@
 
 #include "runtime/train/KeptWeights.h"
 #include "tools/bifocal/Checks.h"
+#include "tools/bifocal/Message.h"
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
@@ -51,7 +52,7 @@ Status run(const Options &options) {
     paths = chosen.take();
   }
   BIFOCAL_RETURN_IF_ERROR(averageWeights(paths, options.output));
-  fmt::print(stderr, "{}: the mean of {}\n", options.output, fmt::join(paths, ", "));
+  tools::say("{}: the mean of {}\n", options.output, fmt::join(paths, ", "));
   return Status();
 }
 

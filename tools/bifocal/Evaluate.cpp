@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/train/Trainer.h"
 #include "tools/bifocal/Checks.h"
+#include "tools/bifocal/Message.h"
 #include "tools/bifocal/Model.h"
 #include "tools/bifocal/Verb.h"
 
@@ -43,7 +44,7 @@ Status run(const Options &options) {
   if (!sums.ok())
     return sums.status();
   if (pairs->skipped() > 0)
-    fmt::print(stderr, "left out {} pairs that are too long\n", pairs->skipped());
+    tools::say("left out {} pairs that are too long\n", pairs->skipped());
   if (options.format == "json")
     fmt::print("{}\n", nlohmann::json({{"loss", sums->lossPerToken()},
                                        {"nll", sums->nllPerToken()},

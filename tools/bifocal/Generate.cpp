@@ -3,6 +3,7 @@
 #include "runtime/data/Vocabulary.h"
 #include "runtime/decode/Translator.h"
 #include "tools/bifocal/Checks.h"
+#include "tools/bifocal/Message.h"
 #include "tools/bifocal/Model.h"
 #include "tools/bifocal/Verb.h"
 
@@ -67,13 +68,13 @@ Status run(Options &options) {
   const bool onTerminal = isatty(STDERR_FILENO);
   const auto translations = translate(**session, sentences, options.batchSize, options.beam, [&](int64_t done) {
     if (onTerminal)
-      fmt::print(stderr, "\r{} of {} sentences", done, sentences.size());
+      tools::say("\r{} of {} sentences", done, sentences.size());
   });
   if (!translations.ok())
     return translations.status();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  fmt::print(stderr, "{}{} sentences in {:.1f} s, {:.0f} sentences/s\n", onTerminal ? "\r" : "", sentences.size(),
-             seconds, static_cast<double>(sentences.size()) / std::max(seconds, 1e-9));
+  tools::say("{}{} sentences in {:.1f} s, {:.0f} sentences/s\n", onTerminal ? "\r" : "", sentences.size(), seconds,
+             static_cast<double>(sentences.size()) / std::max(seconds, 1e-9));
   print(options, data->targetTokenizer(), *translations);
   return Status();
 }

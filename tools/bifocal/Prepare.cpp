@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/data/Prepared.h"
 #include "tools/bifocal/Checks.h"
+#include "tools/bifocal/Message.h"
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
@@ -31,13 +32,13 @@ Status run(Options &options) {
   if (!report.ok())
     return report.status();
   for (const PreparedSide &side : *report)
-    fmt::print(stderr, "{:<6} {:<4} {:>9} sentences {:>11} tokens {:>6.2f} % unknown\n", side.split, side.language,
+    tools::say("{:<6} {:<4} {:>9} sentences {:>11} tokens {:>6.2f} % unknown\n", side.split, side.language,
                side.sentences, side.tokens,
                side.tokens ? 100.0 * static_cast<double>(side.unknown) / static_cast<double>(side.tokens) : 0.0);
   const Result<PreparedData> data = PreparedData::open(prepareOptions.folder);
   if (!data.ok())
     return data.status();
-  fmt::print(stderr, "vocabulary: {} {}, {} {}; in the spec: source_vocabulary = {}, target_vocabulary = {}\n",
+  tools::say("vocabulary: {} {}, {} {}; in the spec: source_vocabulary = {}, target_vocabulary = {}\n",
              data->sourceLanguage(), data->sourceTokenizer().size(), data->targetLanguage(),
              data->targetTokenizer().size(), data->sourceTokenizer().size(), data->targetTokenizer().size());
   return Status();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/bifocal/Progress.h"
 
+#include "tools/bifocal/Message.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <fmt/format.h>
@@ -27,7 +29,7 @@ size_t terminalWidth() {
 }
 
 void printJson(const nlohmann::json &json) {
-  fmt::print("{}\n", json.dump());
+  writeText(stdout, json.dump() + "\n");
   std::fflush(stdout);
 }
 
@@ -75,7 +77,7 @@ void Progress::showBar(const UpdateReport &report) {
     const auto full = static_cast<size_t>(done * static_cast<double>(room));
     line = fmt::format("[{}{}] {:3.0f} % {}", std::string(full, '#'), std::string(room - full, '.'), 100 * done, text);
   }
-  fmt::print(stderr, "\r\x1b[2K{}", std::string_view(line).substr(0, width - 1));
+  say("\r\x1b[2K{}", std::string_view(line).substr(0, width - 1));
   std::fflush(stderr);
   lineOpen_ = true;
 }
@@ -102,7 +104,7 @@ void Progress::onUpdate(const UpdateReport &report) {
   else if (format_ == LogFormat::bar)
     showBar(report);
   else
-    fmt::print(stderr, "{}\n", describe(report));
+    say("{}\n", describe(report));
   sums_ = {};
   seconds_ = 0;
   updates_ = 0;
@@ -122,9 +124,8 @@ void Progress::onValidation(const ValidationReport &report) {
     return;
   }
   endLine();
-  fmt::print(stderr, "valid  {} epoch {} loss {:.3f} ppl {:.4g} {:.1f} s{}\n", goal(report.update, options_.maxUpdates),
-             report.epoch, report.sums.lossPerToken(), report.sums.perplexity(), report.seconds,
-             report.isBest ? ", the best so far" : "");
+  say("valid  {} epoch {} loss {:.3f} ppl {:.4g} {:.1f} s{}\n", goal(report.update, options_.maxUpdates), report.epoch,
+      report.sums.lossPerToken(), report.sums.perplexity(), report.seconds, report.isBest ? ", the best so far" : "");
 }
 
 void Progress::onCheckpoint(const std::string &path, int64_t update) {
@@ -134,7 +135,7 @@ void Progress::onCheckpoint(const std::string &path, int64_t update) {
 
 void Progress::endLine() {
   if (lineOpen_)
-    fmt::print(stderr, "\n");
+    say("\n");
   lineOpen_ = false;
 }
 

@@ -3,6 +3,7 @@
 #include "runtime/core/Weights.h"
 #include "runtime/cpu/CpuDevice.h"
 #include "tools/bifocal/Checks.h"
+#include "tools/bifocal/Message.h"
 #include "tools/bifocal/Model.h"
 #include "tools/bifocal/TensorArgument.h"
 #include "tools/bifocal/Verb.h"
@@ -194,9 +195,9 @@ Status run(const Options &options) {
   (*session)->profile(options.profile);
   BIFOCAL_RETURN_IF_ERROR((*session)->run(options.entry, inputViews, outputViews));
   if (options.profile) {
-    fmt::print(stderr, "{}, arena {} bytes\n", (*session)->deviceDescription(), (*session)->arenaBytes());
+    say("{}, arena {} bytes\n", (*session)->deviceDescription(), (*session)->arenaBytes());
     for (const FamilyTime &time : (*session)->profileResult())
-      fmt::print(stderr, "{:<24} {:>10.3f} ms {:>6} steps\n", time.family, time.seconds * 1e3, time.calls);
+      say("{:<24} {:>10.3f} ms {:>6} steps\n", time.family, time.seconds * 1e3, time.calls);
   }
   return deliver(*plan, outputs, options);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/bifocal/TensorBoard.h"
 
-#include <cstdio>
-#include <fmt/format.h>
+#include "tools/bifocal/Message.h"
 
 namespace bifocal::tools {
 
@@ -46,7 +45,7 @@ void TensorBoard::write(int64_t update, std::span<const Scalar> scalars) {
   if (status.ok())
     return;
   next_.endLine();
-  fmt::print(stderr, "warning: {}; the training goes on without TensorBoard\n", status.message());
+  say("warning: {}; the training goes on without TensorBoard\n", status.message());
   file_.reset();
 }
 

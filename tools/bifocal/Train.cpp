@@ -2,6 +2,7 @@
 #include "runtime/core/File.h"
 #include "runtime/train/Trainer.h"
 #include "tools/bifocal/Checks.h"
+#include "tools/bifocal/Message.h"
 #include "tools/bifocal/Model.h"
 #include "tools/bifocal/Progress.h"
 #include "tools/bifocal/TensorBoard.h"
@@ -59,17 +60,33 @@ struct Options {
 
 std::atomic<bool> stopRequested{false};
 
-/// The first signal asks for an orderly end, the second ends at once, also where it is the other one.
-void stopOnSignals() {
+bool isIgnored(int number) {
   struct sigaction action {};
+  return sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/// The first signal asks for an orderly end, the second ends at once, also where it is another one. SIGHUP comes from a
+/// terminal that closes, SIGPIPE when nobody reads the log any more; where they are ignored, as under `nohup` and some
+/// service managers, they stay so.
+void stopOnSignals() {
+  static const bool hangsUp = !isIgnored(SIGHUP);
+  struct sigaction action {};
+  action.sa_flags = SA_RESTART;
   action.sa_handler = [](int) {
     stopRequested = true;
     std::signal(SIGTERM, SIG_DFL);
     std::signal(SIGINT, SIG_DFL);
+    if (hangsUp)
+      std::signal(SIGHUP, SIG_DFL);
   };
-  action.sa_flags = SA_RESTART;
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
+  if (hangsUp)
+    sigaction(SIGHUP, &action, nullptr);
+  // Each further line of the log gives one more: none of them may end the training before it has saved.
+  action.sa_handler = [](int) { stopRequested = true; };
+  if (!isIgnored(SIGPIPE))
+    sigaction(SIGPIPE, &action, nullptr);
 }
 
 LogFormat logFormat(const Options &options) {
@@ -101,7 +118,7 @@ Result<Split> openSplit(const PreparedData &data, const std::string &name, const
   if (!pairs.ok())
     return pairs.status();
   if (pairs->skipped() > 0)
-    fmt::print(stderr, "{}: left out {} pairs that are too long\n", name, pairs->skipped());
+    say("{}: left out {} pairs that are too long\n", name, pairs->skipped());
   split.pairs = std::make_unique<ParallelData>(pairs.take());
   return Result<Split>(std::move(split));
 }
@@ -131,7 +148,7 @@ Status start(Trainer &trainer, const Options &options, bool resumes) {
     return Status();
   }
   BIFOCAL_RETURN_IF_ERROR(trainer.resume(options.resume == "changed"));
-  fmt::print(stderr, "continues after update {}, epoch {}\n", trainer.state().updates, trainer.state().epoch);
+  say("continues after update {}, epoch {}\n", trainer.state().updates, trainer.state().epoch);
   return Status();
 }
 
@@ -206,14 +223,13 @@ Status train(Session &session, const PreparedData &data, const TrainingOptions &
   if (!trainer.ok())
     return trainer.status();
   BIFOCAL_RETURN_IF_ERROR(prepareFolder(options, resumes));
-  fmt::print(stderr, "{} pairs in {} batches, {} parameters, {}\n", pairs->pairs->sentences(), pairs->pairs->batches(),
-             artifact.manifest().trainedParameters(), session.deviceDescription());
+  say("{} pairs in {} batches, {} parameters, {}\n", pairs->pairs->sentences(), pairs->pairs->batches(),
+      artifact.manifest().trainedParameters(), session.deviceDescription());
   const bool endsItself = training.maxUpdates > 0 || training.maxEpochs > 0 || training.maxSeconds > 0 ||
                           (training.patience > 0 && validation->pairs);
   if (!endsItself)
-    fmt::print(stderr,
-               "no limit: trains until Ctrl-C, which saves; set one with --max-update, --max-epoch, --max-time or "
-               "--patience\n");
+    say("no limit: trains until Ctrl-C, which saves; set one with --max-update, --max-epoch, --max-time or "
+        "--patience\n");
   BIFOCAL_RETURN_IF_ERROR(start(*trainer, options, resumes));
   if (options.writesTensorBoard)
     BIFOCAL_RETURN_IF_ERROR(observer.open(options.tensorBoard, trainer->state().updates));
@@ -222,7 +238,7 @@ Status train(Session &session, const PreparedData &data, const TrainingOptions &
   progress.endLine();
   if (!end.ok())
     return withAdvice(end.status(), options);
-  fmt::print(stderr, "{} ({} updates, {})\n", describe(*end), trainer->state().updates, options.folder);
+  say("{} ({} updates, {})\n", describe(*end), trainer->state().updates, options.folder);
   return Status();
 }
 

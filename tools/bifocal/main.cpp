@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/core/Nearest.h"
+#include "tools/bifocal/Message.h"
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
@@ -62,9 +63,9 @@ Status flushOutput() { return std::fflush(stdout) != 0 || std::ferror(stdout) !=
 int tools::report(const Status &status) {
   // Problems of a spec come fully rendered, several at a time.
   if (status.message().ends_with('\n'))
-    fmt::print(stderr, "{}", printable(status.message()));
+    tools::say("{}", printable(status.message()));
   else if (!status.ok())
-    fmt::print(stderr, "error: {}\n", printable(status.message()));
+    tools::say("error: {}\n", printable(status.message()));
   return static_cast<int>(status.code());
 }
 
