@@ -2,6 +2,7 @@
 """The lit suite: every `.mlir` and `.test` file below this folder."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -32,3 +33,7 @@ config.substitutions.append(("%{build}", str(Path(config.bifocal_bin_dir).parent
 # %{fails} CODE TEXT COMMAND: the command ends with this exit code and has the text among its diagnostics.
 fails = root / "test" / "Tools" / "Inputs" / "fails.py"
 config.substitutions.append(("%{fails}", f"{sys.executable} {fails}"))
+# Whether a test can mount file systems where nobody else sees them: `unshare --map-root-user --mount`.
+mount = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", str(root)]
+if subprocess.run(mount, capture_output=True, check=False).returncode == 0:
+    config.available_features.add("mounts")

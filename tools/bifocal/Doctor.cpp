@@ -6,6 +6,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <dlfcn.h>
 #include <filesystem>
@@ -47,10 +49,17 @@ std::string valueOf(const std::string &path, std::string_view key) {
   return "";
 }
 
-/// Cores that this process may run on, which containers and `taskset` make fewer.
+/// Cores that this process may run on, which `taskset` makes fewer, and so do containers: either in the same way or by
+/// the time of all cores together that they may use, "<microseconds> <of so many>".
 int usableCores() {
   cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : omp_get_num_procs();
+  const int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : omp_get_num_procs();
+  const Result<std::vector<std::string>> limit = readLines("/sys/fs/cgroup/cpu.max");
+  double quota = 0, period = 0;
+  if (!limit.ok() || limit->empty() || std::sscanf(limit->front().c_str(), "%lf %lf", &quota, &period) != 2 ||
+      period <= 0)
+    return cores; // "max <period>" is no limit.
+  return std::clamp(static_cast<int>(std::ceil(std::min(quota / period, 1e6))), 1, cores);
 }
 
 void checkProcessor(std::vector<Check> &checks) {
