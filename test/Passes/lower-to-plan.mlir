@@ -216,8 +216,10 @@ func.func @narrow_loss_in_slabs(%x: tensor<?x4xbf16> {bifocal.name = "x", bifoca
 // Panels hold factors: those of bf16 are others than those of f32, and two products of one kind share theirs.
 
 // CHECK-LABEL: plan.entry @panels_by_factor
-// CHECK:         plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %{{[0-9]+}} workspace %[[WIDE:[0-9]+]]
-// CHECK-NEXT:    plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %{{[0-9]+}} workspace %[[NARROW:[0-9]+]]
+// CHECK:         %[[WIDE:[0-9]+]] = plan.buffer panels class 0 at 0 size 2048 "f32"
+// CHECK:         %[[NARROW:[0-9]+]] = plan.buffer panels class 0 at 2048 size 2048 "f32"
+// CHECK:         plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %{{[0-9]+}} workspace %[[WIDE]]
+// CHECK-NEXT:    plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %{{[0-9]+}} workspace %[[NARROW]]
 // CHECK-NEXT:    plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %{{[0-9]+}} workspace %[[NARROW]]
 bifocal.param @w : tensor<8x8xf32> init {kind = "zeros"}
 func.func @panels_by_factor(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims = ["N", ""]}, %y: tensor<?x8xbf16> {bifocal.name = "y", bifocal.dims = ["N", ""]})

@@ -274,7 +274,11 @@ TEST(Session, multipliesMatricesOfOtherElementTypes) {
     ASSERT_TRUE(expected.ok() && found.ok()) << found.status().message();
     EXPECT_EQ(*found, *expected);
   }
-  // 128 bytes are room for 8 rows of 8, not for 9.
+  // 128 bytes are room for 8 rows of 8, so that C is what is too small, and not for 9.
+  plan["entries"]["layer"]["steps"][0]["n"] = 8;
+  narrow = makeSession(2, false, plan);
+  EXPECT_EQ(runLayer(*narrow, 9).status().message(),
+            "entry 'layer', step 'gemm' at : expects room for 9 x 8 f32 in c, but got 256 bytes in buffer 3");
   plan["entries"]["layer"]["steps"][0]["n"] = 9;
   narrow = makeSession(2, false, plan);
   EXPECT_EQ(runLayer(*narrow, 5).status().message(),
