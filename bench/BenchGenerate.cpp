@@ -125,33 +125,27 @@ Status translateBatch(SessionStepper &model, const BenchBatch &batch, const Opti
 }
 
 Result<Measurement> measure(const Options &options, const std::string &path) {
-  Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(path);
-  if (!artifact.ok())
-    return artifact.status();
-  Result<BenchVocabulary> vocabulary = vocabularyOf(**artifact);
-  if (!vocabulary.ok())
-    return vocabulary.status();
-  Result<std::unique_ptr<Session>> session =
-      Session::create(*artifact, makeCpuDevice({.threads = options.threads, .level = options.level}), false);
-  if (!session.ok())
-    return session.status();
-  (*session)->initialize(options.seed);
-  Result<SessionStepper> model = SessionStepper::create(**session);
+  Result<BenchModel> opened =
+      openModel(path, {.threads = options.threads, .level = options.level}, /*training=*/false, options.seed);
+  if (!opened.ok())
+    return opened.status();
+  const auto &[artifact, vocabulary, session] = *opened;
+  Result<SessionStepper> model = SessionStepper::create(*session);
   if (!model.ok())
     return model.status();
-  const std::vector<BenchBatch> batches = makeBenchSentences(options.steps, options.batch, *vocabulary, options.seed);
+  const std::vector<BenchBatch> batches = makeBenchSentences(options.steps, options.batch, vocabulary, options.seed);
   Measurement warm, result;
   for (int64_t i = 0; i < options.warmup; ++i)
     BIFOCAL_RETURN_IF_ERROR(
-        translateBatch(*model, batches[static_cast<size_t>(i) % batches.size()], options, vocabulary->pad, warm));
-  (*session)->profile(true);
+        translateBatch(*model, batches[static_cast<size_t>(i) % batches.size()], options, vocabulary.pad, warm));
+  session->profile(true);
   for (const BenchBatch &batch : batches)
-    BIFOCAL_RETURN_IF_ERROR(translateBatch(*model, batch, options, vocabulary->pad, result));
-  result.families = (*session)->profileResult();
-  result.flops = (*session)->profiledFlops();
-  result.arenaBytes = static_cast<int64_t>((*session)->arenaBytes());
-  result.device = (*session)->deviceDescription();
-  result.parameters = (*artifact)->manifest().trainedParameters();
+    BIFOCAL_RETURN_IF_ERROR(translateBatch(*model, batch, options, vocabulary.pad, result));
+  result.families = session->profileResult();
+  result.flops = session->profiledFlops();
+  result.arenaBytes = static_cast<int64_t>(session->arenaBytes());
+  result.device = session->deviceDescription();
+  result.parameters = artifact->manifest().trainedParameters();
   result.peakBytes = peakResidentBytes();
   return result;
 }

@@ -29,7 +29,8 @@ Result<std::string> findArtifact(const std::string &model, const std::string &pr
   return target.string();
 }
 
-Result<BenchVocabulary> vocabularyOf(const Artifact &artifact) {
+/// The special tokens and sizes of a translation model's vocabularies; an error for models of other kinds.
+static Result<BenchVocabulary> vocabularyOf(const Artifact &artifact) {
   const nlohmann::json &model = artifact.manifest().model;
   const auto number = [&](const char *key, int64_t absent) {
     return model.contains(key) && model[key].is_number_integer() ? model[key].get<int64_t>() : absent;
@@ -41,6 +42,20 @@ Result<BenchVocabulary> vocabularyOf(const Artifact &artifact) {
     return Status(StatusCode::unsupported,
                   "expects the artifact of a translation model with vocabularies of at least 5 words");
   return vocabulary;
+}
+
+Result<BenchModel> openModel(const std::string &path, const CpuOptions &cpu, bool training, uint64_t seed) {
+  Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(path);
+  if (!artifact.ok())
+    return artifact.status();
+  Result<BenchVocabulary> vocabulary = vocabularyOf(**artifact);
+  if (!vocabulary.ok())
+    return vocabulary.status();
+  Result<std::unique_ptr<Session>> session = Session::create(*artifact, makeCpuDevice(cpu), training);
+  if (!session.ok())
+    return session.status();
+  (*session)->initialize(seed);
+  return BenchModel{artifact.take(), *vocabulary, session.take()};
 }
 
 int64_t peakResidentBytes() {

@@ -6,8 +6,11 @@
 
 #include "bench/BenchBatches.h"
 #include "runtime/core/Artifact.h"
+#include "runtime/core/Session.h"
 #include "runtime/core/Status.h"
+#include "runtime/cpu/CpuDevice.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,8 +20,16 @@ namespace bifocal {
 /// folder, when it is a spec (.toml) or when `preset` names one.
 Result<std::string> findArtifact(const std::string &model, const std::string &preset);
 
-/// The special tokens and sizes of a translation model's vocabularies; an error for models of other kinds.
-Result<BenchVocabulary> vocabularyOf(const Artifact &artifact);
+/// A model to measure, with initial parameters.
+struct BenchModel {
+  std::shared_ptr<const Artifact> artifact;
+  BenchVocabulary vocabulary;
+  std::unique_ptr<Session> session;
+};
+
+/// Opens the artifact of a translation model at `path` for the CPU; `training` as for `Session::create`, `seed` that of
+/// the parameters.
+Result<BenchModel> openModel(const std::string &path, const CpuOptions &cpu, bool training, uint64_t seed);
 
 /// The most memory that this process has had at once, bytes.
 int64_t peakResidentBytes();

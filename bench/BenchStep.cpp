@@ -68,29 +68,23 @@ private:
 };
 
 Result<Measurement> measure(const Options &options, const std::string &path) {
-  Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(path);
-  if (!artifact.ok())
-    return artifact.status();
-  Result<BenchVocabulary> vocabulary = vocabularyOf(**artifact);
-  if (!vocabulary.ok())
-    return vocabulary.status();
-  Result<std::unique_ptr<Session>> session =
-      Session::create(*artifact, makeCpuDevice({.threads = options.threads, .level = options.level}), true);
-  if (!session.ok())
-    return session.status();
-  (*session)->initialize(options.seed);
+  Result<BenchModel> opened =
+      openModel(path, {.threads = options.threads, .level = options.level}, /*training=*/true, options.seed);
+  if (!opened.ok())
+    return opened.status();
+  const auto &[artifact, vocabulary, session] = *opened;
   const std::vector<int64_t> &bucket = options.bucket;
   std::vector<BenchBatch> batches = bucket.empty()
-                                        ? makeBenchBatches(options.steps, options.maxTokens, *vocabulary, options.seed)
+                                        ? makeBenchBatches(options.steps, options.maxTokens, vocabulary, options.seed)
                                         : makeBenchBucket(options.steps, options.maxTokens, {bucket[0], bucket[1]},
-                                                          bucket[2], *vocabulary, options.seed);
+                                                          bucket[2], vocabulary, options.seed);
 
   Measurement result;
   size_t largest = 0;
   for (size_t i = 0; i < batches.size(); ++i) {
     const BenchBatch &batch = batches[i];
-    Result<int64_t> bytes = (*session)->peakBytes(
-        "train_step", {{"B", batch.sentences}, {"S", batch.sourceSteps}, {"T", batch.targetSteps}});
+    Result<int64_t> bytes =
+        session->peakBytes("train_step", {{"B", batch.sentences}, {"S", batch.sourceSteps}, {"T", batch.targetSteps}});
     if (!bytes.ok())
       return bytes.status();
     if (*bytes > result.formulaBytes)
@@ -98,12 +92,12 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   }
   result.largest[0] = batches[largest].sentences;
   result.largest[1] = batches[largest].sourceSteps, result.largest[2] = batches[largest].targetSteps;
-  Step step(**session);
+  Step step(*session);
   // The largest first: from then on the arena fits every batch.
   for (int64_t i = 0; i < std::max<int64_t>(1, options.warmup); ++i)
     BIFOCAL_RETURN_IF_ERROR(step.run(batches[(largest + static_cast<size_t>(i)) % batches.size()]));
   result.seconds.reserve(static_cast<size_t>(options.steps)), result.rates.reserve(static_cast<size_t>(options.steps));
-  (*session)->profile(true);
+  session->profile(true);
   const int64_t before = allocationCount();
   for (int64_t i = 0; i < options.steps; ++i) {
     BenchBatch &batch = batches[static_cast<size_t>(i) % batches.size()];
@@ -115,13 +109,13 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
     result.targetTokens += batch.targetTokens;
   }
   result.allocations = allocationCount() - before;
-  result.families = (*session)->profileResult();
-  result.flops = (*session)->profiledFlops();
+  result.families = session->profileResult();
+  result.flops = session->profiledFlops();
   result.loss = step.lossPerToken();
-  result.arenaBytes = static_cast<int64_t>((*session)->arenaBytes());
+  result.arenaBytes = static_cast<int64_t>(session->arenaBytes());
   result.peakBytes = peakResidentBytes();
-  result.device = (*session)->deviceDescription();
-  result.parameters = (*artifact)->manifest().trainedParameters();
+  result.device = session->deviceDescription();
+  result.parameters = artifact->manifest().trainedParameters();
   return result;
 }
 

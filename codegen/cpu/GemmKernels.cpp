@@ -100,7 +100,8 @@ private:
   int64_t panelStride;
   /// Memory of one tile.
   Array packedA, packedB, ownSums;
-  /// What the mask leaves of the rows of a tile, or of the steps of an inner block; null where it leaves all.
+  /// What the mask, if there is one, leaves of the rows of a tile; with a transposed A, of the steps of an inner block.
+  /// The other one is null.
   Array realRows, realSteps;
 };
 

@@ -325,14 +325,16 @@ private:
   }
 
   /// The kernel is the one for the element types of the matrices.
-  void checkMatrices(JsonReader &reader, const GemmStep &gemm) const {
+  void checkMatrices(JsonReader &reader, GemmStep &gemm) const {
     const auto typeOf = [&](const BufferRef &ref) { return entry_.buffers[ref.id].type; };
     for (const auto &[key, ref] : {std::pair("a", gemm.a), std::pair("b", gemm.b), std::pair("c", gemm.c)})
       if (const ElementType type = typeOf(ref); !isFloat(type))
         return reader.fail(key, fmt::format("expects a buffer of f32, bf16 or f16, but got {}", bifocal::name(type)));
     const auto kernels = format::gemmKernelsOf(name(typeOf(gemm.a)), name(typeOf(gemm.b)), name(typeOf(gemm.c)));
-    if (std::ranges::find(kernels, gemm.kernel) == kernels.end())
+    const auto form = std::ranges::find(kernels, gemm.kernel) - kernels.begin();
+    if (form == std::ssize(kernels))
       reader.fail("kernel", fmt::format("expects one of {}, but got '{}'", fmt::join(kernels, ", "), gemm.kernel));
+    gemm.transA = form >= 2;
     if (gemm.mask && typeOf(*gemm.mask) != ElementType::i1)
       reader.fail("mask", "expects an i1 buffer");
     if (gemm.mask && gemm.kernel == kernels.back())
@@ -341,10 +343,10 @@ private:
       return;
     if (typeOf(*gemm.workspace) != ElementType::f32)
       reader.fail("workspace", "expects an f32 buffer");
-    const Region region = entry_.buffers[gemm.workspace->id].region;
-    if (region != Region::arena && region != Region::panels)
+    const bool kept = entry_.buffers[gemm.workspace->id].region == Region::panels;
+    if (!kept && entry_.buffers[gemm.workspace->id].region != Region::arena)
       reader.fail("workspace", "expects a buffer of the arena or of the panels");
-    if (region == Region::panels && (entry_.buffers[gemm.b.id].region != Region::parameter || gemm.b.rowBytes != 0))
+    if (kept && (entry_.buffers[gemm.b.id].region != Region::parameter || gemm.b.rowBytes != 0))
       reader.fail("workspace", "expects panels of a whole parameter, but b is something else");
   }
 
@@ -386,13 +388,6 @@ Result<Plan> Plan::parse(std::string_view text, const Manifest &manifest) {
   }
   BIFOCAL_RETURN_IF_ERROR(reader.status());
   return plan;
-}
-
-const EntryPlan *Plan::find(std::string_view name) const {
-  for (const EntryPlan &entry : entries)
-    if (entry.name == name)
-      return &entry;
-  return nullptr;
 }
 
 } // namespace bifocal

@@ -71,4 +71,11 @@ std::string EntryPlan::multiplyAdds() const {
   return text.empty() ? "0" : text;
 }
 
+const EntryPlan *Plan::find(std::string_view name) const {
+  for (const EntryPlan &entry : entries)
+    if (entry.name == name)
+      return &entry;
+  return nullptr;
+}
+
 } // namespace bifocal

@@ -217,14 +217,6 @@ Status Executor::launch(Prepared &prepared, const LaunchStep &step, int threads)
   return {};
 }
 
-/// The rows of A as it is stored.
-static int64_t rowsOfA(const GemmStep &step, int64_t m, int64_t k) {
-  // Behind the form the name says the element types, unless all are f32.
-  const std::string_view plain = format::gemmKernel(false, false),
-                         form = std::string_view(step.kernel).substr(0, plain.size());
-  return form == plain || form == format::gemmKernel(false, true) ? m : k;
-}
-
 /// Floating-point operations of a product, without those of rows that the mask leaves out.
 static double countFlops(const GemmArguments &product, int64_t rows) {
   const double all =
@@ -259,8 +251,9 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
   // All matrices fit their buffers and two have elements, so the sizes of panels do not overflow.
   if (step.workspace)
     BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "workspace", 1, format::gemmWorkspace(n, k), *step.workspace));
-  if (step.mask && bytesFrom(*step.mask) < rowsOfA(step, m, k))
-    return error(owner, fmt::format("expects a mask for {} rows, but got {} bytes in buffer {}", rowsOfA(step, m, k),
+  const int64_t rowsOfA = step.transA ? k : m; // as it is stored
+  if (step.mask && bytesFrom(*step.mask) < rowsOfA)
+    return error(owner, fmt::format("expects a mask for {} rows, but got {} bytes in buffer {}", rowsOfA,
                                     bytesFrom(*step.mask), step.mask->id));
   const GemmArguments arguments{m,
                                 n,
@@ -273,7 +266,7 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
                                 panelsOf(step),
                                 step.mask ? reinterpret_cast<unsigned char *>(address(*step.mask)) : nullptr};
   if (profile_.on)
-    profile_.flops += countFlops(arguments, rowsOfA(step, m, k));
+    profile_.flops += countFlops(arguments, rowsOfA);
   if (!step.epilogue) {
     gemm(threads, prepared.product, arguments);
     return {};

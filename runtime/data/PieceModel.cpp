@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/data/PieceModel.h"
 
+#include "runtime/core/Varint.h"
+
 #include <cstdint>
 #include <cstring>
 #include <fmt/format.h>
@@ -49,17 +51,7 @@ public:
   }
 
 private:
-  std::optional<uint64_t> varint() {
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(rest_.front());
-      rest_.remove_prefix(1);
-      value |= static_cast<uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80)
-        return value;
-    }
-    return std::nullopt;
-  }
+  std::optional<uint64_t> varint() { return readVarint(rest_); }
 
   std::optional<std::string_view> take(uint64_t length) {
     if (length > rest_.size())

@@ -2,6 +2,7 @@
 #include "runtime/train/EventFile.h"
 
 #include "runtime/core/File.h"
+#include "runtime/core/Varint.h"
 
 #include <algorithm>
 #include <array>
@@ -78,18 +79,6 @@ std::string encode(const Scalar &scalar) {
 /// Checksums of data that may itself hold checksums are rotated and offset.
 uint32_t maskedCrc(std::string_view data) {
   return std::rotr(crc32c(std::as_bytes(std::span(data))), 15) + 0xa282ead8u;
-}
-
-std::optional<uint64_t> readVarint(std::string_view &text) {
-  uint64_t value = 0;
-  for (unsigned shift = 0; shift < 64 && !text.empty(); shift += 7) {
-    const auto byte = static_cast<unsigned char>(text.front());
-    text.remove_prefix(1);
-    value |= static_cast<uint64_t>(byte & 127) << shift;
-    if (byte < 128)
-      return value;
-  }
-  return std::nullopt;
 }
 
 /// The step of an event; 0 where it has none, which is how protocol buffers write a 0.
