@@ -46,6 +46,8 @@ Result<nlohmann::json> parseJson(std::string_view text, std::string_view what) {
   } catch (const nlohmann::json::parse_error &error) {
     return Status(StatusCode::malformed, fmt::format("expects {} to be JSON, which it is not from byte {} of {} on",
                                                      what, std::min(error.byte, text.size()), text.size()));
+  } catch (const nlohmann::json::out_of_range &) {
+    return Status(StatusCode::malformed, fmt::format("expects the numbers of {} to be at most 1.8e308", what));
   }
   return json;
 }

@@ -42,10 +42,10 @@ struct GemmEpilogue {
   void *context = nullptr;
 };
 
-/// Computes the product. C is cut into tiles by its shape alone, and an element is a chain of fused multiply-adds over
-/// the inner axis in ascending order: the bits of a row depend neither on the number of threads nor on the other rows.
-/// Of a narrow product (one with a bf16 or f16 matrix) the factors are rounded to that type before, and a narrow C
-/// once, after the chain. Allocates nothing.
+/// Computes the product. C is cut into tiles by its shape and the number of threads; an element is a chain of fused
+/// multiply-adds over the inner axis in ascending order: the bits of a row depend neither on the number of threads nor
+/// on the other rows. Of a narrow product (one with a bf16 or f16 matrix) the factors are rounded to that type before,
+/// and a narrow C once, after the chain. Allocates nothing.
 void gemm(int threads, const GemmKernels &kernels, const GemmArguments &arguments, const GemmEpilogue &epilogue = {});
 
 } // namespace bifocal

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "dialect/bifocal/BifocalOps.h"
 #include "frontend/Import.h"
+#include "dialect/bifocal/BifocalOps.h"
 
 #include "mlir/IR/Verifier.h"
 #include <fmt/format.h>
@@ -85,6 +85,28 @@ TEST_P(ImportMixer, draws_nothing_outside_training) {
   Imported imported(smallSpec(GetParam()));
   for (StringRef name : {"evaluate", "forward", "encode", "decode_step"})
     imported.function(name).walk([&](DropoutOp op) { ADD_FAILURE() << "dropout in " << name.str(); });
+}
+
+// Linears of whole sequences leave padding out, by the mask of the text that their rows stand for. Whoever asks for all
+// logits gets all.
+TEST_P(ImportMixer, linears_leave_padding_out) {
+  Imported imported(smallSpec(GetParam()));
+  for (StringRef name : {"loss", "evaluate", "encode", "forward"}) {
+    func::FuncOp function = imported.function(name);
+    llvm::DenseMap<Value, int> products;
+    for (auto linear : function.front().getOps<LinearOp>()) {
+      auto mask = linear.getMask() ? linear.getMask().getDefiningOp<PaddingMaskOp>() : PaddingMaskOp();
+      ++products[mask ? mask.getTokens() : Value()];
+    }
+    const int ofSource = products.lookup(function.getArgument(0)), ofNone = products.lookup(Value());
+    EXPECT_GT(ofSource, 0) << name.str();
+    if (name == "forward")
+      EXPECT_GT(ofNone, 0);
+    else
+      EXPECT_EQ(ofNone, 0) << name.str();
+    if (name == "loss" || name == "evaluate")
+      EXPECT_GT(products.lookup(function.getArgument(2)), 0) << name.str();
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Mixers, ImportMixer, testing::Values("light_conv", "dynamic_conv", "attention"));

@@ -33,6 +33,45 @@ func.func @folds_projection_loss_and_gradients(%x: tensor<?x?x4xf32>, %w: tensor
 
 // -----
 
+// The mask of the projection is that of the loss and both gradients.
+
+// CHECK-LABEL: func @keeps_the_mask
+// CHECK-SAME:    %[[X:.+]]: tensor<?x4xf32>, %[[W:.+]]: tensor<9x4xf32>, %[[TARGET:.+]]: tensor<?xi32>, %[[MASK:.+]]: tensor<?xi1>)
+// CHECK-NEXT:    bifocal.projected_cross_entropy %[[X]], %[[W]], %[[TARGET]] mask %[[MASK]] {
+// CHECK-NOT:     bifocal.linear
+func.func @keeps_the_mask(%x: tensor<?x4xf32>, %w: tensor<9x4xf32>, %target: tensor<?xi32>, %mask: tensor<?xi1>)
+    -> (tensor<f32>, tensor<?x4xf32>, tensor<9x4xf32>) {
+  %logits = bifocal.linear %x, %w mask %mask : (tensor<?x4xf32>, tensor<9x4xf32>, tensor<?xi1>) -> tensor<?x9xf32>
+  // expected-remark@+1 {{fused: projection, loss and both gradients}}
+  %loss, %nll, %count = bifocal.cross_entropy %logits, %target {ignore_index = 1 : i32}
+      : (tensor<?x9xf32>, tensor<?xi32>) -> (tensor<f32>, tensor<f32>, tensor<f32>)
+  %dlogits = bifocal.cross_entropy_grad %logits, %target {ignore_index = 1 : i32} : (tensor<?x9xf32>, tensor<?xi32>) -> tensor<?x9xf32>
+  %dx = bifocal.linear_input_grad %dlogits, %w mask %mask : (tensor<?x9xf32>, tensor<9x4xf32>, tensor<?xi1>) -> tensor<?x4xf32>
+  %dw = bifocal.linear_weight_grad %dlogits, %x mask %mask : (tensor<?x9xf32>, tensor<?x4xf32>, tensor<?xi1>) -> tensor<9x4xf32>
+  return %loss, %dx, %dw : tensor<f32>, tensor<?x4xf32>, tensor<9x4xf32>
+}
+
+// -----
+
+// A gradient with another mask is that of another projection.
+
+// CHECK-LABEL: func @keeps_logits_where_masks_differ
+// CHECK:         bifocal.linear
+// CHECK:         bifocal.cross_entropy
+func.func @keeps_logits_where_masks_differ(%x: tensor<?x4xf32>, %w: tensor<9x4xf32>, %target: tensor<?xi32>, %mask: tensor<?xi1>)
+    -> (tensor<f32>, tensor<?x4xf32>, tensor<9x4xf32>) {
+  %logits = bifocal.linear %x, %w mask %mask : (tensor<?x4xf32>, tensor<9x4xf32>, tensor<?xi1>) -> tensor<?x9xf32>
+  // expected-remark@+1 {{not fused: the gradient of the logits has another reader: 'bifocal.linear_weight_grad' at}}
+  %loss, %nll, %count = bifocal.cross_entropy %logits, %target {ignore_index = 1 : i32}
+      : (tensor<?x9xf32>, tensor<?xi32>) -> (tensor<f32>, tensor<f32>, tensor<f32>)
+  %dlogits = bifocal.cross_entropy_grad %logits, %target {ignore_index = 1 : i32} : (tensor<?x9xf32>, tensor<?xi32>) -> tensor<?x9xf32>
+  %dw = bifocal.linear_weight_grad %dlogits, %x : (tensor<?x9xf32>, tensor<?x4xf32>) -> tensor<9x4xf32>
+  %dx = bifocal.linear_input_grad %dlogits, %w mask %mask : (tensor<?x9xf32>, tensor<9x4xf32>, tensor<?xi1>) -> tensor<?x4xf32>
+  return %loss, %dx, %dw : tensor<f32>, tensor<?x4xf32>, tensor<9x4xf32>
+}
+
+// -----
+
 // Somebody wants the logits, so they exist anyway.
 
 // CHECK-LABEL: func @keeps_logits_with_second_reader

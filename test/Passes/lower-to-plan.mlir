@@ -240,3 +240,30 @@ func.func @panels_by_factor(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dim
 func.func @copies_a_returned_argument(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims = ["N", ""]}) -> (tensor<?x8xf32> {bifocal.name = "y"}) {
   return %x : tensor<?x8xf32>
 }
+
+// -----
+
+// Products, split from their activation or not, have the masks of their ops; in the windows of a loss the mask moves by a
+// byte per row.
+
+// CHECK-LABEL: plan.entry @products_have_masks
+// CHECK-DAG:     %[[MASK:[0-9]+]] = plan.buffer input[3]
+// CHECK:         plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %{{[0-9]+}} mask %[[MASK]] workspace {{.*}} epilogue
+// CHECK:         plan.gemm %{{[0-9]+}}, %{{[0-9]+}} into %{{[0-9]+}} mask %[[MASK]] workspace
+// CHECK:         plan.gemm %{{[0-9]+}} transposed, %{{[0-9]+}} into %{{[0-9]+}} mask %[[MASK]] workspace
+// CHECK:         plan.slabs
+// CHECK:           plan.gemm {{.*}} mask %[[MASK]] {{.*}} {windowed = array<i64: 24, 0, 0, 1>}
+// CHECK:           plan.gemm {{.*}} mask %[[MASK]] {{.*}} {windowed = array<i64: 0, 0, 24, 1>}
+// CHECK:           plan.gemm {{.*}} mask %[[MASK]] {{.*}} {windowed = array<i64: 0, 24, 0, 1>}
+func.func @products_have_masks(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dims = ["N", ""]}, %w: tensor<6x8xf32> {bifocal.name = "w"},
+                               %v: tensor<9x6xf32> {bifocal.name = "v"}, %mask: tensor<?xi1> {bifocal.name = "mask", bifocal.dims = ["N"]},
+                               %target: tensor<?xi32> {bifocal.name = "target", bifocal.dims = ["N"]})
+    -> (tensor<?x8xf32> {bifocal.name = "dx"}, tensor<6x8xf32> {bifocal.name = "dw"}, tensor<f32> {bifocal.name = "loss"},
+        tensor<?x6xf32> {bifocal.name = "dy"}, tensor<9x6xf32> {bifocal.name = "dv"}) {
+  %y = bifocal.linear %x, %w mask %mask activation relu : (tensor<?x8xf32>, tensor<6x8xf32>, tensor<?xi1>) -> tensor<?x6xf32>
+  %dx = bifocal.linear_input_grad %y, %w mask %mask : (tensor<?x6xf32>, tensor<6x8xf32>, tensor<?xi1>) -> tensor<?x8xf32>
+  %dw = bifocal.linear_weight_grad %y, %x mask %mask : (tensor<?x6xf32>, tensor<?x8xf32>, tensor<?xi1>) -> tensor<6x8xf32>
+  %loss, %nll, %count, %grads:2 = bifocal.projected_cross_entropy %y, %v, %target mask %mask {ignore_index = 1 : i32}
+      : (tensor<?x6xf32>, tensor<9x6xf32>, tensor<?xi32>, tensor<?xi1>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<?x6xf32>, tensor<9x6xf32>)
+  return %dx, %dw, %loss, %grads#0, %grads#1 : tensor<?x8xf32>, tensor<6x8xf32>, tensor<f32>, tensor<?x6xf32>, tensor<9x6xf32>
+}

@@ -177,6 +177,19 @@ TEST(Plan, checksSteps) {
             "plan.entries.layer.peak: expects one number per class, but got 3 for 2 classes");
 }
 
+TEST(Plan, checksMasks) {
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["mask"] = 7; }),
+            "plan.entries.layer.steps[0].mask: expects a buffer id below 7, but got 7");
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["mask"] = 6; }),
+            "plan.entries.layer.steps[0].mask: expects an i1 buffer");
+  EXPECT_EQ(planError([](json &e) {
+              e["buffers"][6]["dtype"] = "i1";
+              e["steps"][0]["mask"] = 6;
+              e["steps"][0]["kernel"] = "gemm_tt";
+            }),
+            "plan.entries.layer.steps[0].mask: expects no mask where both matrices are stored transposed");
+}
+
 TEST(Plan, checksPanels) {
   const auto error = [](auto edit) {
     json plan = test::examplePlanWithPanels();

@@ -163,6 +163,21 @@ TEST(Session, keepsStatesBetweenCalls) {
   EXPECT_EQ(session->sizeStates({}).message(), "expects a value >= 0 for the symbol R of the states");
 }
 
+// One element for each row of A as it is stored, whatever the kernel's name says behind that.
+TEST(Session, expectsAMaskForEveryRow) {
+  nlohmann::json plan = test::examplePlan();
+  nlohmann::json &layer = plan["entries"]["layer"];
+  layer["buffers"][6]["dtype"] = "i1";
+  layer["steps"][0]["mask"] = 6;
+  layer["steps"][0]["loc"] = "model.toml:3:1";
+  std::unique_ptr<Session> session = makeSession(2, false, plan);
+  ASSERT_NE(session, nullptr);
+  session->initialize(1);
+  EXPECT_TRUE(runLayer(*session, 256).ok());
+  EXPECT_EQ(runLayer(*session, 257).status().message(),
+            "entry 'layer', step 'gemm' at model.toml:3:1: expects a mask for 257 rows, but got 256 bytes in buffer 6");
+}
+
 TEST(Session, keepsPanelsAsLongAsItsParametersStay) {
   std::unique_ptr<Session> plain = makeSession(), kept = makeSession(2, true, test::examplePlanWithPanels());
   plain->initialize(3), kept->initialize(3);

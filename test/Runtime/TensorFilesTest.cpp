@@ -61,6 +61,7 @@ TEST(Safetensors, writesAndReadsBack) {
 TEST(Safetensors, refusesBrokenHeaders) {
   EXPECT_EQ(error(" {}", 0), "expects the header to start with '{'");
   EXPECT_EQ(error("{", 0), "expects the header to be JSON, which it is not from byte 1 of 1 on");
+  EXPECT_EQ(error(R"({"a":1e999})", 0), "expects the numbers of the header to be at most 1.8e308");
   EXPECT_EQ(error(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
                   R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
                   4),

@@ -101,12 +101,12 @@ def run_golden(build: Path, shared: Path, totals: Counter[str]) -> None:
             totals[name] += int(count)
 
 
-def fuzz(program: Path, seconds: int) -> list[str]:
+def fuzz(program: Path, seconds: int, seed: int) -> list[str]:
     """The seeds of a loader, which every finding joins, and then new input; returns what went wrong."""
     seeds = ROOT / "test" / "Fuzz" / "corpus" / program.name.removesuffix("-fuzz")
     findings = program.parent.parent / "findings"
     findings.mkdir(exist_ok=True)
-    limits = ["-timeout=10", "-rss_limit_mb=1024", "-malloc_limit_mb=256", "-max_len=8192",
+    limits = [f"-seed={seed}", "-timeout=10", "-rss_limit_mb=1024", "-malloc_limit_mb=256", "-max_len=8192",
               f"-artifact_prefix={findings}/{program.name}-"]  # fmt: skip
     problems = []
     with tempfile.TemporaryDirectory() as found:
@@ -121,7 +121,7 @@ def fuzz(program: Path, seconds: int) -> list[str]:
     return problems
 
 
-def run_fuzzers(build: Path, seconds: int, totals: Counter[str]) -> None:
+def run_fuzzers(build: Path, seconds: int, seed: int, totals: Counter[str]) -> None:
     """Two programs at a time; each counts twice, for its seeds and for what it makes of them."""
     programs = sorted((build / "bin").glob("*-fuzz"))
     sources = sorted((ROOT / "test" / "Fuzz").glob("?*Fuzz.cpp"))
@@ -130,7 +130,7 @@ def run_fuzzers(build: Path, seconds: int, totals: Counter[str]) -> None:
               "tools/ci/install-dependencies.sh lists, then cmake --preset fuzz && cmake --build --preset fuzz")  # fmt: skip
         totals["failed"] += 1
     with ThreadPoolExecutor(2) as pool:
-        for problems in pool.map(lambda program: fuzz(program, seconds), programs):
+        for problems in pool.map(lambda program: fuzz(program, seconds, seed), programs):
             totals["failed"] += len(problems)
             totals["passed"] += 2 - len(problems)
             for problem in problems:
@@ -142,6 +142,8 @@ def main() -> int:
     parser.add_argument("--build", type=Path, default=Path("build"), help="the build folder")
     parser.add_argument("--fuzz-build", type=Path, default=Path("build-fuzz"), help="the build folder of the fuzz programs")
     parser.add_argument("--fuzz-seconds", type=int, default=30, help="how long each fuzz program looks for new input")
+    # A test is red for what its change did: one seed tries the same input every time. New input is for whoever looks for it.
+    parser.add_argument("--fuzz-seed", type=int, default=1, help="another number finds other input, 0 what no run found before")
     parser.add_argument("--only", choices=("lit", "unit", "golden", "fuzz"), help="one kind of tests")
     args = parser.parse_args()
     build = args.build.resolve()
@@ -165,7 +167,7 @@ def main() -> int:
         run_golden(build, shared, totals)
     if args.only in (None, "fuzz"):
         announce("fuzz programs")
-        run_fuzzers(args.fuzz_build.resolve(), args.fuzz_seconds, totals)
+        run_fuzzers(args.fuzz_build.resolve(), args.fuzz_seconds, args.fuzz_seed, totals)
     print(f"{totals['skipped']} skipped, {time.monotonic() - begin:.0f} s")
     print(f"{totals['passed']} passed, {totals['failed']} failed")
     return 0 if totals["failed"] == 0 and totals["passed"] > 0 else 1
