@@ -126,6 +126,8 @@ public:
   /// As many lanes as an f32 vector of the target has when `lanes` is 0.
   Value loadVector(const Array &array, Value index, Value mask = nullptr, int64_t lanes = 0);
   void storeVector(Value vector, const Array &array, Value index, Value mask = nullptr);
+  /// Asks for the line of the cache that the element is in. Any address may be named.
+  void prefetch(const Array &array, Value index, bool toWrite = false);
   /// What a store to an array of `element` and a load from it would give: an f32 that `element` holds.
   Value rounded(Value value, mlir::Type element) { return widen(round(value, element), element); }
 

@@ -85,6 +85,11 @@ Value KernelBuilder::round(Value value, Type element) {
   return builder.create<arith::TruncIOp>(loc, narrow, select(notEqual(value, value), quiet, rounded));
 }
 
+void KernelBuilder::prefetch(const Array &array, Value index, bool toWrite) {
+  constexpr int32_t keep = 3, data = 1;
+  builder.create<LLVM::Prefetch>(loc, place(array, index), toWrite ? 1 : 0, keep, data);
+}
+
 Value KernelBuilder::load(const Array &array, Value index) {
   Type stored = storedType(builder, array.element);
   return widen(builder.create<LLVM::LoadOp>(loc, stored, place(array, index), bytesOf(stored)), array.element);

@@ -45,7 +45,8 @@ private:
   void writePacking(Value tile);
   void writeTile(Value number, bool fewRows);
   void packA(const GemmTile &tile, Value inner, Value count);
-  void packB(Value column, Value inner, Value count, const Array &panel);
+  /// One panel, or with a B that is not transposed several.
+  void packB(Value column, Value inner, Value count, const Array &panel, int64_t panels = 1);
   /// Writes those of [0, count) whose place [first, first + count) in the mask is real, all without a mask, into
   /// `list`; returns their number.
   Value listReal(Value first, Value count, const Array &list);
@@ -63,6 +64,7 @@ private:
   void writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value position, Value column, Value count,
                       const Array &panelB, Value fresh);
   Values multiply(const Array &panelA, const Array &panelB, Value count, Values sums);
+  void prefetchSums(const GemmTile &tile, const GemmSums &sums, Value position, Value column);
   Values firstSums(ArrayRef<Array> rows, Value fresh, ValueRange masks);
 
   /// Where a row that is computed stands in its tile.
@@ -87,9 +89,9 @@ private:
   Value isMasked() { return kernel.notEqual(kernel.size(6), kernel.index(0)); }
   Array mask() { return kernel.buffer(4, kernel.i8()); }
   /// The panel of B that starts at `column`; panels hold the whole inner axis, rounded up.
-  Array panelOfB(Value column) {
-    Value steps = kernel.mul(kernel.ceilDiv(k(), kernel.index(format::gemmInnerUnit)), format::gemmInnerUnit);
-    return kernel.from(kernel.buffer(3, kernel.f32()), kernel.mul(column, steps));
+  Array panelOfB(Value column) { return kernel.from(kernel.buffer(3, kernel.f32()), kernel.mul(column, panelSteps())); }
+  Value panelSteps() {
+    return kernel.mul(kernel.ceilDiv(k(), kernel.index(format::gemmInnerUnit)), format::gemmInnerUnit);
   }
 
   KernelBuilder &kernel;
@@ -146,11 +148,12 @@ Value GemmWriter::listSteps(Value inner) {
   return form.transA ? listReal(inner, count, realSteps) : count;
 }
 
-void GemmWriter::packB(Value column, Value inner, Value count, const Array &panel) {
-  Value left = kernel.sub(n(), column);
-  if (!form.transB)
-    return packNeighbours(kernel, kernel.from(b(), kernel.add(kernel.mul(inner, n()), column)), form.factor(),
-                          realSteps, n(), left, count, panel, panelColumns);
+void GemmWriter::packB(Value column, Value inner, Value count, const Array &panel, int64_t panels) {
+  if (!form.transB) {
+    const Neighbours source{kernel.from(b(), kernel.add(kernel.mul(inner, n()), column)), form.factor(), realSteps, n(),
+                            kernel.sub(n(), column)};
+    return packNeighbours(kernel, source, count, {panel, panelColumns, panels, kernel.mul(panelSteps(), panelColumns)});
+  }
   SmallVector<Array> rows;
   for (int64_t i = 0; i < panelColumns; ++i) {
     Value row = kernel.min(kernel.add(column, i), kernel.sub(n(), kernel.index(1)));
@@ -167,19 +170,26 @@ void GemmWriter::writePacking(Value tile) {
   Value end = kernel.min(kernel.add(first, format::gemmColumnUnit), n());
   kernel.loop(kernel.index(0), k(), innerSteps, [&](Value inner) {
     Value count = listSteps(inner);
-    kernel.loop(first, end, panelColumns, [&](Value column) {
-      packB(column, inner, count, kernel.from(panelOfB(column), kernel.mul(inner, panelColumns)));
-    });
+    auto panelOf = [&](Value column) { return kernel.from(panelOfB(column), kernel.mul(inner, panelColumns)); };
+    // Rows of B are read in whole stretches: lines that follow each other come faster than lines a row apart.
+    if (!form.transB)
+      return packB(first, inner, count, panelOf(first), format::gemmColumnUnit / panelColumns);
+    kernel.loop(first, end, panelColumns, [&](Value column) { packB(column, inner, count, panelOf(column)); });
   });
 }
 
 void GemmWriter::packA(const GemmTile &tile, Value inner, Value count) {
+  if (form.transA) {
+    // What neighbouring panels share of a line of the cache is read while it is there.
+    constexpr int64_t panels = 2;
+    return kernel.loop(kernel.index(0), tile.real, microRows * panels, [&](Value position) {
+      Value first = kernel.add(tile.firstRow, position);
+      const Neighbours source{kernel.from(a(), kernel.add(kernel.mul(inner, m()), first)), form.factor(), realSteps,
+                              m(), kernel.sub(m(), first)};
+      packNeighbours(kernel, source, count, {panelOfA(position), microRows, panels, kernel.index(panelStride)});
+    });
+  }
   kernel.loop(kernel.index(0), tile.real, microRows, [&](Value position) {
-    if (form.transA) {
-      Value first = kernel.add(tile.firstRow, position), left = kernel.sub(tile.real, position);
-      return packNeighbours(kernel, kernel.from(a(), kernel.add(kernel.mul(inner, m()), first)), form.factor(),
-                            realSteps, m(), left, count, panelOfA(position), microRows);
-    }
     SmallVector<Array> rows;
     for (int64_t i = 0; i < microRows; ++i) {
       Value row = rowOf(kernel.min(kernel.add(position, i), kernel.sub(tile.real, kernel.index(1))));
@@ -296,6 +306,15 @@ Values GemmWriter::firstSums(ArrayRef<Array> rows, Value fresh, ValueRange masks
       });
 }
 
+/// The lines of C that the micro tile at `position` needs. Rows of C are far apart, which no prefetcher of the hardware
+/// foresees, and the first multiply-adds wait for them.
+void GemmWriter::prefetchSums(const GemmTile &tile, const GemmSums &sums, Value position, Value column) {
+  for (int64_t i = 0; i < microRows; ++i) {
+    Value row = rowOf(kernel.min(kernel.add(position, i), kernel.sub(tile.real, kernel.index(1))));
+    kernel.prefetch(sums.first, kernel.add(kernel.mul(row, sums.stride), column), /*toWrite=*/true);
+  }
+}
+
 Values GemmWriter::multiply(const Array &panelA, const Array &panelB, Value count, Values sums) {
   constexpr int64_t unrolled = 4;
   auto steps = [&](Value first, int64_t number, ValueRange carried) {
@@ -345,6 +364,7 @@ void GemmWriter::writeMicroTile(const GemmTile &tile, const GemmSums &sums, Valu
       whole,
       [&] {
         SmallVector<Array> rows = rowsOf(true);
+        prefetchSums(tile, sums, kernel.add(position, microRows), column);
         Values values = multiply(panelA, panelB, count, firstSums(rows, fresh, {}));
         for (int64_t i = 0; i < microRows; ++i)
           store(values, i, rows[i], {});

@@ -19,21 +19,33 @@ static Value loadFactors(KernelBuilder &kernel, const Array &source, Type factor
   return source.element == factor ? vector : kernel.rounded(vector, factor);
 }
 
-void packNeighbours(KernelBuilder &kernel, const Array &source, Type factor, const Array &steps, Value stride,
-                    Value left, Value count, const Array &panel, int64_t width) {
-  const int64_t lanes = kernel.width();
-  Value exist = kernel.min(left, kernel.index(width));
-  Values masks;
-  for (int64_t first = 0; first < width; first += lanes)
-    masks.push_back(kernel.tailMask(kernel.sub(exist, kernel.index(first))));
-  kernel.loop(kernel.index(0), count, 1, [&](Value step) {
-    Array from = kernel.from(source, kernel.mul(steps ? kernel.load(steps, step) : step, stride));
-    Array to = kernel.from(panel, kernel.mul(step, width));
-    for (auto [i, mask] : llvm::enumerate(masks)) {
-      Value at = kernel.index(static_cast<int64_t>(i) * lanes);
-      kernel.storeVector(loadFactors(kernel, from, factor, at, mask), to, at);
-    }
-  });
+void packNeighbours(KernelBuilder &kernel, const Neighbours &neighbours, Value count, const Panels &panels) {
+  const auto &[source, factor, steps, stride, left] = neighbours;
+  const int64_t lanes = kernel.width(), vectors = llvm::divideCeil(panels.width, lanes);
+  auto write = [&](ValueRange masks) {
+    kernel.loop(kernel.index(0), count, 1, [&](Value step) {
+      Array from = kernel.from(source, kernel.mul(steps ? kernel.load(steps, step) : step, stride));
+      for (int64_t p = 0; p < panels.count; ++p) {
+        Array panel = p == 0 ? panels.first : kernel.from(panels.first, kernel.mul(panels.stride, p));
+        Array to = kernel.from(panel, kernel.mul(step, panels.width));
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value mask = masks.empty() ? Value() : masks[p * vectors + v];
+          Value column = kernel.index(p * panels.width + v * lanes);
+          kernel.storeVector(loadFactors(kernel, from, factor, column, mask), to, kernel.index(v * lanes));
+        }
+      }
+    });
+  };
+  kernel.when(
+      // The last vector may reach beyond the last panel.
+      kernel.lessEqual(kernel.index((panels.count - 1) * panels.width + vectors * lanes), left), [&] { write({}); },
+      [&] {
+        Values masks;
+        for (int64_t p = 0; p < panels.count; ++p)
+          for (int64_t v = 0; v < vectors; ++v)
+            masks.push_back(kernel.tailMask(kernel.sub(left, kernel.index(p * panels.width + v * lanes))));
+        write(masks);
+      });
 }
 
 void packTransposed(KernelBuilder &kernel, ArrayRef<Array> rows, Type factor, Value count, const Array &panel) {

@@ -14,10 +14,25 @@ namespace bifocal {
 /// Elements behind a panel's last one that its writers may overwrite.
 int64_t panelSlack();
 
-/// panel[p * width + i] = source[step(p) * stride + i] for p in [0, count), where step(p) is p, or `steps[p]` if that
-/// is there. Of the `width` neighbours `left` exist, the others become 0.
-void packNeighbours(KernelBuilder &kernel, const Array &source, mlir::Type factor, const Array &steps,
-                    mlir::Value stride, mlir::Value left, mlir::Value count, const Array &panel, int64_t width);
+/// Neighbouring columns of a row-major matrix: element i of step p is source[step(p) * stride + i], where step(p) is p,
+/// or `steps[p]` if that is there. `left` elements of a row exist; those behind them count as zeros. `factor` is the
+/// type that elements are rounded to.
+struct Neighbours {
+  Array source;
+  mlir::Type factor;
+  Array steps;
+  mlir::Value stride, left;
+};
+
+/// Panels next to each other, each with `width` elements of every step and `stride` elements behind its predecessor.
+struct Panels {
+  Array first;
+  int64_t width, count;
+  mlir::Value stride;
+};
+
+/// panel[p * width + i] = element i of step p for p in [0, count), where i goes on from one panel to the next.
+void packNeighbours(KernelBuilder &kernel, const Neighbours &neighbours, mlir::Value count, const Panels &panels);
 
 /// panel[p * width + i] = rows[i][p] for p in [0, count); the width is the number of rows. Writes whole vectors of
 /// steps: up to `count` rounded up to the lanes of a vector.
