@@ -17,7 +17,7 @@ using namespace bifocal;
 namespace {
 
 struct Options {
-  std::string artifact, preset, level;
+  std::string artifact, preset, precision, level;
   int64_t batch = 32, beam = 5, steps = 20, warmup = 1;
   int threads = 2;
   uint64_t seed = 2;
@@ -197,7 +197,7 @@ void print(const Options &options, Measurement &m) {
 }
 
 Status run(const Options &options) {
-  const Result<std::string> path = findArtifact(options.artifact, options.preset);
+  const Result<std::string> path = findArtifact(options.artifact, options.preset, options.precision);
   if (!path.ok())
     return path.status();
   Result<Measurement> result = measure(options, *path);
@@ -215,6 +215,8 @@ int main(int argc, char **argv) {
   Options options;
   auto *artifact = app.add_option("artifact", options.artifact, "The artifact, or a spec (.toml)");
   app.add_option("--preset", options.preset, "Compile this preset and take it")->excludes(artifact);
+  app.add_option("--precision", options.precision,
+                 "Compile a spec or preset for it: f32, bf16, int8 or int8_weight_only");
   app.add_option("--batch", options.batch, "Sentences at a time")->check(CLI::Range(1, 4096))->capture_default_str();
   app.add_option("--beam", options.beam, "Hypotheses per sentence")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--steps", options.steps, "Batches to time")->check(CLI::Range(1, 100000))->capture_default_str();

@@ -10,20 +10,29 @@
 
 namespace bifocal {
 
-Result<std::string> findArtifact(const std::string &model, const std::string &preset) {
+Result<std::string> findArtifact(const std::string &model, const std::string &preset, const std::string &precision) {
   if (preset.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
     return Status(StatusCode::usage, fmt::format("expects the name of a preset, but got '{}'", preset));
-  if (preset.empty() && !model.ends_with(".toml"))
-    return model;
+  if (precision.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
+    return Status(StatusCode::usage, fmt::format("expects the name of a precision, but got '{}'", precision));
+  if (preset.empty() && !model.ends_with(".toml")) {
+    if (precision.empty())
+      return model;
+    return Status(StatusCode::usage,
+                  "--precision expects a spec or --preset, but an artifact has its precision already");
+  }
   if (model.find('\'') != std::string::npos)
     return Status(StatusCode::usage, fmt::format("expects a file name without quotes, but got \"{}\"", model));
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
   const std::string stem = preset.empty() ? std::filesystem::path(model).stem().string() : preset;
-  const std::filesystem::path target = std::filesystem::temp_directory_path() / fmt::format("bench-{}.bifocal", stem);
+  const std::filesystem::path target =
+      std::filesystem::temp_directory_path() /
+      fmt::format("bench-{}{}.bifocal", stem, precision.empty() ? "" : "-" + precision);
   const std::string source = preset.empty() ? fmt::format("'{}'", model) : "--preset " + preset;
   const std::string command =
-      fmt::format("'{}' compile {} -o '{}'", (self.parent_path() / "bifocal").string(), source, target.string());
+      fmt::format("'{}' compile {}{} -o '{}'", (self.parent_path() / "bifocal").string(), source,
+                  precision.empty() ? "" : " --precision " + precision, target.string());
   if (const int code = std::system(command.c_str()); code != 0)
     return Status(StatusCode::cannotRead, fmt::format("\"{}\" ended with {}", command, WEXITSTATUS(code)));
   return target.string();

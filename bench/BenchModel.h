@@ -17,8 +17,9 @@
 namespace bifocal {
 
 /// The path of an artifact: `model` itself, or what the `bifocal` beside this program makes of it, in the temporary
-/// folder, when it is a spec (.toml) or when `preset` names one.
-Result<std::string> findArtifact(const std::string &model, const std::string &preset);
+/// folder, when it is a spec (.toml) or when `preset` names one; then with `precision` unless that is empty.
+Result<std::string> findArtifact(const std::string &model, const std::string &preset,
+                                 const std::string &precision = {});
 
 /// A model to measure, with initial parameters.
 struct BenchModel {

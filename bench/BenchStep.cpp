@@ -17,7 +17,7 @@ using namespace bifocal;
 namespace {
 
 struct Options {
-  std::string artifact, preset, level;
+  std::string artifact, preset, precision, level;
   int64_t maxTokens = 4000, steps = 20, warmup = 3;
   std::vector<int64_t> bucket; ///< fewest and most words, and steps
   int threads = 2;
@@ -165,7 +165,7 @@ void print(const Options &options, Measurement &m) {
 }
 
 Status run(const Options &options) {
-  const Result<std::string> path = findArtifact(options.artifact, options.preset);
+  const Result<std::string> path = findArtifact(options.artifact, options.preset, options.precision);
   if (!path.ok())
     return path.status();
   Result<Measurement> result = measure(options, *path);
@@ -188,6 +188,8 @@ int main(int argc, char **argv) {
   Options options;
   auto *artifact = app.add_option("artifact", options.artifact, "The artifact, or a spec (.toml)");
   app.add_option("--preset", options.preset, "Compile this preset and take it")->excludes(artifact);
+  app.add_option("--precision", options.precision,
+                 "Compile a spec or preset for it: f32, bf16, int8 or int8_weight_only");
   app.add_option("--max-tokens", options.maxTokens, "Tokens of a batch")
       ->check(CLI::Range(64, 1 << 20))
       ->capture_default_str();

@@ -89,7 +89,8 @@ struct TrainingSpec {
   int64_t saveEvery = 0;     ///< updates; 0: each epoch
   int64_t patience = 0;      ///< validations without progress; 0: never stop
   int64_t seed = 1;
-  std::string precision = "f32"; ///< of activations: f32 or bf16
+  /// Of activations in memory (f32 or bf16), or of factors in inference's products (int8, int8_weight_only).
+  std::string precision = "f32";
 };
 
 /// Whether a compiler may be asked for this precision; else what is allowed instead.

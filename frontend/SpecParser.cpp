@@ -177,8 +177,8 @@ static void readOptimizer(TableReader table, OptimizerSpec &optimizer) {
   table.finish();
 }
 
-static constexpr std::string_view precisions[] = {"f32", "bf16"}, laterPrecisions[] = {"f16"},
-                                  whyLater = "its gradients need loss scaling";
+static constexpr std::string_view precisions[] = {"f32", "bf16", "int8", "int8_weight_only"},
+                                  laterPrecisions[] = {"f16"}, whyLater = "its gradients need loss scaling";
 
 Status bifocal::checkPrecision(std::string_view precision) {
   if (std::ranges::find(precisions, precision) != std::end(precisions))

@@ -23,6 +23,7 @@ private:
     mlir::AffineExpr m, n, k;
     bool transA = false, transB = false, accumulate = false;
     mlir::Value mask = {};
+    plan::Quantization quantization = plan::Quantization::none;
   };
 
   // EntryLowering.cpp: what goes where, and the ops that are neither products nor losses.

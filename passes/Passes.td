@@ -201,6 +201,23 @@ def ApplyPrecisionPass : Pass<"bifocal-apply-precision", "::mlir::ModuleOp"> {
   let dependentDialects = ["::bifocal::BifocalDialect"];
 }
 
+def QuantizeLinearsPass : Pass<"bifocal-quantize-linears", "::mlir::ModuleOp"> {
+  let summary = "round the factors of inference's products to 8 bits where the spec asks for it";
+  let description = [{
+    With `precision = "int8"` in `bifocal.training`, linears get `quantization factors`, with `"int8_weight_only"`
+    `quantization weights`. The type of no value changes: weights are rounded when their panels are packed, activations when a
+    product reads them.
+
+        %y = bifocal.linear %x, %w : (tensor<?x512xf32>, tensor<512x512xf32>) -> tensor<?x512xf32>
+    becomes
+        %y = bifocal.linear %x, %w quantization factors : (tensor<?x512xf32>, tensor<512x512xf32>) -> tensor<?x512xf32>
+
+    Left alone: functions with a loss or an update, which train a model or judge it, and linears whose weight is no parameter.
+  }];
+  let options = [remarksOption];
+  let dependentDialects = ["::bifocal::BifocalDialect"];
+}
+
 //--- Phase schedule ----------------------------------------------------------------------------------------------
 
 def LowerToPlanPass : Pass<"bifocal-lower-to-plan", "::mlir::ModuleOp"> {

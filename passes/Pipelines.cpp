@@ -54,6 +54,7 @@ static std::string onFunctions(ArrayRef<StringRef> flags, const PhaseOptions &op
 }
 
 std::string phasePipeline(Phase phase, const PhaseOptions &options) {
+  const std::string remarks = options.remarks ? "{remarks=true}" : "";
   switch (phase) {
   case Phase::Differentiate:
     return "bifocal-verify-differentiate-input," + onFunctions({"bifocal-fuse-taps-into-conv"}, options) +
@@ -64,7 +65,7 @@ std::string phasePipeline(Phase phase, const PhaseOptions &options) {
                         "bifocal-fuse-activation-into-linear", "bifocal-fuse-row-maps", "bifocal-fuse-optimizer", "cse",
                         "canonicalize"},
                        options) +
-           ",bifocal-apply-precision" + (options.remarks ? "{remarks=true}" : "");
+           ",bifocal-apply-precision" + remarks + ",bifocal-quantize-linears" + remarks;
   case Phase::Schedule:
     return "bifocal-verify-schedule-input,bifocal-lower-to-plan,bifocal-assign-memory,bifocal-verify-memory";
   case Phase::Kernels:

@@ -171,8 +171,8 @@ Value PlanBuilder::panelBuffer(Location location, Value b, bool transposed, Stri
                                AffineExpr k) {
   Value &buffer = panels[{b, transposed, factor}];
   if (!buffer) {
-    int64_t bytes =
-        format::gemmWorkspace(cast<AffineConstantExpr>(n).getValue(), cast<AffineConstantExpr>(k).getValue()) * 4;
+    int64_t columns = cast<AffineConstantExpr>(n).getValue(), inner = cast<AffineConstantExpr>(k).getValue();
+    int64_t bytes = format::gemmWorkspace(columns, inner, /*quantized=*/factor == "i8") * 4;
     buffer = makeBuffer(location, plan::Region::panels, 0, panelBytes, bytes, "f32");
     panelBytes += bytes;
   }

@@ -31,7 +31,7 @@ void EntryLowering::splitActivations() {
     }
     Value sums = builder
                      .create<LinearOp>(location, wide, Type(), linear.getInput(), linear.getWeight(), Value(),
-                                       linear.getMask(), Activation::none)
+                                       linear.getMask(), Activation::none, linear.getQuantization())
                      .getOutput();
     SmallVector<Value> inputs{sums};
     if (linear.getBias())
@@ -82,6 +82,18 @@ void EntryLowering::chooseEpilogues() {
   }
 }
 
+static plan::Quantization planned(Quantization quantization) {
+  switch (quantization) {
+  case Quantization::none:
+    return plan::Quantization::none;
+  case Quantization::weights:
+    return plan::Quantization::weights;
+  case Quantization::factors:
+    return plan::Quantization::factors;
+  }
+  llvm_unreachable("no other quantization");
+}
+
 EntryLowering::Product EntryLowering::productOf(Operation *op) {
   Value result = op->getResult(0);
   Value left = op->getOperand(0), right = op->getOperand(1);
@@ -89,6 +101,8 @@ EntryLowering::Product EntryLowering::productOf(Operation *op) {
   Product product{op->getLoc(), plan.bufferOf(left), plan.bufferOf(right), plan.bufferOf(result), rows,
                   columns,      leftColumns};
   product.transB = isa<LinearOp>(op);
+  if (auto linear = dyn_cast<LinearOp>(op))
+    product.quantization = planned(linear.getQuantization());
   Value mask = llvm::TypeSwitch<Operation *, Value>(op).Case<LinearOp, LinearInputGradOp, LinearWeightGradOp>(
       [](auto linear) { return linear.getMask(); });
   product.mask = mask ? plan.bufferOf(mask) : Value();
@@ -116,15 +130,19 @@ Value EntryLowering::workspaceOf(Location location, AffineExpr columns, AffineEx
 }
 
 /// Whether the panels of B are worth memory of their own: a step of decoding has few rows, so that packing a weight
-/// takes a large part of its product, and the same weights come again at the next step.
+/// takes a large part of its product, and the same weights come again at the next step. Panels of bytes are small, and
+/// take longer to write.
 bool EntryLowering::keepsPanels(const Product &product) {
   auto b = product.b.getDefiningOp<plan::BufferOp>();
   bool updates = !function.front().getOps<AdamOp>().empty();
-  return isa<AffineSymbolExpr>(product.m) && !updates && b && b.getRegion() == plan::Region::parameter;
+  bool quantized = product.quantization != plan::Quantization::none;
+  return (isa<AffineSymbolExpr>(product.m) || quantized) && !updates && b && b.getRegion() == plan::Region::parameter;
 }
 
 /// What the panels of a product hold: the narrowest of its element types.
 StringRef EntryLowering::factorOf(const Product &product) {
+  if (product.quantization != plan::Quantization::none)
+    return "i8";
   for (Value matrix : {product.a, product.b, product.c})
     if (StringRef element = matrix.getDefiningOp<plan::BufferOp>().getDtype(); element != "f32")
       return element;
@@ -151,6 +169,7 @@ void EntryLowering::emit(const Product &product, MapOp epilogue) {
   builder.create<plan::GemmOp>(product.location, product.a, product.b, product.c, product.mask, workspace,
                                AffineMapAttr::get(plan.mapOf(product.m)), AffineMapAttr::get(plan.mapOf(product.n)),
                                AffineMapAttr::get(plan.mapOf(product.k)), flag(product.transA), flag(product.transB),
+                               plan::QuantizationAttr::get(builder.getContext(), product.quantization),
                                builder.getF32FloatAttr(product.accumulate ? 1.0f : 0.0f), DenseI64ArrayAttr(),
                                kernelName, buffers, sizes, builder.getI64IntegerAttr(rows));
 }
@@ -184,16 +203,16 @@ void EntryLowering::emitWindow(ProjectedCrossEntropyOp op, const Product &produc
   int64_t channels = cast<ShapedType>(op.getWeight().getType()).getDimSize(1);
   auto rowBytes = [&](Value rows) { return rows ? channels * elementBytes(rows.getType()) : 0; };
   auto map = [&](AffineExpr expression) { return AffineMapAttr::get(plan.mapOf(expression, 1)); };
-  auto flag = [&](bool on) { return on ? builder.getUnitAttr() : UnitAttr(); };
   auto gemm = [&](Value a, Value b, Value c, AffineExpr m, AffineExpr n, AffineExpr k, bool transA, bool transB,
                   float beta, ArrayRef<int64_t> moved) {
     // A byte of the mask for each row.
     SmallVector<int64_t> windowed(moved);
-    if (product.mask)
-      windowed.push_back(1);
+    windowed.append(product.mask ? 1 : 0, 1);
     Value workspace = workspaceOf(location, n, k == window ? getAffineConstantExpr(slabRows, op.getContext()) : k);
-    builder.create<plan::GemmOp>(location, a, b, c, product.mask, workspace, map(m), map(n), map(k), flag(transA),
-                                 flag(transB), builder.getF32FloatAttr(beta), builder.getDenseI64ArrayAttr(windowed),
+    builder.create<plan::GemmOp>(location, a, b, c, product.mask, workspace, map(m), map(n), map(k),
+                                 transA ? builder.getUnitAttr() : UnitAttr(),
+                                 transB ? builder.getUnitAttr() : UnitAttr(), plan::QuantizationAttr(),
+                                 builder.getF32FloatAttr(beta), builder.getDenseI64ArrayAttr(windowed),
                                  FlatSymbolRefAttr(), ValueRange(), ArrayAttr(), builder.getI64IntegerAttr(0));
   };
   gemm(product.a, product.b, product.c, window, product.n, product.k, false, true, 0.0f,
@@ -201,8 +220,8 @@ void EntryLowering::emitWindow(ProjectedCrossEntropyOp op, const Product &produc
 
   // The kernels see one window: rank 2 logits and rank 1 targets.
   Block scratch;
-  auto logitsType = RankedTensorType::get(
-      {ShapedType::kDynamic, cast<ShapedType>(op.getWeight().getType()).getDimSize(0)}, builder.getF32Type());
+  int64_t classes = cast<ShapedType>(op.getWeight().getType()).getDimSize(0);
+  auto logitsType = RankedTensorType::get({ShapedType::kDynamic, classes}, builder.getF32Type());
   auto targetsType = RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
   Value logits = scratch.addArgument(logitsType, location), targets = scratch.addArgument(targetsType, location);
   OpBuilder ops(op.getContext());

@@ -163,12 +163,13 @@ LogicalResult verifyWorkspace(plan::EntryOp entry, plan::GemmOp gemm) {
   AffineExpr inner = gemm.getK().getResult(0);
   AffineExpr unit = cast<AffineMapAttr>(entry.getClasses()[buffer.getClassIndex()]).getValue().getResult(0);
   auto steps = dyn_cast<AffineConstantExpr>(inner), units = dyn_cast<AffineConstantExpr>(unit);
+  const bool quantized = gemm.getQuantization() != plan::Quantization::none;
   int64_t bytes = static_cast<int64_t>(buffer.getSize()), needed = 0;
   if (steps && buffer.getRegion() == plan::Region::panels) {
-    needed = format::gemmWorkspace(columns.getValue(), steps.getValue()) * 4;
+    needed = format::gemmWorkspace(columns.getValue(), steps.getValue(), quantized) * 4;
   } else if (steps && units) {
     bytes *= format::roundUpToClass(units.getValue());
-    needed = format::gemmWorkspace(columns.getValue(), steps.getValue()) * 4;
+    needed = format::gemmWorkspace(columns.getValue(), steps.getValue(), quantized) * 4;
   } else if (unit == inner) {
     needed = format::gemmWorkspace(columns.getValue(), 1) / format::gemmInnerUnit * 4;
   }

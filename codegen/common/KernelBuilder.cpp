@@ -67,6 +67,7 @@ Value KernelBuilder::expression(AffineExpr expr) {
 }
 
 Type KernelBuilder::i8() { return builder.getI8Type(); }
+Type KernelBuilder::i16() { return builder.getI16Type(); }
 Type KernelBuilder::i32() { return builder.getI32Type(); }
 Type KernelBuilder::i64() { return builder.getI64Type(); }
 Type KernelBuilder::f32() { return builder.getF32Type(); }
@@ -141,6 +142,10 @@ Value KernelBuilder::shiftLeft(Value a, int64_t bits) {
 }
 Value KernelBuilder::shiftRight(Value a, int64_t bits) {
   return builder.createOrFold<arith::ShRUIOp>(loc, a, constantInt(a.getType(), bits));
+}
+
+Value KernelBuilder::shiftRightSigned(Value a, int64_t bits) {
+  return builder.createOrFold<arith::ShRSIOp>(loc, a, constantInt(a.getType(), bits));
 }
 
 Value KernelBuilder::bitcast(Value a, Type type) {

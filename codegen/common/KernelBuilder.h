@@ -51,6 +51,7 @@ public:
 
   // Types and constants.
   mlir::Type i8();
+  mlir::Type i16();
   mlir::Type i32();
   mlir::Type i64();
   mlir::Type f32();
@@ -91,9 +92,15 @@ public:
   Value shiftLeft(Value a, int64_t bits);
   /// Shifts zeros in.
   Value shiftRight(Value a, int64_t bits);
+  /// Copies of the sign in.
+  Value shiftRightSigned(Value a, int64_t bits);
   Value bitcast(Value a, mlir::Type type);
   /// Between integer widths (signed), integers and floats, and float widths; scalars or vectors.
   Value convert(Value a, mlir::Type type);
+  /// The nearest i32 of an f32 that has one, ties to even.
+  Value nearest(Value a);
+  /// a[2i] * b[2i] + a[2i + 1] * b[2i + 1] in i32, of vectors of i16 that are twice as long as those of f32.
+  Value addPairs(Value a, Value b);
 
   // Comparisons (ordered for floats, signed for integers) and choices.
   Value less(Value a, Value b);

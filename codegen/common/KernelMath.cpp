@@ -4,6 +4,7 @@
 #include "codegen/common/KernelBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -58,6 +59,14 @@ Value KernelBuilder::log(Value x) {
   result = select(less(x, infinity), result, x);
   result = select(equal(x, constant(type, 0.0)), neg(infinity), result);
   return select(less(x, constant(type, 0.0)), constant(type, std::numeric_limits<double>::quiet_NaN()), result);
+}
+
+Value KernelBuilder::nearest(Value a) { return convert(builder.create<math::RoundEvenOp>(loc, a), i32()); }
+
+Value KernelBuilder::addPairs(Value a, Value b) {
+  // Written in the operations that it stands for, LLVM 19 does not find the instruction.
+  StringRef intrinsic = width() == 16 ? "llvm.x86.avx512.pmaddw.d.512" : "llvm.x86.avx2.pmadd.wd";
+  return builder.create<LLVM::CallIntrinsicOp>(loc, Type(vectorOf(i32())), intrinsic, ValueRange{a, b}).getResult(0);
 }
 
 Value KernelBuilder::sigmoid(Value x) {

@@ -70,6 +70,8 @@ static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, c
 static StringRef elementOf(Value matrix) { return matrix.getDefiningOp<plan::BufferOp>().getDtype(); }
 
 std::string productKernel(plan::GemmOp gemm) {
+  if (gemm.getQuantization() != plan::Quantization::none)
+    return std::string(format::quantizedKernels[gemm.getQuantization() == plan::Quantization::factors ? 1 : 0]);
   return format::gemmKernel(gemm.getTransA(), gemm.getTransB(), elementOf(gemm.getA()), elementOf(gemm.getB()),
                             elementOf(gemm.getC()));
 }
@@ -82,9 +84,9 @@ static LogicalResult writeProducts(ModuleOp module, ModuleOp functions, const Cp
   module.walk([&](plan::GemmOp gemm) {
     const std::string name = productKernel(gemm);
     if (written.insert(name).second)
-      broken |= failed(writeGemm(
-          functions, gemm.getLoc(), target, name,
-          {gemm.getTransA(), gemm.getTransB(), typeOf(gemm.getA()), typeOf(gemm.getB()), typeOf(gemm.getC())}));
+      broken |= failed(writeGemm(functions, gemm.getLoc(), target, name,
+                                 {gemm.getTransA(), gemm.getTransB(), typeOf(gemm.getA()), typeOf(gemm.getB()),
+                                  typeOf(gemm.getC()), gemm.getQuantization()}));
   });
   return failure(broken);
 }

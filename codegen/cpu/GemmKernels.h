@@ -11,10 +11,14 @@
 // nothing but its row of A and its column of B: not on the other rows, the tiles, the number of threads or the level of
 // the CPU.
 //
+// Products with factors of 8 bits (`_i8`, `_i8_weights` behind the name) are rounded in groups of the inner axis: their
+// bits depend on as little.
+//
 // A mask says which rows of A, as it is stored, are real. Others are not even packed: they give rows of zeros or, where
 // A is transposed, steps that the sums leave out.
 
 #include "codegen/common/KernelBuilder.h"
+#include "dialect/plan/PlanOps.h"
 
 namespace bifocal {
 
@@ -26,6 +30,8 @@ namespace bifocal {
 struct GemmForm {
   bool transA, transB;
   mlir::Type a, b, c;
+  /// Needs a transposed B alone, and all three matrices in f32.
+  plan::Quantization quantization = plan::Quantization::none;
 
   /// The type of what is multiplied, the narrowest of the three: an f32 matrix of a narrow product is rounded when its
   /// panels are packed, so a narrow product multiplies the same factors whatever its matrices are stored as.

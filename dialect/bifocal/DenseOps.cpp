@@ -54,6 +54,11 @@ LogicalResult LinearOp::verify() {
   // (C6)
   if (failed(verifyMask(*this, getInput(), "the rows of 'input'")))
     return failure();
+  // (C7)
+  for (auto [name, value] : {std::pair("input", getInput()), std::pair("weight", getWeight()),
+                             std::pair("output", getOutput())})
+    if (Type element = getElementTypeOrSelf(value); getQuantization() != Quantization::none && !element.isF32())
+      return emitOpError("expects '") << name << "' of f32 beside factors of 8 bits, but got " << element;
   // (C5)
   if (!getPreactivation())
     return success();
@@ -101,6 +106,8 @@ static Value preactivationGrad(LinearOp op, OpBuilder &builder, ArrayRef<Value> 
 LogicalResult LinearOp::buildGradient(OpBuilder &builder, ArrayRef<Value> resultGrads,
                                       SmallVectorImpl<Value> &operandGrads) {
   operandGrads.assign(getNumOperands(), Value());
+  if (getQuantization() != Quantization::none)
+    return emitOpError("has no gradient with factors of 8 bits");
   Value grad = preactivationGrad(*this, builder, resultGrads);
   if (!grad)
     return success();
@@ -116,7 +123,7 @@ LogicalResult LinearOp::canonicalize(LinearOp op, PatternRewriter &rewriter) {
   if (!op.getPreactivation() || !op.getPreactivation().use_empty())
     return rewriter.notifyMatchFailure(op, "there is no preactivation, or it is read");
   auto bare = rewriter.create<LinearOp>(op.getLoc(), TypeRange{op.getOutput().getType()}, op.getInput(), op.getWeight(),
-                                        op.getBias(), op.getMask(), op.getActivation());
+                                        op.getBias(), op.getMask(), op.getActivation(), op.getQuantization());
   bare->setDiscardableAttrs(op->getDiscardableAttrDictionary());
   rewriter.replaceAllUsesWith(op.getOutput(), bare.getOutput());
   rewriter.eraseOp(op);

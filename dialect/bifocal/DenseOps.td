@@ -8,6 +8,11 @@ def Bifocal_Activation : I32EnumAttr<"Activation", "what a linear applies to its
   let cppNamespace = "::bifocal";
 }
 
+def Bifocal_Quantization : I32EnumAttr<"Quantization", "which factors of a linear are rounded to 8 bits", [
+    I32EnumAttrCase<"none", 0>, I32EnumAttrCase<"weights", 1>, I32EnumAttrCase<"factors", 2>]> {
+  let cppNamespace = "::bifocal";
+}
+
 def Bifocal_LinearOp : Bifocal_PureOp<"linear", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
   let summary = "affine map of the last axis";
   let description = [{
@@ -26,6 +31,10 @@ def Bifocal_LinearOp : Bifocal_PureOp<"linear", [AttrSizedOperandSegments, Decla
     Sums and the activation are taken in f32. Where `input`, `weight` or the result is of 16 bits, the factors of the sums are: a
     factor that is f32 in memory is rounded to that type first. No time is spent on the products of rows that the mask leaves out.
 
+    `quantization` rounds `weight`, or both factors, to 8 bits. A group is 512 channels of one row of `weight`, or of `input`:
+    `scale = largest magnitude / 127`, and every element becomes `scale * round(element / scale)`, ties to even. Such a
+    linear is for inference and has no gradient.
+
     Constraints:
     - (C1) `weight` has one column per channel of `input`.
     - (C2) `bias` has O elements.
@@ -33,6 +42,7 @@ def Bifocal_LinearOp : Bifocal_PureOp<"linear", [AttrSizedOperandSegments, Decla
     - (C4) `output` has the rows of `input` and O channels, O/2 with glu.
     - (C5) `preactivation` has the rows of `input` and O channels.
     - (C6) `mask` has the rows of `input`.
+    - (C7) With `quantization` `input`, `weight` and the result are f32.
 
     Example:
 
@@ -42,9 +52,11 @@ def Bifocal_LinearOp : Bifocal_PureOp<"linear", [AttrSizedOperandSegments, Decla
     ```
   }];
   let arguments = (ins Bifocal_Tensor:$input, Bifocal_Matrix:$weight, Optional<Bifocal_Vector>:$bias,
-    Optional<Bifocal_Mask>:$mask, DefaultValuedAttr<Bifocal_Activation, "::bifocal::Activation::none">:$activation);
+    Optional<Bifocal_Mask>:$mask, DefaultValuedAttr<Bifocal_Activation, "::bifocal::Activation::none">:$activation,
+    DefaultValuedAttr<Bifocal_Quantization, "::bifocal::Quantization::none">:$quantization);
   let results = (outs Bifocal_Tensor:$output, Optional<Bifocal_Tensor>:$preactivation);
-  let assemblyFormat = [{ $input `,` $weight (`bias` $bias^)? (`mask` $mask^)? (`activation` $activation^)? attr-dict `:` functional-type(operands, results) }];
+  let assemblyFormat = [{ $input `,` $weight (`bias` $bias^)? (`mask` $mask^)? (`activation` $activation^)? (`quantization` $quantization^)? attr-dict `:`
+    functional-type(operands, results) }];
   let hasVerifier = 1;
   let hasCanonicalizeMethod = 1;
 }

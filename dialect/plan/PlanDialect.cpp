@@ -185,6 +185,17 @@ static LogicalResult verifyElements(GemmOp op) {
   return success();
 }
 
+static LogicalResult verifyQuantization(GemmOp op) {
+  if (op.getQuantization() == Quantization::none)
+    return success();
+  for (auto [name, value] : {std::pair("a", op.getA()), std::pair("b", op.getB()), std::pair("c", op.getC())})
+    if (auto buffer = value.getDefiningOp<BufferOp>(); buffer && buffer.getDtype() != "f32")
+      return op.emitOpError("expects '") << name << "' of f32 in a quantised product, but got " << buffer.getDtype();
+  if (op.getTransA() || !op.getTransB())
+    return op.emitOpError("expects b alone to be transposed in a quantised product");
+  return success();
+}
+
 static LogicalResult verifyMask(GemmOp op) {
   auto buffer = op.getMask() ? op.getMask().getDefiningOp<BufferOp>() : BufferOp();
   if (buffer && buffer.getDtype() != "i1")
@@ -215,6 +226,9 @@ LogicalResult GemmOp::verify() {
     return failure();
   // (C7)
   if (failed(verifyElements(*this)))
+    return failure();
+  // (C8)
+  if (failed(verifyQuantization(*this)))
     return failure();
   // (C4)
   if (!getEpilogue())

@@ -33,6 +33,11 @@ def Plan_Region : I32EnumAttr<"Region", "where a buffer lives", [
   let cppNamespace = "::bifocal::plan";
 }
 
+def Plan_Quantization : I32EnumAttr<"Quantization", "which factors of a product are rounded to 8 bits", [
+  I32EnumAttrCase<"none", 0>, I32EnumAttrCase<"weights", 1>, I32EnumAttrCase<"factors", 2>]> {
+  let cppNamespace = "::bifocal::plan";
+}
+
 def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> {
   let summary = "what one kernel computes";
   let description = [{
@@ -168,9 +173,11 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     Row major, f32, bf16 or f16. `a` is stored `[m, k]`, `[k, m]` where transposed; `b` is stored `[k, n]`, `[n, k]` where
     transposed. Sums are taken in f32, and a `c` of 16 bits is rounded once. Where one of the three is of 16 bits, the
     factors are: those that memory holds in f32 are rounded to that type first.
+    `quantized weights` rounds b, `quantized factors` a and b to 8 bits, in groups of 512 steps of k with one f32 scale for
+    each column of b and each row of a. Sums of a group are exact integers with `factors`, and f32 with `weights`.
     `mask` has one i1 for each row of `a` as it is stored: where it is false the row counts as zeros, without a product.
     `workspace` is memory for a copy of `b` in the order in which it is read: n rounded up to 32 times k rounded up to 16
-    elements. Without it the product is slower, not different. In the arena the copy is made anew by every product; in the
+    elements; quantised, n rounded up to 32 times the groups of k and a quarter of k rounded up to 32. Without it the product is slower, not different. In the arena the copy is made anew by every product; in the
     panels it is made once and stays as long as the parameters do.
     The epilogue is a kernel of one stage whose tile i covers rows [i * rows_per_tile, (i + 1) * rows_per_tile) of c, so it
     may run on rows that are still in cache.
@@ -184,6 +191,7 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     - (C5) `workspace` is f32 and none of the other buffers, in the arena, or in the panels where `b` is a whole parameter.
     - (C6) `mask` is i1, and not both of `a` and `b` are transposed beside it.
     - (C7) `a`, `b` and `c` are f32, bf16 or f16, and not both bf16 and f16.
+    - (C8) Quantised, all three are f32, and `b` alone is transposed.
 
     Example:
 
@@ -193,10 +201,10 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
   }];
   let arguments = (ins Plan_BufferType:$a, Plan_BufferType:$b, Plan_BufferType:$c,
     Optional<Plan_BufferType>:$mask, Optional<Plan_BufferType>:$workspace, AffineMapAttr:$m, AffineMapAttr:$n, AffineMapAttr:$k,
-    UnitAttr:$trans_a, UnitAttr:$trans_b, DefaultValuedAttr<F32Attr, "0.0f">:$beta, OptionalAttr<DenseI64ArrayAttr>:$windowed,
+    UnitAttr:$trans_a, UnitAttr:$trans_b, DefaultValuedAttr<Plan_Quantization, "::bifocal::plan::Quantization::none">:$quantization, DefaultValuedAttr<F32Attr, "0.0f">:$beta, OptionalAttr<DenseI64ArrayAttr>:$windowed,
     OptionalAttr<FlatSymbolRefAttr>:$epilogue, Variadic<Plan_BufferType>:$epilogue_buffers, OptionalAttr<AffineMapArrayAttr>:$epilogue_sizes,
     DefaultValuedAttr<I64Attr, "0">:$rows_per_tile);
-  let assemblyFormat = [{ $a (`transposed` $trans_a^)? `,` $b (`transposed` $trans_b^)? `into` $c (`mask` $mask^)? (`workspace` $workspace^)? `m` $m `n` $n `k` $k (`beta` $beta^)?
+  let assemblyFormat = [{ $a (`transposed` $trans_a^)? `,` $b (`transposed` $trans_b^)? `into` $c (`mask` $mask^)? (`workspace` $workspace^)? (`quantized` $quantization^)? `m` $m `n` $n `k` $k (`beta` $beta^)?
     (`epilogue` $epilogue^ `(` $epilogue_buffers `)` `sizes` $epilogue_sizes `rows_per_tile` $rows_per_tile)? attr-dict }];
   let hasVerifier = 1;
 }

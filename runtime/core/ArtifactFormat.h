@@ -41,6 +41,8 @@ inline constexpr uint32_t initializerStream = 0x0B1F0CA1;
 inline constexpr int64_t gemmColumnUnit = 32;
 /// Panels hold the inner axis rounded up to a multiple of this.
 inline constexpr int64_t gemmInnerUnit = 16;
+/// Steps of the inner axis that are packed at a time.
+inline constexpr int64_t gemmInnerSteps = 512;
 /// Most rows of a tile.
 inline constexpr int64_t gemmMostRows = 192;
 /// Most rows of a tile of a product's epilogue.
@@ -62,16 +64,32 @@ inline std::string gemmKernel(bool transA, bool transB, std::string_view a, std:
   return name;
 }
 
+/// The kernels of products with factors of 8 bits, all of which have a transposed B and f32 in memory: by what is
+/// rounded, B or A and B.
+inline constexpr std::array<std::string_view, 2> quantizedKernels = {"gemm_nt_i8_weights", "gemm_nt_i8"};
+
 /// Those of the four forms, in the order of `gemmKernels`.
 inline std::array<std::string, 4> gemmKernelsOf(std::string_view a, std::string_view b, std::string_view c) {
   return {gemmKernel(false, false, a, b, c), gemmKernel(false, true, a, b, c), gemmKernel(true, false, a, b, c),
           gemmKernel(true, true, a, b, c)};
 }
 
-/// Elements of workspace that a product with an inner axis of `k` needs for its `n` columns.
-constexpr int64_t gemmWorkspace(int64_t n, int64_t k) {
-  return (n + gemmColumnUnit - 1) / gemmColumnUnit * gemmColumnUnit *
-         ((k + gemmInnerUnit - 1) / gemmInnerUnit * gemmInnerUnit);
+/// The inner axis of quantised panels is rounded up to a multiple of this.
+inline constexpr int64_t quantizedUnit = 32;
+
+/// Elements of 4 bytes that a quantised panel of `columns` columns has for up to `gemmInnerSteps` steps: a scale and a
+/// byte for each step.
+constexpr int64_t quantizedPanel(int64_t columns, int64_t steps) {
+  return columns * (1 + (steps + quantizedUnit - 1) / quantizedUnit * quantizedUnit / 4);
+}
+
+/// Elements of workspace (f32) that a product with an inner axis of `k` needs for its `n` columns. Quantised, each
+/// column has a scale per `gemmInnerSteps` steps and a byte for each step.
+constexpr int64_t gemmWorkspace(int64_t n, int64_t k, bool quantized = false) {
+  const auto units = [](int64_t value, int64_t unit) { return (value + unit - 1) / unit; };
+  return units(n, gemmColumnUnit) * gemmColumnUnit *
+         (quantized ? units(k, gemmInnerSteps) + units(k, quantizedUnit) * quantizedUnit / 4
+                    : units(k, gemmInnerUnit) * gemmInnerUnit);
 }
 
 constexpr int64_t roundUpToClass(int64_t value) {

@@ -330,14 +330,18 @@ private:
     for (const auto &[key, ref] : {std::pair("a", gemm.a), std::pair("b", gemm.b), std::pair("c", gemm.c)})
       if (const ElementType type = typeOf(ref); !isFloat(type))
         return reader.fail(key, fmt::format("expects a buffer of f32, bf16 or f16, but got {}", bifocal::name(type)));
-    const auto kernels = format::gemmKernelsOf(name(typeOf(gemm.a)), name(typeOf(gemm.b)), name(typeOf(gemm.c)));
+    const auto floats = format::gemmKernelsOf(name(typeOf(gemm.a)), name(typeOf(gemm.b)), name(typeOf(gemm.c)));
+    std::vector<std::string> kernels(floats.begin(), floats.end());
+    if (floats.front() == format::gemmKernels.front())
+      kernels.insert(kernels.end(), format::quantizedKernels.begin(), format::quantizedKernels.end());
     const auto form = std::ranges::find(kernels, gemm.kernel) - kernels.begin();
     if (form == std::ssize(kernels))
       reader.fail("kernel", fmt::format("expects one of {}, but got '{}'", fmt::join(kernels, ", "), gemm.kernel));
-    gemm.transA = form >= 2;
+    gemm.quantized = form >= std::ssize(floats);
+    gemm.transA = form >= 2 && !gemm.quantized;
     if (gemm.mask && typeOf(*gemm.mask) != ElementType::i1)
       reader.fail("mask", "expects an i1 buffer");
-    if (gemm.mask && gemm.kernel == kernels.back())
+    if (gemm.mask && gemm.kernel == floats.back())
       reader.fail("mask", "expects no mask where both matrices are stored transposed");
     if (!gemm.workspace)
       return;

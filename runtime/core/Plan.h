@@ -51,6 +51,7 @@ struct GemmStep {
   std::optional<BufferRef> workspace; ///< for packed panels of B: of the arena, or kept in the panels
   bool accumulate = false;            ///< beta is 1
   bool transA = false;                ///< whether A is stored [k,m], as `kernel` says
+  bool quantized = false;             ///< whether panels of B are of 8 bits, as `kernel` says
   struct Epilogue {
     std::string kernel;
     std::vector<BufferRef> buffers;

@@ -250,7 +250,8 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
     return {};
   // All matrices fit their buffers and two have elements, so the sizes of panels do not overflow.
   if (step.workspace)
-    BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "workspace", 1, format::gemmWorkspace(n, k), *step.workspace));
+    BIFOCAL_RETURN_IF_ERROR(
+        checkMatrix(owner, "workspace", 1, format::gemmWorkspace(n, k, step.quantized), *step.workspace));
   const int64_t rowsOfA = step.transA ? k : m; // as it is stored
   if (step.mask && bytesFrom(*step.mask) < rowsOfA)
     return error(owner, fmt::format("expects a mask for {} rows, but got {} bytes in buffer {}", rowsOfA,

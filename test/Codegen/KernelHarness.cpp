@@ -5,11 +5,15 @@
 #include "codegen/cpu/GemmKernels.h"
 #include "codegen/cpu/Lowering.h"
 #include "mlir/AsmParser/AsmParser.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Parser/Parser.h"
 #include "passes/KernelSchedule.h"
 #include "runtime/core/ArtifactFormat.h"
 #include "llvm/Support/FileSystem.h"
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <dlfcn.h>
@@ -115,6 +119,35 @@ std::unique_ptr<KernelHarness> KernelHarness::write(const std::function<void(Ker
   return error.empty() ? std::move(harness) : nullptr;
 }
 
+/// An instruction of AVX-512 as two of AVX2, for machines without the former.
+static void splitPairSums(ModuleOp functions) {
+  SmallVector<LLVM::CallIntrinsicOp> wide;
+  functions.walk([&](LLVM::CallIntrinsicOp call) {
+    if (call.getIntrin() == "llvm.x86.avx512.pmaddw.d.512")
+      wide.push_back(call);
+  });
+  for (LLVM::CallIntrinsicOp call : wide) {
+    OpBuilder builder(call);
+    Location location = call.getLoc();
+    auto type = cast<VectorType>(call.getResult(0).getType());
+    Value whole = builder.create<arith::ConstantOp>(location, builder.getZeroAttr(type));
+    const int64_t lanes = type.getDimSize(0) / 2;
+    for (int64_t half : {0, 1}) {
+      SmallVector<Value> parts;
+      for (Value operand : call.getArgs())
+        parts.push_back(
+            builder.create<vector::ExtractStridedSliceOp>(location, operand, 2 * lanes * half, 2 * lanes, 1));
+      Value sums = builder
+                       .create<LLVM::CallIntrinsicOp>(location, Type(VectorType::get({lanes}, builder.getI32Type())),
+                                                      "llvm.x86.avx2.pmadd.wd", parts)
+                       .getResult(0);
+      whole = builder.create<vector::InsertStridedSliceOp>(location, sums, whole, lanes * half, 1);
+    }
+    call.getResult(0).replaceAllUsesWith(whole);
+    call.erase();
+  }
+}
+
 std::unique_ptr<KernelHarness> KernelHarness::products(std::string_view level, std::string &error,
                                                        std::string_view instructions,
                                                        const std::array<std::string_view, 3> &elements) {
@@ -129,6 +162,15 @@ std::unique_ptr<KernelHarness> KernelHarness::products(std::string_view level, s
       if (failed(writeGemm(*state.functions, location, *CpuTarget::find(level), format::gemmKernel(transA, transB),
                            {transA, transB, type(elements[0]), type(elements[1]), type(elements[2])})))
         error += "cannot be written";
+  const bool wide = std::ranges::all_of(elements, [](std::string_view element) { return element == "f32"; });
+  for (auto quantization : {plan::Quantization::weights, plan::Quantization::factors})
+    if (const Type f32 = Float32Type::get(&state.context);
+        wide && failed(writeGemm(*state.functions, location, *CpuTarget::find(level),
+                                 format::quantizedKernels[quantization == plan::Quantization::factors ? 1 : 0],
+                                 {false, true, f32, f32, f32, quantization})))
+      error += "cannot be written";
+  if (state.level != level)
+    splitPairSums(*state.functions);
   error += state.link();
   return error.empty() ? std::move(harness) : nullptr;
 }

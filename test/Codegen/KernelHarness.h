@@ -36,8 +36,8 @@ public:
   /// A kernel of one stage with one tile and no scratch that `write` writes under the name `k`.
   static std::unique_ptr<KernelHarness> write(const std::function<void(KernelBuilder &)> &write, std::string_view level,
                                               std::string &error);
-  /// The kernels of all matrix products, gemm_nn to gemm_tt, for the given elements of a, b and c. `find` gives their
-  /// stages; nothing else is for them.
+  /// The kernels of all matrix products, gemm_nn to gemm_tt, for the given elements of a, b and c; of f32 the quantised
+  /// ones too. `find` gives their stages; nothing else is for them.
   static std::unique_ptr<KernelHarness>
   products(std::string_view level, std::string &error, std::string_view instructions = {},
            const std::array<std::string_view, 3> &elements = {"f32", "f32", "f32"});

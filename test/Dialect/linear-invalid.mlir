@@ -53,3 +53,19 @@ func.func @c6_mask_of_other_rows(%x: tensor<2x6x8xf32>, %w: tensor<16x8xf32>, %m
   %r0 = bifocal.linear %x, %w mask %m : (tensor<2x6x8xf32>, tensor<16x8xf32>, tensor<2x5xi1>) -> tensor<2x6x16xf32>
   return
 }
+
+// -----
+
+func.func @c7_narrow_input_and_quantization(%x: tensor<2x6x8xbf16>, %w: tensor<16x8xf32>) {
+  // expected-error@+1 {{'bifocal.linear' op expects 'input' of f32 beside factors of 8 bits, but got 'bf16'}}
+  %r0 = bifocal.linear %x, %w quantization weights : (tensor<2x6x8xbf16>, tensor<16x8xf32>) -> tensor<2x6x16xf32>
+  return
+}
+
+// -----
+
+func.func @c7_narrow_output_and_quantization(%x: tensor<2x6x8xf32>, %w: tensor<16x8xf32>) {
+  // expected-error@+1 {{'bifocal.linear' op expects 'output' of f32 beside factors of 8 bits, but got 'bf16'}}
+  %r0 = bifocal.linear %x, %w quantization factors : (tensor<2x6x8xf32>, tensor<16x8xf32>) -> tensor<2x6x16xbf16>
+  return
+}

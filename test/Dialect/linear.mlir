@@ -36,3 +36,12 @@ func.func @masked(%x: tensor<?x?x512xf32>, %w: tensor<1024x512xf32>, %b: tensor<
   %z = bifocal.linear %x, %w mask %m : (tensor<?x?x512xf32>, tensor<1024x512xf32>, tensor<?x?xi1>) -> tensor<?x?x1024xf32>
   return
 }
+
+// CHECK-LABEL: func @quantized(
+// CHECK:         bifocal.linear %{{.+}}, %{{.+}} activation relu quantization factors : (tensor<?x512xf32>, tensor<1024x512xf32>) -> tensor<?x1024xf32>{{$}}
+// CHECK:         bifocal.linear %{{.+}}, %{{.+}} quantization weights : (tensor<?x512xf32>, tensor<1024x512xf32>) -> tensor<?x1024xf32>{{$}}
+func.func @quantized(%x: tensor<?x512xf32>, %w: tensor<1024x512xf32>) {
+  %y = bifocal.linear %x, %w activation relu quantization factors : (tensor<?x512xf32>, tensor<1024x512xf32>) -> tensor<?x1024xf32>
+  %z = bifocal.linear %x, %w quantization weights : (tensor<?x512xf32>, tensor<1024x512xf32>) -> tensor<?x1024xf32>
+  return
+}

@@ -175,3 +175,20 @@ plan.entry @c3_windowed_counts_the_mask symbols ["N"] attributes {inputs = [], o
   // expected-error@+1 {{'plan.gemm' op expects one element of 'windowed' per buffer, but got 3 elements and 4 buffers}}
   plan.gemm %a, %a into %a mask %m m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)> {windowed = array<i64: 4, 0, 0>}
 }
+
+// -----
+
+plan.entry @c8_quantized_and_narrow symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %b = plan.buffer arena class 0 at 0 size 64 "bf16"
+  // expected-error@+1 {{'plan.gemm' op expects 'c' of f32 in a quantised product, but got bf16}}
+  plan.gemm %a, %a transposed into %b quantized factors m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
+}
+
+// -----
+
+plan.entry @c8_quantized_and_not_transposed symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  // expected-error@+1 {{'plan.gemm' op expects b alone to be transposed in a quantised product}}
+  plan.gemm %a, %a into %a quantized weights m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
+}

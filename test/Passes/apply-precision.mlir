@@ -130,6 +130,6 @@ func.func @no_training(%ids: tensor<?xi32>, %w: tensor<9x8xf32>) {
 
 // -----
 
-// expected-error@+1 {{expects the precision "f32" or "bf16" in 'bifocal.training', but got "f16"}}
+// expected-error@+1 {{expects the precision "f32", "bf16", "int8" or "int8_weight_only" in 'bifocal.training', but got "f16"}}
 module attributes {bifocal.training = {precision = "f16"}} {
 }

@@ -233,6 +233,23 @@ func.func @panels_by_factor(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.dim
 
 // -----
 
+// Quantised panels are kept, whatever the rows are, and shared by weight-only products and others; the epilogue stays.
+
+// CHECK-LABEL: plan.entry @quantized_panels
+// CHECK:         %[[BYTES:[0-9]+]] = plan.buffer panels class 0 at 0 size 1152 "f32"
+// CHECK:         plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %{{[0-9]+}} workspace %[[BYTES]] quantized factors {{.*}} epilogue
+// CHECK:         plan.gemm %{{[0-9]+}}, %{{[0-9]+}} transposed into %{{[0-9]+}} workspace %[[BYTES]] quantized weights
+bifocal.param @w : tensor<8x8xf32> init {kind = "zeros"}
+func.func @quantized_panels(%x: tensor<?x?x8xf32> {bifocal.name = "x", bifocal.dims = ["B", "S", ""]})
+    -> (tensor<?x?x8xf32> {bifocal.name = "a"}, tensor<?x?x8xf32> {bifocal.name = "b"}) {
+  %w = bifocal.param_ref @w : tensor<8x8xf32>
+  %a = bifocal.linear %x, %w activation relu quantization factors : (tensor<?x?x8xf32>, tensor<8x8xf32>) -> tensor<?x?x8xf32>
+  %b = bifocal.linear %x, %w quantization weights : (tensor<?x?x8xf32>, tensor<8x8xf32>) -> tensor<?x?x8xf32>
+  return %a, %b : tensor<?x?x8xf32>, tensor<?x?x8xf32>
+}
+
+// -----
+
 // An argument that is returned is copied: both belong to the caller.
 
 // CHECK-LABEL: plan.entry @copies_a_returned_argument

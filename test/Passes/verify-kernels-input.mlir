@@ -51,3 +51,14 @@ plan.entry @accepts_workspaces symbols ["N"] attributes {inputs = [], outputs = 
   plan.gemm %a, %a into %a workspace %v m affine_map<()[s0] -> (7)> n affine_map<()[s0] -> (40)> k affine_map<()[s0] -> (s0)>
   plan.gemm %a, %a into %a workspace %v m affine_map<()[s0] -> (7)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (17)>
 }
+
+// -----
+
+// Quantised, 64 columns have two scales each for 520 steps, and 544 bytes.
+plan.entry @quantized_workspace_too_small symbols ["N"] attributes {inputs = [], outputs = [], classes = [affine_map<()[s0] -> (1)>], peak = array<i64: 0>} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %p = plan.buffer parameter class 0 at 0 size 64 "f32"
+  %w = plan.buffer panels class 0 at 0 size 35327 "f32"
+  // expected-error@+1 {{expects a workspace of 35328 bytes, but got 35327}}
+  plan.gemm %a, %p transposed into %a workspace %w quantized factors m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (40)> k affine_map<()[s0] -> (520)>
+}

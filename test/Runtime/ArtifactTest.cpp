@@ -177,6 +177,22 @@ TEST(Plan, checksSteps) {
             "plan.entries.layer.peak: expects one number per class, but got 3 for 2 classes");
 }
 
+// The kernel says whether panels are of 8 bits; such products have f32 in memory.
+TEST(Plan, checksQuantizedProducts) {
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["kernel"] = "gemm_nt_i8"; }), "");
+  EXPECT_EQ(planError([](json &e) { e["steps"][0]["kernel"] = "gemm_nt_i8_weights"; }), "");
+  EXPECT_EQ(
+      planError([](json &e) { e["steps"][0]["kernel"] = "gemm_nt_i7"; }),
+      "plan.entries.layer.steps[0].kernel: expects one of gemm_nn, gemm_nt, gemm_tn, gemm_tt, gemm_nt_i8_weights, "
+      "gemm_nt_i8, but got 'gemm_nt_i7'");
+  EXPECT_EQ(planError([](json &e) {
+              e["buffers"][e["steps"][0]["c"].get<size_t>()]["dtype"] = "bf16";
+              e["steps"][0]["kernel"] = "gemm_nt_i8";
+            }),
+            "plan.entries.layer.steps[0].kernel: expects one of gemm_nn_f32_f32_bf16, gemm_nt_f32_f32_bf16, "
+            "gemm_tn_f32_f32_bf16, gemm_tt_f32_f32_bf16, but got 'gemm_nt_i8'");
+}
+
 TEST(Plan, checksMasks) {
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["mask"] = 7; }),
             "plan.entries.layer.steps[0].mask: expects a buffer id below 7, but got 7");
@@ -213,7 +229,8 @@ TEST(Plan, checksProducts) {
   EXPECT_EQ(planError([](json &e) { e["steps"][0].erase("kernel"); }),
             "plan.entries.layer.steps[0].kernel: expects a string, but it is missing");
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["kernel"] = "double"; }),
-            "plan.entries.layer.steps[0].kernel: expects one of gemm_nn, gemm_nt, gemm_tn, gemm_tt, but got 'double'");
+            "plan.entries.layer.steps[0].kernel: expects one of gemm_nn, gemm_nt, gemm_tn, gemm_tt, "
+            "gemm_nt_i8_weights, gemm_nt_i8, but got 'double'");
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["workspace"] = 7; }),
             "plan.entries.layer.steps[0].workspace: expects a buffer id below 7, but got 7");
   EXPECT_EQ(planError([](json &e) { e["steps"][0]["workspace"] = 4; }),

@@ -299,7 +299,8 @@ void tools::addCompile(CLI::App &app, int &exitCode) {
                    "Machines to write kernels for: cpu (all levels), cpu:native, cpu:x86-64-v3, cpu:x86-64-v4")
       ->capture_default_str();
   verb->add_option("--precision", command->precision,
-                   "What memory holds of activations, f32 or bf16; default: what the spec says");
+                   "f32; bf16: activations in 16 bits; int8, int8_weight_only: inference with products of 8 bits; "
+                   "default: what the spec says");
   verb->add_option("--emit", command->emit, "What to write")
       ->check(CLI::IsMember({"artifact", "mlir", "llvm", "asm"}))
       ->capture_default_str();
