@@ -146,6 +146,46 @@ std::optional<int64_t> Expression::constant() const {
   return constant ? evaluate({}) : std::nullopt;
 }
 
+bool Expression::growsWith(size_t symbol) const {
+  // What is known of a part: it stays as `symbol` grows; or it grows or stays. Any of both is >= 0 or of unknown sign.
+  struct Part {
+    bool stays = true, grows = true, natural = true;
+  };
+  std::vector<Part> stack;
+  for (const Code &code : code_) {
+    if (code.op == Op::constant || code.op == Op::symbol) {
+      const bool constant = code.op == Op::constant;
+      stack.push_back({constant || static_cast<size_t>(code.operand) != symbol, true, !constant || code.operand >= 0});
+      continue;
+    }
+    const Part b = stack.back();
+    stack.pop_back();
+    Part &a = stack.back();
+    const bool natural = a.natural && b.natural, grows = a.grows && b.grows;
+    switch (code.op) {
+    case Op::add:
+    case Op::mul:
+      // Below 0 a sum may come back from an error, and a product may fall.
+      a.grows = grows && natural, a.natural = natural;
+      break;
+    case Op::max:
+    case Op::min:
+      a.grows = grows, a.natural = natural || (code.op == Op::max && (a.natural || b.natural));
+      break;
+    case Op::ceildiv:
+    case Op::floordiv:
+      a.grows = a.grows && b.stays;
+      break;
+    default: // A difference falls with what is taken away, a remainder at every multiple.
+      a.grows = false, a.natural = code.op == Op::mod;
+      break;
+    }
+    a.stays = a.stays && b.stays;
+    a.grows |= a.stays;
+  }
+  return stack.back().grows && (stack.back().natural || stack.back().stays);
+}
+
 std::string Expression::str(std::span<const std::string> symbols) const {
   std::vector<std::string> stack;
   for (const Code &code : code_) {

@@ -31,6 +31,9 @@ public:
   std::optional<size_t> symbol() const;
   /// The value if the expression has no symbols.
   std::optional<int64_t> constant() const;
+  /// Whether no value falls, nor comes back after an error, while `symbol` grows and the others stay: seen from the
+  /// form alone, for symbols that are not negative. False may also mean that the form does not say.
+  bool growsWith(size_t symbol) const;
   /// Readable infix form, e.g. "(B * S)".
   std::string str(std::span<const std::string> symbols) const;
 

@@ -135,6 +135,12 @@ int64_t Manifest::trainedParameters() const {
   return count;
 }
 
+std::array<int64_t, 4> Manifest::slabBytes(bool training) const {
+  constexpr int64_t element = sizeof(float);
+  const int64_t trained = training ? trainedElements * element : 0;
+  return {parameterElements * element, trained, trained, trained};
+}
+
 Result<Manifest> Manifest::parse(std::string_view text) {
   Result<nlohmann::json> json = parseJson(text, format::manifestEntry);
   if (!json.ok())

@@ -6,6 +6,7 @@
 #include "runtime/core/Status.h"
 #include "runtime/core/Tensor.h"
 
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -58,6 +59,8 @@ struct Manifest {
 
   /// Numbers that training changes: `trainedElements` without the gaps between parameters.
   int64_t trainedParameters() const;
+  /// Bytes of the slabs of a session: parameters and, for training, gradients and two moments.
+  std::array<int64_t, 4> slabBytes(bool training) const;
 
   std::string compilerVersion;
   std::map<std::string, std::string> digests; ///< archive entry -> xxh3-128, hexadecimal

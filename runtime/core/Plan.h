@@ -107,6 +107,12 @@ struct EntryPlan {
   /// `bases` and its value, rounded up, into `units`. Allocates nothing but messages.
   Result<int64_t> arenaBytes(std::span<const int64_t> values, std::span<int64_t> bases = {},
                              std::span<int64_t> units = {}) const;
+  /// The largest value of `symbols[symbol]` for which the arena takes at most `limit` bytes, the other symbols as in
+  /// `values`; 0 if none does, INT64_MAX if all do.
+  ///
+  /// Errors:
+  ///   unsupported  a size class does not grow with the symbol in a way that its form shows (Expression::growsWith)
+  Result<int64_t> largestFit(size_t symbol, std::vector<int64_t> values, int64_t limit) const;
   /// The arena formula as text, e.g. "4096 * roundup16(1) + 512 * roundup16((B * S))".
   std::string peakFormula() const;
   /// Multiply-adds of all matrix products, as a sum of constants times products of sizes.

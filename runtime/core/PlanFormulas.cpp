@@ -48,6 +48,27 @@ Result<int64_t> EntryPlan::arenaBytes(std::span<const int64_t> values, std::span
   return total;
 }
 
+Result<int64_t> EntryPlan::largestFit(size_t symbol, std::vector<int64_t> values, int64_t limit) const {
+  for (size_t c = 0; c < classes.size(); ++c)
+    if (!classes[c].growsWith(symbol))
+      return Status(StatusCode::unsupported, fmt::format("entry '{}': expects sizes that grow with {}, but got {}",
+                                                         name, symbols[symbol], classes[c].str(symbols)));
+  const auto fits = [&](int64_t value) {
+    values[symbol] = value;
+    const Result<int64_t> bytes = arenaBytes(values);
+    return bytes.ok() && *bytes <= limit;
+  };
+  if (fits(INT64_MAX))
+    return INT64_MAX;
+  // `last` fits, or is 0; `next` does not.
+  int64_t last = 0, next = INT64_MAX;
+  while (next - last > 1) {
+    const int64_t middle = last + (next - last) / 2;
+    (fits(middle) ? last : next) = middle;
+  }
+  return last;
+}
+
 std::string EntryPlan::peakFormula() const {
   std::string text;
   for (size_t i = 0; i < classes.size(); ++i) {

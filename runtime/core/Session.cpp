@@ -37,12 +37,10 @@ public:
   Status prepare(bool training) {
     const Manifest &manifest = artifact_->manifest();
     BIFOCAL_RETURN_IF_ERROR(device_->load(*artifact_));
-    const int64_t elements[4] = {manifest.parameterElements, manifest.trainedElements, manifest.trainedElements,
-                                 manifest.trainedElements};
+    const std::array<int64_t, 4> bytes = manifest.slabBytes(training);
     training_ = training;
     for (size_t i = 0; i < (training ? 4u : 1u); ++i) {
-      Result<std::unique_ptr<DeviceMemory>> memory =
-          device_->allocate(static_cast<size_t>(elements[i]) * sizeof(float));
+      Result<std::unique_ptr<DeviceMemory>> memory = device_->allocate(static_cast<size_t>(bytes[i]));
       if (!memory.ok())
         return memory.status();
       slabs_[i] = memory.take();

@@ -11,6 +11,7 @@
 #include "runtime/core/File.h"
 #include "runtime/cpu/CpuDevice.h"
 #include "tools/bifocal/CompileReport.h"
+#include "tools/bifocal/MemoryBudget.h"
 #include "tools/bifocal/Verb.h"
 
 #include "llvm/Support/CommandLine.h"
@@ -62,7 +63,8 @@ private:
   bool writesArtifact(const CompileOptions &options) const {
     return emit == "artifact" && (to.empty() || options.to == Phase::Artifact);
   }
-  Status finishArtifact(const std::string &bytes, const tools::Fusions &fusions);
+  Status finishArtifact(const std::string &bytes, const tools::Fusions &fusions, const tools::Places &places);
+  Status say(const Artifact &artifact, const tools::Fusions &fusions, const tools::Places &places) const;
   Status write(const std::string &bytes, const std::string &suffix);
 };
 } // namespace
@@ -216,21 +218,33 @@ Status CompileCommand::write(const std::string &bytes, const std::string &suffix
   return writeFileAtomically(path, std::as_bytes(std::span(bytes)));
 }
 
-Status CompileCommand::finishArtifact(const std::string &bytes, const tools::Fusions &fusions) {
+Status CompileCommand::say(const Artifact &artifact, const tools::Fusions &fusions, const tools::Places &places) const {
+  // The artifact may go to stdout; then the report must not.
+  std::FILE *stream = output == "-" ? stderr : stdout;
+  const Result<tools::Shape> values = tools::parseShape(shape, artifact);
+  if (!values.ok())
+    return values.status();
+  if (report)
+    fmt::print(stream, "{}", tools::describeCompilation(artifact, *values, fusions, places));
+  if (budget.empty())
+    return {};
+  const Result<tools::MemoryBudget> limit = tools::MemoryBudget::create(artifact, *values, budget);
+  if (!limit.ok())
+    return limit.status();
+  if (Status status = limit->check(); !status.ok())
+    return report ? status : Status(status.code(), status.message() + limit->describePeak(places));
+  fmt::print(stream, "{}{}", report ? "\n" : "", limit->describe());
+  return {};
+}
+
+Status CompileCommand::finishArtifact(const std::string &bytes, const tools::Fusions &fusions,
+                                      const tools::Places &places) {
   // What the runtime would refuse is not written: the input may be IR that was edited by hand.
   Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(std::as_bytes(std::span(bytes)));
   if (!artifact.ok())
     return artifact.status();
-  if (report || !budget.empty()) {
-    Result<tools::Shape> values = tools::parseShape(shape, **artifact);
-    if (!values.ok())
-      return values.status();
-    // The artifact may go to stdout; then the report must not.
-    if (report)
-      fmt::print(output == "-" ? stderr : stdout, "{}", tools::describeCompilation(**artifact, *values, fusions));
-    if (!budget.empty())
-      BIFOCAL_RETURN_IF_ERROR(tools::checkBudget(**artifact, *values, budget));
-  }
+  if (report || !budget.empty())
+    BIFOCAL_RETURN_IF_ERROR(say(**artifact, fusions, places));
   return write(bytes, ".bifocal");
 }
 
@@ -279,7 +293,13 @@ Status CompileCommand::run() {
   mlir::TimingScope packing = scope.nest("artifact");
   Result<std::string> bytes = writeArtifact(**module);
   packing.stop();
-  return bytes.ok() ? finishArtifact(*bytes, fusions.counts) : bytes.status();
+  if (!bytes.ok())
+    return bytes.status();
+  tools::Places places;
+  if (report || !budget.empty())
+    for (auto entry : (*module)->getOps<plan::EntryOp>())
+      places[entry.getSymName().str()] = arenaPlaces(entry);
+  return finishArtifact(*bytes, fusions.counts, places);
 }
 
 Result<std::string> tools::compileSpecFile(const std::string &path) {
@@ -313,12 +333,15 @@ void tools::addCompile(CLI::App &app, int &exitCode) {
   verb->add_option("--dump-ir-dir", command->dumpDirectory, "Folder for the IR after each phase")->group("Phases");
   verb->add_flag("--remarks", command->remarks, "Say where optimisations fire, and why not")->group("Reports");
   verb->add_flag("--report", command->report,
-                 "Print parameters, fusions, and steps and peak memory of every entry point")
+                 "Print parameters, fusions, and steps, peak memory and largest buffers of every entry point")
       ->group("Reports");
-  verb->add_option("--shape", command->shape, "Sizes for the report and the budget, e.g. B=32,S=40,T=40")
+  verb->add_option("--shape", command->shape,
+                   "Sizes for the report and the budget, e.g. B=32,S=40,T=40; default: the spec's max_tokens in "
+                   "sentences of 32 tokens")
       ->group("Reports");
   verb->add_option("--memory-budget", command->budget,
-                   "Most memory for a training step, e.g. 8GiB; exit code 6 above it")
+                   "Most memory for a training step, e.g. 8GiB: prints the largest batch that fits; exit code 6 if the "
+                   "shape does not")
       ->group("Reports");
   verb->footer("MLIR's own flags work too: --mlir-timing, --mlir-print-ir-after-all, ...");
   verb->allow_extras();

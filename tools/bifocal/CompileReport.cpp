@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sstream>
@@ -57,7 +56,7 @@ Result<Shape> parseShape(const std::string &text, const Artifact &artifact) {
   return shape;
 }
 
-std::optional<int64_t> arenaBytes(const EntryPlan &entry, const Shape &shape) {
+std::optional<std::vector<int64_t>> symbolValues(const EntryPlan &entry, const Shape &shape) {
   std::vector<int64_t> values;
   for (const std::string &symbol : entry.symbols) {
     auto found = shape.find(symbol);
@@ -65,7 +64,14 @@ std::optional<int64_t> arenaBytes(const EntryPlan &entry, const Shape &shape) {
       return std::nullopt;
     values.push_back(found == shape.end() ? 0 : found->second);
   }
-  const Result<int64_t> bytes = entry.arenaBytes(values);
+  return values;
+}
+
+std::optional<int64_t> arenaBytes(const EntryPlan &entry, const Shape &shape) {
+  const std::optional<std::vector<int64_t>> values = symbolValues(entry, shape);
+  if (!values)
+    return std::nullopt;
+  const Result<int64_t> bytes = entry.arenaBytes(*values);
   return bytes.ok() ? std::optional(*bytes) : std::nullopt;
 }
 
@@ -78,7 +84,24 @@ static void countSteps(const std::vector<PlanStep> &steps, std::map<std::string,
   }
 }
 
-std::string describeCompilation(const Artifact &artifact, const Shape &shape, const Fusions &fusions) {
+static std::string describeEntry(const EntryPlan &entry, const Shape &shape, const std::vector<ArenaPlace> &places) {
+  std::map<std::string, int64_t> families;
+  countSteps(entry.steps, families);
+  std::string steps;
+  for (const auto &[family, count] : families)
+    steps += fmt::format("{}{} {}", steps.empty() ? "" : ", ", count, family);
+  const std::optional<int64_t> bytes = arenaBytes(entry, shape);
+  std::string text = fmt::format("\n{}\n  peak   {} bytes", entry.name, entry.peakFormula());
+  text += bytes ? fmt::format(" = {}\n", readableBytes(*bytes)) : "\n";
+  if (bytes && *bytes > 0)
+    text += describePeak(entry, *peakMemory(entry, places, shape));
+  if (entry.panelBytes > 0)
+    text += fmt::format("  panels {} of packed weights\n", readableBytes(entry.panelBytes));
+  return text + fmt::format("  steps  {}\n", steps);
+}
+
+std::string describeCompilation(const Artifact &artifact, const Shape &shape, const Fusions &fusions,
+                                const Places &places) {
   const Manifest &manifest = artifact.manifest();
   const int64_t trained = manifest.trainedParameters();
   std::string text = fmt::format("parameters  {} trained, {} in f32\n", trained, readableBytes(trained * 4));
@@ -92,59 +115,13 @@ std::string describeCompilation(const Artifact &artifact, const Shape &shape, co
     text += "\nfusions\n";
   for (const auto &[fusion, count] : fusions)
     text += fmt::format("  {:>4} x {}\n", count, fusion);
-  for (const EntryPlan &entry : artifact.plan().entries) {
-    std::map<std::string, int64_t> families;
-    countSteps(entry.steps, families);
-    std::string steps;
-    for (const auto &[family, count] : families)
-      steps += fmt::format("{}{} {}", steps.empty() ? "" : ", ", count, family);
-    std::optional<int64_t> bytes = arenaBytes(entry, shape);
-    text += fmt::format("\n{}\n  peak   {} bytes", entry.name, entry.peakFormula());
-    text += bytes ? fmt::format(" = {}\n", readableBytes(*bytes)) : "\n";
-    if (entry.panelBytes > 0)
-      text += fmt::format("  panels {} of packed weights\n", readableBytes(entry.panelBytes));
-    text += fmt::format("  steps  {}\n", steps);
-  }
+  const EntryPlan *training = artifact.plan().find("train_step");
+  if (training)
+    text += describeEntry(*training, shape, places.at(training->name));
+  for (const EntryPlan &entry : artifact.plan().entries)
+    if (&entry != training)
+      text += describeEntry(entry, shape, places.at(entry.name));
   return text;
-}
-
-/// Bytes of "8GiB", "512MiB", "1000000"; nothing for anything else.
-static std::optional<int64_t> parseBytes(const std::string &text) {
-  double value = 0;
-  const char *end = text.data() + text.size();
-  auto [rest, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || !(value > 0))
-    return std::nullopt;
-  const std::string_view unit(rest, static_cast<size_t>(end - rest));
-  constexpr double largest = 0x1p62;
-  const std::pair<std::string_view, double> units[] = {
-      {"", 1},     {"B", 1},    {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0},
-      {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}};
-  for (const auto &[name, factor] : units)
-    if (unit == name)
-      return static_cast<int64_t>(std::min(std::floor(value * factor), largest));
-  return std::nullopt;
-}
-
-Status checkBudget(const Artifact &artifact, const Shape &shape, const std::string &budget) {
-  std::optional<int64_t> limit = parseBytes(budget);
-  if (!limit)
-    return {StatusCode::usage, fmt::format("--memory-budget expects a size such as 8GiB, but got `{}`", budget)};
-  const EntryPlan *entry = artifact.plan().find("train_step");
-  if (!entry)
-    return {};
-  // Parameters, gradients and two moments.
-  const int64_t slabs = 4 * (artifact.manifest().parameterElements + 3 * artifact.manifest().trainedElements);
-  const std::optional<int64_t> arena = arenaBytes(*entry, shape);
-  if (!arena || *arena > INT64_MAX - slabs)
-    return {StatusCode::overBudget,
-            fmt::format("a training step expects more than 2^63 bytes, but the budget is {}", readableBytes(*limit))};
-  if (*arena + slabs <= *limit)
-    return {};
-  return {StatusCode::overBudget,
-          fmt::format(
-              "a training step expects {} (arena {}, parameters with gradients and moments {}), but the budget is {}",
-              readableBytes(*arena + slabs), readableBytes(*arena), readableBytes(slabs), readableBytes(*limit))};
 }
 
 } // namespace bifocal::tools

@@ -3,28 +3,31 @@
 #define BIFOCAL_TOOLS_BIFOCAL_COMPILEREPORT_H
 
 #include "runtime/core/Artifact.h"
+#include "tools/bifocal/PeakMemory.h"
 
 #include <map>
 
 namespace bifocal::tools {
 
-/// Values for the symbols of entries, e.g. {"B", 32}.
-using Shape = std::map<std::string, int64_t>;
-
 /// How often each kind of fusion happened, by its remark.
 using Fusions = std::map<std::string, int64_t>;
+
+/// The buffers of each entry's arena, by the name of the entry.
+using Places = std::map<std::string, std::vector<ArenaPlace>>;
 
 /// `text` ("B=32,S=40") over values that fill a batch of the model's max_tokens with sentences of 32 tokens.
 Result<Shape> parseShape(const std::string &text, const Artifact &artifact);
 
+/// The values of the entry's symbols, in order, with 0 for the window; nothing where one has no value.
+std::optional<std::vector<int64_t>> symbolValues(const EntryPlan &entry, const Shape &shape);
+
 /// Arena bytes of `entry` at `shape`; nothing where a symbol has no value.
 std::optional<int64_t> arenaBytes(const EntryPlan &entry, const Shape &shape);
 
-/// Parameters, fusions, entries with their peak memory as a formula and as a number, and what their steps are made of.
-std::string describeCompilation(const Artifact &artifact, const Shape &shape, const Fusions &fusions);
-
-/// Ok when a training step at `shape`, with its parameters, gradients and moments, fits `budget` ("8GiB").
-Status checkBudget(const Artifact &artifact, const Shape &shape, const std::string &budget);
+/// Parameters, fusions, entries with their peak memory as a formula and as a number, what is alive there, and what
+/// their steps are made of. The training step comes first.
+std::string describeCompilation(const Artifact &artifact, const Shape &shape, const Fusions &fusions,
+                                const Places &places);
 
 /// 1.5 GiB, 12.0 MiB, ...
 std::string readableBytes(int64_t bytes);
