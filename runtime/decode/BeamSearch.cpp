@@ -27,6 +27,15 @@ bool isBetter(const Candidate &a, const Candidate &b) {
   return a.row != b.row ? a.row < b.row : a.token < b.token;
 }
 
+/// The largest score; those that are NaN count as minus infinity.
+float peakOf(std::span<const float> scores) {
+  float peak = minusInfinity;
+#pragma omp simd reduction(max : peak)
+  for (size_t i = 0; i < scores.size(); ++i)
+    peak = scores[i] > peak ? scores[i] : peak;
+  return peak;
+}
+
 /// An unfinished hypothesis.
 struct Active {
   std::vector<int32_t> tokens;
@@ -50,11 +59,13 @@ public:
   std::vector<std::vector<Hypothesis>> takeResult() { return std::move(finished_); }
 
 private:
+  size_t beam() const { return static_cast<size_t>(options_.beam); }
   int64_t maxLength(int64_t sourceLength) const;
   Status callStepper(int64_t step, int64_t rows);
   void constrain(std::span<float> scores, const Active &active, int64_t step, int64_t maxLength) const;
   void blockRepeats(std::span<float> scores, const std::vector<int32_t> &tokens) const;
   void collect(const Sentence &sentence, int64_t firstRow, int64_t step);
+  void offer(const Candidate &candidate, size_t wanted);
   void advance(Sentence &sentence, int64_t firstRow, int64_t step);
   void finish(int32_t sentence, const Active &active, const Candidate &candidate);
 
@@ -105,9 +116,6 @@ void Search::constrain(std::span<float> scores, const Active &active, int64_t st
     for (float &score : scores)
       score = static_cast<float>(score - largest - std::log(sum));
   }
-  for (float &score : scores)
-    if (std::isnan(score))
-      score = minusInfinity;
   scores[token::pad] = minusInfinity;
   scores[token::unk] -= static_cast<float>(options_.unknownPenalty);
   const float end = scores[token::eos];
@@ -129,30 +137,38 @@ void Search::blockRepeats(std::span<float> scores, const std::vector<int32_t> &t
       scores[static_cast<size_t>(at[static_cast<std::ptrdiff_t>(prefix)])] = minusInfinity;
 }
 
+/// Keeps the best `wanted` in a heap whose front is the worst of them.
+void Search::offer(const Candidate &candidate, size_t wanted) {
+  if (std::isnan(candidate.score) || candidate.score == minusInfinity)
+    return;
+  if (candidates_.size() == wanted) {
+    if (!isBetter(candidate, candidates_.front()))
+      return;
+    std::pop_heap(candidates_.begin(), candidates_.end(), isBetter);
+    candidates_.pop_back();
+  }
+  candidates_.push_back(candidate);
+  std::push_heap(candidates_.begin(), candidates_.end(), isBetter);
+}
+
 /// Puts the best 2 * beam continuations of a sentence into `candidates_`, best first.
 void Search::collect(const Sentence &sentence, int64_t firstRow, int64_t step) {
-  const int64_t vocabulary = stepper_.vocabularySize();
-  const auto rows = static_cast<int64_t>(sentence.active.size());
-  const auto wanted = static_cast<size_t>(std::min(2 * options_.beam, rows * vocabulary - 1));
+  const auto vocabulary = static_cast<size_t>(stepper_.vocabularySize());
+  const size_t rows = sentence.active.size(), wanted = std::min(2 * beam(), rows * vocabulary - 1);
   candidates_.clear();
-  // A heap whose front is the worst candidate kept: most scores fail the one comparison with it.
-  for (int64_t row = 0; row < rows; ++row) {
-    const Active &active = sentence.active[static_cast<size_t>(row)];
-    const std::span<float> scores(scores_.data() + (firstRow + row) * vocabulary, static_cast<size_t>(vocabulary));
+  for (size_t row = 0; row < rows; ++row) {
+    const Active &active = sentence.active[row];
+    const std::span<float> scores(scores_.data() + (static_cast<size_t>(firstRow) + row) * vocabulary, vocabulary);
     constrain(scores, active, step, sentence.maxLength);
     const float before = active.score();
-    for (int64_t id = 0; id < vocabulary; ++id) {
-      const Candidate candidate{before + scores[static_cast<size_t>(id)], static_cast<int32_t>(row),
-                                static_cast<int32_t>(id)};
-      if (candidate.score == minusInfinity ||
-          (candidates_.size() == wanted && !isBetter(candidate, candidates_.front())))
+    // Most blocks have no candidate, which their largest score tells: adding the same to all keeps their order.
+    constexpr size_t block = 64;
+    for (size_t first = 0; first < vocabulary; first += block) {
+      const std::span<const float> part = scores.subspan(first, std::min(block, vocabulary - first));
+      if (candidates_.size() == wanted && before + peakOf(part) < candidates_.front().score)
         continue;
-      if (candidates_.size() == wanted) {
-        std::pop_heap(candidates_.begin(), candidates_.end(), isBetter);
-        candidates_.pop_back();
-      }
-      candidates_.push_back(candidate);
-      std::push_heap(candidates_.begin(), candidates_.end(), isBetter);
+      for (size_t i = 0; i < part.size(); ++i)
+        offer({before + part[i], static_cast<int32_t>(row), static_cast<int32_t>(first + i)}, wanted);
     }
   }
   std::sort(candidates_.begin(), candidates_.end(), isBetter);
@@ -173,25 +189,24 @@ void Search::finish(int32_t sentence, const Active &active, const Candidate &can
 
 /// Finishes and continues the hypotheses of one sentence; one that is done has no active hypotheses afterwards.
 void Search::advance(Sentence &sentence, int64_t firstRow, int64_t step) {
-  const auto beam = static_cast<size_t>(options_.beam);
   std::vector<Hypothesis> &finished = finished_[static_cast<size_t>(sentence.index)];
   std::vector<Active> next;
   for (size_t rank = 0; rank < candidates_.size(); ++rank) {
     const Candidate &candidate = candidates_[rank];
     const Active &origin = sentence.active[static_cast<size_t>(candidate.row)];
     if (candidate.token == token::eos) {
-      if (rank < beam && finished.size() < beam)
+      if (rank < beam() && finished.size() < beam())
         finish(sentence.index, origin, candidate);
       continue;
     }
-    if (next.size() == beam)
+    if (next.size() == beam())
       continue;
     Active &active = next.emplace_back(origin);
     active.tokens.push_back(candidate.token);
     active.cumulative.push_back(candidate.score);
     active.past.push_back(static_cast<int32_t>(firstRow + candidate.row));
   }
-  if (finished.size() == beam || step >= sentence.maxLength)
+  if (finished.size() == beam() || step >= sentence.maxLength)
     next.clear();
   sentence.active = std::move(next);
 }
