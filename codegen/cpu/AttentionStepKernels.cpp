@@ -15,6 +15,8 @@ using Values = KernelBuilder::Values;
 namespace {
 
 constexpr int64_t keyBlock = 64;
+/// Keys whose scores are computed together.
+constexpr int64_t together = 4;
 constexpr double hiddenScore = -1e30;
 
 /// One query and the keys that it may see.
@@ -24,50 +26,112 @@ struct StepAttention {
   Array query, output; ///< rows of all heads
   Array keys, values;  ///< tensors of rows of all heads
   Value count;         ///< number of keys
-  /// The number of the row of key `position`, and whether it is seen (null: yes).
+  /// The number of the row of key `position`, and whether it is seen (null: all are).
   std::function<Value(Value position)> row, seen;
 };
 
 } // namespace
 
-static Value product(KernelBuilder &kernel, const Array &a, const Array &b, int64_t count) {
+/// The sums of the lanes of each vector (a power of two of them), in the first lanes of one: by halves, and so bit by
+/// bit as `horizontalSum` has them.
+static Value sumLanes(KernelBuilder &kernel, Values vectors) {
+  const int64_t lanes = kernel.width();
+  // A vector holds `groups` sums of `size` lanes each, one behind the other.
+  int64_t groups = 1;
+  for (int64_t size = lanes; size > 1; size /= 2) {
+    const bool paired = vectors.size() > 1;
+    SmallVector<int64_t> low, high;
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const int64_t group = lane / (size / 2) % (paired ? 2 * groups : groups), at = lane % (size / 2);
+      low.push_back(group / groups * lanes + group % groups * size + at);
+      high.push_back(low.back() + size / 2);
+    }
+    Values next;
+    for (size_t i = 0; i < vectors.size(); i += paired ? 2 : 1) {
+      Value first = vectors[i], second = vectors[paired ? i + 1 : i];
+      next.push_back(kernel.add(kernel.shuffle(first, second, low), kernel.shuffle(first, second, high)));
+    }
+    groups *= paired ? 2 : 1;
+    vectors = next;
+  }
+  return vectors[0];
+}
+
+/// The products of a query with `together` keys, in the first lanes. Their chains of sums hide each other's latency.
+static Value products(KernelBuilder &kernel, const Array &query, ArrayRef<Array> keys, int64_t count) {
   constexpr int64_t sums = 2;
-  Values total = kernel.columns(
-      count, sums, SmallVector<Value>(sums, kernel.constantVector(0.0)), [&](Value at, Value mask, ValueRange group) {
-        return Values{kernel.fma(kernel.loadVector(a, at, mask), kernel.loadVector(b, at, mask), group[0])};
-      });
-  return kernel.horizontalSum(kernel.add(total[0], total[1]));
+  Values total = kernel.columns(count, sums, Values(sums * together, kernel.constantVector(0.0)),
+                                [&](Value at, Value mask, ValueRange group) {
+                                  Value factor = kernel.loadVector(query, at, mask);
+                                  Values next;
+                                  for (auto [key, sum] : llvm::zip_equal(keys, group))
+                                    next.push_back(kernel.fma(factor, kernel.loadVector(key, at, mask), sum));
+                                  return next;
+                                });
+  Values halves;
+  for (int64_t i = 0; i < together; ++i)
+    halves.push_back(kernel.add(total[i], total[together + i]));
+  return sumLanes(kernel, halves);
 }
 
 /// The scores of `count` keys from `first` on, to `scores`, and behind them hidden ones up to a whole vector.
 static void writeScores(KernelBuilder &kernel, const StepAttention &step, Value head, Value first, Value count,
                         const Array &scores) {
   Array query = kernel.from(step.query, head);
-  Value hidden = kernel.constantF32(hiddenScore);
-  kernel.loop(kernel.index(0), count, 1, [&](Value at) {
-    Value position = kernel.add(first, at);
-    Array key = kernel.from(step.keys, kernel.add(kernel.mul(step.row(position), step.channels), head));
-    Value score = kernel.mul(product(kernel, query, key, step.headDim), kernel.constantF32(step.scale));
-    if (Value seen = step.seen(position))
-      score = kernel.select(seen, score, hidden);
-    kernel.store(score, scores, at);
+  Value hidden = kernel.constantF32(hiddenScore), last = kernel.sub(count, kernel.index(1));
+  kernel.loop(kernel.index(0), count, together, [&](Value at) {
+    SmallVector<Array> keys;
+    for (int64_t i = 0; i < together; ++i) {
+      Value row = step.row(kernel.add(first, kernel.min(kernel.add(at, i), last)));
+      keys.push_back(kernel.from(step.keys, kernel.add(kernel.mul(row, step.channels), head)));
+    }
+    Value group = products(kernel, query, keys, step.headDim);
+    kernel.storeVector(kernel.mul(group, kernel.constantVector(step.scale)), scores, at);
   });
+  if (step.seen)
+    kernel.loop(kernel.index(0), count, 1, [&](Value at) {
+      Value score = kernel.select(step.seen(kernel.add(first, at)), kernel.load(scores, at), hidden);
+      kernel.store(score, scores, at);
+    });
   Value whole = kernel.mul(kernel.ceilDiv(count, kernel.index(kernel.width())), kernel.width());
   kernel.loop(count, whole, 1, [&](Value at) { kernel.store(hidden, scores, at); });
 }
 
-/// sums = factor * sums + sum over keys of scores[key] * value
+/// sums = factor * sums + sum over keys of scores[key] * value, for a group of columns from `column` on.
+static void addColumns(KernelBuilder &kernel, const StepAttention &step, Value head, Value first, Value count,
+                       const Array &scores, Value factor, const Array &sums, Value column, int64_t columns) {
+  const int64_t vectors = llvm::divideCeil(columns, kernel.width());
+  auto columnOf = [&](int64_t v) { return kernel.index(v * kernel.width()); };
+  auto maskOf = [&](int64_t v) {
+    const int64_t left = columns - v * kernel.width();
+    return left < kernel.width() ? kernel.tailMask(left) : Value();
+  };
+  Array target = kernel.from(sums, column);
+  Values start;
+  for (int64_t v = 0; v < vectors; ++v)
+    start.push_back(kernel.mul(kernel.loadVector(target, columnOf(v), maskOf(v)), kernel.splat(factor)));
+  Values total = kernel.loop(kernel.index(0), count, 1, start, [&](Value at, ValueRange carried) {
+    Value row = kernel.mul(step.row(kernel.add(first, at)), step.channels);
+    Array value = kernel.from(step.values, kernel.add(kernel.add(row, head), column));
+    Value weight = kernel.splat(kernel.load(scores, at));
+    Values next;
+    for (int64_t v = 0; v < vectors; ++v)
+      next.push_back(kernel.fma(weight, kernel.loadVector(value, columnOf(v), maskOf(v)), carried[v]));
+    return next;
+  });
+  for (int64_t v = 0; v < vectors; ++v)
+    kernel.storeVector(total[v], target, columnOf(v), maskOf(v));
+}
+
+/// The same for all columns, as many at a time as there are registers for their sums.
 static void addValues(KernelBuilder &kernel, const StepAttention &step, Value head, Value first, Value count,
                       const Array &scores, Value factor, const Array &sums) {
-  kernel.columns(step.headDim, 4, [&](Value column, Value mask, int64_t) {
-    Value start = kernel.mul(kernel.loadVector(sums, column, mask), kernel.splat(factor));
-    Values sum = kernel.loop(kernel.index(0), count, 1, start, [&](Value at, ValueRange carried) {
-      Value row = kernel.mul(step.row(kernel.add(first, at)), step.channels);
-      Value value = kernel.loadVector(step.values, kernel.add(kernel.add(row, head), column), mask);
-      return Values{kernel.fma(kernel.splat(kernel.load(scores, at)), value, carried[0])};
-    });
-    kernel.storeVector(sum[0], sums, column, mask);
+  const int64_t group = 8 * kernel.width(), whole = step.headDim / group * group;
+  kernel.loop(kernel.index(0), kernel.index(whole), group, [&](Value column) {
+    addColumns(kernel, step, head, first, count, scores, factor, sums, column, group);
   });
+  if (whole < step.headDim)
+    addColumns(kernel, step, head, first, count, scores, factor, sums, kernel.index(whole), step.headDim - whole);
 }
 
 /// One head: blocks of keys with a running maximum and sum, both scalars. `scores` and `sums` are memory of the tile.
@@ -103,7 +167,8 @@ static void writeHead(KernelBuilder &kernel, const StepAttention &step, Value he
 }
 
 static void writeHeads(KernelBuilder &kernel, const StepAttention &step) {
-  Array scores = kernel.stackArray(keyBlock), sums = kernel.stackArray(step.headDim);
+  // A group of scores is stored as a whole vector.
+  Array scores = kernel.stackArray(keyBlock + kernel.width()), sums = kernel.stackArray(step.headDim);
   kernel.loop(kernel.index(0), kernel.index(step.channels), step.headDim,
               [&](Value head) { writeHead(kernel, step, head, scores, sums); });
 }
@@ -121,7 +186,7 @@ template <typename Op> static StepAttention shapeOf(KernelTask &task, Op op, Val
           .values = task.state(1),
           .count = {},
           .row = {},
-          .seen = [](Value) { return Value(); }};
+          .seen = {}};
 }
 
 void writeAttentionStep(KernelTask &task, AttentionStepOp op) {
