@@ -22,7 +22,7 @@ struct Options {
   std::vector<std::string> products = {"nt:4000x1024x512", "nn:4000x512x1024", "tn:1024x512x4000", "tn:512x512x4000",
                                        "nt:512x6632x512",  "nn:512x512x6632",  "tn:6632x512x512",  "nt:5x512x512"};
   std::string level;
-  int64_t repeat = 8;
+  int64_t repeat = 8, kept = 0;
   int threads = 2;
   bool json = false;
 };
@@ -85,12 +85,21 @@ std::vector<double> measure(const Product &product, const SharedObject &object, 
     kernels[stage] = reinterpret_cast<CpuKernel>(object.find(fmt::format("{}.{}", name, stage)));
   const std::vector<float> a = numbers(product.m * product.k, 1), b = numbers(product.k * product.n, 2);
   std::vector<float> c(static_cast<size_t>(product.m * product.n));
-  std::vector<float> workspace(static_cast<size_t>(format::gemmWorkspace(product.n, product.k)));
-  const GemmArguments arguments{product.m, product.n, product.k, a.data(), b.data(), c.data(), workspace.data()};
+  const size_t panels = static_cast<size_t>(format::gemmWorkspace(product.n, product.k));
+  std::vector<float> workspaces(panels * static_cast<size_t>(std::max<int64_t>(options.kept, 1)));
+  GemmArguments arguments{product.m, product.n, product.k, a.data(), b.data(), c.data(), workspaces.data()};
+  if (options.kept > 0)
+    arguments.panels = GemmArguments::Panels::keep;
   // Once before: pages and threads are there when the clock runs.
-  gemm(options.threads, kernels, arguments);
+  for (auto at = workspaces.begin(); at != workspaces.end(); at += static_cast<std::ptrdiff_t>(panels)) {
+    arguments.workspace = &*at;
+    gemm(options.threads, kernels, arguments);
+  }
+  if (options.kept > 0)
+    arguments.panels = GemmArguments::Panels::kept;
   std::vector<double> rates;
   for (int64_t run = 0; run < options.repeat; ++run) {
+    arguments.workspace = workspaces.data() + static_cast<size_t>(run % std::max<int64_t>(options.kept, 1)) * panels;
     const auto begin = std::chrono::steady_clock::now();
     gemm(options.threads, kernels, arguments);
     rates.push_back(product.flops() * 1e-9 /
@@ -123,7 +132,7 @@ Status run(const Options &options) {
   Result<std::unique_ptr<SharedObject>> object = makeKernels(*level);
   if (!object.ok())
     return object.status();
-  nlohmann::json json = {{"level", *level}, {"threads", options.threads}, {"repeat", options.repeat}};
+  nlohmann::json json = {{"level", *level}, {"threads", options.threads}, {"repeat", options.repeat}, {"kept", options.kept}};
   if (!options.json)
     fmt::print("{}, {} threads, GFLOP/s of {} runs\n{:<28} {:>8} {:>8}\n", *level, options.threads, options.repeat,
                "product m x n x k", "best", "median");
@@ -156,6 +165,11 @@ int main(int argc, char **argv) {
                  "without: those of a training step");
   app.add_option("--threads", options.threads, "Threads")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--repeat", options.repeat, "Runs of each")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--kept", options.kept,
+                 "Pack b before, as decoding does, into this many sets of panels that runs take in turn: with one they "
+                 "stay in the caches, with many they come from memory (0: pack in each run)")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
   app.add_option("--level", options.level, "CPU level of the kernels (without: the best that fits)");
   app.add_flag("--json", options.json, "One line of JSON");
   app.footer("Exit codes: 0; 2 a wrong argument; 5 this CPU lacks the level.");

@@ -133,8 +133,9 @@ public:
   /// As many lanes as an f32 vector of the target has when `lanes` is 0.
   Value loadVector(const Array &array, Value index, Value mask = nullptr, int64_t lanes = 0);
   void storeVector(Value vector, const Array &array, Value index, Value mask = nullptr);
-  /// Asks for the line of the cache that the element is in. Any address may be named.
-  void prefetch(const Array &array, Value index, bool toWrite = false);
+  /// Asks for the line of the cache that the element is in, for all levels (locality 3), or from the second (2) or the
+  /// third on (1). Any address may be named.
+  void prefetch(const Array &array, Value index, bool toWrite = false, int32_t locality = 3);
   /// What a store to an array of `element` and a load from it would give: an f32 that `element` holds.
   Value rounded(Value value, mlir::Type element) { return widen(round(value, element), element); }
 

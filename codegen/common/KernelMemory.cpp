@@ -85,9 +85,9 @@ Value KernelBuilder::round(Value value, Type element) {
   return builder.create<arith::TruncIOp>(loc, narrow, select(notEqual(value, value), quiet, rounded));
 }
 
-void KernelBuilder::prefetch(const Array &array, Value index, bool toWrite) {
-  constexpr int32_t keep = 3, data = 1;
-  builder.create<LLVM::Prefetch>(loc, place(array, index), toWrite ? 1 : 0, keep, data);
+void KernelBuilder::prefetch(const Array &array, Value index, bool toWrite, int32_t locality) {
+  constexpr int32_t data = 1;
+  builder.create<LLVM::Prefetch>(loc, place(array, index), toWrite ? 1 : 0, locality, data);
 }
 
 Value KernelBuilder::load(const Array &array, Value index) {

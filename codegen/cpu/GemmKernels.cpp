@@ -33,7 +33,8 @@ private:
     packB(column, inner, count, packedB);
     return packedB;
   }
-  Values multiply(Value position, const Array &panelB, Value count, Values sums) override;
+  Values multiply(Value position, const Array &panelB, const GemmAhead &ahead, Value count, Values sums) override;
+  GemmAhead aheadOf(const GemmTile &tile, Value position, Value column, Value inner, Value count) override;
 
   /// One panel, or with a B that is not transposed several.
   void packB(Value column, Value inner, Value count, const Array &panel, int64_t panels = 1);
@@ -94,7 +95,15 @@ void FloatGemm::packA(const GemmTile &tile, Value inner, Value count) {
   });
 }
 
-Values FloatGemm::multiply(Value position, const Array &panelB, Value count, Values sums) {
+/// The micro tiles of a panel share the next one evenly, so that it is in L2 when it is needed: the prefetcher of the
+/// hardware stops at the end of a page, and kept panels come from memory.
+GemmAhead FloatGemm::aheadOf(const GemmTile &tile, Value position, Value column, Value inner, Value count) {
+  Array next = keptPanel(kernel.add(column, panelColumns), inner);
+  Value first = kernel.mul(kernel.div(kernel.mul(position, count), tile.real), panelColumns);
+  return {kernel.from(next, first), kernel.ceilDiv(kernel.index(panelColumns * microRows), tile.real)};
+}
+
+Values FloatGemm::multiply(Value position, const Array &panelB, const GemmAhead &ahead, Value count, Values sums) {
   constexpr int64_t unrolled = 4;
   Array panelA = panelOfA(position);
   auto steps = [&](Value first, int64_t number, ValueRange carried) {
@@ -114,8 +123,11 @@ Values FloatGemm::multiply(Value position, const Array &panelB, Value count, Val
     return next;
   };
   Value whole = kernel.bitAnd(count, kernel.index(-unrolled));
-  sums = kernel.loop(kernel.index(0), whole, unrolled, sums,
-                     [&](Value first, ValueRange carried) { return steps(first, unrolled, carried); });
+  sums = kernel.loop(kernel.index(0), whole, unrolled, sums, [&](Value first, ValueRange carried) {
+    if (ahead.place)
+      kernel.prefetch(ahead.place, kernel.mul(first, ahead.stride), /*toWrite=*/false, /*locality=*/2);
+    return steps(first, unrolled, carried);
+  });
   return kernel.loop(whole, count, 1, sums, [&](Value first, ValueRange carried) { return steps(first, 1, carried); });
 }
 

@@ -157,8 +157,10 @@ void GemmTiles::writeBlock(const GemmTile &tile, const GemmSums &sums, Value inn
   kernel.loop(zero, tile.columns, panelColumns, [&](Value column) {
     Value first = kernel.add(tile.firstColumn, column);
     Array panel = ownPanels ? ownPanel(first, inner, count) : keptPanel(first, inner);
-    kernel.loop(zero, tile.real, microRows,
-                [&](Value row) { writeMicroTile(tile, sums, row, column, count, panel, fresh); });
+    kernel.loop(zero, tile.real, microRows, [&](Value row) {
+      GemmAhead ahead = ownPanels ? GemmAhead() : aheadOf(tile, row, first, inner, count);
+      writeMicroTile(tile, sums, row, column, count, panel, ahead, fresh);
+    });
   });
 }
 
@@ -186,7 +188,7 @@ void GemmTiles::prefetchSums(const GemmTile &tile, const GemmSums &sums, Value p
 }
 
 void GemmTiles::writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value position, Value column, Value count,
-                               const Array &panelB, Value fresh) {
+                               const Array &panelB, const GemmAhead &ahead, Value fresh) {
   Value left = kernel.sub(tile.real, position), columns = kernel.sub(tile.columns, column);
   // Rows behind the last one are not stored; they start from its sums.
   auto rowsOf = [&](bool all) {
@@ -210,7 +212,7 @@ void GemmTiles::writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value
       [&] {
         SmallVector<Array> rows = rowsOf(true);
         prefetchSums(tile, sums, kernel.add(position, microRows), column);
-        Values values = multiply(position, panelB, count, firstSums(rows, fresh, {}));
+        Values values = multiply(position, panelB, ahead, count, firstSums(rows, fresh, {}));
         for (int64_t i = 0; i < microRows; ++i)
           store(values, i, rows[i], {});
       },
@@ -219,7 +221,7 @@ void GemmTiles::writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value
         for (int64_t v = 0; v < microVectors; ++v)
           masks.push_back(kernel.tailMask(kernel.sub(columns, kernel.index(v * kernel.width()))));
         SmallVector<Array> rows = rowsOf(false);
-        Values values = multiply(position, panelB, count, firstSums(rows, fresh, masks));
+        Values values = multiply(position, panelB, ahead, count, firstSums(rows, fresh, masks));
         for (int64_t i = 0; i < microRows; ++i)
           kernel.when(kernel.less(kernel.index(i), left), [&] { store(values, i, rows[i], masks); });
       });

@@ -19,6 +19,13 @@ struct GemmSums {
   mlir::Value stride;
 };
 
+/// What a micro tile asks for ahead: a part of the next panel of B, `stride` elements further for each step. A null
+/// place asks for nothing.
+struct GemmAhead {
+  Array place;
+  mlir::Value stride;
+};
+
 /// What all kernels of products share: how C is cut, which rows and steps the mask leaves, blocks of the inner axis,
 /// micro tiles at the edges. What panels hold and how they are multiplied is for those who derive from it.
 class GemmTiles {
@@ -50,7 +57,9 @@ protected:
   virtual Array ownPanel(Value column, Value inner, Value count) = 0;
   /// The sums of a micro tile, row by row, with `count` more products each. `position` counts the packed rows before
   /// it.
-  virtual Values multiply(Value position, const Array &panelB, Value count, Values sums) = 0;
+  virtual Values multiply(Value position, const Array &panelB, const GemmAhead &ahead, Value count, Values sums) = 0;
+  /// What the micro tile at `position` asks for of the panel behind the one that starts at `column`.
+  virtual GemmAhead aheadOf(const GemmTile &tile, Value position, Value column, Value inner, Value count) = 0;
 
   /// Where a row that is computed stands in its tile.
   Value rowOf(Value position) { return form.transA ? position : kernel.load(realRows, position); }
@@ -91,7 +100,7 @@ private:
   /// Adds one block of the inner axis to all columns of a tile.
   void writeBlock(const GemmTile &tile, const GemmSums &sums, Value inner, bool ownPanels);
   void writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value position, Value column, Value count,
-                      const Array &panelB, Value fresh);
+                      const Array &panelB, const GemmAhead &ahead, Value fresh);
   void prefetchSums(const GemmTile &tile, const GemmSums &sums, Value position, Value column);
   Values firstSums(llvm::ArrayRef<Array> rows, Value fresh, mlir::ValueRange masks);
 

@@ -35,7 +35,9 @@ private:
   void packColumns(Value first, Value end, Value inner, Value count) override;
   Array keptPanel(Value column, Value inner) override;
   Array ownPanel(Value column, Value inner, Value count) override;
-  Values multiply(Value position, const Array &panelB, Value count, Values sums) override;
+  Values multiply(Value position, const Array &panelB, const GemmAhead &ahead, Value count, Values sums) override;
+  /// Panels of bytes fit a page or two.
+  GemmAhead aheadOf(const GemmTile &, Value, Value, Value, Value) override { return {}; }
 
   void packFloats(Value position, ArrayRef<Array> rows, Value count);
   void packIntegers(Value position, ArrayRef<Array> rows, Value count);
@@ -219,7 +221,7 @@ void QuantizedGemm::packIntegers(Value position, ArrayRef<Array> rows, Value cou
   });
 }
 
-Values QuantizedGemm::multiply(Value position, const Array &panelB, Value count, Values sums) {
+Values QuantizedGemm::multiply(Value position, const Array &panelB, const GemmAhead &, Value count, Values sums) {
   Values products = weightsOnly() ? multiplyFloats(position, bytesOf(panelB), pairsOf(count))
                                   : multiplyIntegers(position, bytesOf(panelB), pairsOf(count));
   for (int64_t v = 0; v < microVectors; ++v) {
