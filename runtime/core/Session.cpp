@@ -348,7 +348,9 @@ Status SessionImpl::sizeStates(const std::map<std::string, int64_t> &symbols) {
     if (stateMemory_[i] && stateMemory_[i]->size() >= static_cast<size_t>(bytes))
       continue;
     stateMemory_[i].reset();
-    Result<std::unique_ptr<DeviceMemory>> memory = device_->allocate(static_cast<size_t>(std::max<int64_t>(bytes, 64)));
+    // Caches have room for all hypotheses at all steps, but sentences end before the last step.
+    Result<std::unique_ptr<DeviceMemory>> memory =
+        device_->allocateSparse(static_cast<size_t>(std::max<int64_t>(bytes, 64)));
     if (!memory.ok())
       return memory.status();
     stateMemory_[i] = memory.take();

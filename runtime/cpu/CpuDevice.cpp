@@ -12,7 +12,7 @@
 namespace bifocal {
 namespace {
 
-/// Pages straight from the system: zero, and huge where the system has them, which spares the GEMMs TLB misses.
+/// Pages straight from the system.
 class HostMemory final : public DeviceMemory {
 public:
   HostMemory(std::byte *data, size_t size) : data_(data), size_(size) {}
@@ -38,15 +38,11 @@ public:
                        threads_ == 1 ? "" : "s");
   }
 
-  Result<std::unique_ptr<DeviceMemory>> allocate(size_t bytes) override {
-    if (bytes == 0)
-      return std::unique_ptr<DeviceMemory>(std::make_unique<HostMemory>(nullptr, 0));
-    void *address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (address == MAP_FAILED)
-      return Status(StatusCode::overBudget, fmt::format("expects {} bytes of memory, but the system has less", bytes));
-    ::madvise(address, bytes, MADV_HUGEPAGE);
-    return std::unique_ptr<DeviceMemory>(std::make_unique<HostMemory>(static_cast<std::byte *>(address), bytes));
-  }
+  /// Zero, and in huge pages where the system has them, which spares the GEMMs TLB misses.
+  Result<std::unique_ptr<DeviceMemory>> allocate(size_t bytes) override { return map(bytes, MADV_HUGEPAGE); }
+
+  /// In small pages: a huge one is there as a whole with the first byte that is written to it.
+  Result<std::unique_ptr<DeviceMemory>> allocateSparse(size_t bytes) override { return map(bytes, MADV_NOHUGEPAGE); }
 
   Status load(const Artifact &artifact) override {
     BIFOCAL_RETURN_IF_ERROR(loadKernels(artifact));
@@ -79,6 +75,16 @@ public:
   double profiledFlops() const override { return profile_.flops; }
 
 private:
+  static Result<std::unique_ptr<DeviceMemory>> map(size_t bytes, int pages) {
+    if (bytes == 0)
+      return std::unique_ptr<DeviceMemory>(std::make_unique<HostMemory>(nullptr, 0));
+    void *address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (address == MAP_FAILED)
+      return Status(StatusCode::overBudget, fmt::format("expects {} bytes of memory, but the system has less", bytes));
+    ::madvise(address, bytes, pages);
+    return std::unique_ptr<DeviceMemory>(std::make_unique<HostMemory>(static_cast<std::byte *>(address), bytes));
+  }
+
   Status loadKernels(const Artifact &artifact) {
     const std::vector<Artifact::HostObject> &objects = artifact.hostObjects();
     std::vector<std::string_view> present;

@@ -161,11 +161,12 @@ void Search::collect(const Sentence &sentence, int64_t firstRow, int64_t step) {
     const std::span<float> scores(scores_.data() + (static_cast<size_t>(firstRow) + row) * vocabulary, vocabulary);
     constrain(scores, active, step, sentence.maxLength);
     const float before = active.score();
-    // Most blocks have no candidate, which their largest score tells: adding the same to all keeps their order.
+    // Most blocks have no candidate, which their largest score tells: adding the same to all keeps their order, and
+    // among equals the earlier ones stay.
     constexpr size_t block = 64;
     for (size_t first = 0; first < vocabulary; first += block) {
       const std::span<const float> part = scores.subspan(first, std::min(block, vocabulary - first));
-      if (candidates_.size() == wanted && before + peakOf(part) < candidates_.front().score)
+      if (candidates_.size() == wanted && before + peakOf(part) <= candidates_.front().score)
         continue;
       for (size_t i = 0; i < part.size(); ++i)
         offer({before + part[i], static_cast<int32_t>(row), static_cast<int32_t>(first + i)}, wanted);

@@ -8,7 +8,9 @@
 #include <cmath>
 #include <functional>
 #include <gtest/gtest.h>
+#include <limits>
 #include <map>
+#include <optional>
 
 using namespace bifocal;
 
@@ -59,10 +61,13 @@ public:
     }
     for (float &value : row)
       value = static_cast<float>(value - std::log(sum));
+    if (changed)
+      row[changed->first] = changed->second;
     return row;
   }
 
   std::vector<int64_t> rowsPerStep;
+  std::optional<std::pair<size_t, float>> changed; ///< a token and its score in every row
 
 private:
   int64_t vocabulary_, maxSteps_;
@@ -178,7 +183,8 @@ void expectSame(const std::vector<Hypothesis> &got, const std::vector<Hypothesis
 TEST(BeamSearch, batch_equals_a_plain_search_of_each_sentence) {
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE(seed);
-    ToyStepper model(13, 50, seed);
+    // The larger vocabulary is a few blocks of scores, the last one with a rest.
+    ToyStepper model(seed % 3 == 0 ? 205 : 13, 50, seed);
     BeamOptions options;
     options.beam = 1 + static_cast<int64_t>(seed % 5);
     options.lengthPenalty = 0.5 * static_cast<double>(seed % 4);
@@ -192,6 +198,21 @@ TEST(BeamSearch, batch_equals_a_plain_search_of_each_sentence) {
     for (size_t i = 0; i < lengths.size(); ++i)
       expectSame((*result)[i],
                  plainSearch(model, static_cast<int32_t>(i), static_cast<int64_t>(1.5 * lengths[i] + 2), options));
+  }
+}
+
+TEST(BeamSearch, a_score_that_is_no_number_is_no_candidate) {
+  BeamOptions options;
+  options.maxLengthOffset = 6;
+  const std::vector<int64_t> lengths{4, 4};
+  for (const size_t token : {3, 63, 64, 150, 204}) {
+    ToyStepper model(205, 50, 7), expected(205, 50, 7);
+    model.changed = {token, std::numeric_limits<float>::quiet_NaN()};
+    expected.changed = {token, -std::numeric_limits<float>::infinity()};
+    const auto result = beamSearch(model, lengths, options);
+    ASSERT_TRUE(result.ok());
+    for (size_t i = 0; i < lengths.size(); ++i)
+      expectSame((*result)[i], (*beamSearch(expected, lengths, options))[i]);
   }
 }
 
