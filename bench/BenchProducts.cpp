@@ -132,7 +132,8 @@ Status run(const Options &options) {
   Result<std::unique_ptr<SharedObject>> object = makeKernels(*level);
   if (!object.ok())
     return object.status();
-  nlohmann::json json = {{"level", *level}, {"threads", options.threads}, {"repeat", options.repeat}, {"kept", options.kept}};
+  nlohmann::json json = {
+      {"level", *level}, {"threads", options.threads}, {"repeat", options.repeat}, {"kept", options.kept}};
   if (!options.json)
     fmt::print("{}, {} threads, GFLOP/s of {} runs\n{:<28} {:>8} {:>8}\n", *level, options.threads, options.repeat,
                "product m x n x k", "best", "median");

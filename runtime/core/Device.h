@@ -55,7 +55,7 @@ public:
   /// What runs the kernels, for logs: e.g. "cpu x86-64-v4, 2 threads"; complete after `load`.
   virtual std::string description() const = 0;
   virtual Result<std::unique_ptr<DeviceMemory>> allocate(size_t bytes) = 0;
-  /// The same for memory of which parts may never be touched: these should cost nothing where the system can spare them.
+  /// The same for memory of which parts may never be touched: they cost nothing where the system can spare them.
   virtual Result<std::unique_ptr<DeviceMemory>> allocateSparse(size_t bytes) { return allocate(bytes); }
   /// Loads the kernels of `artifact` and prepares every entry point; `execute` takes the position of the entry in the
   /// artifact's plan. The artifact must outlive the device.

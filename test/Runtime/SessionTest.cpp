@@ -6,15 +6,12 @@
 #include "runtime/cpu/CpuDevice.h"
 #include "test/Runtime/ArtifactBuilder.h"
 
-#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
 #include <functional>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 using namespace bifocal;
 
@@ -167,21 +164,6 @@ TEST(Session, keepsStatesBetweenCalls) {
 }
 
 // One element for each row of A as it is stored, whatever the kernel's name says behind that.
-// The caches of a decoder have room for hypotheses that are finished by then.
-TEST(Session, statesOfWhichLittleIsTouchedTakeLittleMemory) {
-  constexpr size_t hugePage = 2 << 20, areas = 16;
-  const std::unique_ptr<Device> device = makeCpuDevice({.threads = 1});
-  // One more: a huge page may begin anywhere in the first one.
-  const Result<std::unique_ptr<DeviceMemory>> memory = device->allocateSparse((areas + 1) * hugePage);
-  ASSERT_TRUE(memory.ok()) << memory.status().message();
-  for (size_t area = 0; area < areas; ++area)
-    (*memory)->data()[area * hugePage] = std::byte(1);
-  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  std::vector<unsigned char> resident((*memory)->size() / page);
-  ASSERT_EQ(::mincore((*memory)->data(), (*memory)->size(), resident.data()), 0);
-  EXPECT_EQ(std::count(resident.begin(), resident.end(), 1), static_cast<std::ptrdiff_t>(areas));
-}
-
 TEST(Session, expectsAMaskForEveryRow) {
   nlohmann::json plan = test::examplePlan();
   nlohmann::json &layer = plan["entries"]["layer"];
