@@ -5,8 +5,26 @@
 #include "runtime/train/TrainingOptions.h"
 #include "test/Fuzz/Fuzz.h"
 
+#include <algorithm>
+
 using namespace bifocal;
 using namespace bifocal::fuzz;
+
+/// The largest value of one symbol is one that fits, before one that does not.
+static void checkLargestFit(const EntryPlan &entry, size_t symbol) {
+  constexpr int64_t limit = int64_t{1} << 30;
+  std::vector<int64_t> values(entry.symbols.size(), 7);
+  const Result<int64_t> largest = entry.largestFit(symbol, values, limit);
+  if (!largest.ok())
+    return expectReason(largest.status());
+  const auto fits = [&](int64_t value) {
+    values[symbol] = value;
+    const Result<int64_t> bytes = entry.arenaBytes(values);
+    return bytes.ok() && *bytes <= limit;
+  };
+  expect(*largest == 0 || fits(*largest), "the largest value fits");
+  expect(*largest == INT64_MAX || !fits(*largest + 1), "the one after the largest does not fit");
+}
 
 /// Everything that is asked of an entry point without running it.
 static void describe(const Manifest &manifest, const EntryPlan &entry) {
@@ -16,6 +34,9 @@ static void describe(const Manifest &manifest, const EntryPlan &entry) {
     const Result<int64_t> bytes = entry.arenaBytes(std::vector<int64_t>(entry.symbols.size(), value));
     expect(!bytes.ok() || *bytes >= 0, "an arena has a size");
   }
+  // The last symbol is the window.
+  for (size_t symbol = 0; symbol < std::min<size_t>(entry.symbols.size() - 1, 3); ++symbol)
+    checkLargestFit(entry, symbol);
   if (const Result<InputRules> rules = InputRules::create(manifest, entry); !rules.ok())
     expectReason(rules.status());
 }

@@ -159,9 +159,7 @@ TEST(PeakMemory, isTheStepThatUsesMostBytes) {
   }
 }
 
-MemoryBudget budgetOf(const Model &model, const Shape &shape, int64_t bytes) {
-  return MemoryBudget::create(*model.artifact, shape, std::to_string(bytes)).take();
-}
+MemoryBudget budgetOf(const Model &model, const Shape &shape, int64_t bytes) { return {*model.artifact, shape, bytes}; }
 
 TEST(MemoryBudget, hasTheLargestBatchThatFits) {
   std::mt19937 random(5);

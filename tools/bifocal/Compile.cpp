@@ -47,8 +47,8 @@ private:
 };
 
 struct CompileCommand {
-  std::string input, preset, output, precision, target = "cpu", emit = "artifact", to, from, dumpDirectory, shape,
-                                                budget;
+  std::string input, preset, output, precision, target = "cpu", emit = "artifact", to, from, dumpDirectory, shape;
+  std::optional<std::string> budget;
   bool report = false, remarks = false;
   std::vector<std::string> mlirFlags;
 
@@ -125,7 +125,7 @@ Status CompileCommand::checkPhases(const CompileOptions &options) const {
   if (!from.empty() && options.to < options.from)
     return {StatusCode::usage,
             fmt::format("expects --compile-to at or after --compile-from, but got `{}` and `{}`", to, from)};
-  if ((report || !budget.empty()) && !writesArtifact(options))
+  if ((report || budget) && !writesArtifact(options))
     return {StatusCode::usage, "--report and --memory-budget expect that an artifact is written, but only text is"};
   if ((emit == "llvm" || emit == "asm") && options.to < Phase::Kernels)
     return {StatusCode::usage,
@@ -134,6 +134,9 @@ Status CompileCommand::checkPhases(const CompileOptions &options) const {
 }
 
 Status CompileCommand::readOptions(CompileOptions &options) {
+  // Before the compilation, which takes its time.
+  if (budget)
+    BIFOCAL_RETURN_IF_ERROR(tools::parseBudget(*budget).status());
   options.dumpDirectory = dumpDirectory;
   options.phases.remarks = remarks || report;
   BIFOCAL_RETURN_IF_ERROR(readTarget(options.phases.cpuLevels));
@@ -226,14 +229,15 @@ Status CompileCommand::say(const Artifact &artifact, const tools::Fusions &fusio
     return values.status();
   if (report)
     fmt::print(stream, "{}", tools::describeCompilation(artifact, *values, fusions, places));
-  if (budget.empty())
+  if (!budget)
     return {};
-  const Result<tools::MemoryBudget> limit = tools::MemoryBudget::create(artifact, *values, budget);
-  if (!limit.ok())
-    return limit.status();
-  if (Status status = limit->check(); !status.ok())
-    return report ? status : Status(status.code(), status.message() + limit->describePeak(places));
-  fmt::print(stream, "{}{}", report ? "\n" : "", limit->describe());
+  const Result<int64_t> bytes = tools::parseBudget(*budget);
+  if (!bytes.ok())
+    return bytes.status();
+  const tools::MemoryBudget limit(artifact, *values, *bytes);
+  if (Status status = limit.check(); !status.ok())
+    return report ? status : Status(status.code(), status.message() + limit.describePeak(places));
+  fmt::print(stream, "{}{}", report ? "\n" : "", limit.describe());
   return {};
 }
 
@@ -243,7 +247,7 @@ Status CompileCommand::finishArtifact(const std::string &bytes, const tools::Fus
   Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(std::as_bytes(std::span(bytes)));
   if (!artifact.ok())
     return artifact.status();
-  if (report || !budget.empty())
+  if (report || budget)
     BIFOCAL_RETURN_IF_ERROR(say(**artifact, fusions, places));
   return write(bytes, ".bifocal");
 }
@@ -296,7 +300,7 @@ Status CompileCommand::run() {
   if (!bytes.ok())
     return bytes.status();
   tools::Places places;
-  if (report || !budget.empty())
+  if (report || budget)
     for (auto entry : (*module)->getOps<plan::EntryOp>())
       places[entry.getSymName().str()] = arenaPlaces(entry);
   return finishArtifact(*bytes, fusions.counts, places);

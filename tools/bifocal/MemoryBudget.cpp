@@ -11,13 +11,13 @@
 
 namespace bifocal::tools {
 
-/// Bytes of "8GiB", "512MiB", "1000000"; nothing for anything else.
-static std::optional<int64_t> parseBytes(const std::string &text) {
+Result<int64_t> parseBudget(const std::string &text) {
+  const Status bad(StatusCode::usage, fmt::format("--memory-budget expects a size such as 8GiB, but got `{}`", text));
   double value = 0;
   const char *end = text.data() + text.size();
   auto [rest, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc() || !(value > 0))
-    return std::nullopt;
+    return bad;
   const std::string_view unit(rest, static_cast<size_t>(end - rest));
   constexpr double largest = 0x1p62;
   const std::pair<std::string_view, double> units[] = {
@@ -26,21 +26,15 @@ static std::optional<int64_t> parseBytes(const std::string &text) {
   for (const auto &[name, factor] : units)
     if (unit == name)
       return static_cast<int64_t>(std::min(std::floor(value * factor), largest));
-  return std::nullopt;
+  return bad;
 }
 
-Result<MemoryBudget> MemoryBudget::create(const Artifact &artifact, const Shape &shape, const std::string &text) {
-  const std::optional<int64_t> bytes = parseBytes(text);
-  if (!bytes)
-    return Status(StatusCode::usage, fmt::format("--memory-budget expects a size such as 8GiB, but got `{}`", text));
-  MemoryBudget budget(artifact, shape);
-  budget.bytes_ = *bytes;
-  if (!budget.entry_)
-    return budget;
+MemoryBudget::MemoryBudget(const Artifact &artifact, const Shape &shape, int64_t bytes)
+    : artifact_(&artifact), entry_(artifact.plan().find("train_step")), shape_(shape), bytes_(bytes) {
   const std::array<int64_t, 4> slabs = artifact.manifest().slabBytes(true);
-  budget.slabs_ = std::accumulate(slabs.begin(), slabs.end(), int64_t{0});
-  budget.arena_ = arenaBytes(*budget.entry_, shape);
-  return budget;
+  slabs_ = std::accumulate(slabs.begin(), slabs.end(), int64_t{0});
+  if (entry_)
+    arena_ = arenaBytes(*entry_, shape);
 }
 
 Result<int64_t> MemoryBudget::largestBatch(const Shape &shape) const {

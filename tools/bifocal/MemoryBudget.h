@@ -6,12 +6,14 @@
 
 namespace bifocal::tools {
 
+/// Bytes of "8GiB", "512MiB", "1000000"; anything else is a usage error.
+Result<int64_t> parseBudget(const std::string &text);
+
 /// What a training step of a model needs, at a shape, and what a budget has room for. A model without `train_step`
 /// needs nothing. The artifact must outlive it.
 class MemoryBudget {
 public:
-  /// `text` is "8GiB", "512MiB", "1000000"; anything else is a usage error.
-  static Result<MemoryBudget> create(const Artifact &artifact, const Shape &shape, const std::string &text);
+  MemoryBudget(const Artifact &artifact, const Shape &shape, int64_t bytes);
 
   /// Ok when the arena, with parameters, gradients and moments, fits. The error has the parts and what would fit.
   Status check() const;
@@ -28,9 +30,6 @@ public:
   std::optional<int64_t> mostTokens() const;
 
 private:
-  MemoryBudget(const Artifact &artifact, const Shape &shape)
-      : artifact_(&artifact), entry_(artifact.plan().find("train_step")), shape_(shape) {}
-
   /// Bytes that do not depend on the shape.
   int64_t kept() const;
   std::string describeLargest() const;
