@@ -16,7 +16,7 @@ struct GemmArguments {
   int64_t m = 0, n = 0, k = 0;
   const void *a = nullptr, *b = nullptr;
   void *c = nullptr;
-  /// `format::gemmWorkspace(n, k)` elements, or null.
+  /// `format::gemmWorkspace(n, k, quantized)` elements, or null.
   float *workspace = nullptr;
   bool accumulate = false;
   /// What is in the workspace, before and after: nothing that counts; nothing, then the panels of B; these already.
@@ -45,7 +45,7 @@ struct GemmEpilogue {
 /// Computes the product. C is cut into tiles by its shape and the number of threads; an element is a chain of fused
 /// multiply-adds over the inner axis in ascending order: the bits of a row depend neither on the number of threads nor
 /// on the other rows. Of a narrow product (one with a bf16 or f16 matrix) the factors are rounded to that type before,
-/// and a narrow C once, after the chain. Allocates nothing.
+/// and a narrow C once, after the chain. Of a product of 8 bits see docs/Numerics.md. Allocates nothing.
 void gemm(int threads, const GemmKernels &kernels, const GemmArguments &arguments, const GemmEpilogue &epilogue = {});
 
 } // namespace bifocal
