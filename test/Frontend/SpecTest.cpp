@@ -101,12 +101,12 @@ TEST(Spec, half_precision_waits_for_loss_scaling) {
   EXPECT_EQ(spec.status().code(), StatusCode::unsupported);
   EXPECT_EQ(spec.status().message(),
             "m.toml:3:13: error: `f16` is not supported yet as `precision`, since its gradients "
-            "need loss scaling: allowed are `f32` or `bf16`\n"
+            "need loss scaling: allowed are `f32`, `bf16`, `int8` or `int8_weight_only`\n"
             "  precision = \"f16\"\n"
             "              ^\n");
   EXPECT_EQ(checkPrecision("bf16").message(), "");
   EXPECT_EQ(checkPrecision("f16").code(), StatusCode::unsupported);
-  EXPECT_EQ(checkPrecision("bf17").message(), "expects `f32` or `bf16`, but got `bf17`");
+  EXPECT_EQ(checkPrecision("bf17").message(), "expects `f32`, `bf16`, `int8` or `int8_weight_only`, but got `bf17`");
 }
 
 TEST(Spec, another_error_beside_a_later_family_is_an_error) {

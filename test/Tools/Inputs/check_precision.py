@@ -13,7 +13,7 @@ def entries(path: str) -> dict[str, tuple[str, float]]:
     unit = {"B": 1 / 1024, "KiB": 1, "MiB": 1024}
     found = {}
     for part in Path(path).read_text().split("\n\n"):
-        match = re.search(r"^(\w+)\n  peak .* = ([\d.]+) (\w+)\n  steps  (.*)$", part, re.M)
+        match = re.search(r"^(\w+)\n  peak .* = ([\d.]+) (\w+)\n(?:.*\n)*?  steps  (.*)$", part, re.M)
         if match:
             found[match[1]] = (match[4], float(match[2]) * unit[match[3]])
     return found
