@@ -266,18 +266,14 @@ def compare_ctranslate2(comparison, options, scratch, model, precision):
     if not comparison.wants(name):
         return
     try:
-        if precision == "int8" and "int8" not in run_text([options.bin / "bench-generate", "--help"]):
-            comparison.skip(name, goal, "unsupported: bench-generate has no --precision int8")
-            return
-        artifact = compile_model(options, scratch, model, "f32")
+        artifact = compile_model(options, scratch, model, precision)
     except Failure as failure:
         comparison.fail(name, goal, {"ours": str(failure)})
         return
     steps = ["--steps", max(1, options.steps // 2), "--batch", 32, "--beam", 5]
-    mine = ["--precision", "int8"] if precision == "int8" else []
     peer = [options.python, "ct2_transformer.py", "--model", model, *steps, "--threads", options.threads,
             "--compute-type", "int8" if precision == "int8" else "float32", "--json"]
-    comparison.rows(name, goal, "<= 0.5", {"CTranslate2": (our_run(options, "bench-generate", artifact, *steps, *mine),
+    comparison.rows(name, goal, "<= 0.5", {"CTranslate2": (our_run(options, "bench-generate", artifact, *steps),
                                                            (peer, {"cwd": options.peers}))})
 
 
