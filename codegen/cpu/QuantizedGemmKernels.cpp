@@ -44,8 +44,9 @@ private:
   void packPanel(Value column, Value inner, Value count, const Array &panel);
   /// The largest magnitude of [0, count) / 127, or 0 where that is too small to divide by.
   Value scaleOf(const Array &row, Value count);
-  /// What a row is multiplied with before it is rounded, in all lanes.
-  Values inversesOf(ArrayRef<Value> scales);
+  /// Writes the scales of rows to `scales`, one after the other. Returns what each row is multiplied with before it is
+  /// rounded, in all lanes.
+  Values writeScales(ArrayRef<Array> rows, Value count, const Array &scales);
   /// A row as integers of at most 127.
   Value quantized(Value vector, Value inverse);
   /// `map(row, vector)` says what vectors of a row become. For every vector of pairs `write(pair, first, second)` gets
@@ -118,10 +119,12 @@ Value QuantizedGemm::quantized(Value vector, Value inverse) {
   return kernel.nearest(kernel.min(scaled, kernel.constantVector(127.0)));
 }
 
-Values QuantizedGemm::inversesOf(ArrayRef<Value> scales) {
+Values QuantizedGemm::writeScales(ArrayRef<Array> rows, Value count, const Array &scales) {
   Values inverses;
   Value zero = kernel.constantF32(0.0);
-  for (Value scale : scales) {
+  for (auto [i, row] : llvm::enumerate(rows)) {
+    Value scale = scaleOf(row, count);
+    kernel.store(scale, scales, kernel.index(static_cast<int64_t>(i)));
     Value inverse = kernel.select(kernel.equal(scale, zero), zero, kernel.div(kernel.constantF32(1.0), scale));
     inverses.push_back(kernel.splat(inverse));
   }
@@ -163,12 +166,7 @@ void QuantizedGemm::packPanel(Value column, Value inner, Value count, const Arra
   const Array bytes = bytesOf(panel);
   for (int64_t first = 0; first < panelColumns; first += lanes) {
     SmallVector<Array> rows = rowsOfB(kernel.add(column, first), inner, lanes);
-    Values scales;
-    for (auto [i, row] : llvm::enumerate(rows)) {
-      scales.push_back(scaleOf(row, count));
-      kernel.store(scales.back(), panel, kernel.index(first + static_cast<int64_t>(i)));
-    }
-    const Values inverses = inversesOf(scales);
+    const Values inverses = writeScales(rows, count, kernel.from(panel, kernel.index(first)));
     auto map = [&](size_t row, Value vector) { return quantized(vector, inverses[row]); };
     pairSteps(rows, count, map, [&](Value pair, ArrayRef<Value> starts, ArrayRef<Value> ends) {
       Values bits;
@@ -203,12 +201,7 @@ void QuantizedGemm::packFloats(Value position, ArrayRef<Array> rows, Value count
 }
 
 void QuantizedGemm::packIntegers(Value position, ArrayRef<Array> rows, Value count) {
-  Values scales;
-  for (auto [i, row] : llvm::enumerate(rows)) {
-    scales.push_back(scaleOf(row, count));
-    kernel.store(scales.back(), rowScales, kernel.add(position, static_cast<int64_t>(i)));
-  }
-  const Values inverses = inversesOf(scales);
+  const Values inverses = writeScales(rows, count, kernel.from(rowScales, position));
   auto map = [&](size_t row, Value vector) { return quantized(vector, inverses[row]); };
   pairSteps(rows, count, map, [&](Value pair, ArrayRef<Value> starts, ArrayRef<Value> ends) {
     Values bits;
