@@ -105,16 +105,19 @@ void QuantizedGemm::packColumns(Value first, Value end, Value inner, Value count
 }
 
 Value QuantizedGemm::scaleOf(const Array &row, Value count) {
-  Values most = kernel.columns(count, {kernel.constantVector(0.0)}, [&](Value at, Value mask, ValueRange group) {
-    Value vector = kernel.loadVector(row, at, mask);
-    return Values{kernel.max(kernel.max(vector, kernel.neg(vector)), group[0])};
+  // As integers, magnitudes are in the order of floats, and a NaN is larger than all: it stays to the end.
+  Value magnitude = kernel.constantInt(integers(), 0x7FFFFFFF);
+  Values most = kernel.columns(count, {kernel.constantInt(integers(), 0)}, [&](Value at, Value mask, ValueRange group) {
+    Value bits = kernel.bitcast(kernel.loadVector(row, at, mask), integers());
+    return Values{kernel.max(kernel.bitAnd(bits, magnitude), group[0])};
   });
-  Value scale = kernel.mul(kernel.horizontalMax(most[0]), kernel.constantF32(1.0 / 127.0));
+  Value largest = kernel.bitcast(kernel.horizontalMax(most[0]), kernel.f32());
+  Value scale = kernel.mul(largest, kernel.constantF32(1.0 / 127.0));
   return kernel.select(kernel.less(scale, kernel.constantF32(1e-30)), kernel.constantF32(0.0), scale);
 }
 
 Value QuantizedGemm::quantized(Value vector, Value inverse) {
-  // What is not a number, or was infinite, stays in bounds; its scale says that it was none.
+  // What is not a number, or was infinite, stays in bounds; its scale is neither, and makes the result so.
   Value scaled = kernel.max(kernel.mul(vector, inverse), kernel.constantVector(-127.0));
   return kernel.nearest(kernel.min(scaled, kernel.constantVector(127.0)));
 }

@@ -182,7 +182,7 @@ TEST_P(QuantizedProducts, RowsDoNotDependOnOtherRowsOrThreads) {
 
 // Nothing that cannot be divided by, and nothing that has no integer.
 TEST_P(QuantizedProducts, BoundsWhatIsNoNumber) {
-  const Shape shape{4, 16, 40};
+  const Shape shape{5, 16, 40};
   Problem problem(shape, false);
   for (int64_t i = 0; i < shape.k; ++i) {
     problem.a[0][i] = 0;
@@ -190,11 +190,14 @@ TEST_P(QuantizedProducts, BoundsWhatIsNoNumber) {
   }
   const Guarded expected = expectedProduct(problem, false);
   problem.a[0][2 * shape.k + 3] = std::numeric_limits<float>::infinity();
+  // Neither the last step nor the last of its lane.
+  problem.a[0][4 * shape.k + 7] = std::numeric_limits<float>::quiet_NaN();
   const Guarded result = run(false, problem, true);
   for (int64_t column = 0; column < shape.n; ++column) {
     EXPECT_EQ(result[column], 0.0f);
     EXPECT_EQ(result[shape.n + column], 0.0f);
     EXPECT_FALSE(std::isfinite(result[2 * shape.n + column]));
+    EXPECT_TRUE(std::isnan(result[4 * shape.n + column]));
     EXPECT_EQ(result[3 * shape.n + column], expected[3 * shape.n + column]);
   }
 }
