@@ -3,7 +3,7 @@
 TORCH ?= $(or $(wildcard $(BIFOCAL_TORCH_ENV)),.torch)
 TORCH_DIR = $(firstword $(wildcard $(abspath $(TORCH))/lib/python3*/site-packages/torch))
 
-.PHONY: help setup setup-tests build build-fuzz demo test clean
+.PHONY: help setup setup-tests build build-fuzz build-sanitized demo test clean
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,12 +24,18 @@ build-fuzz: setup ## compile the fuzz programs of the loaders into build-fuzz/
 	@rm -f build-configure.log
 	@cmake --build --preset fuzz
 
+build-sanitized: setup ## compile the programs that need no compiler into build-asan/, under sanitizers
+	@cmake --preset asan >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
+	@rm -f build-configure.log
+	@cmake --build --preset asan --target bifocal
+
 demo: build ## train a small LightConv model on generated pairs and translate with it
 	@examples/demo/run.sh
 
 test: setup-tests ## build and run every test; the last line is `N passed, N failed`
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory build-fuzz
+	@$(MAKE) --no-print-directory build-sanitized
 	@python3 tools/ci/run_tests.py --build build
 
 clean: ## remove what was built

@@ -274,7 +274,8 @@ def compare_ctranslate2(comparison, options, scratch, model, precision):
     peer = [options.python, "ct2_transformer.py", "--model", model, *steps, "--threads", options.threads,
             "--compute-type", "int8" if precision == "int8" else "float32", "--json"]
     comparison.rows(name, goal, "<= 0.5", {"CTranslate2": (our_run(options, "bench-generate", artifact, *steps),
-                                                           (peer, {"cwd": options.peers}))})
+                                                           (peer, {"cwd": options.peers}))},
+                    count_parameters(options, model))
 
 
 def main():
@@ -300,7 +301,8 @@ def main():
                 for precision in (one for one in ("f32", "int8") if one in precisions):
                     compare_ctranslate2(comparison, options, scratch, model, precision)
     if not comparison.printed:
-        print(f"error: --only expects part of a row's name, but got '{options.only.pattern}'", file=sys.stderr)
+        only = f" --only '{options.only.pattern}'" if options.only.pattern else ""
+        print(f"error: no row is asked for by {','.join(kinds)} --precisions {options.precisions}{only}", file=sys.stderr)
         return 2
     return 1 if comparison.failed else 0
 

@@ -69,7 +69,7 @@ std::string phasePipeline(Phase phase, const PhaseOptions &options) {
   case Phase::Schedule:
     return "bifocal-verify-schedule-input,bifocal-lower-to-plan,bifocal-assign-memory,bifocal-verify-memory";
   case Phase::Kernels:
-    return "bifocal-verify-kernels-input,bifocal-generate-cpu-kernels" +
+    return "bifocal-verify-kernels-input,bifocal-verify-memory,bifocal-generate-cpu-kernels" +
            (options.cpuLevels.empty() ? "" : "{levels=" + llvm::join(options.cpuLevels, ",") + "}");
   case Phase::Import:
   case Phase::Artifact:

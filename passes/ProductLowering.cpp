@@ -124,8 +124,7 @@ Value EntryLowering::workspaceOf(Location location, AffineExpr columns, AffineEx
   // The values of size classes are rounded up as the inner axis of panels is.
   static_assert(format::classAlignment % format::gemmInnerUnit == 0);
   return fixedColumns
-             ? plan.arenaBuffer(location, inner,
-                                format::gemmWorkspace(fixedColumns.getValue(), 1) / format::gemmInnerUnit * 4, "f32")
+             ? plan.arenaBuffer(location, inner, format::gemmWorkspacePerStep(fixedColumns.getValue()) * 4, "f32")
              : Value();
 }
 

@@ -171,7 +171,7 @@ LogicalResult verifyWorkspace(plan::EntryOp entry, plan::GemmOp gemm) {
     bytes *= format::roundUpToClass(units.getValue());
     needed = format::gemmWorkspace(columns.getValue(), steps.getValue(), quantized) * 4;
   } else if (unit == inner) {
-    needed = format::gemmWorkspace(columns.getValue(), 1) / format::gemmInnerUnit * 4;
+    needed = format::gemmWorkspacePerStep(columns.getValue()) * 4;
   }
   if (bytes < needed)
     return gemm.emitOpError("expects a workspace of ")

@@ -33,6 +33,14 @@ config.substitutions.append(("%{build}", str(Path(config.bifocal_bin_dir).parent
 # %{fails} CODE TEXT COMMAND: the command ends with this exit code and has the text among its diagnostics.
 fails = root / "test" / "Tools" / "Inputs" / "fails.py"
 config.substitutions.append(("%{fails}", f"{sys.executable} {fails}"))
+# Programs under sanitizers: `make build-sanitized`.
+sanitized = root / "build-asan" / "bin"
+if (sanitized / "bifocal").exists():
+    config.available_features.add("sanitized")
+    # Leaks cannot be looked for where the process is traced; LLVM's libraries are no part of these programs.
+    config.environment["ASAN_OPTIONS"] = "detect_leaks=0"
+    config.environment["UBSAN_OPTIONS"] = "halt_on_error=1"
+config.substitutions.append(("%{sanitized}", str(sanitized)))
 # Whether a test can mount file systems where nobody else sees them: `unshare --map-root-user --mount`.
 mount = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", str(root)]
 if subprocess.run(mount, capture_output=True, check=False).returncode == 0:

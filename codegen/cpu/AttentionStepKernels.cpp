@@ -2,7 +2,7 @@
 // attention_step and cross_attention_step: a tile is one hypothesis. There is one query, so the channels of a head are
 // the lanes for scores and outputs, and the keys are the lanes of the softmax.
 
-#include "codegen/cpu/CpuKernels.h"
+#include "codegen/cpu/AttentionTile.h"
 
 #include <limits>
 
@@ -14,10 +14,10 @@ using Values = KernelBuilder::Values;
 
 namespace {
 
-constexpr int64_t keyBlock = 64;
+constexpr int64_t keyBlock = AttentionTile::keyBlock;
 /// Keys whose scores are computed together.
 constexpr int64_t together = 4;
-constexpr double hiddenScore = -1e30;
+constexpr double hiddenScore = AttentionTile::hiddenScore;
 
 /// One query and the keys that it may see.
 struct StepAttention {
@@ -127,9 +127,8 @@ static void addColumns(KernelBuilder &kernel, const StepAttention &step, Value h
 static void addValues(KernelBuilder &kernel, const StepAttention &step, Value head, Value first, Value count,
                       const Array &scores, Value factor, const Array &sums) {
   const int64_t group = 8 * kernel.width(), whole = step.headDim / group * group;
-  kernel.loop(kernel.index(0), kernel.index(whole), group, [&](Value column) {
-    addColumns(kernel, step, head, first, count, scores, factor, sums, column, group);
-  });
+  kernel.loop(kernel.index(0), kernel.index(whole), group,
+              [&](Value column) { addColumns(kernel, step, head, first, count, scores, factor, sums, column, group); });
   if (whole < step.headDim)
     addColumns(kernel, step, head, first, count, scores, factor, sums, kernel.index(whole), step.headDim - whole);
 }

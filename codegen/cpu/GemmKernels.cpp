@@ -96,7 +96,8 @@ void FloatGemm::packA(const GemmTile &tile, Value inner, Value count) {
 }
 
 /// The micro tiles of a panel share the next one evenly, so that it is in L2 when it is needed: the prefetcher of the
-/// hardware stops at the end of a page, and kept panels come from memory.
+/// hardware stops at the end of a page, and kept panels come from memory. One line for each group of steps: with few
+/// rows that is the beginning of the panel only, which starts the hardware's own.
 GemmAhead FloatGemm::aheadOf(const GemmTile &tile, Value position, Value column, Value inner, Value count) {
   Array next = keptPanel(kernel.add(column, panelColumns), inner);
   Value first = kernel.mul(kernel.div(kernel.mul(position, count), tile.real), panelColumns);

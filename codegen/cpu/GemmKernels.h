@@ -23,7 +23,8 @@
 namespace bifocal {
 
 /// What is stored transposed, and the element types in memory, of which at most one is narrow (bf16 or f16). The panels
-/// of B are f32, and so are all sums: a narrow C is rounded once, after the last block of the inner axis.
+/// of B are f32 unless quantised, and so are all sums that leave a block of the inner axis: a narrow C is rounded once,
+/// after the last one.
 ///
 /// A level with instructions for bf16 (AVX-512 BF16, AMX) would hold panels of bf16 pairs where the factors are bf16:
 /// the panels of GemmPanels.h and `multiply` of GemmKernels.cpp are what it replaces.

@@ -92,6 +92,9 @@ constexpr int64_t gemmWorkspace(int64_t n, int64_t k, bool quantized = false) {
                     : units(k, gemmInnerUnit) * gemmInnerUnit);
 }
 
+/// The same for each step of an inner axis whose length is a whole number of units.
+constexpr int64_t gemmWorkspacePerStep(int64_t n) { return gemmWorkspace(n, gemmInnerUnit) / gemmInnerUnit; }
+
 constexpr int64_t roundUpToClass(int64_t value) {
   return (value + classAlignment - 1) / classAlignment * classAlignment;
 }

@@ -99,7 +99,7 @@ MappedFile::~MappedFile() {
 }
 
 Result<std::unique_ptr<AtomicFile>> AtomicFile::create(const std::string &path) {
-  std::string temporary = path + ".XXXXXX";
+  std::string temporary = path + ".partial-XXXXXX";
   const int descriptor = ::mkostemp(temporary.data(), O_CLOEXEC);
   if (descriptor < 0)
     return fileError("create a file beside", path);

@@ -9,8 +9,6 @@
 namespace bifocal {
 namespace {
 
-constexpr std::string_view optimizerPrefix = "optimizer.";
-
 /// The name under which the file has the parameter, or empty.
 std::string_view nameInFile(const Parameter &parameter, const Safetensors &weights) {
   if (weights.find(parameter.name))

@@ -7,11 +7,17 @@
 #include "runtime/core/Status.h"
 
 #include <string>
+#include <string_view>
 
 namespace bifocal {
 
+/// What names of tensors begin with that belong to a training and not to the model.
+inline constexpr std::string_view optimizerPrefix = "optimizer.";
+/// The metadata that says which model the parameters are of.
+inline constexpr std::string_view specHashKey = "bifocal.spec_hash";
+
 /// Fills every stored parameter of the session from `weights`, under its name or an alias; parameters that are not
-/// stored come from their initialisers. Every stored parameter must be there with the right number of elements;
+/// stored come from their initialisers. Every stored parameter must be there with the right shape;
 /// tensors whose names start with "optimizer." are left alone, any other unknown tensor is an error.
 Status readParameters(Session &session, const Safetensors &weights);
 

@@ -246,7 +246,9 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
   BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "a", m, k, step.a));
   BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "b", k, n, step.b));
   BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "c", m, n, step.c));
-  if (m == 0 || n == 0)
+  // Panels that are kept are made even where no row reads them yet: later calls count on them.
+  const bool keeps = panelsOf(step) == GemmArguments::Panels::keep;
+  if (n == 0 || (m == 0 && !keeps))
     return {};
   // All matrices fit their buffers and two have elements, so the sizes of panels do not overflow.
   if (step.workspace)

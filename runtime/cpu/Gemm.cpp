@@ -27,13 +27,13 @@ struct Tiling {
     int64_t parts = ceilDiv(g.m, wantedRows);
     parts = fewRows ? 1 : parts > 4 ? roundUp(parts, 4) : parts > 1 ? roundUp(parts, 2) : 1;
     rows = std::min(roundUp(ceilDiv(g.m, parts), unit), format::gemmMostRows / unit * unit);
-    rowTiles = ceilDiv(g.m, rows);
+    rowTiles = g.m == 0 ? 0 : ceilDiv(g.m, rows);
     columns = g.n;
     // Each tile packs its own rows of A, so its columns should be many; but every thread needs a tile. No bit depends
     // on how C is cut.
     if (fewRows)
       columns = 2 * format::gemmColumnUnit;
-    else if (rowTiles < threads)
+    else if (rowTiles > 0 && rowTiles < threads)
       columns = std::max<int64_t>(roundUp(ceilDiv(g.n, ceilDiv(threads, rowTiles)), format::gemmColumnUnit), 128);
     columnTiles = ceilDiv(g.n, columns);
   }
@@ -43,7 +43,7 @@ struct Tiling {
 } // namespace
 
 void gemm(int threads, const GemmKernels &kernels, const GemmArguments &g, const GemmEpilogue &epilogue) {
-  if (g.m == 0 || g.n == 0)
+  if (g.n == 0)
     return;
   // Packing pays for itself when enough rows read the panels.
   constexpr int64_t fewestRows = 64;
@@ -59,6 +59,8 @@ void gemm(int threads, const GemmKernels &kernels, const GemmArguments &g, const
   if (packs)
     parallelFor(threads, ceilDiv(g.n, format::gemmColumnUnit),
                 [&](int, int64_t begin, int64_t end) { kernels[0](buffers, sizes, begin, end); });
+  if (g.m == 0)
+    return;
   // With one tile per row chunk the epilogue follows its rows at once; else it needs all columns first.
   const bool fused = epilogue.run && tiling.columnTiles == 1 && tiling.rows % granularity == 0;
   // Not all tiles have as many real rows.

@@ -110,6 +110,11 @@ Result<ParallelData> ParallelData::create(const Corpus &source, const Corpus &ta
   data.batches_ = batches.take();
   for (const std::vector<int32_t> &batch : data.batches_)
     data.sentences_ += static_cast<int64_t>(batch.size());
+  data.leftOver_ = static_cast<int64_t>(order.size()) - data.sentences_;
+  if (data.batches_.empty() && !order.empty())
+    return Status(StatusCode::usage,
+                  fmt::format("expects at least {} pairs of sentences, a batch's multiple, but got {}", limits.multiple,
+                              order.size()));
   if (data.batches_.empty())
     return Status(StatusCode::usage,
                   fmt::format("expects sentences of at most {} tokens, but none of the {} pairs is as short",

@@ -39,14 +39,16 @@ struct Batch {
 /// The pairs of a source and a target corpus, cut into batches of similar length.
 class ParallelData {
 public:
-  /// Pairs with a side longer than `maxPositions` or than `limits.maxTokens` are left out (see `skipped`). `seed`
-  /// decides among pairs of equal lengths. The corpora must outlive this object.
+  /// Pairs with a side longer than `maxPositions` or than `limits.maxTokens` are left out (see `skipped`), and those of
+  /// a last batch that breaks `limits.multiple` (see `leftOver`). `seed` decides among pairs of equal lengths. The
+  /// corpora must outlive this object.
   static Result<ParallelData> create(const Corpus &source, const Corpus &target, const BatchLimits &limits,
                                      int64_t maxPositions, uint64_t seed);
 
   int64_t batches() const { return static_cast<int64_t>(batches_.size()); }
   int64_t sentences() const { return sentences_; }
   int64_t skipped() const { return skipped_; }
+  int64_t leftOver() const { return leftOver_; }
 
   /// The order of the batches in an epoch (counted from 1); the batches are the same in every epoch.
   std::vector<int32_t> epochOrder(uint64_t seed, int64_t epoch) const;
@@ -61,7 +63,7 @@ private:
   const Corpus *target_;
   Batches batches_;
   int64_t sentences_ = 0;
-  int64_t skipped_ = 0;
+  int64_t skipped_ = 0, leftOver_ = 0;
 };
 
 } // namespace bifocal

@@ -43,6 +43,11 @@ Result<std::vector<Hypotheses>> translate(Session &session, std::span<const std:
       return found.status();
     for (size_t row = 0; row < members.size(); ++row)
       result[members[row]] = std::move((*found)[row]);
+    for (size_t sentence : members)
+      if (result[sentence].empty())
+        return Status(StatusCode::numericMismatch,
+                      fmt::format("sentence {} has no translation: the score of every token is NaN or minus infinity",
+                                  sentence + 1));
     if (progress)
       progress(static_cast<int64_t>(first + members.size()));
   }

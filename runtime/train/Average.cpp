@@ -2,6 +2,7 @@
 #include "runtime/train/Average.h"
 
 #include "runtime/core/Safetensors.h"
+#include "runtime/core/Weights.h"
 
 #include <cmath>
 #include <fmt/format.h>
@@ -11,12 +12,10 @@
 namespace bifocal {
 namespace {
 
-constexpr std::string_view optimizerPrefix = "optimizer.", specKey = "bifocal.spec_hash";
-
 bool isMoment(std::string_view name) { return name.starts_with(optimizerPrefix); }
 
 std::string specOf(const Safetensors &file) {
-  const auto found = file.metadata().find(std::string(specKey));
+  const auto found = file.metadata().find(std::string(specHashKey));
   return found == file.metadata().end() ? "" : found->second;
 }
 
@@ -86,6 +85,8 @@ Status averageWeights(std::span<const std::string> paths, const std::string &out
     Result<Safetensors> file = Safetensors::open(path);
     if (!file.ok())
       return file.status();
+    if (const Status status = file->checkDigest(); !status.ok())
+      return {status.code(), fmt::format("'{}': {}", path, status.message())};
     files.push_back(file.take());
   }
   BIFOCAL_RETURN_IF_ERROR(checkFiles(files, paths));
@@ -103,7 +104,7 @@ Status averageWeights(std::span<const std::string> paths, const std::string &out
   std::map<std::string, std::string> metadata = {{"format", "pt"},
                                                  {"bifocal.averaged", fmt::format("{}", files.size())}};
   if (const std::string spec = specOf(files[0]); !spec.empty())
-    metadata.emplace(specKey, spec);
+    metadata.emplace(specHashKey, spec);
   return writeSafetensors(output, items, metadata);
 }
 

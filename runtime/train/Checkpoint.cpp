@@ -12,7 +12,11 @@ namespace bifocal {
 namespace {
 
 constexpr std::string_view stateKey = "bifocal.training_state";
-constexpr std::string_view momentPrefix[] = {"optimizer.moment1.", "optimizer.moment2."};
+constexpr std::string_view momentNames[] = {"moment1.", "moment2."};
+
+std::string momentOf(size_t order, const Parameter &parameter) {
+  return fmt::format("{}{}{}", optimizerPrefix, momentNames[order], parameter.name);
+}
 
 std::vector<std::string> namesOf(const Parameter &parameter) {
   std::vector<std::string> names{parameter.name};
@@ -79,8 +83,11 @@ Result<TrainingState> parseState(const std::string &text, const std::string &pat
   TrainingState state;
   const auto count = [&reader](const char *key, int64_t lowest) {
     const int64_t value = reader.integer(key);
-    if (value < lowest)
-      reader.fail(key, fmt::format("expects at least {}, but got {}", lowest, value));
+    // No training counts so far, and what counts on does not overflow.
+    constexpr int64_t most = int64_t{1} << 53;
+    if (value < lowest || value > most)
+      reader.fail(key, fmt::format("expects {} {}, but got {}", value < lowest ? "at least" : "at most",
+                                   value < lowest ? lowest : most, value));
     return value;
   };
   state.updates = count("updates", 0);
@@ -129,7 +136,7 @@ Status writeWeights(const std::string &path, const Manifest &manifest, Session &
                     std::map<std::string, std::string> metadata) {
   std::vector<SafetensorsItem> items;
   addParameters(manifest, session, items);
-  metadata.insert({{"format", "pt"}, {"bifocal.spec_hash", manifest.specHash}});
+  metadata.insert({{"format", "pt"}, {std::string(specHashKey), manifest.specHash}});
   return writeSafetensors(path, items, metadata);
 }
 
@@ -140,11 +147,11 @@ Status writeCheckpoint(const std::string &path, const Manifest &manifest, Sessio
   for (size_t order : {0, 1})
     for (const Parameter &parameter : manifest.parameters)
       if (parameter.trained)
-        items.push_back({std::string(momentPrefix[order]) + parameter.name, ElementType::f32, parameter.shape,
+        items.push_back({momentOf(order, parameter), ElementType::f32, parameter.shape,
                          valuesOf(parameter, momentSlab(session, order)).data()});
   return writeSafetensors(
       path, items,
-      {{"format", "pt"}, {"bifocal.spec_hash", manifest.specHash}, {std::string(stateKey), stateText(state)}});
+      {{"format", "pt"}, {std::string(specHashKey), manifest.specHash}, {std::string(stateKey), stateText(state)}});
 }
 
 Result<TrainingState> readCheckpoint(const std::string &path, const Manifest &manifest, Session &session) {
@@ -165,8 +172,8 @@ Result<TrainingState> readCheckpoint(const std::string &path, const Manifest &ma
   for (size_t order : {0, 1})
     for (const Parameter &parameter : manifest.parameters)
       if (parameter.trained)
-        BIFOCAL_RETURN_IF_ERROR(readInto(*file, path, std::string(momentPrefix[order]) + parameter.name,
-                                         parameter.shape, valuesOf(parameter, momentSlab(session, order))));
+        BIFOCAL_RETURN_IF_ERROR(readInto(*file, path, momentOf(order, parameter), parameter.shape,
+                                         valuesOf(parameter, momentSlab(session, order))));
   return state;
 }
 

@@ -78,6 +78,11 @@ Result<std::vector<KeptWeights>> listKeptWeights(const std::string &folder) {
   return files;
 }
 
+bool hasKeptWeights(const std::string &folder) {
+  const Result<std::vector<KeptWeights>> files = findFiles(folder);
+  return files.ok() && !files->empty();
+}
+
 std::vector<KeptWeights> lastOf(const std::vector<KeptWeights> &kept, int64_t count) {
   return {kept.end() - std::min<int64_t>(count, static_cast<int64_t>(kept.size())), kept.end()};
 }

@@ -27,6 +27,9 @@ Status writeKeptWeights(const std::string &folder, const Manifest &manifest, Ses
 /// What is kept in a folder, by update.
 Result<std::vector<KeptWeights>> listKeptWeights(const std::string &folder);
 
+/// Whether a folder has any.
+bool hasKeptWeights(const std::string &folder);
+
 /// The `count` last, or best by validation loss (of equal ones the earlier), by update; fewer where there are not so
 /// many.
 std::vector<KeptWeights> lastOf(const std::vector<KeptWeights> &kept, int64_t count);

@@ -13,9 +13,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Removes what a killed run left of checkpoints that it was writing: `<name>.safetensors.` and six characters.
+/// Removes what a killed run left of checkpoints that it was writing: files as AtomicFile names them.
 void removeLeftovers(const std::string &folder) {
-  constexpr std::string_view suffix = ".safetensors.";
+  constexpr std::string_view suffix = ".safetensors.partial-";
   std::error_code error;
   for (const auto &entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
@@ -53,7 +53,8 @@ std::vector<std::string> differences(const TrainingState &given, const TrainingS
   if (written.validationDigest && !otherOptions)
     compare("text to validate on with digest", fmt::format("{:016x}", *written.validationDigest),
             fmt::format("{:016x}", *given.validationDigest));
-  compare("number of batches", written.batches, given.batches);
+  if (!otherOptions)
+    compare("number of batches", written.batches, given.batches);
   return list;
 }
 
@@ -131,6 +132,9 @@ Status Trainer::resume(bool otherOptions) {
   if (read->validationDigest && read->validationDigest != state_.validationDigest)
     read->validations = read->validationsSinceBest = 0;
   read->validationDigest = state_.validationDigest;
+  // Other batches: none of this epoch has been seen.
+  if (read->batches != state_.batches)
+    read->cursor = 0, read->batches = state_.batches;
   state_ = read.take();
   return Status();
 }
@@ -279,12 +283,13 @@ Result<TrainEnd> Trainer::run(const std::atomic<bool> &stop) {
     }
     limit = reachedLimit();
     // A validation is followed by a checkpoint, so that a resumed run knows of the best one it has written.
-    if (!limit && (validates || isDue(options_.saveEvery)))
+    // A run whose time is up is a pause: it does what was due, as a run without a limit does.
+    if ((!limit || *limit == TrainEnd::maxTime) && (validates || isDue(options_.saveEvery)))
       BIFOCAL_RETURN_IF_ERROR(saveAndKeep());
   }
-  if (!limit) {
+  if (!limit || *limit == TrainEnd::maxTime) {
     BIFOCAL_RETURN_IF_ERROR(save());
-    return TrainEnd::interrupted;
+    return limit.value_or(TrainEnd::interrupted);
   }
   if (state_.validatedAt != state_.updates)
     BIFOCAL_RETURN_IF_ERROR(validate());

@@ -63,7 +63,9 @@ Result<LossSums> evaluateData(Session &session, const ParallelData &data);
 
 /// The training loop. Everything that decides the next update (parameters, moments, counters, data cursor) is in the
 /// checkpoint, and every random number is a pure function of the seed and these counters: a run that is stopped at any
-/// moment and resumed from its last checkpoint writes the same bytes as one that was never stopped.
+/// moment, by a signal or by its time, and resumed from its last checkpoint writes the same bytes as one that was never
+/// stopped. A training that reaches its last update or epoch, or loses its patience, is validated once more; going on
+/// from there gives the same parameters and moments, and counts that validation.
 class Trainer {
 public:
   /// All arguments must outlive the trainer. `validation` may be null. Checkpoints go to `folder`: `last.safetensors`,
@@ -75,7 +77,8 @@ public:
   /// Fresh parameters and counters.
   void initialize();
   /// Continues from `last.safetensors` of the folder; an error with all that differs where another training wrote it.
-  /// With `otherOptions` the options and the text to validate on may differ; another such text begins a new best.
+  /// With `otherOptions` the options and the text to validate on may differ; another such text begins a new best, other
+  /// batches begin the epoch anew.
   Status resume(bool otherOptions = false);
 
   /// Trains until a limit is reached or `stop` becomes true; then saves.

@@ -210,6 +210,27 @@ TEST_F(TrainerTest, stopped_and_resumed_equals_uninterrupted) {
   }
 }
 
+// Its time is up again and again, mostly where no validation is due.
+TEST_F(TrainerTest, paused_by_its_time_and_resumed_equals_uninterrupted) {
+  options_.keepLast = 3;
+  options_.patience = 40;
+  options_.validateEvery = options_.saveEvery = 7;
+  Recorder whole, parts;
+  ASSERT_TRUE(train("whole", whole, go_).ok());
+  options_.maxSeconds = 0.01;
+  parts.afterUpdate = [](int64_t) { std::this_thread::sleep_for(std::chrono::milliseconds(4)); };
+  int pauses = 0;
+  for (Result<TrainEnd> end = TrainEnd::maxTime; *end == TrainEnd::maxTime; ++pauses) {
+    ASSERT_LT(pauses, 100);
+    end = train("parts", parts, go_);
+    ASSERT_TRUE(end.ok()) << end.status().message();
+  }
+  EXPECT_GT(pauses, 5);
+  expectEqualRuns("whole", "parts");
+  for (const auto &file : std::filesystem::directory_iterator(folder_ + "/whole"))
+    EXPECT_TRUE(std::filesystem::exists(folder_ + "/parts/" + file.path().filename().string())) << file.path();
+}
+
 // The process dies where it happens to be, also while a checkpoint is being written.
 TEST_F(TrainerTest, killed_and_resumed_equals_uninterrupted) {
   options_.saveEvery = 1;
@@ -285,10 +306,15 @@ TEST_F(TrainerTest, other_options_cannot_be_resumed_and_are_all_named) {
                 "0, but got 0.5; lr 0.05, but got 0.1; max_tokens 40, but got 41; update_freq 1, but got 2; "
                 "give the same again, accept other options with --resume=changed, or train in another folder");
   options_.seed = 1;
-  options_.limits.maxTokens = 40;
   otherOptions_ = true;
+  // Smaller batches, of which there are more, begin the epoch anew.
+  options_.limits.maxTokens = 20;
+  *data_ = ParallelData::create(*corpus_, *corpus_, options_.limits, 0, 1).take();
+  options_.maxUpdates = 21;
+  recorder.updates.clear();
   status = train("a", recorder, go_).status();
   EXPECT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(recorder.updates.size(), 1u);
   otherOptions_ = false;
   status = train("a", recorder, go_).status();
   EXPECT_TRUE(status.ok()) << "the options of the last run count: " << status.message();

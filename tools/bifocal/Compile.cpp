@@ -137,6 +137,9 @@ Status CompileCommand::readOptions(CompileOptions &options) {
   // Before the compilation, which takes its time.
   if (budget)
     BIFOCAL_RETURN_IF_ERROR(tools::parseBudget(*budget).status());
+  BIFOCAL_RETURN_IF_ERROR(tools::parseShape(shape).status());
+  if (!shape.empty() && !report && !budget)
+    return {StatusCode::usage, "--shape expects --report or --memory-budget, which it is for"};
   options.dumpDirectory = dumpDirectory;
   options.phases.remarks = remarks || report;
   BIFOCAL_RETURN_IF_ERROR(readTarget(options.phases.cpuLevels));
@@ -224,7 +227,10 @@ Status CompileCommand::write(const std::string &bytes, const std::string &suffix
 Status CompileCommand::say(const Artifact &artifact, const tools::Fusions &fusions, const tools::Places &places) const {
   // The artifact may go to stdout; then the report must not.
   std::FILE *stream = output == "-" ? stderr : stdout;
-  const Result<tools::Shape> values = tools::parseShape(shape, artifact);
+  const Result<tools::Shape> given = tools::parseShape(shape);
+  if (!given.ok())
+    return given.status();
+  const Result<tools::Shape> values = tools::completeShape(*given, artifact);
   if (!values.ok())
     return values.status();
   if (report)

@@ -21,7 +21,23 @@ std::string readableBytes(int64_t bytes) {
   return fmt::format("{:.1f} GiB", value);
 }
 
-Result<Shape> parseShape(const std::string &text, const Artifact &artifact) {
+Result<Shape> parseShape(const std::string &text) {
+  Shape shape;
+  std::stringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) {
+    const size_t cut = part.find('=');
+    int64_t value = 0;
+    const char *end = part.data() + part.size();
+    if (cut == std::string::npos || cut == 0 ||
+        std::from_chars(part.data() + cut + 1, end, value) != std::from_chars_result{end, std::errc()} || value < 1)
+      return Status(StatusCode::usage,
+                    fmt::format("--shape expects symbol=number with number >= 1, but got `{}`", part));
+    shape[part.substr(0, cut)] = value;
+  }
+  return shape;
+}
+
+Result<Shape> completeShape(const Shape &given, const Artifact &artifact) {
   const nlohmann::json &training = artifact.manifest().training;
   const int64_t tokens = training.contains("max_tokens") && training["max_tokens"].is_number_integer()
                              ? training["max_tokens"].get<int64_t>()
@@ -34,24 +50,16 @@ Result<Shape> parseShape(const std::string &text, const Artifact &artifact) {
     for (const std::string &symbol : entry.symbols)
       if (symbol != format::windowSymbol)
         shape.try_emplace(symbol, 1);
-  std::stringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) {
-    const size_t cut = part.find('=');
-    int64_t value = 0;
-    const char *end = part.data() + part.size();
-    if (cut == std::string::npos || cut == 0 ||
-        std::from_chars(part.data() + cut + 1, end, value) != std::from_chars_result{end, std::errc()} || value < 1)
-      return Status(StatusCode::usage,
-                    fmt::format("--shape expects symbol=number with number >= 1, but got `{}`", part));
-    const auto symbol = shape.find(part.substr(0, cut));
-    if (symbol == shape.end()) {
+  for (const auto &[symbol, value] : given) {
+    const auto known = shape.find(symbol);
+    if (known == shape.end()) {
       std::vector<std::string_view> names;
       for (const auto &[name, unused] : shape)
         names.push_back(name);
-      return Status(StatusCode::usage,
-                    fmt::format("--shape expects a symbol out of {}, but got `{}`", fmt::join(names, ", "), part));
+      return Status(StatusCode::usage, fmt::format("--shape expects a symbol out of {}, but got `{}={}`",
+                                                   fmt::join(names, ", "), symbol, value));
     }
-    symbol->second = value;
+    known->second = value;
   }
   return shape;
 }

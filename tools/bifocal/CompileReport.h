@@ -15,8 +15,12 @@ using Fusions = std::map<std::string, int64_t>;
 /// The buffers of each entry's arena, by the name of the entry.
 using Places = std::map<std::string, std::vector<ArenaPlace>>;
 
-/// `text` ("B=32,S=40") over values that fill a batch of the model's max_tokens with sentences of 32 tokens.
-Result<Shape> parseShape(const std::string &text, const Artifact &artifact);
+/// The sizes that `text` names, such as "B=32,S=40".
+Result<Shape> parseShape(const std::string &text);
+
+/// `given` over values that fill a batch of the model's max_tokens with sentences of 32 tokens. An error where the
+/// model has no such symbol.
+Result<Shape> completeShape(const Shape &given, const Artifact &artifact);
 
 /// The values of the entry's symbols, in order, with 0 for the window; nothing where one has no value.
 std::optional<std::vector<int64_t>> symbolValues(const EntryPlan &entry, const Shape &shape);

@@ -89,8 +89,10 @@ void checkMemory(std::vector<Check> &checks) {
   const Result<std::vector<std::string>> limit = readLines("/sys/fs/cgroup/memory.max");
   if (limit.ok() && !limit->empty() && limit->front() != "max") {
     const double bytes = std::strtod(limit->front().c_str(), nullptr);
-    found += fmt::format(", limited to {}", gibibytes(bytes));
-    available = std::min(available, bytes);
+    const Result<std::vector<std::string>> used = readLines("/sys/fs/cgroup/memory.current");
+    const double taken = used.ok() && !used->empty() ? std::strtod(used->front().c_str(), nullptr) : 0;
+    found += fmt::format(", limited to {} of which {} are taken", gibibytes(bytes), gibibytes(taken));
+    available = std::min(available, std::max(bytes - taken, 0.0));
   }
   checks.push_back(unless(available >= (1 << 30), "memory", "warn", found,
                           "close other programs, or train with fewer --max-tokens and more --update-freq; `bifocal "
@@ -185,7 +187,9 @@ int print(const std::vector<Check> &checks, bool asJson) {
     nlohmann::json list = nlohmann::json::array();
     for (const Check &check : checks)
       list.push_back({{"name", check.name}, {"state", check.state}, {"found", check.found}, {"advice", check.advice}});
-    fmt::print("{}\n", nlohmann::json({{"ok", has("fail") == 0}, {"checks", list}}).dump(2));
+    // Paths need not be UTF-8.
+    fmt::print("{}\n", nlohmann::json({{"ok", has("fail") == 0}, {"checks", list}})
+                           .dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     for (const Check &check : checks) {
       fmt::print("{:4}  {:10} {}\n", check.state, check.name, check.found);

@@ -36,9 +36,6 @@ void print(const Options &options, const Tokenizer &tokenizer, const std::vector
         fmt::print("{:.6f}\t", hypothesis.score);
       fmt::print("{}\n", tokenizer.decode(hypothesis.tokens));
     }
-    // A line of input always gives a line of output.
-    if (count == 0)
-      fmt::print("\n");
   }
 }
 

@@ -16,7 +16,7 @@ Result<int64_t> parseBudget(const std::string &text) {
   double value = 0;
   const char *end = text.data() + text.size();
   auto [rest, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || !(value > 0))
+  if (error != std::errc() || !std::isfinite(value))
     return bad;
   const std::string_view unit(rest, static_cast<size_t>(end - rest));
   constexpr double largest = 0x1p62;
@@ -24,7 +24,7 @@ Result<int64_t> parseBudget(const std::string &text) {
       {"", 1},     {"B", 1},    {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0},
       {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}};
   for (const auto &[name, factor] : units)
-    if (unit == name)
+    if (unit == name && value * factor >= 1)
       return static_cast<int64_t>(std::min(std::floor(value * factor), largest));
   return bad;
 }
@@ -99,6 +99,8 @@ std::string MemoryBudget::describePeak(const Places &places) const {
   if (!entry_ || arena_.value_or(0) == 0)
     return "";
   std::string text = tools::describePeak(*entry_, *peakMemory(*entry_, places.at(entry_->name), shape_));
+  if (text.empty())
+    return "";
   // The message ends without a line break.
   text.pop_back();
   return fmt::format("\n{} of {}\n{}", entry_->name, readableBytes(*arena_), text);

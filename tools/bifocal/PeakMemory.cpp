@@ -57,6 +57,8 @@ std::optional<PeakMemory> peakMemory(const EntryPlan &entry, const std::vector<A
 }
 
 std::string describePeak(const EntryPlan &entry, const PeakMemory &peak) {
+  if (entry.steps.empty())
+    return "";
   const PlanStep &step = entry.steps[peak.step];
   std::string text = fmt::format("  alive  {} at step {} of {}, {}{}\n", readableBytes(peak.aliveBytes), peak.step + 1,
                                  entry.steps.size(), step.family, step.location.empty() ? "" : " at " + step.location);

@@ -29,7 +29,8 @@ size_t terminalWidth() {
 }
 
 void printJson(const nlohmann::json &json) {
-  writeText(stdout, json.dump() + "\n");
+  // Paths need not be UTF-8.
+  writeText(stdout, json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   std::fflush(stdout);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/core/File.h"
+#include "runtime/train/KeptWeights.h"
 #include "runtime/train/Trainer.h"
 #include "tools/bifocal/Checks.h"
 #include "tools/bifocal/Message.h"
@@ -119,6 +120,8 @@ Result<Split> openSplit(const PreparedData &data, const std::string &name, const
     return pairs.status();
   if (pairs->skipped() > 0)
     say("{}: left out {} pairs that are too long\n", name, pairs->skipped());
+  if (pairs->leftOver() > 0)
+    say("{}: left out {} pairs, fewer than the multiple of a batch\n", name, pairs->leftOver());
   split.pairs = std::make_unique<ParallelData>(pairs.take());
   return Result<Split>(std::move(split));
 }
@@ -177,8 +180,13 @@ Status prepareFolder(const Options &options, bool resumes) {
   if (const Result<std::unique_ptr<AtomicFile>> file = AtomicFile::create(options.folder + "/last.safetensors");
       !file.ok())
     return file.status();
-  // Unless --resume allows for a run that ended before its first checkpoint, a curve is another training's.
-  if (options.writesTensorBoard && !resumes && options.resume == "never" && EventFile::anyIn(options.tensorBoard))
+  // Unless --resume allows for a run that ended before its first checkpoint, weights and curves are another training's.
+  const bool isNew = !resumes && options.resume == "never";
+  if (isNew && (hasKeptWeights(options.folder) || std::filesystem::exists(options.folder + "/best.safetensors", error)))
+    return Status(StatusCode::usage, fmt::format("'{}' has weights of another training already; remove them or choose "
+                                                 "another folder",
+                                                 options.folder));
+  if (options.writesTensorBoard && isNew && EventFile::anyIn(options.tensorBoard))
     return Status(StatusCode::usage, fmt::format("'{}' has a curve of another training already; remove it or choose "
                                                  "another folder with --tensorboard=DIR",
                                                  options.tensorBoard));
@@ -190,7 +198,9 @@ Result<Split> openValidation(const PreparedData &data, const TrainingOptions &tr
                              int64_t positions) {
   if (!options.validSplitGiven && !hasSplit(data, options.validSplit))
     return Split();
-  return openSplit(data, options.validSplit, training.limits, positions, training.seed);
+  // All of it, in batches of any number of sentences: what `evaluate` computes too.
+  return openSplit(data, options.validSplit, {training.limits.maxTokens, training.limits.maxSentences}, positions,
+                   training.seed);
 }
 
 /// Where a file could not be written, what is there of the training is worth knowing.

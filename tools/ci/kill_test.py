@@ -23,7 +23,7 @@ SAVE_EVERY, VALIDATE_EVERY = 2, 5  # updates
 # Of 20 kills so many are to hit each moment.
 MOMENTS = {"start": 2, "update": 5, "validation": 4, "checkpoint": 9}
 LAST, BEST = "last.safetensors", "best.safetensors"
-UNFINISHED = re.compile(r"(?:last|best)\.safetensors\.\w{6}")
+UNFINISHED = re.compile(r"(?:last|best)\.safetensors\.partial-\w{6}")
 
 
 def fail(what: str) -> None:

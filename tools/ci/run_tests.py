@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 1500  # seconds that a GoogleTest program may take
 LIT_OUTCOMES = {
     "PASS": "passed", "XFAIL": "passed", "FLAKYPASS": "passed", "UNSUPPORTED": "skipped", "SKIPPED": "skipped", "EXCLUDED": "",
 }  # fmt: skip
@@ -54,9 +55,14 @@ def run_gtest(program: Path, totals: Counter[str]) -> None:
     """One GoogleTest program; a crash counts as a failure of its own."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"
-        done = subprocess.run(
-            [str(program), "--gtest_brief=1", f"--gtest_output=json:{results}"], cwd=ROOT, check=False, timeout=1500
-        )
+        try:
+            done = subprocess.run(
+                [str(program), "--gtest_brief=1", f"--gtest_output=json:{results}"], cwd=ROOT, check=False, timeout=LIMIT
+            )
+        except subprocess.TimeoutExpired:
+            print(f"{program.name} took longer than {LIMIT} s")
+            totals["failed"] += 1
+            return
         if not results.exists():
             print(f"{program.name} ended with {done.returncode} and wrote no results")
             totals["failed"] += 1

@@ -117,6 +117,14 @@ class Maker:
         header[tensor] = {"dtype": "F32", "shape": [1], "data_offsets": [size, size + 4]}
         return self.safetensors(header, data[end:] + bytes(4))
 
+    def filled(self, name: str, value: float) -> bytes:
+        """A safetensors file of f32 with the same value everywhere, and no digest."""
+        data = self.copy(name)
+        end = 8 + struct.unpack("<Q", data[:8])[0]
+        header = json.loads(data[8:end])
+        del header["__metadata__"]["bifocal.digest"]
+        return self.safetensors(header, struct.pack("<f", value) * ((len(data) - end) // 4))
+
     def archive(self, changes: dict[str, Any], compressed: bool = False) -> bytes:
         """tiny.bifocal with other entries: bytes, None for none, or a function of the old bytes."""
         with zipfile.ZipFile(io.BytesIO(self.copy("tiny.bifocal"))) as whole:
