@@ -8,14 +8,19 @@
 
 namespace bifocal {
 
-/// What a kernel generator must know about a level of CPUs.
+/// What a kernel generator must know about the vectors of a machine: a level of CPUs, or a warp of a GPU, whose threads
+/// are the lanes of one vector.
 struct CpuTarget {
-  /// The name of the level as LLVM and the artifact spell it: `x86-64-v3` or `x86-64-v4`.
+  /// The name of the level as LLVM and the artifact spell it: `x86-64-v3` or `x86-64-v4`; or `warp`.
   llvm::StringRef level;
   /// f32 lanes of one vector register.
   int64_t vectorWidth;
   /// Number of vector registers.
   int64_t registers;
+  /// Lanes of other vectors are a whole number of warps, and exchange what they hold lane by lane.
+  bool isWarp = false;
+
+  static CpuTarget warp() { return {"warp", 32, 32, true}; }
 
   /// The level called `name`; empty when there is no such level.
   static std::optional<CpuTarget> find(llvm::StringRef name) {

@@ -218,7 +218,28 @@ Value KernelBuilder::shuffle(Value a, Value b, ArrayRef<int64_t> lanes) {
   return builder.create<vector::ShuffleOp>(loc, a, b, lanes);
 }
 
+Value KernelBuilder::concatenate(ArrayRef<Value> vectors) {
+  if (vectors.size() == 1)
+    return vectors[0];
+  return shuffle(vectors[0], vectors[1],
+                 llvm::to_vector(llvm::seq<int64_t>(2 * cast<VectorType>(vectors[0].getType()).getNumElements())));
+}
+
+/// A warp keeps its lanes: each half gets the result, in the same order of operations.
+static Value reduceByExchange(KernelBuilder &kernel, Value vector, llvm::function_ref<Value(Value, Value)> combine) {
+  int64_t lanes = cast<VectorType>(vector.getType()).getNumElements();
+  for (int64_t half = lanes / 2; half > 0; half /= 2) {
+    SmallVector<int64_t> other;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      other.push_back(lane ^ half);
+    vector = combine(vector, kernel.shuffle(vector, vector, other));
+  }
+  return kernel.extract(vector, 0);
+}
+
 static Value reduceByHalves(KernelBuilder &kernel, Value vector, llvm::function_ref<Value(Value, Value)> combine) {
+  if (kernel.target().isWarp)
+    return reduceByExchange(kernel, vector, combine);
   for (int64_t lanes = cast<VectorType>(vector.getType()).getNumElements(); lanes > 1; lanes /= 2) {
     SmallVector<int64_t> low, high;
     for (int64_t lane = 0; lane < lanes / 2; ++lane) {

@@ -116,6 +116,8 @@ public:
   Value insert(Value scalar, Value vector, int64_t lane);
   /// The lanes of a followed by b, picked by `lanes`.
   Value shuffle(Value a, Value b, llvm::ArrayRef<int64_t> lanes);
+  /// The lanes of one vector, or of two, one behind the other.
+  Value concatenate(llvm::ArrayRef<Value> vectors);
   /// Sum and maximum of the lanes, by halves: the order is fixed.
   Value horizontalSum(Value vector);
   Value horizontalMax(Value vector);
@@ -170,13 +172,15 @@ public:
   PhiloxKeys philoxKeys(const Array &rng, int64_t site);
   /// From here on site i is what the launch's size `firstSize` + i says.
   void readSites(int64_t firstSize) { siteSizes = firstSize; }
-  /// Draws of the `4 * width() / 2` elements that start at `4 * block`, in order, as a vector of i32.
+  /// Lanes of a vector of block numbers, which are i64: on a CPU half as many as an f32 vector has.
+  int64_t blockLanes() const { return cpu.isWarp ? cpu.vectorWidth : cpu.vectorWidth / 2; }
+  /// Draws of the `philoxElements()` elements that start at `4 * block`, in order, as a vector of i32.
   Value philoxDraws(const PhiloxKeys &keys, Value block);
-  /// Draws of blocks of their own for every lane: `low` and `high` are the block numbers (i64) of the lower and the
-  /// upper half of the lanes. Four vectors of i32: the draws of elements 4 * block to 4 * block + 3.
-  Values philoxLanes(const PhiloxKeys &keys, Value low, Value high);
+  /// Draws of blocks of their own for every lane: `blocks` are vectors of block numbers that cover the lanes. Four
+  /// vectors of i32: the draws of elements 4 * block to 4 * block + 3.
+  Values philoxLanes(const PhiloxKeys &keys, llvm::ArrayRef<Value> blocks);
   /// Number of elements that one call of philoxDraws serves.
-  int64_t philoxElements() const { return 2 * cpu.vectorWidth; }
+  int64_t philoxElements() const { return 4 * blockLanes(); }
 
 private:
   Values philoxRounds(const PhiloxKeys &keys, Value blocks);

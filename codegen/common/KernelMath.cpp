@@ -128,22 +128,22 @@ KernelBuilder::columns(Value count, ValueRange initial,
 // What the high halves hold never matters.
 KernelBuilder::PhiloxKeys KernelBuilder::philoxKeys(const Array &rng, int64_t site) {
   PhiloxKeys keys;
-  Type lanes = vectorOf(i64(), width() / 2);
+  Type lanes = vectorOf(i64(), blockLanes());
   const Array words{rng.base, i32()};
   Value low = load(words, index(0)), high = load(words, index(1));
   for (int64_t round = 0; round < 10; ++round) {
     auto at = [&](Value key, uint32_t bump) {
       Value moved = add(key, constantInt(i32(), static_cast<int32_t>(static_cast<uint32_t>(round) * bump)));
       Value wide = builder.create<arith::ExtUIOp>(loc, i64(), moved);
-      return splat(wide, width() / 2);
+      return splat(wide, blockLanes());
     };
     keys.key0[round] = at(low, 0x9E3779B9);
     keys.key1[round] = at(high, 0xBB67AE85);
   }
   Value step = load(words, index(2));
-  keys.step = splat(builder.create<arith::ExtUIOp>(loc, i64(), step), width() / 2);
+  keys.step = splat(builder.create<arith::ExtUIOp>(loc, i64(), step), blockLanes());
   keys.site =
-      siteSizes < 0 ? constantInt(lanes, static_cast<uint32_t>(site)) : splat(size(siteSizes + site), width() / 2);
+      siteSizes < 0 ? constantInt(lanes, static_cast<uint32_t>(site)) : splat(size(siteSizes + site), blockLanes());
   return keys;
 }
 
@@ -164,8 +164,14 @@ KernelBuilder::Values KernelBuilder::philoxRounds(const PhiloxKeys &keys, Value 
 }
 
 Value KernelBuilder::philoxDraws(const PhiloxKeys &keys, Value block) {
-  const int64_t count = width() / 2;
+  const int64_t count = blockLanes();
   Values words = philoxRounds(keys, add(splat(block, count), lanes(i64(), count)));
+  if (cpu.isWarp) {
+    auto interleave = [&](Value even, Value odd) { return builder.create<vector::InterleaveOp>(loc, even, odd); };
+    for (Value &word : words)
+      word = convert(word, i32());
+    return interleave(interleave(words[0], words[2]), interleave(words[1], words[3]));
+  }
   SmallVector<int64_t> halves, order;
   for (int64_t lane = 0; lane < count; ++lane) {
     halves.append({2 * lane, 2 * count + 2 * lane});
@@ -180,8 +186,14 @@ Value KernelBuilder::philoxDraws(const PhiloxKeys &keys, Value block) {
   return bitcast(drawn, vectorOf(i32(), 4 * count));
 }
 
-KernelBuilder::Values KernelBuilder::philoxLanes(const PhiloxKeys &keys, Value low, Value high) {
-  Values lowWords = philoxRounds(keys, low), highWords = philoxRounds(keys, high), words;
+KernelBuilder::Values KernelBuilder::philoxLanes(const PhiloxKeys &keys, ArrayRef<Value> blocks) {
+  Values lowWords = philoxRounds(keys, blocks[0]), words;
+  if (cpu.isWarp) {
+    for (Value word : lowWords)
+      words.push_back(convert(word, i32()));
+    return words;
+  }
+  Values highWords = philoxRounds(keys, blocks[1]);
   SmallVector<int64_t> even;
   for (int64_t lane = 0; lane < width(); ++lane)
     even.push_back(2 * lane);

@@ -171,24 +171,23 @@ Value AttentionTile::visible(Value key) {
 // Element ((b H + h) T + t) S + s of the weights: a lane's keys are neighbours, but begin anywhere in a block of four
 // draws. So the draws of two blocks are kept, and each lane picks by where its row begins.
 void AttentionTile::drawDrops(Value first, Value count, const Array &target) {
-  const int64_t lanes = kernel.width(), half = lanes / 2;
+  const int64_t lanes = kernel.width(), part = kernel.blockLanes();
   KernelBuilder::PhiloxKeys keys = kernel.philoxKeys(task.operand(shape.rng), shape.site);
   Value rows = kernel.mul(kernel.add(kernel.mul(sentence, shape.heads), head), kernel.expression(shape.queries));
-  Value firstRow = kernel.add(rows, firstQuery), length = kernel.splat(kernel.expression(shape.keys), half);
-  Value blocks[2], begins[2];
-  for (int64_t side = 0; side < 2; ++side) {
-    Value row = kernel.add(kernel.splat(firstRow, half), kernel.lanes(kernel.i64(), half, side * half));
-    Value element = kernel.add(kernel.mul(row, length), kernel.splat(first, half));
-    blocks[side] = kernel.shiftRight(element, 2);
-    begins[side] = kernel.convert(kernel.bitAnd(element, kernel.constantInt(element.getType(), 3)), kernel.i32());
+  Value firstRow = kernel.add(rows, firstQuery), length = kernel.splat(kernel.expression(shape.keys), part);
+  Values blocks, begins;
+  for (int64_t lane = 0; lane < lanes; lane += part) {
+    Value row = kernel.add(kernel.splat(firstRow, part), kernel.lanes(kernel.i64(), part, lane));
+    Value element = kernel.add(kernel.mul(row, length), kernel.splat(first, part));
+    blocks.push_back(kernel.shiftRight(element, 2));
+    begins.push_back(kernel.convert(kernel.bitAnd(element, kernel.constantInt(element.getType(), 3)), kernel.i32()));
   }
-  SmallVector<int64_t> both;
-  for (int64_t lane = 0; lane < lanes; ++lane)
-    both.push_back(lane);
-  Value begin = kernel.shuffle(begins[0], begins[1], both);
+  Value begin = kernel.concatenate(begins);
   auto draw = [&](Value number) {
-    Value offset = kernel.splat(number, half);
-    return kernel.philoxLanes(keys, kernel.add(blocks[0], offset), kernel.add(blocks[1], offset));
+    Values at;
+    for (Value block : blocks)
+      at.push_back(kernel.add(block, kernel.splat(number, part)));
+    return kernel.philoxLanes(keys, at);
   };
   Type integers = begin.getType();
   Value threshold = kernel.constantInt(integers, static_cast<int32_t>(dropThreshold(shape.dropRate)));

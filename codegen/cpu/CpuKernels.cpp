@@ -91,13 +91,18 @@ static LogicalResult writeProducts(ModuleOp module, ModuleOp functions, const Cp
   return failure(broken);
 }
 
+LogicalResult writeKernels(ModuleOp module, ModuleOp functions, const CpuTarget &target) {
+  bool broken = false;
+  for (auto kernel : module.getOps<plan::KernelOp>())
+    broken |= failed(generateKernel(kernel, functions, target));
+  return failure(broken);
+}
+
 LogicalResult generateCpuKernels(ModuleOp module, const CpuTarget &target) {
   OpBuilder builder(module.getContext());
   builder.setInsertionPointToEnd(module.getBody());
   auto functions = builder.create<ModuleOp>(module.getLoc(), target.level);
-  bool broken = false;
-  for (auto kernel : module.getOps<plan::KernelOp>())
-    broken |= failed(generateKernel(kernel, functions, target));
+  bool broken = failed(writeKernels(module, functions, target));
   broken |= failed(writeProducts(module, functions, target));
   return failure(broken);
 }

@@ -41,6 +41,9 @@ mlir::FailureOr<bool> generateOptim(KernelTask &task);
 /// The name of the kernel of a product: by what is stored transposed and by the elements of its matrices.
 std::string productKernel(plan::GemmOp gemm);
 
+/// Writes the stages of every `plan.kernel` of `module` into `functions`.
+mlir::LogicalResult writeKernels(mlir::ModuleOp module, mlir::ModuleOp functions, const CpuTarget &target);
+
 /// Writes the nested module of one level for all kernels of `module`.
 mlir::LogicalResult generateCpuKernels(mlir::ModuleOp module, const CpuTarget &target);
 

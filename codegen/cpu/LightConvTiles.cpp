@@ -25,6 +25,10 @@ static Value slabStart(KernelBuilder &kernel, const ConvTile &tile, const TapBlo
 
 void packBlock(KernelBuilder &kernel, const ConvShape &shape, const ConvTile &tile, const TapBlock &block,
                const Array &source, Value rows, int64_t width, const Slab &slab) {
+  // The last tile of rows reads a whole one. What comes of it is dropped; but GPU kernels are to read nothing that
+  // nobody has written.
+  if (kernel.target().isWarp)
+    rows = kernel.mul(kernel.ceilDiv(rows, kernel.index(tileRows)), tileRows);
   packSlab(kernel, source, shape.channels, tile.steps, slabStart(kernel, tile, block), kernel.add(rows, block.taps - 1),
            width, slab);
 }
@@ -69,7 +73,8 @@ void ConvolveTile::runRows(Value row, const ColumnGroup &group) {
   }
   if (whole < block.taps)
     values = step(values, kernel.index(whole), block.taps - whole);
-  Value left = kernel.sub(tile.rows, row);
+  // Sums for the next block have room for whole tiles.
+  Value left = isLast() ? kernel.sub(tile.rows, row) : kernel.index(tileRows);
   kernel.when(
       kernel.lessEqual(kernel.index(tileRows), left),
       [&] {

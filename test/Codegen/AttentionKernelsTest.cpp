@@ -2,8 +2,7 @@
 // attention, its gradients and its decoding steps, against references in f64.
 
 #include "runtime/core/Philox.h"
-#include "runtime/cpu/CpuDevice.h"
-#include "test/Codegen/KernelHarness.h"
+#include "test/Codegen/KernelLevels.h"
 #include "test/Codegen/KernelTestData.h"
 #include <gtest/gtest.h>
 
@@ -330,10 +329,7 @@ TEST_P(AttentionKernels, CrossStepEqualsTheForwardPass) {
   EXPECT_TRUE(output.intact());
 }
 
-std::string levelName(const testing::TestParamInfo<std::string> &info) {
-  return info.param == "x86-64-v4" ? "v4" : "v3";
-}
-INSTANTIATE_TEST_SUITE_P(Levels, AttentionKernels, testing::ValuesIn(runnableLevels()), levelName);
+INSTANTIATE_TEST_SUITE_P(Levels, AttentionKernels, testing::ValuesIn(testedLevels()), shortLevelName);
 
 } // namespace
 } // namespace bifocal::test

@@ -274,7 +274,7 @@ TEST_P(ConvSequences, RowsDoNotDependOnTheBatch) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Levels, ConvSequences, testing::ValuesIn(kernelLevels()), levelName);
+INSTANTIATE_TEST_SUITE_P(Levels, ConvSequences, testing::ValuesIn(levelsWithWarps()), levelName);
 
 } // namespace
 } // namespace bifocal::test

@@ -157,7 +157,7 @@ TEST_P(ConvSteps, DynamicStepIsThePositionOfTheSequence) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Levels, ConvSteps, testing::ValuesIn(kernelLevels()), levelName);
+INSTANTIATE_TEST_SUITE_P(Levels, ConvSteps, testing::ValuesIn(levelsWithWarps()), levelName);
 
 } // namespace
 } // namespace bifocal::test

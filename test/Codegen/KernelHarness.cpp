@@ -4,6 +4,7 @@
 #include "codegen/cpu/CpuKernels.h"
 #include "codegen/cpu/GemmKernels.h"
 #include "codegen/cpu/Lowering.h"
+#include "codegen/cuda/CudaKernels.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
@@ -12,6 +13,7 @@
 #include "mlir/Parser/Parser.h"
 #include "passes/KernelSchedule.h"
 #include "runtime/core/ArtifactFormat.h"
+#include "test/Codegen/EmulatedKernel.h"
 #include "llvm/Support/FileSystem.h"
 #include <algorithm>
 #include <chrono>
@@ -29,8 +31,12 @@ struct KernelHarness::State {
   std::string level;
   void *library = nullptr;
   std::vector<KernelFunction> stages;
+  /// In place of the library at the level `warp`.
+  std::unique_ptr<EmulatedKernel> emulated;
 
   std::string link();
+  std::string emulate(KernelHarness &harness, const std::vector<void *> &buffers, const std::vector<int64_t> &sizes,
+                      size_t given);
   std::vector<std::vector<char>> addScratch(std::vector<void *> &buffers, const std::vector<int64_t> &sizes);
 };
 
@@ -95,6 +101,8 @@ std::unique_ptr<KernelHarness> KernelHarness::create(std::string_view source, st
   state.context.loadDialect<BifocalDialect, plan::PlanDialect, DLTIDialect>();
   ScopedDiagnosticHandler handler(&state.context, [&](Diagnostic &diagnostic) { error += diagnostic.str() + "\n"; });
   state.module = parseSourceString<ModuleOp>(source, ParserConfig(&state.context));
+  if (level == "warp")
+    return harness->createForWarps(error) ? std::move(harness) : nullptr;
   std::optional<CpuTarget> target = CpuTarget::find(level);
   if (!state.module || !target || failed(generateCpuKernels(*state.module, *target)))
     return error += "cannot be generated", nullptr;
@@ -103,6 +111,41 @@ std::unique_ptr<KernelHarness> KernelHarness::create(std::string_view source, st
   state.functions = cast<ModuleOp>((*state.module->getOps<ModuleOp>().begin())->clone());
   error += state.link();
   return error.empty() ? std::move(harness) : nullptr;
+}
+
+bool KernelHarness::createForWarps(std::string &error) {
+  FailureOr<gpu::GPUModuleOp> kernels = failure();
+  if (state->module)
+    kernels = generateCudaKernels(*state->module);
+  if (failed(kernels))
+    return error += "cannot be generated", false;
+  auto kernel = *state->module->getOps<plan::KernelOp>().begin();
+  state->schedule = scheduleKernel(&kernel.getBody().front().front());
+  state->emulated = EmulatedKernel::create(*kernels, error);
+  return state->emulated != nullptr;
+}
+
+/// Buffers of tensors are as large as these say; the elements of a slab are the launch's next size.
+std::string KernelHarness::State::emulate(KernelHarness &harness, const std::vector<void *> &buffers,
+                                          const std::vector<int64_t> &sizes, size_t given) {
+  size_t results = 0, size = 0;
+  std::vector<EmulatedKernel::Buffer> memory;
+  for (const KernelTensor &tensor : harness.tensors(results)) {
+    const size_t bits =
+        static_cast<size_t>(std::stoi(tensor.element.substr(tensor.element.find_first_of("0123456789"))));
+    size_t bytes = std::max<size_t>(1, bits / 8);
+    for (int64_t dim : tensor.dims)
+      bytes *= static_cast<size_t>(dim < 0 ? sizes.at(size++) : dim);
+    memory.push_back({buffers[memory.size()], bytes});
+  }
+  for (size_t slab = memory.size(); slab < given; ++slab)
+    memory.push_back({buffers[slab], static_cast<size_t>(sizes.at(size)) * sizeof(float)});
+  for (const KernelScratch &piece : schedule.scratch)
+    memory.push_back({buffers[memory.size()], static_cast<size_t>(evaluate(piece.units, sizes) * piece.bytesPerUnit)});
+  std::vector<int64_t> tiles;
+  for (AffineExpr stage : schedule.stages)
+    tiles.push_back(evaluate(stage, sizes));
+  return emulated->run(memory, sizes, tiles);
 }
 
 std::unique_ptr<KernelHarness> KernelHarness::write(const std::function<void(KernelBuilder &)> &write,
@@ -194,6 +237,9 @@ std::vector<std::vector<char>> KernelHarness::State::addScratch(std::vector<void
 std::string KernelHarness::run(std::vector<void *> buffers, const std::vector<int64_t> &sizes, unsigned repeat) {
   size_t given = buffers.size();
   std::vector<std::vector<char>> scratch = state->addScratch(buffers, sizes);
+  for (unsigned round = 0; state->emulated && round < repeat; ++round)
+    if (std::string found = state->emulate(*this, buffers, sizes, given); !found.empty() || round + 1 == repeat)
+      return found;
   for (unsigned round = 0; round < repeat; ++round)
     for (auto [stage, function] : llvm::enumerate(state->stages))
       for (int64_t tile = evaluate(state->schedule.stages[stage], sizes); tile-- > 0;)

@@ -29,7 +29,8 @@ struct KernelTensor {
 /// One kernel, from IR to machine code in this process.
 class KernelHarness {
 public:
-  /// `source`: a module with one plan.kernel `k` (and the states that its op names). Null, with a message in `error`,
+  /// `source`: a module with one plan.kernel `k` (and the states that its op names). The level `warp` is that of GPUs:
+  /// the kernel runs on the emulator, and what it finds fails a run. Null, with a message in `error`,
   /// when it cannot be compiled. `instructions`: the level whose instructions it uses; that of `level` when empty.
   static std::unique_ptr<KernelHarness> create(std::string_view source, std::string_view level, std::string &error,
                                                std::string_view instructions = {});
@@ -61,6 +62,7 @@ public:
 private:
   struct State;
   KernelHarness();
+  bool createForWarps(std::string &error);
   std::unique_ptr<State> state;
 };
 

@@ -32,6 +32,23 @@ inline std::vector<KernelLevel> kernelLevels() {
   return levels;
 }
 
+/// The levels of this machine, and the warps of GPUs, which the emulator runs.
+inline std::vector<std::string> testedLevels() {
+  std::vector<std::string> levels = runnableLevels();
+  levels.push_back("warp");
+  return levels;
+}
+
+inline std::vector<KernelLevel> levelsWithWarps() {
+  std::vector<KernelLevel> levels = kernelLevels();
+  levels.push_back({"warp", "warp"});
+  return levels;
+}
+
+inline std::string shortLevelName(const testing::TestParamInfo<std::string> &info) {
+  return info.param.substr(info.param.rfind('-') + 1);
+}
+
 inline std::string levelName(const testing::TestParamInfo<KernelLevel> &info) {
   auto last = [](const std::string &level) { return level.substr(level.rfind('-') + 1); };
   const std::string shapes = last(info.param.shapes), instructions = last(info.param.instructions);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Losses, embedding gradients, positions and masks, and the optimizer, against references in f64.
 
-#include "runtime/cpu/CpuDevice.h"
-#include "test/Codegen/KernelHarness.h"
+#include "test/Codegen/KernelLevels.h"
 #include "test/Codegen/KernelTestData.h"
 #include <gtest/gtest.h>
 
@@ -232,12 +231,9 @@ TEST_P(OptimKernels, StoreGradient) {
   EXPECT_TRUE(slab.intact() && sum.intact());
 }
 
-std::string levelName(const testing::TestParamInfo<std::string> &info) {
-  return info.param == "x86-64-v4" ? "v4" : "v3";
-}
-INSTANTIATE_TEST_SUITE_P(Levels, LossKernels, testing::ValuesIn(runnableLevels()), levelName);
-INSTANTIATE_TEST_SUITE_P(Levels, TokenKernels, testing::ValuesIn(runnableLevels()), levelName);
-INSTANTIATE_TEST_SUITE_P(Levels, OptimKernels, testing::ValuesIn(runnableLevels()), levelName);
+INSTANTIATE_TEST_SUITE_P(Levels, LossKernels, testing::ValuesIn(testedLevels()), shortLevelName);
+INSTANTIATE_TEST_SUITE_P(Levels, TokenKernels, testing::ValuesIn(testedLevels()), shortLevelName);
+INSTANTIATE_TEST_SUITE_P(Levels, OptimKernels, testing::ValuesIn(testedLevels()), shortLevelName);
 
 } // namespace
 } // namespace bifocal::test

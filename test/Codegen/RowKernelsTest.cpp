@@ -2,8 +2,7 @@
 // Row kernels against references in f64, on widths that fill vectors and widths that do not.
 
 #include "runtime/core/Philox.h"
-#include "runtime/cpu/CpuDevice.h"
-#include "test/Codegen/KernelHarness.h"
+#include "test/Codegen/KernelLevels.h"
 #include "test/Codegen/KernelTestData.h"
 #include <gtest/gtest.h>
 
@@ -251,7 +250,7 @@ TEST_P(RowKernels, SoftmaxAndLogSoftmax) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, RowKernels,
-                         testing::Combine(testing::ValuesIn(runnableLevels()),
+                         testing::Combine(testing::ValuesIn(testedLevels()),
                                           testing::Values(Size{1, 1}, Size{3, 7}, Size{1, 16}, Size{5, 33},
                                                           Size{96, 100}, Size{37, 512}, Size{2, 1030})),
                          [](const auto &info) {

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "codegen/cuda/WarpSync.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+WarpSync::Access WarpSync::accessOf(Operation &op) {
+  Access access;
+  Type type;
+  bool writes = false;
+  if (auto load = dyn_cast<LLVM::LoadOp>(op)) {
+    access.root = load.getAddr(), type = load.getType();
+  } else if (auto load = dyn_cast<LLVM::MaskedLoadOp>(op)) {
+    access.root = load.getData(), type = load.getRes().getType();
+  } else if (auto store = dyn_cast<LLVM::StoreOp>(op)) {
+    access.root = store.getAddr(), type = store.getValue().getType(), writes = true;
+  } else if (auto store = dyn_cast<LLVM::MaskedStoreOp>(op)) {
+    access.root = store.getData(), type = store.getValue().getType(), writes = true;
+  } else {
+    return access;
+  }
+  while (auto gep = access.root.getDefiningOp<LLVM::GEPOp>())
+    access.root = gep.getBase();
+  access.element = getElementTypeOrSelf(type);
+  access.isBuffer = access.root.getDefiningOp<LLVM::LoadOp>() != nullptr;
+  if (isa<VectorType>(type))
+    access.kind = writes ? VectorWritten : VectorRead;
+  else
+    access.kind = writes ? ScalarWritten : ScalarRead;
+  return access;
+}
+
+WarpSync::WarpSync(func::FuncOp function) {
+  llvm::DenseSet<Value> read, written;
+  function.walk([&](Operation *op) {
+    Access access = accessOf(*op);
+    if (!access.root)
+      return;
+    bool writes = access.kind == VectorWritten || access.kind == ScalarWritten;
+    (writes ? written : read).insert(access.root);
+  });
+  for (Value root : written)
+    if (read.contains(root) || root.getDefiningOp<LLVM::AllocaOp>())
+      ordered.insert(root);
+}
+
+bool WarpSync::conflicts(const Access &access) const {
+  bool writes = access.kind == VectorWritten || access.kind == ScalarWritten;
+  constexpr unsigned anyWrite = VectorWritten | ScalarWritten;
+  if (unsigned before = pending.roots.lookup(access.root))
+    if (writes || (before & anyWrite))
+      return true;
+  unsigned before = access.isBuffer ? pending.buffers.lookup(access.element) : 0;
+  switch (access.kind) {
+  case VectorRead:
+    return before & ScalarWritten;
+  case VectorWritten:
+    return before & (ScalarRead | ScalarWritten);
+  case ScalarRead:
+    return before & anyWrite;
+  default:
+    return before != 0;
+  }
+}
+
+void WarpSync::add(const Access &access) {
+  if (ordered.contains(access.root))
+    pending.roots[access.root] |= access.kind;
+  if (access.isBuffer)
+    pending.buffers[access.element] |= access.kind;
+}
+
+bool WarpSync::needsSync(Operation &op) {
+  Access access = accessOf(op);
+  bool needed = conflicts(access);
+  if (needed)
+    pending = State();
+  add(access);
+  return needed;
+}
+
+void WarpSync::enterLoop(Operation &loop) {
+  loop.walk([&](Operation *op) {
+    if (Access access = accessOf(*op); access.root)
+      add(access);
+  });
+}
+
+void WarpSync::merge(const State &other) {
+  for (auto [root, what] : other.roots)
+    pending.roots[root] |= what;
+  for (auto [element, what] : other.buffers)
+    pending.buffers[element] |= what;
+}
+
+} // namespace bifocal
