@@ -25,6 +25,8 @@ if(BIFOCAL_BUILD_COMPILER)
   # tablegen() reads the include directories of the directory.
   include_directories(SYSTEM ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
   find_program(BIFOCAL_LINKER NAMES ld.lld-19 ld.lld ld REQUIRED)
+  # Of the CUDA Toolkit; without it kernels for GPUs end as PTX.
+  find_program(BIFOCAL_PTXAS ptxas HINTS $ENV{CUDA_HOME}/bin /usr/local/cuda/bin)
 endif()
 if(BIFOCAL_BUILD_COMPILER AND BIFOCAL_TORCH_DIR)
   # The wheel brings headers of another fmt, so sources that format text keep out of targets that link this.

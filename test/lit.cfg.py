@@ -2,6 +2,7 @@
 """The lit suite: every `.mlir` and `.test` file below this folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,13 @@ config.environment["OMP_WAIT_POLICY"] = "passive"
 # Built only where LibTorch is.
 if (Path(config.bifocal_bin_dir) / "bench-kernels").exists():
     config.available_features.add("torch")
+
+# The assembler of the CUDA Toolkit, where codegen/cuda/PtxAssembler.h looks for it.
+if home := os.environ.get("CUDA_HOME"):
+    config.environment["CUDA_HOME"] = home
+ptxas = Path(home) / "bin" / "ptxas" if home else shutil.which("ptxas") or config.bifocal_ptxas
+if os.access(ptxas, os.X_OK):
+    config.available_features.add("ptxas")
 
 config.substitutions.append(("%{root}", str(root)))
 config.substitutions.append(("%{build}", str(Path(config.bifocal_bin_dir).parent)))

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Runs any of our passes, and the few upstream ones that tests need, over IR.
 #include "codegen/cpu/CpuKernels.h"
+#include "codegen/cuda/CudaKernels.h"
+#include "codegen/cuda/CudaLowering.h"
 #include "dialect/bifocal/BifocalOps.h"
 #include "dialect/plan/PlanOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -18,7 +20,10 @@ int main(int argc, char **argv) {
   registry.insert<bifocal::BifocalDialect, bifocal::plan::PlanDialect, mlir::arith::ArithDialect, mlir::DLTIDialect,
                   mlir::func::FuncDialect, mlir::LLVM::LLVMDialect, mlir::math::MathDialect, mlir::scf::SCFDialect,
                   mlir::vector::VectorDialect>();
+  bifocal::registerCudaKernelDialects(registry);
   bifocal::registerPipelines();
   bifocal::registerCpuCodegenPasses();
+  bifocal::registerCudaCodegenPasses();
+  bifocal::registerCudaKernelPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Bifocal modular optimizer driver\n", registry));
 }

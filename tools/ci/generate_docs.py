@@ -35,7 +35,7 @@ PASSES_INTRO = """\
 
 Each phase is a pipeline, `bifocal-opt --bifocal-<phase>`, which begins with the check of its contract; [Architecture.md](Architecture.md) says what goes in and what
 comes out, `passes/Pipelines.cpp` has the lists. The pass of the phase `kernels`, `bifocal-generate-cpu-kernels{levels=...}`, is declared in
-`codegen/cpu/CpuKernels.h`.
+`codegen/cpu/CpuKernels.h`. Kernels for GPUs take the way of `bifocal-lower-cuda-kernels{index-bits=...}`, which `codegen/cuda/CudaLowering.cpp` lists.
 """
 
 
@@ -183,16 +183,19 @@ def plan_page(program: str) -> str:
 
 
 def passes_page(program: str) -> str:
-    source = "passes/Passes.td"
+    sources = ["passes/Passes.td", "codegen/Passes.td"]
+    text = "".join((ROOT / source).read_text() for source in sources)
     groups: dict[str, list[str]] = {}
-    for section, flag in re.findall(r'^//--- (.+?) -+$|^def \w+Pass : Pass<"([\w-]+)"', (ROOT / source).read_text(), re.M):
+    for section, flag in re.findall(r'^//--- (.+?) -+$|^def \w+Pass : Pass<"([\w-]+)"', text, re.M):
         if section:
             groups[section] = []
         else:
             groups[list(groups)[-1]].append(flag)
     groups = {section: flags for section, flags in groups.items() if flags}
-    bodies = blocks(tblgen(program, "-gen-pass-doc", source), 3)
-    return page(source, [PASSES_INTRO, contents(groups), *sections(groups, bodies)])
+    bodies: dict[str, str] = {}
+    for source in sources:
+        bodies |= blocks(tblgen(program, "-gen-pass-doc", source), 3)
+    return page(" and ".join(sources), [PASSES_INTRO, contents(groups), *sections(groups, bodies)])
 
 
 def main() -> int:
