@@ -47,7 +47,7 @@ std::optional<ConvShape> describeConv(Operation *op) {
   return shape;
 }
 
-int64_t partialTaps(const ConvShape &shape) { return llvm::alignTo(shape.kernelSize, 16); }
+int64_t partialTaps(const ConvShape &shape) { return llvm::alignTo(shape.kernelSize, widestVector); }
 int64_t guardedTaps(const ConvShape &shape) { return shape.kernelSize + 2 * tapGuard; }
 
 static KernelSchedule scheduleStep(Operation *op, int64_t heads) {

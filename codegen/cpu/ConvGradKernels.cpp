@@ -31,6 +31,8 @@ private:
   void clearSums(int64_t taps);
   void writeShare(const ConvTile &tile, const TapBlock &block);
   bool inBlocks() const { return blocks.size() > 1; }
+  /// The taps of a block up to the end of a vector, at least of 16 lanes.
+  int64_t wholeVectors(int64_t taps) const { return llvm::alignTo(taps, std::max<int64_t>(16, kernel.width())); }
 
   KernelTask &task;
   KernelBuilder &kernel;
@@ -87,7 +89,7 @@ Array LightConvGradWriter::shareOf(const ConvTile &tile) {
 }
 
 void LightConvGradWriter::clearSums(int64_t taps) {
-  kernel.loop(kernel.index(0), kernel.index(llvm::alignTo(taps, 16) * kernel.width()), kernel.width(),
+  kernel.loop(kernel.index(0), kernel.index(wholeVectors(taps) * kernel.width()), kernel.width(),
               [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), sums, at); });
 }
 
@@ -95,7 +97,7 @@ void LightConvGradWriter::clearSums(int64_t taps) {
 /// blocks.
 void LightConvGradWriter::writeShare(const ConvTile &tile, const TapBlock &block) {
   Array share = kernel.from(shareOf(tile), kernel.index(block.firstTap));
-  kernel.loop(kernel.index(0), kernel.index(llvm::alignTo(block.taps, 16)), kernel.width(), [&](Value tap) {
+  kernel.loop(kernel.index(0), kernel.index(wholeVectors(block.taps)), kernel.width(), [&](Value tap) {
     SmallVector<Value> vectors;
     for (int64_t i = 0; i < kernel.width(); ++i)
       vectors.push_back(kernel.loadVector(sums, kernel.mul(kernel.add(tap, i), kernel.width())));
@@ -107,15 +109,15 @@ void LightConvGradWriter::writeShare(const ConvTile &tile, const TapBlock &block
 void LightConvGradWriter::writeTiles() {
   kernel.stage(task.name(), 0, [&](Value number) {
     ConvTile tile = placeConvTile(kernel, shape, number, lightConvChunk);
-    auto slab = [&](int64_t rows) { return Slab{kernel.stackArray(rows * lightConvSlice), lightConvSlice}; };
+    auto slab = [&](int64_t rows) { return Slab{kernel.stackArray(rows * lightConvSlice), lightConvSlice, rows}; };
     inputs = slab(slabRoom(blocks[0].taps));
     gradients = slab(slabRoom(blocks[0].taps));
     taps = reversedTaps(tile);
-    sums = kernel.stackArray(llvm::alignTo(blocks[0].taps, 16) * kernel.width());
+    sums = kernel.stackArray(wholeVectors(blocks[0].taps) * kernel.width());
     if (inBlocks()) {
       ownGradients = slab(slabRoom(0));
       inputGradSums = slab(lightConvChunk);
-      kernel.loop(kernel.index(0), kernel.index(partialTaps(shape)), kernel.width(),
+      kernel.loop(kernel.index(0), kernel.index(wholeVectors(shape.kernelSize)), kernel.width(),
                   [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), shareOf(tile), at); });
     } else {
       clearSums(shape.kernelSize);
@@ -129,11 +131,12 @@ void LightConvGradWriter::writeTiles() {
 
 void LightConvGradWriter::writeSums() {
   kernel.stage(task.name(), 1, [&](Value head) {
-    Array total = kernel.stackArray(partialTaps(shape)), used = kernel.stackArray(partialTaps(shape));
+    Array total = kernel.stackArray(wholeVectors(shape.kernelSize)),
+          used = kernel.stackArray(wholeVectors(shape.kernelSize));
     Value shares = kernel.mul(kernel.expression(shape.batch),
                               kernel.ceilDiv(kernel.expression(shape.steps), kernel.index(lightConvChunk)));
     Array scratch = kernel.from(task.scratch(0), kernel.mul(head, partialTaps(shape)));
-    kernel.loop(kernel.index(0), kernel.index(partialTaps(shape)), kernel.width(), [&](Value tap) {
+    kernel.loop(kernel.index(0), kernel.index(wholeVectors(shape.kernelSize)), kernel.width(), [&](Value tap) {
       auto sum =
           kernel.loop(kernel.index(0), shares, 1, {kernel.constantVector(0.0)}, [&](Value share, ValueRange carried) {
             Value row = kernel.mul(share, shape.heads * partialTaps(shape));

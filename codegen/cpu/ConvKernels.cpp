@@ -27,7 +27,8 @@ static void writeLightConv(KernelTask &task, LightConvOp op, const ConvShape &sh
     rows.use(kernel.from(task.operand(1), firstTap), firstTap, taps);
     Value origin = headOrigin(kernel, shape, tile);
     Array bias = biasOfHead(task, op.getBias(), shape, tile);
-    Slab slab{kernel.stackArray(slabRoom(blocks[0].taps) * lightConvSlice), lightConvSlice}, sums{{}, lightConvSlice};
+    const int64_t room = slabRoom(blocks[0].taps);
+    Slab slab{kernel.stackArray(room * lightConvSlice), lightConvSlice, room}, sums{{}, lightConvSlice};
     if (blocks.size() > 1)
       sums.base = kernel.stackArray(lightConvChunk * lightConvSlice);
     forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {

@@ -44,7 +44,9 @@ void packSlab(KernelBuilder &kernel, const Array &source, int64_t sourceStride, 
       kernel.storeVector(kernel.loadVector(from, kernel.index(column), mask), target, kernel.index(column));
     }
   });
-  kernel.loop(end, rows, 1, clear);
+  // The last tile of rows reads a whole one. What comes of it is dropped; but a GPU kernel is to read nothing that
+  // nobody has written.
+  kernel.loop(end, kernel.target().isWarp ? kernel.index(slab.room) : rows, 1, clear);
 }
 
 void forSlices(KernelBuilder &kernel, int64_t headWidth, int64_t sliceWidth,

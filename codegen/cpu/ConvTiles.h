@@ -29,6 +29,8 @@ mlir::Value headOrigin(KernelBuilder &kernel, const ConvShape &shape, const Conv
 struct Slab {
   Array base;
   int64_t stride = 0;
+  /// Rows that its memory has; for those that packSlab fills.
+  int64_t room = 0;
 };
 
 /// Copies `rows` steps from `first` on (which may be negative) of the `width` channels at `source`; rows of the source

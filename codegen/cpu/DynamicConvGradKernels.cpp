@@ -122,7 +122,7 @@ void DynamicConvGradWriter::writeTapGradients() {
     ConvTile tile = placeConvTile(kernel, shape, number, dynamicConvChunk);
     const int64_t width = std::min<int64_t>(dotSlice, llvm::alignTo(shape.headWidth(), kernel.width()));
     const int64_t room = dynamicConvChunk + std::min(tapBlock, shape.kernelSize) + 2 * dynamicRows;
-    slab = {kernel.stackArray(room * width), width};
+    slab = {kernel.stackArray(room * width), width, room};
     if (sliced())
       kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
         Array dots = dotsAt(tile, row);

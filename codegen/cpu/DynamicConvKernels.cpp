@@ -40,7 +40,7 @@ void DynamicTile::run() {
     return;
   }
   const int64_t room = dynamicConvChunk + shape.kernelSize + 2 * tapGuard;
-  Slab slab{kernel.stackArray(room * dynamicConvSlice), dynamicConvSlice};
+  Slab slab{kernel.stackArray(room * dynamicConvSlice), dynamicConvSlice, room};
   // The guards of the taps meet up to three steps behind the last one.
   Value rows = kernel.add(tile.rows, shape.kernelSize - 1 + tapGuard);
   forSlices(kernel, shape.headWidth(), dynamicConvSlice, [&](Value channel, int64_t width) {

@@ -25,10 +25,6 @@ static Value slabStart(KernelBuilder &kernel, const ConvTile &tile, const TapBlo
 
 void packBlock(KernelBuilder &kernel, const ConvShape &shape, const ConvTile &tile, const TapBlock &block,
                const Array &source, Value rows, int64_t width, const Slab &slab) {
-  // The last tile of rows reads a whole one. What comes of it is dropped; but GPU kernels are to read nothing that
-  // nobody has written.
-  if (kernel.target().isWarp)
-    rows = kernel.mul(kernel.ceilDiv(rows, kernel.index(tileRows)), tileRows);
   packSlab(kernel, source, shape.channels, tile.steps, slabStart(kernel, tile, block), kernel.add(rows, block.taps - 1),
            width, slab);
 }

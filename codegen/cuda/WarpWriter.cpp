@@ -76,9 +76,13 @@ LogicalResult WarpWriter::writeConstant(arith::ConstantOp op) {
                                            constant(builder.getI32Type(), static_cast<int64_t>(count)));
   } else {
     int64_t first = values[0].getSExtValue(), step = values[1].getSExtValue() - first;
-    for (auto [number, value] : llvm::enumerate(values))
-      if (value.getSExtValue() != first + static_cast<int64_t>(number) * step)
-        return op.emitOpError("expects numbers at equal distances");
+    auto isNext = [&](auto pair) {
+      return pair.value().getSExtValue() == first + static_cast<int64_t>(pair.index()) * step;
+    };
+    if (!llvm::all_of(llvm::enumerate(values), isNext)) {
+      map.map(op.getResult(), fromTable(values, element));
+      return success();
+    }
     result = lane(element);
     if (step != 1)
       result = builder.create<arith::MulIOp>(loc, result, constant(element, step));
@@ -87,6 +91,27 @@ LogicalResult WarpWriter::writeConstant(arith::ConstantOp op) {
   }
   map.map(op.getResult(), result);
   return success();
+}
+
+/// The thread's number out of a table of constants.
+Value WarpWriter::fromTable(ArrayRef<APInt> values, Type element) {
+  auto type = RankedTensorType::get({static_cast<int64_t>(values.size())}, element);
+  std::string name = ("bifocal_table_" + Twine(tables++)).str();
+  LLVM::GlobalOp table;
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(target.getBody());
+    table = builder.create<LLVM::GlobalOp>(loc, LLVM::LLVMArrayType::get(element, values.size()), /*isConstant=*/true,
+                                           LLVM::Linkage::Internal, function.getSymName().str() + name,
+                                           DenseElementsAttr::get(type, values), /*alignment=*/0,
+                                           static_cast<unsigned>(NVVM::NVVMMemorySpace::kGlobalMemorySpace));
+  }
+  Value base = builder.create<LLVM::AddressOfOp>(loc, table), number = threadInWarp;
+  // Threads behind the end of a short vector take any.
+  if (values.size() < warpLanes)
+    number = builder.create<arith::MinUIOp>(loc, number, constant(builder.getI32Type(), values.size() - 1));
+  Value place = builder.create<LLVM::GEPOp>(loc, base.getType(), element, base, ArrayRef<LLVM::GEPArg>{number});
+  return builder.create<LLVM::LoadOp>(loc, element, place, element.getIntOrFloatBitWidth() / 8);
 }
 
 LogicalResult WarpWriter::writeElementwise(Operation &op) {

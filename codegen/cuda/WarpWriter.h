@@ -53,6 +53,7 @@ private:
   mlir::Type distributed(mlir::Type type) const;
   Value mapped(Value value) { return map.lookup(value); }
   Value constant(mlir::Type type, int64_t value);
+  Value fromTable(llvm::ArrayRef<llvm::APInt> values, mlir::Type element);
   /// The number of the thread in its warp, as `type`.
   Value lane(mlir::Type type);
   /// Whether the thread has lanes of a vector that is shorter than a warp; null where all have.
@@ -78,6 +79,7 @@ private:
   /// Bytes from the beginning of the warp's shared memory, by alloca.
   llvm::DenseMap<Operation *, int64_t> stackOffsets;
   int64_t stackBytes = 0;
+  unsigned tables = 0;
 };
 
 } // namespace bifocal

@@ -33,7 +33,7 @@ struct LaunchOptions {
   /// For `Order::Shuffled`.
   uint64_t seed = 1;
   CopyTime copies = CopyTime::Late;
-  /// Races, uninitialised reads and alignment; bounds are always checked.
+  /// Races and uninitialised reads; bounds and alignment are always checked.
   bool sanitize = true;
 };
 

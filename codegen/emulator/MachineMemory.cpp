@@ -37,13 +37,14 @@ bool Machine::accessAs(Thread &thread, const char *address, uint32_t bytes, Acce
     fail(FindingKind::OutOfBounds, thread, fmt::format("writes constant memory at {}", memory.describe(address)));
     return false;
   }
-  if (!options.sanitize)
-    return true;
-  if (reinterpret_cast<uintptr_t>(address) % alignment)
-    report(FindingKind::Misaligned, thread,
-           fmt::format("{} {} bytes at {}, which is no multiple of {}", verb(kind), bytes, memory.describe(address),
-                       alignment));
-  if (region->space != Space::Constant)
+  if (reinterpret_cast<uintptr_t>(address) % alignment) {
+    // A GPU faults, and so may the host's code.
+    fail(FindingKind::Misaligned, thread,
+         fmt::format("{} {} bytes at {}, which is no multiple of {}", verb(kind), bytes, memory.describe(address),
+                     alignment));
+    return false;
+  }
+  if (options.sanitize && region->space != Space::Constant)
     region->shadow.visit(static_cast<size_t>(address - region->begin), bytes,
                          [&](Cell &cell) { checkCell(cell, *region, thread, kind, thread.site, address); });
   return true;
@@ -120,9 +121,9 @@ void Machine::copyAsync(const AsyncCopy &copy) {
   self.site = copy.site;
   auto unaligned = [&](const char *address) { return reinterpret_cast<uintptr_t>(address) % copy.bytes != 0; };
   if (unaligned(copy.to) || (copy.sourceBytes && unaligned(copy.from)))
-    report(FindingKind::Misaligned, self,
-           fmt::format("copies {} bytes to {}: both sides have to be multiples of {}", copy.bytes,
-                       memory.describe(copy.to), copy.bytes));
+    return fail(FindingKind::Misaligned, self,
+                fmt::format("copies {} bytes to {}: both sides have to be multiples of {}", copy.bytes,
+                            memory.describe(copy.to), copy.bytes));
   if (copy.sourceBytes > copy.bytes)
     return fail(FindingKind::BadArgument, self, fmt::format("copies {} bytes into {}", copy.sourceBytes, copy.bytes));
   if (copy.sourceBytes && !accessAs(self, copy.from, copy.sourceBytes, AccessKind::Read, 1))

@@ -99,7 +99,10 @@ def run(case: Case, kernels: Path) -> str:
         code, good, said = emulate(clean, case.launch, folder)
         if code != 0:
             return f"without the bug: exit code {code}\n{good}{said}"
-        source = edited(clean, case.edits)
+        try:
+            source = edited(clean, case.edits)
+        except ValueError:
+            return "the kernel does not have the text that is to be changed"
         code, output, said = emulate(source, case.launch, folder)
         if case.result:
             return "" if code == 0 and output != good else f"expects other numbers, but got exit code {code}\n{said}"
