@@ -31,6 +31,8 @@
 #include "mlir/Transforms/Passes.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -179,6 +181,24 @@ llvm::Expected<std::unique_ptr<llvm::Module>> lowerCudaKernels(gpu::GPUModuleOp 
   return module;
 }
 
+namespace {
+/// Keeps what the backend cannot compile; without it LLVM prints that and ends the program.
+struct BackendErrors : llvm::DiagnosticHandler {
+  explicit BackendErrors(std::string &text) : text(text) {}
+  bool handleDiagnostics(const llvm::DiagnosticInfo &problem) override {
+    if (problem.getSeverity() != llvm::DS_Error)
+      return true;
+    llvm::raw_string_ostream stream(text);
+    llvm::DiagnosticPrinterRawOStream printer(stream);
+    stream << (text.empty() ? "" : "; ");
+    problem.print(printer);
+    return true;
+  }
+
+  std::string &text;
+};
+} // namespace
+
 llvm::Expected<std::string> emitPtx(const llvm::Module &module, const CudaTarget &target) {
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(target);
   // The backend rewrites what it compiles.
@@ -188,7 +208,14 @@ llvm::Expected<std::string> emitPtx(const llvm::Module &module, const CudaTarget
   llvm::legacy::PassManager codegen;
   if (machine->addPassesToEmitFile(codegen, stream, nullptr, llvm::CodeGenFileType::AssemblyFile))
     return makeCudaError(std::errc::not_supported, "this LLVM cannot write PTX");
+  llvm::LLVMContext &context = module.getContext();
+  std::string problems;
+  std::unique_ptr<llvm::DiagnosticHandler> before = context.getDiagnosticHandler();
+  context.setDiagnosticHandler(std::make_unique<BackendErrors>(problems));
   codegen.run(*copy);
+  context.setDiagnosticHandler(std::move(before));
+  if (!problems.empty())
+    return makeCudaError(std::errc::invalid_argument, "the NVPTX backend cannot compile the kernels: " + problems);
   return std::string(text.data(), text.size());
 }
 

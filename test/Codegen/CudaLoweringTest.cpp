@@ -24,9 +24,9 @@ gpu.module @kernels {
     llvm.store %result, %place : f32, !llvm.ptr<1>
     gpu.return
   }
-  gpu.func @clear(%x: !llvm.ptr<1>) kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
+  gpu.func @clear(%x: !llvm.ptr) kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
     %zero = arith.constant 0.0 : f32
-    llvm.store %zero, %x : f32, !llvm.ptr<1>
+    llvm.store %zero, %x : f32, !llvm.ptr
     gpu.return
   }
 })";
