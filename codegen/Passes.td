@@ -13,7 +13,8 @@ def VerifyCudaKernelsPass : Pass<"bifocal-verify-cuda-kernels", "::mlir::gpu::GP
 
     Before the lowering:
     - a kernel has a name that PTX can spell and states its block size; without it ptxas plans for 1024 threads and 64
-      registers. A limit of registers is `nvvm.maxnreg`, since ptxas ignores its own flag where the block size is known;
+      registers. A limit of registers is `nvvm.maxnreg`, since ptxas ignores its own flag where the block size is known.
+      Its arguments are scalars, pointers, and memrefs of static shape, of which it gets the pointer;
     - `nvgpu.warpgroup.mma` waits for its product (`waitGroup = 0`) where anything but another product reads the sum; the
       default is 1;
     - no `gpu.all_reduce`, which races with itself in a loop, and no `gpu.subgroup_reduce`, which has no lowering of f32;

@@ -98,11 +98,22 @@ static LogicalResult verifyWorkgroupBuffers(gpu::GPUFuncOp function) {
   return failure(broken);
 }
 
+/// A kernel gets the pointer of a memref and nothing of its sizes.
+static LogicalResult verifyArguments(gpu::GPUFuncOp function) {
+  for (auto [index, type] : llvm::enumerate(function.getFunctionType().getInputs()))
+    if (auto memref = dyn_cast<BaseMemRefType>(type); memref && !memref.hasStaticShape())
+      return function.emitOpError(
+                 "expects !llvm.ptr or a memref of static shape, of which a kernel gets the pointer, but "
+                 "argument ")
+             << index << " is " << type;
+  return success();
+}
+
 static LogicalResult verifyFunction(Operation *op) {
   auto function = dyn_cast<gpu::GPUFuncOp>(op);
   if (!function)
     return success();
-  bool broken = failed(verifyWorkgroupBuffers(function));
+  bool broken = failed(verifyWorkgroupBuffers(function)) | failed(verifyArguments(function));
   if (function.isKernel())
     broken |= failed(verifyKernelAttributes(op, function.getName(), function.getKnownBlockSize()));
   return failure(broken);

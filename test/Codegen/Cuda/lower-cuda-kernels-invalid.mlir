@@ -21,13 +21,3 @@ gpu.module @m {
     gpu.return
   }
 }
-
-// -----
-
-// Sizes of a memref do not reach a kernel that takes pointers.
-gpu.module @m {
-  // expected-error@+1 {{failed to legalize}}
-  gpu.func @dynamic_shape(%x: memref<?xf32, 1>) kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
-    gpu.return
-  }
-}

@@ -152,3 +152,12 @@ gpu.module @m {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @m {
+  // expected-error@+1 {{expects !llvm.ptr or a memref of static shape, of which a kernel gets the pointer, but argument 1 is 'memref<?xf32, 1>'}}
+  gpu.func @sizes(%x: memref<4xf32, 1>, %y: memref<?xf32, 1>) kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
+    gpu.return
+  }
+}
