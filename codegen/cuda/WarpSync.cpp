@@ -2,6 +2,7 @@
 #include "codegen/cuda/WarpSync.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 
@@ -34,16 +35,20 @@ WarpSync::Access WarpSync::accessOf(Operation &op) {
 }
 
 WarpSync::WarpSync(func::FuncOp function) {
-  llvm::DenseSet<Value> read, written;
+  llvm::DenseSet<Value> read;
+  llvm::MapVector<Value, unsigned> written;
   function.walk([&](Operation *op) {
     Access access = accessOf(*op);
     if (!access.root)
       return;
     bool writes = access.kind == VectorWritten || access.kind == ScalarWritten;
-    (writes ? written : read).insert(access.root);
+    if (writes)
+      ++written[access.root];
+    else
+      read.insert(access.root);
   });
-  for (Value root : written)
-    if (read.contains(root) || root.getDefiningOp<LLVM::AllocaOp>())
+  for (auto [root, stores] : written)
+    if (read.contains(root) || stores > 1 || root.getDefiningOp<LLVM::AllocaOp>())
       ordered.insert(root);
 }
 

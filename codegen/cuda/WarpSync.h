@@ -46,8 +46,8 @@ private:
 
   enum : unsigned { VectorRead = 1, VectorWritten = 2, ScalarRead = 4, ScalarWritten = 8 };
   State pending;
-  /// Roots that are both read and written in this function, and stack arrays: rows of others are written by one thread
-  /// each.
+  /// Roots that are read and written in this function, or written by more than one op, and stack arrays: elements of
+  /// others are written by one thread each.
   llvm::DenseSet<mlir::Value> ordered;
 };
 

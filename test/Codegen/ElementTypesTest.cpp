@@ -284,7 +284,7 @@ std::vector<TypedKernel> allCases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ElementTypes,
-                         testing::Combine(testing::ValuesIn(levelsWithWarps()), testing::ValuesIn(allCases())),
+                         testing::Combine(testing::ValuesIn(kernelLevels()), testing::ValuesIn(allCases())),
                          [](const auto &info) {
                            const KernelLevel &level = std::get<0>(info.param);
                            return std::get<1>(info.param).name + "_" + level.shapes.substr(level.shapes.rfind('-') + 1);

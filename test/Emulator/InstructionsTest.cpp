@@ -79,8 +79,8 @@ float valueOf(uint16_t bits, bool bf16) {
   return bits & 0x8000 ? -magnitude : magnitude;
 }
 
-/// D = A B + C with A [16, 16], B [16, 8] and C [16, 8], whose fragments are loaded as PTX says.
-void multiplies(const std::string &intrinsic, const std::string &type, bool bf16) {
+/// A kernel whose threads load their fragments, multiply and store.
+std::string productKernel(const std::string &intrinsic, const std::string &type) {
   std::string body = "  %t = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()\n";
   std::string operands, types;
   auto load = [&](const std::string &name, const std::string &array, const std::string &element, int place,
@@ -105,8 +105,13 @@ void multiplies(const std::string &intrinsic, const std::string &type, bool bf16
             " = getelementptr float, ptr addrspace(1) %D, i32 %jc" + n + "\n  store float %d" + n +
             ", ptr addrspace(1) %q" + n + ", align 4\n";
   }
-  Harness harness(kernelText("ptr addrspace(1) %A, ptr addrspace(1) %B, ptr addrspace(1) %C, ptr addrspace(1) %D", body,
-                             "declare {float, float, float, float} @" + intrinsic + "(" + types + ")"));
+  return kernelText("ptr addrspace(1) %A, ptr addrspace(1) %B, ptr addrspace(1) %C, ptr addrspace(1) %D", body,
+                    "declare {float, float, float, float} @" + intrinsic + "(" + types + ")");
+}
+
+/// D = A B + C with A [16, 16], B [16, 8] and C [16, 8], whose fragments are loaded as PTX says.
+void multiplies(const std::string &intrinsic, const std::string &type, bool bf16) {
+  Harness harness(productKernel(intrinsic, type));
   ASSERT_EQ(harness.error, "");
   std::mt19937 generator(3);
   // Numbers between 1/2 and 2 of either sign.
