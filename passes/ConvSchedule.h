@@ -2,7 +2,7 @@
 #ifndef BIFOCAL_PASSES_CONVSCHEDULE_H
 #define BIFOCAL_PASSES_CONVSCHEDULE_H
 
-#include "dialect/bifocal/BifocalOps.h"
+#include "passes/KernelSchedule.h"
 
 namespace bifocal {
 
@@ -13,8 +13,6 @@ constexpr int64_t dynamicConvChunk = 64;
 constexpr int64_t convStepRows = 8;
 /// Taps that one slab of inputs serves; longer filters are taken block by block.
 constexpr int64_t tapBlock = 512;
-/// f32 lanes of the widest vectors that kernels are written in.
-constexpr int64_t widestVector = 32;
 /// Zeros on both sides of a row of dynamic taps, so that four neighbouring rows can be read along a diagonal.
 constexpr int64_t tapGuard = 3;
 

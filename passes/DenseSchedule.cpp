@@ -18,7 +18,7 @@ static KernelSchedule scheduleRows(Operation *op, const RowShape &shape) {
   // Partial sums by shares of rows; then one tile for each sum adds them in order.
   int64_t columns = 0;
   for (Value sum : shape.columnSums)
-    columns += llvm::alignTo(lastAxis(sum), 16);
+    columns += llvm::alignTo(lastAxis(sum), widestVector);
   schedule.stages = {getAffineConstantExpr(rowShares, context),
                      getAffineConstantExpr(static_cast<int64_t>(shape.columnSums.size()), context)};
   schedule.scratch = {{getAffineConstantExpr(rowShares, context), columns * int64_t{4}}};

@@ -10,6 +10,9 @@
 
 namespace bifocal {
 
+/// f32 lanes of the widest vectors that kernels are written in: rows of scratch end with a whole one.
+constexpr int64_t widestVector = 32;
+
 /// Scratch memory of a launch: `units` (an expression over the launch's sizes, or a constant) times `bytesPerUnit`.
 struct KernelScratch {
   mlir::AffineExpr units;

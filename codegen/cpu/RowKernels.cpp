@@ -74,7 +74,7 @@ void RowWriter::write() {
     kernel.stage(task.name(), 1, [&](Value tile) { writeColumnSums(tile); });
 }
 
-static int64_t paddedWidth(Value sum) { return llvm::alignTo(lastAxis(sum), 16); }
+static int64_t paddedWidth(Value sum) { return llvm::alignTo(lastAxis(sum), widestVector); }
 
 static int64_t partialWidth(const RowShape &shape) {
   int64_t width = 0;
@@ -102,7 +102,7 @@ void RowWriter::writeTile(Value tile) {
       draws[op] = kernel.stackArray(kernel.i32(), llvm::alignTo(lastAxis(dropout.getInput()) + 3, 64) + 64);
     }
   for (auto &[value, place] : saved)
-    place = kernel.stackArray(llvm::alignTo(lastAxis(value), 16));
+    place = kernel.stackArray(llvm::alignTo(lastAxis(value), widestVector));
   kernel.loop(first, last, 1, [&](Value row) { writeRow(row); });
 }
 
