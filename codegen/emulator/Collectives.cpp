@@ -132,14 +132,7 @@ static void warpBarrier(Machine &machine, const uint64_t *operands, uint64_t *, 
   machine.meet(syncWarp, static_cast<uint32_t>(operands[0]), site);
 }
 
-namespace {
-struct Entry {
-  std::string_view name;
-  Handler handler;
-};
-} // namespace
-
-static constexpr Entry table[] = {
+static constexpr IntrinsicEntry table[] = {
     {"shfl.sync.up.i32", shuffle<Shuffle::Up>},
     {"shfl.sync.up.f32", shuffle<Shuffle::Up>},
     {"shfl.sync.up.i32p", shuffle<Shuffle::Up>},
@@ -171,9 +164,6 @@ static constexpr Entry table[] = {
     {"bar.warp.sync", warpBarrier},
 };
 
-Handler findCollective(std::string_view name) {
-  auto entry = std::find_if(std::begin(table), std::end(table), [&](const Entry &known) { return known.name == name; });
-  return entry == std::end(table) ? nullptr : entry->handler;
-}
+Handler findCollective(std::string_view name) { return findIn(table, name); }
 
 } // namespace bifocal::emulator

@@ -24,8 +24,6 @@ const char *name(FindingKind kind) {
     return "divergent-barrier";
   case FindingKind::DivergentCollective:
     return "divergent-collective";
-  case FindingKind::Deadlock:
-    return "deadlock";
   case FindingKind::FloatAtomic:
     return "float-atomic";
   case FindingKind::BadArgument:

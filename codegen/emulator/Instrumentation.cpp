@@ -6,7 +6,6 @@
 #include "codegen/emulator/SharedVariables.h"
 #include "codegen/emulator/SiteTable.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/AttributeMask.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InlineAsm.h"

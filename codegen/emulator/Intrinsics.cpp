@@ -43,14 +43,7 @@ static void waitAll(Machine &machine, const uint64_t *, uint64_t *, uint32_t) { 
 /// Fibers run one after the other, so memory is always seen in order; what a fence is for is checked as a race.
 static void fence(Machine &, const uint64_t *, uint64_t *, uint32_t) {}
 
-namespace {
-struct Entry {
-  std::string_view name;
-  Handler handler;
-};
-} // namespace
-
-static constexpr Entry table[] = {
+static constexpr IntrinsicEntry table[] = {
     {"barrier0", barrierAll},
     {"barrier.n", barrierNamed},
     {"barrier", barrierCounted},
@@ -72,10 +65,15 @@ static constexpr Entry table[] = {
     {"membar.sys", fence},
 };
 
+Handler findIn(std::span<const IntrinsicEntry> table, std::string_view name) {
+  auto entry =
+      std::find_if(table.begin(), table.end(), [&](const IntrinsicEntry &known) { return known.name == name; });
+  return entry == table.end() ? nullptr : entry->handler;
+}
+
 Handler findIntrinsic(std::string_view name) {
-  auto entry = std::find_if(std::begin(table), std::end(table), [&](const Entry &known) { return known.name == name; });
-  if (entry != std::end(table))
-    return entry->handler;
+  if (Handler handler = findIn(table, name))
+    return handler;
   if (Handler handler = findCollective(name))
     return handler;
   return findMatrixIntrinsic(name);

@@ -4,6 +4,7 @@
 
 #include "codegen/emulator/Machine.h"
 
+#include <span>
 #include <string_view>
 
 namespace bifocal::emulator {
@@ -11,6 +12,14 @@ namespace bifocal::emulator {
 /// Executes one intrinsic for the current thread. Operands and results lie one by one in words, floats as their bits,
 /// pointers as addresses.
 using Handler = void (*)(Machine &machine, const uint64_t *operands, uint64_t *results, uint32_t site);
+
+struct IntrinsicEntry {
+  std::string_view name;
+  Handler handler;
+};
+
+/// The handler of `name` in a table; null when it is not there.
+Handler findIn(std::span<const IntrinsicEntry> table, std::string_view name);
 
 /// The handler of `llvm.nvvm.` + `name` (without a suffix for address spaces); null when there is none.
 Handler findIntrinsic(std::string_view name);

@@ -71,7 +71,6 @@ enum class FindingKind : uint8_t {
   RaceAcrossBlocks,
   DivergentBarrier,
   DivergentCollective,
-  Deadlock,
   FloatAtomic,
   BadArgument,
 };

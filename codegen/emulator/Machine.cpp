@@ -188,7 +188,7 @@ void Machine::reportStandstill() {
       ++exits, exited = exited ? exited : &thread;
   }
   failed = true;
-  Finding finding{FindingKind::Deadlock, launch->kernel, {}, {}, std::nullopt};
+  Finding finding{FindingKind::DivergentBarrier, launch->kernel, {}, {}, std::nullopt};
   if (inCollective) {
     const Thread *odd = nullptr;
     for (const Thread &thread : threads)
@@ -204,7 +204,6 @@ void Machine::reportStandstill() {
     if (odd)
       finding.other = placeOf(*odd, odd->site);
   } else {
-    finding.kind = FindingKind::DivergentBarrier;
     finding.message = fmt::format("{} threads wait at a barrier that {} threads never reach", barriers, exits);
     finding.place = placeOf(*atBarrier, atBarrier->site);
     if (exited)

@@ -125,14 +125,7 @@ static void multiply(Machine &machine, const uint64_t *operands, uint64_t *resul
   std::copy_n(call.results.begin(), 4, results);
 }
 
-namespace {
-struct Entry {
-  std::string_view name;
-  Handler handler;
-};
-} // namespace
-
-static constexpr Entry table[] = {
+static constexpr IntrinsicEntry table[] = {
     {"ldmatrix.sync.aligned.m8n8.x1.b16", loadMatrix<1, false>},
     {"ldmatrix.sync.aligned.m8n8.x2.b16", loadMatrix<2, false>},
     {"ldmatrix.sync.aligned.m8n8.x4.b16", loadMatrix<4, false>},
@@ -144,9 +137,6 @@ static constexpr Entry table[] = {
     {"mma.m16n8k8.row.col.tf32", multiply<multiplyTf32>},
 };
 
-Handler findMatrixIntrinsic(std::string_view name) {
-  auto entry = std::find_if(std::begin(table), std::end(table), [&](const Entry &known) { return known.name == name; });
-  return entry == std::end(table) ? nullptr : entry->handler;
-}
+Handler findMatrixIntrinsic(std::string_view name) { return findIn(table, name); }
 
 } // namespace bifocal::emulator
