@@ -3,7 +3,6 @@
 #include "bench/BenchModel.h"
 #include "bench/CommandLine.h"
 #include "runtime/core/Session.h"
-#include "runtime/cpu/CpuDevice.h"
 #include "runtime/decode/SessionStepper.h"
 
 #include <algorithm>
@@ -17,9 +16,9 @@ using namespace bifocal;
 namespace {
 
 struct Options {
-  std::string artifact, preset, precision, level;
+  std::string artifact, preset, precision;
   int64_t batch = 32, beam = 5, steps = 20, warmup = 1;
-  int threads = 2;
+  tools::DeviceOptions device{.device = "cpu", .cpu = {.threads = 2}};
   uint64_t seed = 2;
   bool json = false;
 };
@@ -125,8 +124,7 @@ Status translateBatch(SessionStepper &model, const BenchBatch &batch, const Opti
 }
 
 Result<Measurement> measure(const Options &options, const std::string &path) {
-  Result<BenchModel> opened =
-      openModel(path, {.threads = options.threads, .level = options.level}, /*training=*/false, options.seed);
+  Result<BenchModel> opened = openModel(path, options.device, /*training=*/false, options.seed);
   if (!opened.ok())
     return opened.status();
   const auto &[artifact, vocabulary, session] = *opened;
@@ -138,7 +136,8 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   for (int64_t i = 0; i < options.warmup; ++i)
     BIFOCAL_RETURN_IF_ERROR(
         translateBatch(*model, batches[static_cast<size_t>(i) % batches.size()], options, vocabulary.pad, warm));
-  session->profile(true);
+  // A GPU is timed as it runs: a profile would wait for every step.
+  session->profile(options.device.device == "cpu");
   for (const BenchBatch &batch : batches)
     BIFOCAL_RETURN_IF_ERROR(translateBatch(*model, batch, options, vocabulary.pad, result));
   result.families = session->profileResult();
@@ -221,8 +220,7 @@ int main(int argc, char **argv) {
   app.add_option("--beam", options.beam, "Hypotheses per sentence")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--steps", options.steps, "Batches to time")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--warmup", options.warmup, "Batches before")->check(CLI::Range(0, 1000))->capture_default_str();
-  app.add_option("--threads", options.threads, "Threads")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--level", options.level, "CPU level of the kernels (without: the best that fits)");
+  options.device.add(app);
   app.add_option("--seed", options.seed, "Seed of parameters and sentences")->capture_default_str();
   app.add_flag("--json", options.json, "One line of JSON");
   app.footer("Exit codes: as those of bifocal.");

@@ -53,14 +53,18 @@ static Result<BenchVocabulary> vocabularyOf(const Artifact &artifact) {
   return vocabulary;
 }
 
-Result<BenchModel> openModel(const std::string &path, const CpuOptions &cpu, bool training, uint64_t seed) {
+Result<BenchModel> openModel(const std::string &path, const tools::DeviceOptions &device, bool training,
+                             uint64_t seed) {
   Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(path);
   if (!artifact.ok())
     return artifact.status();
   Result<BenchVocabulary> vocabulary = vocabularyOf(**artifact);
   if (!vocabulary.ok())
     return vocabulary.status();
-  Result<std::unique_ptr<Session>> session = Session::create(*artifact, makeCpuDevice(cpu), training);
+  Result<std::unique_ptr<Device>> opened = device.open();
+  if (!opened.ok())
+    return opened.status();
+  Result<std::unique_ptr<Session>> session = Session::create(*artifact, opened.take(), training);
   if (!session.ok())
     return session.status();
   (*session)->initialize(seed);

@@ -8,7 +8,7 @@
 #include "runtime/core/Artifact.h"
 #include "runtime/core/Session.h"
 #include "runtime/core/Status.h"
-#include "runtime/cpu/CpuDevice.h"
+#include "tools/common/Devices.h"
 
 #include <memory>
 #include <string>
@@ -28,9 +28,9 @@ struct BenchModel {
   std::unique_ptr<Session> session;
 };
 
-/// Opens the artifact of a translation model at `path` for the CPU; `training` as for `Session::create`, `seed` that of
+/// Opens the artifact of a translation model at `path` on `device`; `training` as for `Session::create`, `seed` that of
 /// the parameters.
-Result<BenchModel> openModel(const std::string &path, const CpuOptions &cpu, bool training, uint64_t seed);
+Result<BenchModel> openModel(const std::string &path, const tools::DeviceOptions &device, bool training, uint64_t seed);
 
 /// The most memory that this process has had at once, bytes.
 int64_t peakResidentBytes();

@@ -3,7 +3,6 @@
 #include "bench/BenchModel.h"
 #include "bench/CommandLine.h"
 #include "runtime/core/Session.h"
-#include "runtime/cpu/CpuDevice.h"
 
 #include <algorithm>
 #include <chrono>
@@ -17,10 +16,10 @@ using namespace bifocal;
 namespace {
 
 struct Options {
-  std::string artifact, preset, precision, level;
+  std::string artifact, preset, precision;
   int64_t maxTokens = 4000, steps = 20, warmup = 3;
   std::vector<int64_t> bucket; ///< fewest and most words, and steps
-  int threads = 2;
+  tools::DeviceOptions device{.device = "cpu", .cpu = {.threads = 2}};
   uint64_t seed = 1;
   bool json = false;
 };
@@ -68,8 +67,7 @@ private:
 };
 
 Result<Measurement> measure(const Options &options, const std::string &path) {
-  Result<BenchModel> opened =
-      openModel(path, {.threads = options.threads, .level = options.level}, /*training=*/true, options.seed);
+  Result<BenchModel> opened = openModel(path, options.device, /*training=*/true, options.seed);
   if (!opened.ok())
     return opened.status();
   const auto &[artifact, vocabulary, session] = *opened;
@@ -97,7 +95,8 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   for (int64_t i = 0; i < std::max<int64_t>(1, options.warmup); ++i)
     BIFOCAL_RETURN_IF_ERROR(step.run(batches[(largest + static_cast<size_t>(i)) % batches.size()]));
   result.seconds.reserve(static_cast<size_t>(options.steps)), result.rates.reserve(static_cast<size_t>(options.steps));
-  session->profile(true);
+  // A GPU is timed as it runs: a profile would wait for every step.
+  session->profile(options.device.device == "cpu");
   const int64_t before = allocationCount();
   for (int64_t i = 0; i < options.steps; ++i) {
     BenchBatch &batch = batches[static_cast<size_t>(i) % batches.size()];
@@ -201,8 +200,7 @@ int main(int argc, char **argv) {
       ->check(CLI::Range(1, 1 << 16));
   app.add_option("--steps", options.steps, "Steps to time")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--warmup", options.warmup, "Steps before")->check(CLI::Range(1, 1000))->capture_default_str();
-  app.add_option("--threads", options.threads, "Threads")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--level", options.level, "CPU level of the kernels (without: the best that fits)");
+  options.device.add(app);
   app.add_option("--seed", options.seed, "Seed of parameters and batches")->capture_default_str();
   app.add_flag("--json", options.json, "One line of JSON");
   app.footer("Exit codes: 0; 70 the steps allocated on the heap, or the arena is not as large as its formula says; "

@@ -3,6 +3,7 @@
 
 #include "codegen/PlanToJson.h"
 #include "codegen/cpu/Lowering.h"
+#include "codegen/cuda/CudaFiles.h"
 #include "passes/ParameterLayout.h"
 #include "runtime/core/ArtifactFormat.h"
 
@@ -138,6 +139,12 @@ Result<std::string> writeArtifact(ModuleOp module) {
       return Status(StatusCode::internal,
                     fmt::format("the kernels of {}: {}", level.str(), llvm::toString(object.takeError())));
     files[fmt::format("{}{}{}", format::hostPrefix, level.str(), format::hostSuffix)] = std::move(*object);
+  }
+  for (auto kernels : module.getOps<gpu::GPUModuleOp>()) {
+    auto images = emitCudaFiles(kernels);
+    if (!images)
+      return Status(StatusCode::internal, "the kernels of GPUs: " + llvm::toString(images.takeError()));
+    files.merge(*images);
   }
   std::string manifest = describeModel(module, files).dump(1);
   ZipWriter writer;

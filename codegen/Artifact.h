@@ -10,7 +10,8 @@
 namespace bifocal {
 
 /// The bytes of `model.bifocal` (docs/Artifact.md) for a module that the phase `kernels` has left: its plans, its
-/// parameters and states, and one shared object per nested module of kernels. Equal modules give equal bytes.
+/// parameters and states, one shared object per nested module of kernels, and the images of those for GPUs. Equal
+/// modules give equal bytes.
 Result<std::string> writeArtifact(mlir::ModuleOp module);
 
 } // namespace bifocal

@@ -3,12 +3,15 @@
 
 #include "codegen/Artifact.h"
 #include "codegen/cpu/CpuKernels.h"
+#include "codegen/cuda/CudaKernels.h"
 #include "dialect/plan/PlanOps.h"
 #include "frontend/Import.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -46,9 +49,11 @@ void prepareContext(MLIRContext &context) {
   std::call_once(once, [] {
     registerPipelines();
     registerCpuCodegenPasses();
+    registerCudaKernelPasses();
   });
   context.loadDialect<BifocalDialect, plan::PlanDialect, arith::ArithDialect, DLTIDialect, func::FuncDialect,
-                      LLVM::LLVMDialect, math::MathDialect, scf::SCFDialect, vector::VectorDialect>();
+                      gpu::GPUDialect, LLVM::LLVMDialect, math::MathDialect, NVVM::NVVMDialect, scf::SCFDialect,
+                      vector::VectorDialect>();
 }
 
 Result<OwningOpRef<ModuleOp>> parseModule(std::string_view text, std::string_view fileName, MLIRContext &context) {

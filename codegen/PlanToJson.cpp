@@ -2,6 +2,7 @@
 #include "codegen/PlanToJson.h"
 
 #include "codegen/cpu/CpuKernels.h"
+#include "passes/KernelSchedule.h"
 #include "passes/Remarks.h"
 #include "runtime/core/ArtifactFormat.h"
 #include "llvm/ADT/DenseMap.h"
@@ -124,12 +125,20 @@ void EntryWriter::addBuffer(plan::BufferOp buffer) {
 json EntryWriter::writeLaunch(plan::LaunchOp launch) {
   ArrayRef<int64_t> windowed = launch.getWindowed().value_or(ArrayRef<int64_t>());
   auto kernel = SymbolTable::lookupNearestSymbolFrom<plan::KernelOp>(launch, launch.getKernelAttr());
-  return {{"op", "launch"},
-          {"kernel", launch.getKernel().str()},
-          {"family", kernel ? kernel.getFamily().str() : launch.getKernel().str()},
-          {"buffers", references(launch.getBuffers(), windowed)},
-          {"sizes", expressions(launch.getSizes())},
-          {"stages", expressions(launch.getStages())}};
+  json object = {{"op", "launch"},
+                 {"kernel", launch.getKernel().str()},
+                 {"family", kernel ? kernel.getFamily().str() : launch.getKernel().str()},
+                 {"buffers", references(launch.getBuffers(), windowed)},
+                 {"sizes", expressions(launch.getSizes())},
+                 {"stages", expressions(launch.getStages())}};
+  if (kernel)
+    if (AffineExpr count = scheduleKernel(&kernel.getBody().front().front()).multiplyAdds) {
+      SmallVector<AffineExpr> sizes;
+      for (auto size : launch.getSizes().getAsRange<AffineMapAttr>())
+        sizes.push_back(size.getValue().getResult(0));
+      object["multiply_adds"] = expressionToJson(count.replaceSymbols(sizes), symbols);
+    }
+  return object;
 }
 
 json EntryWriter::writeGemm(plan::GemmOp gemm) {

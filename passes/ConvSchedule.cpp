@@ -50,19 +50,30 @@ std::optional<ConvShape> describeConv(Operation *op) {
 int64_t partialTaps(const ConvShape &shape) { return llvm::alignTo(shape.kernelSize, widestVector); }
 int64_t guardedTaps(const ConvShape &shape) { return shape.kernelSize + 2 * tapGuard; }
 
-static KernelSchedule scheduleStep(Operation *op, int64_t heads) {
+/// Of a step of decoding: every tap for every channel.
+static int64_t stepMultiplyAdds(Type input, int64_t kernelSize) {
+  return cast<ShapedType>(input).getShape().back() * kernelSize;
+}
+
+static KernelSchedule scheduleStep(Operation *op, int64_t heads, int64_t kernelSize) {
   // A tile is one head of some neighbouring hypotheses.
   KernelSchedule schedule;
   schedule.family = op->getName().stripDialect().str();
-  schedule.stages = {launchSymbols(op).operands[0][0].ceilDiv(convStepRows) * heads};
+  AffineExpr rows = launchSymbols(op).operands[0][0];
+  schedule.stages = {rows.ceilDiv(convStepRows) * heads};
+  schedule.multiplyAdds = rows * stepMultiplyAdds(op->getOperand(0).getType(), kernelSize);
   return schedule;
 }
 
 std::optional<KernelSchedule> scheduleConv(Operation *op) {
-  if (auto step = dyn_cast<LightConvStepOp>(op))
-    return scheduleStep(op, cast<ShapedType>(step.getTaps().getType()).getDimSize(0));
-  if (auto step = dyn_cast<DynamicConvStepOp>(op))
-    return scheduleStep(op, step.getHeads());
+  if (auto step = dyn_cast<LightConvStepOp>(op)) {
+    auto taps = cast<ShapedType>(step.getTaps().getType());
+    return scheduleStep(op, taps.getDimSize(0), taps.getShape().back());
+  }
+  if (auto step = dyn_cast<DynamicConvStepOp>(op)) {
+    const int64_t taps = cast<ShapedType>(step.getTaps().getType()).getShape().back();
+    return scheduleStep(op, step.getHeads(), taps / step.getHeads());
+  }
   std::optional<ConvShape> shape = describeConv(op);
   if (!shape)
     return std::nullopt;
@@ -72,6 +83,9 @@ std::optional<KernelSchedule> scheduleConv(Operation *op) {
   bool light = isa<LightConvOp, LightConvGradOp>(op);
   AffineExpr chunks = shape->batch * shape->steps.ceilDiv(light ? lightConvChunk : dynamicConvChunk);
   schedule.stages = {chunks * shape->heads};
+  // Backward: the gradients of the input and of the taps.
+  const int64_t sums = isa<LightConvGradOp, DynamicConvGradOp>(op) ? 2 : 1;
+  schedule.multiplyAdds = shape->batch * shape->steps * (sums * shape->channels * shape->kernelSize);
   if (isa<LightConvGradOp>(op)) {
     // Input gradients and the tile's share of the tap gradients; then the sums over the shares, head by head.
     schedule.stages.push_back(getAffineConstantExpr(shape->heads, op->getContext()));

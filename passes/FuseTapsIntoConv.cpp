@@ -53,8 +53,7 @@ TapChain matchChain(Operation *conv, Value taps, bool mayDrop, int64_t kernelSiz
 }
 
 /// Folds what comes before the taps of `conv` (a `light_conv` or `dynamic_conv`) into it.
-template <typename ConvOp>
-void fuseTaps(ConvOp conv, int64_t kernelSize, const Remarks &remarks) {
+template <typename ConvOp> void fuseTaps(ConvOp conv, int64_t kernelSize, const Remarks &remarks) {
   if (conv.getNormalized() || conv.getRng())
     return;
   TapChain chain = matchChain(conv, conv.getTaps(), /*mayDrop=*/true, kernelSize, remarks);
@@ -76,8 +75,7 @@ void fuseTaps(ConvOp conv, int64_t kernelSize, const Remarks &remarks) {
 }
 
 /// A step of decoding never drops: only the softmax can go.
-template <typename StepOp>
-void fuseStepTaps(StepOp step, int64_t kernelSize, const Remarks &remarks) {
+template <typename StepOp> void fuseStepTaps(StepOp step, int64_t kernelSize, const Remarks &remarks) {
   if (step.getNormalized())
     return;
   TapChain chain = matchChain(step, step.getTaps(), /*mayDrop=*/false, kernelSize, remarks);

@@ -30,6 +30,9 @@ struct KernelSchedule {
   /// Greater than 0: tile i of the only stage covers rows [i * rowsPerTile, (i + 1) * rowsPerTile) of every row-shaped
   /// buffer, so the kernel can run as the epilogue of a GEMM.
   int64_t rowsPerTile = 0;
+  /// Multiply-adds of the sums over steps of convolutions and attention, over the launch's sizes; null for kernels that
+  /// are nothing but memory accesses to a machine.
+  mlir::AffineExpr multiplyAdds;
 };
 
 /// The schedule of the kernel that computes `op` (a bifocal op or a map).

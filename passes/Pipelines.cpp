@@ -53,6 +53,14 @@ static std::string onFunctions(ArrayRef<StringRef> flags, const PhaseOptions &op
          ")";
 }
 
+/// The pass that writes kernels for `device`, as far as it is `wanted`.
+static std::string generator(bool wanted, StringRef device, StringRef option, ArrayRef<std::string> values) {
+  if (!wanted)
+    return "";
+  const std::string pass = (",bifocal-generate-" + device + "-kernels").str();
+  return values.empty() ? pass : pass + "{" + option.str() + "=" + llvm::join(values, ",") + "}";
+}
+
 std::string phasePipeline(Phase phase, const PhaseOptions &options) {
   const std::string remarks = options.remarks ? "{remarks=true}" : "";
   switch (phase) {
@@ -69,8 +77,9 @@ std::string phasePipeline(Phase phase, const PhaseOptions &options) {
   case Phase::Schedule:
     return "bifocal-verify-schedule-input,bifocal-lower-to-plan,bifocal-assign-memory,bifocal-verify-memory";
   case Phase::Kernels:
-    return "bifocal-verify-kernels-input,bifocal-verify-memory,bifocal-generate-cpu-kernels" +
-           (options.cpuLevels.empty() ? "" : "{levels=" + llvm::join(options.cpuLevels, ",") + "}");
+    return "bifocal-verify-kernels-input,bifocal-verify-memory" +
+           generator(options.cpu, "cpu", "levels", options.cpuLevels) +
+           generator(options.cuda, "cuda", "architectures", options.cudaArchitectures);
   case Phase::Import:
   case Phase::Artifact:
     return "";

@@ -35,8 +35,12 @@ llvm::StringRef phaseSummary(Phase phase);
 struct PhaseOptions {
   /// Whether optimisations say where they fire, and where and why not.
   bool remarks = false;
-  /// The CPU levels that get kernels; empty for the default of the generator.
+  /// Whether CPUs get kernels, and which levels; empty for the default of the generator.
+  bool cpu = true;
   std::vector<std::string> cpuLevels;
+  /// Whether GPUs get kernels, and which architectures get machine code; empty for the emulator alone.
+  bool cuda = false;
+  std::vector<std::string> cudaArchitectures;
 };
 
 /// The passes of a phase as the text of a pipeline on the module; empty for `import` and `artifact`, which are no

@@ -71,6 +71,7 @@ Value WarpWriter::declareShared() {
 }
 
 FailureOr<gpu::GPUFuncOp> WarpWriter::write() {
+  kernel.name = function.getSymName().str();
   findArguments();
   placeStackArrays();
   if (kernel.sharedBytes > mostShared)
@@ -177,6 +178,7 @@ LogicalResult WarpWriter::writeOp(Operation &op) {
 
 void WarpKernel::describe(gpu::GPUFuncOp function) const {
   Builder builder(function.getContext());
+  function->setAttr("bifocal.kernel", builder.getStringAttr(name));
   function->setAttr("bifocal.warps", builder.getI64IntegerAttr(warps));
   function->setAttr("bifocal.shared_bytes", builder.getI64IntegerAttr(sharedBytes));
   function->setAttr("bifocal.buffers", builder.getDenseI64ArrayAttr(buffers));
@@ -184,13 +186,14 @@ void WarpKernel::describe(gpu::GPUFuncOp function) const {
 }
 
 std::optional<WarpKernel> WarpKernel::of(gpu::GPUFuncOp function) {
+  auto name = function->getAttrOfType<StringAttr>("bifocal.kernel");
   auto warps = function->getAttrOfType<IntegerAttr>("bifocal.warps");
   auto shared = function->getAttrOfType<IntegerAttr>("bifocal.shared_bytes");
   auto buffers = function->getAttrOfType<DenseI64ArrayAttr>("bifocal.buffers");
   auto sizes = function->getAttrOfType<DenseI64ArrayAttr>("bifocal.sizes");
-  if (!warps || !shared || !buffers || !sizes)
+  if (!name || !warps || !shared || !buffers || !sizes)
     return std::nullopt;
-  return WarpKernel{warps.getInt(), shared.getInt(), llvm::to_vector(buffers.asArrayRef()),
+  return WarpKernel{name.str(), warps.getInt(), shared.getInt(), llvm::to_vector(buffers.asArrayRef()),
                     llvm::to_vector(sizes.asArrayRef())};
 }
 

@@ -25,6 +25,8 @@ constexpr int64_t warpLanes = 32;
 
 /// What a launch of a kernel needs, as attributes of its `gpu.func` say it.
 struct WarpKernel {
+  /// `<kernel>.<stage>`.
+  std::string name;
   /// Warps of a block, each with a tile of its own: the grid has ceil(tiles / warps) blocks of 32 * warps threads.
   int64_t warps = 0;
   /// Bytes of dynamic shared memory of a block.

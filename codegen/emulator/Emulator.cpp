@@ -95,7 +95,7 @@ Result<std::unique_ptr<Emulator>> Emulator::load(std::string_view ir, std::strin
   auto builder = orc::JITTargetMachineBuilder::detectHost();
   if (!builder)
     return failed(messageOf(builder.takeError()));
-  builder->setCodeGenOptLevel(CodeGenOptLevel::Less);
+  builder->setCodeGenOptLevel(CodeGenOptLevel::None);
   auto machine = builder->createTargetMachine();
   if (!machine)
     return failed(messageOf(machine.takeError()));

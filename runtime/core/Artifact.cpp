@@ -139,18 +139,31 @@ Result<std::shared_ptr<const Artifact>> Artifact::fromBytes(std::span<const std:
   artifact->plan_ = plan.take();
 
   for (const std::string &name : archive.entries()) {
+    DeviceCode::Image image;
     const std::string_view view = name;
-    if (!view.starts_with(format::hostPrefix) || !view.ends_with(format::hostSuffix))
+    const bool isObject = view.starts_with(format::hostPrefix) && view.ends_with(format::hostSuffix);
+    const bool isTable = view == format::kernelTableEntry, isImage = DeviceCode::parseName(view, image);
+    if (!isObject && !isTable && !isImage)
       continue;
-    Result<std::vector<std::byte>> object = readChecked(archive, artifact->manifest_, name);
-    if (!object.ok())
-      return object.status();
-    const size_t length = view.size() - format::hostPrefix.size() - format::hostSuffix.size();
-    artifact->hostObjects_.push_back({std::string(view.substr(format::hostPrefix.size(), length)), object.take()});
+    Result<std::vector<std::byte>> content = readChecked(archive, artifact->manifest_, name);
+    if (!content.ok())
+      return content.status();
+    if (isTable) {
+      Result<std::vector<DeviceKernel>> kernels = DeviceCode::parseTable(text(*content));
+      if (!kernels.ok())
+        return kernels.status();
+      artifact->deviceCode_.kernels = kernels.take();
+    } else if (isImage) {
+      image.bytes = content.take();
+      artifact->deviceCode_.images.push_back(std::move(image));
+    } else {
+      const size_t length = view.size() - format::hostPrefix.size() - format::hostSuffix.size();
+      artifact->hostObjects_.push_back({std::string(view.substr(format::hostPrefix.size(), length)), content.take()});
+    }
   }
   // An entry that the manifest has a digest for must be there: it may be what this machine needs.
   for (const auto &[name, unused] : artifact->manifest_.digests)
-    if (std::string_view(name).starts_with(format::hostPrefix) && !archive.has(name))
+    if (!archive.has(name))
       return malformed(fmt::format("expects the entry '{}' that the manifest lists", name));
   return std::shared_ptr<const Artifact>(std::move(artifact));
 }

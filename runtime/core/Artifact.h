@@ -2,6 +2,7 @@
 #ifndef BIFOCAL_RUNTIME_CORE_ARTIFACT_H
 #define BIFOCAL_RUNTIME_CORE_ARTIFACT_H
 
+#include "runtime/core/DeviceCode.h"
 #include "runtime/core/Manifest.h"
 #include "runtime/core/Plan.h"
 #include "runtime/core/Status.h"
@@ -33,12 +34,14 @@ public:
   const Manifest &manifest() const { return manifest_; }
   const Plan &plan() const { return plan_; }
   const std::vector<HostObject> &hostObjects() const { return hostObjects_; }
+  const DeviceCode &deviceCode() const { return deviceCode_; }
 
 private:
   Artifact() = default;
   Manifest manifest_;
   Plan plan_;
   std::vector<HostObject> hostObjects_;
+  DeviceCode deviceCode_;
 };
 
 /// The digest of an archive entry as the manifest has it: xxh3-128, 32 hexadecimal digits.

@@ -18,6 +18,16 @@ inline constexpr std::string_view planEntry = "plan.json";
 inline constexpr std::string_view hostPrefix = "host/";
 inline constexpr std::string_view hostSuffix = ".so";
 
+/// The table of the kernels for GPUs, and where it and their images are.
+inline constexpr std::string_view kernelPrefix = "kernels/";
+inline constexpr std::string_view kernelTableEntry = "kernels/cuda.json";
+inline constexpr std::string_view bitcodeSuffix = ".bc";
+inline constexpr std::string_view ptxSuffix = ".ptx";
+inline constexpr std::string_view cubinSuffix = ".cubin";
+/// Of a block of a GPU: warps, and bytes of dynamic shared memory on the largest one.
+inline constexpr int64_t mostWarps = 32;
+inline constexpr int64_t mostSharedBytes = 227 << 10;
+
 /// CPU levels, best first.
 inline constexpr std::array<std::string_view, 2> hostLevels = {"x86-64-v4", "x86-64-v3"};
 
@@ -72,6 +82,13 @@ inline constexpr std::array<std::string_view, 2> quantizedKernels = {"gemm_nt_i8
 inline std::array<std::string, 4> gemmKernelsOf(std::string_view a, std::string_view b, std::string_view c) {
   return {gemmKernel(false, false, a, b, c), gemmKernel(false, true, a, b, c), gemmKernel(true, false, a, b, c),
           gemmKernel(true, true, a, b, c)};
+}
+
+/// The kernel of GPUs that copies a factor of a product, rows that are not real as zeros, from one element type to
+/// another: their libraries of products know no masks, and want both factors of one type. Buffers: from, to, mask (or
+/// nothing); sizes: rows, columns, whether there is a mask (0 or 1); a tile is a row.
+inline std::string gemmOperand(std::string_view from, std::string_view to) {
+  return std::string("gemm_operand_").append(from).append("_").append(to);
 }
 
 /// The inner axis of quantised panels is rounded up to a multiple of this.

@@ -20,11 +20,22 @@ namespace bifocal {
 class DeviceMemory {
 public:
   virtual ~DeviceMemory() = default;
+  /// Where it is for kernels.
   virtual std::byte *data() const = 0;
   virtual size_t size() const = 0;
+  /// Of memory for `MemoryUse::shared`: where the host reads what kernels wrote until now, and may write what they find
+  /// in the next `execute`, which ends the validity. Null where the device could not give it.
+  virtual std::byte *host() = 0;
 };
 
-/// The memory of one call of an entry point.
+/// What memory is for.
+enum class MemoryUse : uint8_t {
+  kernels, ///< by kernels alone
+  shared,  ///< also read and written by the host, between calls of `execute`
+  sparse,  ///< by kernels alone; parts may never be touched, and cost nothing where the system can spare them
+};
+
+/// The memory of one call of an entry point: the device's, but for inputs and outputs, which are the host's.
 struct Bindings {
   std::span<const int64_t> symbols;     ///< values in the order of EntryPlan::symbols
   std::byte *arena = nullptr;           ///< all size classes, one after the other
@@ -54,13 +65,13 @@ public:
 
   /// What runs the kernels, for logs: e.g. "cpu x86-64-v4, 2 threads"; complete after `load`.
   virtual std::string description() const = 0;
-  virtual Result<std::unique_ptr<DeviceMemory>> allocate(size_t bytes) = 0;
-  /// The same for memory of which parts may never be touched: they cost nothing where the system can spare them.
-  virtual Result<std::unique_ptr<DeviceMemory>> allocateSparse(size_t bytes) { return allocate(bytes); }
+  virtual Result<std::unique_ptr<DeviceMemory>> allocate(size_t bytes, MemoryUse use) = 0;
+  /// Whether copies of parameters that entries keep from call to call are of use: `Bindings::panels` is null if not.
+  virtual bool keepsPanels() const { return true; }
   /// Loads the kernels of `artifact` and prepares every entry point; `execute` takes the position of the entry in the
   /// artifact's plan. The artifact must outlive the device.
   virtual Status load(const Artifact &artifact) = 0;
-  /// Runs all steps of an entry. Allocates nothing once every shape has been seen.
+  /// Runs all steps of an entry and waits for them. Allocates nothing once every shape has been seen.
   virtual Status execute(size_t entry, const Bindings &bindings) = 0;
 
   /// Starts (and resets) or ends the collection of times per family.

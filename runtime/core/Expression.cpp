@@ -140,6 +140,15 @@ std::optional<size_t> Expression::symbol() const {
   return std::nullopt;
 }
 
+std::pair<int64_t, Expression> Expression::splitFactor() const {
+  const size_t length = code_.size();
+  if (length < 3 || code_[length - 1].op != Op::mul || code_[length - 2].op != Op::constant)
+    return {1, *this};
+  Expression rest;
+  rest.code_.assign(code_.begin(), code_.end() - 2);
+  return {code_[length - 2].operand, rest};
+}
+
 std::optional<int64_t> Expression::constant() const {
   const bool constant =
       std::none_of(code_.begin(), code_.end(), [](const Code &code) { return code.op == Op::symbol; });

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bifocal {
@@ -31,6 +32,8 @@ public:
   std::optional<size_t> symbol() const;
   /// The value if the expression has no symbols.
   std::optional<int64_t> constant() const;
+  /// The constant and what it multiplies, of `[*, a, constant]`; otherwise 1 and the expression.
+  std::pair<int64_t, Expression> splitFactor() const;
   /// Whether no value falls, nor comes back after an error, while `symbol` grows and the others stay: seen from the
   /// form alone, for symbols that are not negative. False may also mean that the form does not say.
   bool growsWith(size_t symbol) const;

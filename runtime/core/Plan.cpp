@@ -1,384 +1,228 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "runtime/core/Plan.h"
-
 #include "runtime/core/ArtifactFormat.h"
-#include "runtime/core/Json.h"
+#include "runtime/core/PlanReader.h"
 
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
 
 namespace bifocal {
-namespace {
 
 constexpr std::array<std::string_view, 9> regionNames = {"arena", "parameter", "gradient", "moment1", "moment2",
                                                          "state", "input",     "output",   "panels"};
 
-/// Reads one entry point; the first problem ends it.
-class EntryReader {
-public:
-  EntryReader(const Manifest &manifest, EntryPlan &entry) : manifest_(manifest), entry_(entry) {}
+Status EntryReader::read(const nlohmann::json &json) {
+  JsonReader reader(json, fmt::format("plan.entries.{}", entry_.name));
+  BIFOCAL_RETURN_IF_ERROR(readSymbols(reader));
+  readArguments(reader, "inputs", entry_.inputs);
+  readArguments(reader, "outputs", entry_.outputs);
+  readClasses(reader);
+  BIFOCAL_RETURN_IF_ERROR(reader.status());
+  const nlohmann::json &buffers = reader.array("buffers");
+  for (size_t i = 0; i < buffers.size(); ++i)
+    BIFOCAL_RETURN_IF_ERROR(readBuffer(buffers[i], fmt::format("{}.buffers[{}]", reader.where(), i)));
+  BIFOCAL_RETURN_IF_ERROR(readSteps(reader.array("steps"), reader.where() + ".steps", false, entry_.steps));
+  return reader.status();
+}
 
-  Status read(const nlohmann::json &json) {
-    JsonReader reader(json, fmt::format("plan.entries.{}", entry_.name));
-    BIFOCAL_RETURN_IF_ERROR(readSymbols(reader));
-    readArguments(reader, "inputs", entry_.inputs);
-    readArguments(reader, "outputs", entry_.outputs);
-    readClasses(reader);
-    BIFOCAL_RETURN_IF_ERROR(reader.status());
-    const nlohmann::json &buffers = reader.array("buffers");
-    for (size_t i = 0; i < buffers.size(); ++i)
-      BIFOCAL_RETURN_IF_ERROR(readBuffer(buffers[i], fmt::format("{}.buffers[{}]", reader.where(), i)));
-    BIFOCAL_RETURN_IF_ERROR(readSteps(reader.array("steps"), reader.where() + ".steps", false, entry_.steps));
-    return reader.status();
-  }
-
-private:
-  Status readSymbols(JsonReader &reader) {
-    for (const nlohmann::json &symbol : reader.array("symbols")) {
-      if (!symbol.is_string() || symbol.get<std::string>().empty() || symbol.get<std::string>() == format::windowSymbol)
-        reader.fail("symbols", "expects names other than W");
-      else if (std::find(entry_.symbols.begin(), entry_.symbols.end(), symbol.get<std::string>()) !=
-               entry_.symbols.end())
-        reader.fail("symbols", "expects distinct names");
-      else
-        entry_.symbols.push_back(symbol.get<std::string>());
-    }
-    entry_.symbols.emplace_back(format::windowSymbol);
-    return reader.status();
-  }
-
-  /// The names that an expression may use: W only inside `slabs`.
-  std::span<const std::string> names(bool window) const {
-    return std::span(entry_.symbols).first(entry_.symbols.size() - (window ? 0 : 1));
-  }
-
-  Expression expression(JsonReader &reader, const char *key, const nlohmann::json &json, bool window) {
-    Result<Expression> parsed = Expression::parse(json, names(window));
-    reader.check(key, parsed.status());
-    return parsed.ok() ? parsed.take() : Expression();
-  }
-
-  std::vector<Expression> expressions(JsonReader &reader, const char *key, bool window) {
-    std::vector<Expression> result;
-    for (const nlohmann::json &json : reader.array(key))
-      result.push_back(expression(reader, key, json, window));
-    return result;
-  }
-
-  ElementType elementType(JsonReader &reader) {
-    const std::string text = reader.string("dtype");
-    if (auto type = elementTypeByName(text))
-      return *type;
-    reader.fail("dtype", fmt::format("expects an element type, but got '{}'", text));
-    return ElementType::f32;
-  }
-
-  void readArguments(JsonReader &owner, const char *key, std::vector<PlanArgument> &arguments) {
-    for (const nlohmann::json &json : owner.array(key)) {
-      JsonReader reader(json, fmt::format("[{}]", arguments.size()));
-      PlanArgument argument;
-      argument.name = reader.string("name");
-      argument.type = elementType(reader);
-      argument.dims = expressions(reader, "dims", false);
-      if (argument.dims.size() > TensorView::maxRank)
-        reader.fail("dims", fmt::format("expects at most {} axes", TensorView::maxRank));
-      owner.check(key, reader.status());
-      arguments.push_back(std::move(argument));
-    }
-  }
-
-  void readClasses(JsonReader &reader) {
-    entry_.classes = expressions(reader, "classes", false);
-    for (const nlohmann::json &peak : reader.array("peak")) {
-      const bool valid = peak.is_number_integer() && peak.get<int64_t>() >= 0;
-      if (!valid)
-        reader.fail("peak", "expects integers >= 0");
-      entry_.peak.push_back(valid ? peak.get<int64_t>() : 0);
-    }
-    if (entry_.peak.size() != entry_.classes.size())
-      return reader.fail("peak", fmt::format("expects one number per class, but got {} for {} classes",
-                                             entry_.peak.size(), entry_.classes.size()));
-    // The classes whose value is known here; `arenaBytes` checks all.
-    int64_t total = 0, bytes = 0;
-    for (size_t c = 0; c < entry_.classes.size(); ++c)
-      if (const std::optional<int64_t> value = entry_.classes[c].constant())
-        if (*value > INT64_MAX - format::classAlignment ||
-            __builtin_mul_overflow(entry_.peak[c], format::roundUpToClass(*value), &bytes) ||
-            __builtin_add_overflow(total, bytes, &total))
-          reader.fail("peak", fmt::format("expects an arena whose size fits in 64 bits, but class {} has {} bytes for "
-                                          "each of {} units",
-                                          c, entry_.peak[c], *value));
-  }
-
-  Status readBuffer(const nlohmann::json &json, const std::string &where) {
-    JsonReader reader(json, where);
-    PlanBuffer buffer;
-    const std::string region = reader.string("region");
-    const auto found = std::find(regionNames.begin(), regionNames.end(), region);
-    if (found == regionNames.end())
-      reader.fail("region", fmt::format("expects one of {}, but got '{}'", fmt::join(regionNames, ", "), region));
+Status EntryReader::readSymbols(JsonReader &reader) {
+  for (const nlohmann::json &symbol : reader.array("symbols")) {
+    if (!symbol.is_string() || symbol.get<std::string>().empty() || symbol.get<std::string>() == format::windowSymbol)
+      reader.fail("symbols", "expects names other than W");
+    else if (std::find(entry_.symbols.begin(), entry_.symbols.end(), symbol.get<std::string>()) != entry_.symbols.end())
+      reader.fail("symbols", "expects distinct names");
     else
-      buffer.region = static_cast<Region>(found - regionNames.begin());
-    buffer.type = elementType(reader);
-    BIFOCAL_RETURN_IF_ERROR(reader.status());
-    switch (buffer.region) {
-    case Region::arena:
-      readArenaExtent(reader, buffer);
-      break;
-    case Region::parameter:
-      readSlabExtent(reader, buffer, manifest_.parameterElements);
-      break;
-    case Region::gradient:
-    case Region::moment1:
-    case Region::moment2:
-      entry_.needsTraining = true;
-      readSlabExtent(reader, buffer, manifest_.trainedElements);
-      break;
-    case Region::state:
-      readStateIndex(reader, buffer);
-      break;
-    case Region::input:
-      readIndex(reader, buffer, entry_.inputs);
-      break;
-    case Region::output:
-      readIndex(reader, buffer, entry_.outputs);
-      break;
-    case Region::panels:
-      readPanelExtent(reader, buffer);
-      break;
-    }
-    entry_.buffers.push_back(buffer);
-    return reader.status();
+      entry_.symbols.push_back(symbol.get<std::string>());
   }
+  entry_.symbols.emplace_back(format::windowSymbol);
+  return reader.status();
+}
 
-  void readPanelExtent(JsonReader &reader, PlanBuffer &buffer) {
-    buffer.offset = reader.integer("offset");
-    buffer.size = reader.integer("size");
-    int64_t end = 0;
-    if (buffer.offset < 0 || buffer.offset % format::cacheLine != 0)
-      reader.fail("offset",
-                  fmt::format("expects a multiple of {} that is >= 0, but got {}", format::cacheLine, buffer.offset));
-    else if (buffer.size < 0 || __builtin_add_overflow(buffer.offset, buffer.size, &end))
-      reader.fail("size", fmt::format("expects from 0 to {}, but got {}", INT64_MAX - buffer.offset, buffer.size));
-    else
-      entry_.panelBytes = std::max(entry_.panelBytes, end);
+Expression EntryReader::expression(JsonReader &reader, const char *key, const nlohmann::json &json, bool window) {
+  Result<Expression> parsed = Expression::parse(json, names(window));
+  reader.check(key, parsed.status());
+  return parsed.ok() ? parsed.take() : Expression();
+}
+
+std::vector<Expression> EntryReader::expressions(JsonReader &reader, const char *key, bool window) {
+  std::vector<Expression> result;
+  for (const nlohmann::json &json : reader.array(key))
+    result.push_back(expression(reader, key, json, window));
+  return result;
+}
+
+ElementType EntryReader::elementType(JsonReader &reader) {
+  const std::string text = reader.string("dtype");
+  if (auto type = elementTypeByName(text))
+    return *type;
+  reader.fail("dtype", fmt::format("expects an element type, but got '{}'", text));
+  return ElementType::f32;
+}
+
+void EntryReader::readArguments(JsonReader &owner, const char *key, std::vector<PlanArgument> &arguments) {
+  for (const nlohmann::json &json : owner.array(key)) {
+    JsonReader reader(json, fmt::format("[{}]", arguments.size()));
+    PlanArgument argument;
+    argument.name = reader.string("name");
+    argument.type = elementType(reader);
+    argument.dims = expressions(reader, "dims", false);
+    if (argument.dims.size() > TensorView::maxRank)
+      reader.fail("dims", fmt::format("expects at most {} axes", TensorView::maxRank));
+    owner.check(key, reader.status());
+    arguments.push_back(std::move(argument));
   }
+}
 
-  void readArenaExtent(JsonReader &reader, PlanBuffer &buffer) {
-    const int64_t index = reader.integer("class");
-    buffer.offset = reader.integer("offset");
-    buffer.size = reader.integer("size");
-    if (index < 0 || static_cast<size_t>(index) >= entry_.classes.size())
-      return reader.fail("class", fmt::format("expects a class below {}, but got {}", entry_.classes.size(), index));
-    buffer.index = static_cast<size_t>(index);
-    if (buffer.offset < 0 || buffer.offset % format::bufferAlignment != 0)
-      reader.fail("offset",
-                  fmt::format("expects a multiple of {}, but got {}", format::bufferAlignment, buffer.offset));
-    const int64_t peak = entry_.peak[buffer.index];
-    if (buffer.size < 0 || buffer.size > peak || buffer.offset > peak - buffer.size)
-      reader.fail("size", fmt::format("expects the {} bytes at {} to end within the {} of class {}", buffer.size,
-                                      buffer.offset, peak, index));
+void EntryReader::readClasses(JsonReader &reader) {
+  entry_.classes = expressions(reader, "classes", false);
+  for (const nlohmann::json &peak : reader.array("peak")) {
+    const bool valid = peak.is_number_integer() && peak.get<int64_t>() >= 0;
+    if (!valid)
+      reader.fail("peak", "expects integers >= 0");
+    entry_.peak.push_back(valid ? peak.get<int64_t>() : 0);
   }
+  if (entry_.peak.size() != entry_.classes.size())
+    return reader.fail("peak", fmt::format("expects one number per class, but got {} for {} classes",
+                                           entry_.peak.size(), entry_.classes.size()));
+  // The classes whose value is known here; `arenaBytes` checks all.
+  int64_t total = 0, bytes = 0;
+  for (size_t c = 0; c < entry_.classes.size(); ++c)
+    if (const std::optional<int64_t> value = entry_.classes[c].constant())
+      if (*value > INT64_MAX - format::classAlignment ||
+          __builtin_mul_overflow(entry_.peak[c], format::roundUpToClass(*value), &bytes) ||
+          __builtin_add_overflow(total, bytes, &total))
+        reader.fail("peak", fmt::format("expects an arena whose size fits in 64 bits, but class {} has {} bytes for "
+                                        "each of {} units",
+                                        c, entry_.peak[c], *value));
+}
 
-  void readSlabExtent(JsonReader &reader, PlanBuffer &buffer, int64_t elements) {
-    buffer.offset = reader.integer("offset");
-    buffer.size = reader.integer("size");
-    const int64_t bytes = elements * int64_t{sizeof(float)};
-    if (buffer.offset < 0 || buffer.offset % int64_t{sizeof(float)} != 0)
-      reader.fail("offset", fmt::format("expects a multiple of 4, but got {}", buffer.offset));
-    if (buffer.size < 0 || buffer.size > bytes || buffer.offset > bytes - buffer.size)
-      reader.fail("size", fmt::format("expects the {} bytes at {} to end within the slab of {}", buffer.size,
-                                      buffer.offset, bytes));
+Status EntryReader::readBuffer(const nlohmann::json &json, const std::string &where) {
+  JsonReader reader(json, where);
+  PlanBuffer buffer;
+  const std::string region = reader.string("region");
+  const auto found = std::find(regionNames.begin(), regionNames.end(), region);
+  if (found == regionNames.end())
+    reader.fail("region", fmt::format("expects one of {}, but got '{}'", fmt::join(regionNames, ", "), region));
+  else
+    buffer.region = static_cast<Region>(found - regionNames.begin());
+  buffer.type = elementType(reader);
+  BIFOCAL_RETURN_IF_ERROR(reader.status());
+  switch (buffer.region) {
+  case Region::arena:
+    readArenaExtent(reader, buffer);
+    break;
+  case Region::parameter:
+    readSlabExtent(reader, buffer, manifest_.parameterElements);
+    break;
+  case Region::gradient:
+  case Region::moment1:
+  case Region::moment2:
+    entry_.needsTraining = true;
+    readSlabExtent(reader, buffer, manifest_.trainedElements);
+    break;
+  case Region::state:
+    readStateIndex(reader, buffer);
+    break;
+  case Region::input:
+    readIndex(reader, buffer, entry_.inputs);
+    break;
+  case Region::output:
+    readIndex(reader, buffer, entry_.outputs);
+    break;
+  case Region::panels:
+    readPanelExtent(reader, buffer);
+    break;
   }
+  entry_.buffers.push_back(buffer);
+  return reader.status();
+}
 
-  void readStateIndex(JsonReader &reader, PlanBuffer &buffer) {
-    const std::string name = reader.string("name");
-    const auto found = std::find_if(manifest_.states.begin(), manifest_.states.end(),
-                                    [&](const StateInfo &state) { return state.name == name; });
-    if (found == manifest_.states.end())
-      reader.fail("name", fmt::format("expects a state of the manifest, but got '{}'", name));
-    else
-      buffer.index = static_cast<size_t>(found - manifest_.states.begin());
+void EntryReader::readPanelExtent(JsonReader &reader, PlanBuffer &buffer) {
+  buffer.offset = reader.integer("offset");
+  buffer.size = reader.integer("size");
+  int64_t end = 0;
+  if (buffer.offset < 0 || buffer.offset % format::cacheLine != 0)
+    reader.fail("offset",
+                fmt::format("expects a multiple of {} that is >= 0, but got {}", format::cacheLine, buffer.offset));
+  else if (buffer.size < 0 || __builtin_add_overflow(buffer.offset, buffer.size, &end))
+    reader.fail("size", fmt::format("expects from 0 to {}, but got {}", INT64_MAX - buffer.offset, buffer.size));
+  else
+    entry_.panelBytes = std::max(entry_.panelBytes, end);
+}
+
+void EntryReader::readArenaExtent(JsonReader &reader, PlanBuffer &buffer) {
+  const int64_t index = reader.integer("class");
+  buffer.offset = reader.integer("offset");
+  buffer.size = reader.integer("size");
+  if (index < 0 || static_cast<size_t>(index) >= entry_.classes.size())
+    return reader.fail("class", fmt::format("expects a class below {}, but got {}", entry_.classes.size(), index));
+  buffer.index = static_cast<size_t>(index);
+  if (buffer.offset < 0 || buffer.offset % format::bufferAlignment != 0)
+    reader.fail("offset", fmt::format("expects a multiple of {}, but got {}", format::bufferAlignment, buffer.offset));
+  const int64_t peak = entry_.peak[buffer.index];
+  if (buffer.size < 0 || buffer.size > peak || buffer.offset > peak - buffer.size)
+    reader.fail("size", fmt::format("expects the {} bytes at {} to end within the {} of class {}", buffer.size,
+                                    buffer.offset, peak, index));
+}
+
+void EntryReader::readSlabExtent(JsonReader &reader, PlanBuffer &buffer, int64_t elements) {
+  buffer.offset = reader.integer("offset");
+  buffer.size = reader.integer("size");
+  const int64_t bytes = elements * int64_t{sizeof(float)};
+  if (buffer.offset < 0 || buffer.offset % int64_t{sizeof(float)} != 0)
+    reader.fail("offset", fmt::format("expects a multiple of 4, but got {}", buffer.offset));
+  if (buffer.size < 0 || buffer.size > bytes || buffer.offset > bytes - buffer.size)
+    reader.fail("size", fmt::format("expects the {} bytes at {} to end within the slab of {}", buffer.size,
+                                    buffer.offset, bytes));
+}
+
+void EntryReader::readStateIndex(JsonReader &reader, PlanBuffer &buffer) {
+  const std::string name = reader.string("name");
+  const auto found = std::find_if(manifest_.states.begin(), manifest_.states.end(),
+                                  [&](const StateInfo &state) { return state.name == name; });
+  if (found == manifest_.states.end())
+    reader.fail("name", fmt::format("expects a state of the manifest, but got '{}'", name));
+  else
+    buffer.index = static_cast<size_t>(found - manifest_.states.begin());
+}
+
+void EntryReader::readIndex(JsonReader &reader, PlanBuffer &buffer, const std::vector<PlanArgument> &arguments) {
+  const int64_t index = reader.integer("index");
+  if (index < 0 || static_cast<size_t>(index) >= arguments.size())
+    return reader.fail("index", fmt::format("expects an index below {}, but got {}", arguments.size(), index));
+  buffer.index = static_cast<size_t>(index);
+  if (arguments[buffer.index].type != buffer.type)
+    reader.fail("dtype", fmt::format("expects {} as '{}' has, but got {}", bifocal::name(arguments[buffer.index].type),
+                                     arguments[buffer.index].name, bifocal::name(buffer.type)));
+}
+
+BufferRef EntryReader::reference(JsonReader &reader, const char *key, const nlohmann::json &json, bool window) {
+  BufferRef result;
+  int64_t id = -1;
+  if (json.is_number_integer()) {
+    id = json.get<int64_t>();
+  } else if (json.is_object() && window) {
+    JsonReader inner(json, key);
+    id = inner.integer("id");
+    result.rowBytes = inner.integer("row_bytes");
+    reader.check(key, inner.status());
+    // Rows times this must not overflow.
+    if (result.rowBytes < 0 || result.rowBytes > INT32_MAX)
+      reader.fail(key, fmt::format("expects row_bytes from 0 to {}, but got {}", INT32_MAX, result.rowBytes));
   }
+  if (id < 0 || static_cast<size_t>(id) >= entry_.buffers.size())
+    reader.fail(key, fmt::format("expects a buffer id below {}, but got {}", entry_.buffers.size(), json.dump()));
+  else
+    result.id = static_cast<size_t>(id);
+  return result;
+}
 
-  void readIndex(JsonReader &reader, PlanBuffer &buffer, const std::vector<PlanArgument> &arguments) {
-    const int64_t index = reader.integer("index");
-    if (index < 0 || static_cast<size_t>(index) >= arguments.size())
-      return reader.fail("index", fmt::format("expects an index below {}, but got {}", arguments.size(), index));
-    buffer.index = static_cast<size_t>(index);
-    if (arguments[buffer.index].type != buffer.type)
-      reader.fail("dtype",
-                  fmt::format("expects {} as '{}' has, but got {}", bifocal::name(arguments[buffer.index].type),
-                              arguments[buffer.index].name, bifocal::name(buffer.type)));
-  }
-
-  BufferRef reference(JsonReader &reader, const char *key, const nlohmann::json &json, bool window) {
-    BufferRef result;
-    int64_t id = -1;
-    if (json.is_number_integer()) {
-      id = json.get<int64_t>();
-    } else if (json.is_object() && window) {
-      JsonReader inner(json, key);
-      id = inner.integer("id");
-      result.rowBytes = inner.integer("row_bytes");
-      reader.check(key, inner.status());
-      // Rows times this must not overflow.
-      if (result.rowBytes < 0 || result.rowBytes > INT32_MAX)
-        reader.fail(key, fmt::format("expects row_bytes from 0 to {}, but got {}", INT32_MAX, result.rowBytes));
-    }
-    if (id < 0 || static_cast<size_t>(id) >= entry_.buffers.size())
-      reader.fail(key, fmt::format("expects a buffer id below {}, but got {}", entry_.buffers.size(), json.dump()));
-    else
-      result.id = static_cast<size_t>(id);
-    return result;
-  }
-
-  std::vector<BufferRef> references(JsonReader &reader, const char *key, bool window) {
-    std::vector<BufferRef> result;
-    for (const nlohmann::json &json : reader.array(key))
-      result.push_back(reference(reader, key, json, window));
-    return result;
-  }
-
-  Status readSteps(const nlohmann::json &json, const std::string &where, bool window, std::vector<PlanStep> &steps) {
-    for (size_t i = 0; i < json.size(); ++i) {
-      JsonReader reader(json[i], fmt::format("{}[{}]", where, i));
-      PlanStep step;
-      const std::string op = reader.string("op");
-      step.location = reader.string("loc", "");
-      if (op == "launch")
-        step.action = readLaunch(reader, window);
-      else if (op == "gemm")
-        step.action = readGemm(reader, window);
-      else if (op == "fill")
-        step.action = readFill(reader, window);
-      else if (op == "copy")
-        step.action = CopyStep{reference(reader, "from", reader.member("from"), window),
-                               reference(reader, "to", reader.member("to"), window)};
-      else if (op == "slabs" && !window)
-        step.action = readSlabs(reader);
-      else
-        reader.fail("op",
-                    fmt::format("expects launch, gemm, fill, copy or, outside of slabs, slabs; but got '{}'", op));
-      const auto *launch = std::get_if<LaunchStep>(&step.action);
-      step.family = reader.string("family", launch ? launch->kernel : op);
-      BIFOCAL_RETURN_IF_ERROR(reader.status());
-      steps.push_back(std::move(step));
-    }
-    return {};
-  }
-
-  LaunchStep readLaunch(JsonReader &reader, bool window) {
-    LaunchStep launch;
-    launch.kernel = reader.string("kernel");
-    launch.buffers = references(reader, "buffers", window);
-    launch.sizes = expressions(reader, "sizes", window);
-    launch.stages = expressions(reader, "stages", window);
-    return launch;
-  }
-
-  GemmStep readGemm(JsonReader &reader, bool window) {
-    GemmStep gemm;
-    gemm.kernel = reader.string("kernel");
-    gemm.m = expression(reader, "m", reader.member("m"), window);
-    gemm.n = expression(reader, "n", reader.member("n"), window);
-    gemm.k = expression(reader, "k", reader.member("k"), window);
-    gemm.a = reference(reader, "a", reader.member("a"), window);
-    gemm.b = reference(reader, "b", reader.member("b"), window);
-    gemm.c = reference(reader, "c", reader.member("c"), window);
-    if (const nlohmann::json &mask = reader.member("mask"); !mask.is_null())
-      gemm.mask = reference(reader, "mask", mask, window);
-    if (const nlohmann::json &workspace = reader.member("workspace"); !workspace.is_null())
-      gemm.workspace = reference(reader, "workspace", workspace, window);
-    const double beta = reader.number("beta", 0.0);
-    if (beta != 0.0 && beta != 1.0)
-      reader.fail("beta", fmt::format("expects 0 or 1, but got {}", beta));
-    gemm.accumulate = beta == 1.0;
-    if (reader.status().ok())
-      checkMatrices(reader, gemm);
-    countMultiplyAdds(reader, gemm);
-    const nlohmann::json &json = reader.member("epilogue");
-    if (!json.is_null()) {
-      JsonReader inner(json, "epilogue");
-      gemm.epilogue = GemmStep::Epilogue{inner.string("kernel"), references(inner, "buffers", window),
-                                         expressions(inner, "sizes", window), inner.integer("rows_per_tile")};
-      // A bound, so that what the executor rounds up to whole tiles does not overflow.
-      if (gemm.epilogue->rowsPerTile < 1 || gemm.epilogue->rowsPerTile > format::mostRowsPerTile)
-        inner.fail("rows_per_tile", fmt::format("expects from 1 to {}, but got {}", format::mostRowsPerTile,
-                                                gemm.epilogue->rowsPerTile));
-      reader.check("epilogue", inner.status());
-    }
-    return gemm;
-  }
-
-  /// Together the products must have fewer multiply-adds than `multiplyAdds` can count.
-  void countMultiplyAdds(JsonReader &reader, const GemmStep &gemm) {
-    int64_t factor = 1;
-    bool overflows = false;
-    for (const Expression &extent : {gemm.m, gemm.n, gemm.k})
-      overflows |= __builtin_mul_overflow(factor, extent.constant().value_or(1), &factor);
-    if (overflows || __builtin_add_overflow(multiplyAdds_, factor, &multiplyAdds_))
-      reader.fail("m", fmt::format("expects that m * n * k of this and all products before fits in 64 bits, but got "
-                                   "{} * {} * {}",
-                                   gemm.m.str(entry_.symbols), gemm.n.str(entry_.symbols), gemm.k.str(entry_.symbols)));
-  }
-
-  /// The kernel is the one for the element types of the matrices.
-  void checkMatrices(JsonReader &reader, GemmStep &gemm) const {
-    const auto typeOf = [&](const BufferRef &ref) { return entry_.buffers[ref.id].type; };
-    for (const auto &[key, ref] : {std::pair("a", gemm.a), std::pair("b", gemm.b), std::pair("c", gemm.c)})
-      if (const ElementType type = typeOf(ref); !isFloat(type))
-        return reader.fail(key, fmt::format("expects a buffer of f32, bf16 or f16, but got {}", bifocal::name(type)));
-    const auto floats = format::gemmKernelsOf(name(typeOf(gemm.a)), name(typeOf(gemm.b)), name(typeOf(gemm.c)));
-    std::vector<std::string> kernels(floats.begin(), floats.end());
-    if (floats.front() == format::gemmKernels.front())
-      kernels.insert(kernels.end(), format::quantizedKernels.begin(), format::quantizedKernels.end());
-    const auto form = std::ranges::find(kernels, gemm.kernel) - kernels.begin();
-    if (form == std::ssize(kernels))
-      reader.fail("kernel", fmt::format("expects one of {}, but got '{}'", fmt::join(kernels, ", "), gemm.kernel));
-    gemm.quantized = form >= std::ssize(floats);
-    gemm.transA = form >= 2 && !gemm.quantized;
-    if (gemm.mask && typeOf(*gemm.mask) != ElementType::i1)
-      reader.fail("mask", "expects an i1 buffer");
-    if (gemm.mask && gemm.kernel == floats.back())
-      reader.fail("mask", "expects no mask where both matrices are stored transposed");
-    if (!gemm.workspace)
-      return;
-    if (typeOf(*gemm.workspace) != ElementType::f32)
-      reader.fail("workspace", "expects an f32 buffer");
-    const bool kept = entry_.buffers[gemm.workspace->id].region == Region::panels;
-    if (!kept && entry_.buffers[gemm.workspace->id].region != Region::arena)
-      reader.fail("workspace", "expects a buffer of the arena or of the panels");
-    if (kept && (entry_.buffers[gemm.b.id].region != Region::parameter || gemm.b.rowBytes != 0))
-      reader.fail("workspace", "expects panels of a whole parameter, but b is something else");
-  }
-
-  FillStep readFill(JsonReader &reader, bool window) {
-    FillStep fill{reference(reader, "buffer", reader.member("buffer"), window), 0};
-    const int64_t value = reader.integer("value", 0);
-    if (value < 0 || value > int64_t{UINT32_MAX})
-      reader.fail("value", fmt::format("expects the 32 bits of a number, but got {}", value));
-    fill.value = static_cast<uint32_t>(value);
-    return fill;
-  }
-
-  SlabsStep readSlabs(JsonReader &reader) {
-    SlabsStep slabs;
-    slabs.rows = expression(reader, "rows", reader.member("rows"), false);
-    slabs.by = reader.integer("by");
-    if (slabs.by < 1 || slabs.by > INT32_MAX)
-      reader.fail("by", fmt::format("expects from 1 to {}, but got {}", INT32_MAX, slabs.by));
-    reader.check("body", readSteps(reader.array("body"), "body", true, slabs.body));
-    return slabs;
-  }
-
-  const Manifest &manifest_;
-  EntryPlan &entry_;
-  int64_t multiplyAdds_ = 0; ///< of all products so far, without their symbolic sizes
-};
-
-} // namespace
+std::vector<BufferRef> EntryReader::references(JsonReader &reader, const char *key, bool window) {
+  std::vector<BufferRef> result;
+  for (const nlohmann::json &json : reader.array(key))
+    result.push_back(reference(reader, key, json, window));
+  return result;
+}
 
 Result<Plan> Plan::parse(std::string_view text, const Manifest &manifest) {
   Result<nlohmann::json> json = parseJson(text, format::planEntry);

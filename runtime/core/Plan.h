@@ -40,6 +40,7 @@ struct LaunchStep {
   std::vector<BufferRef> buffers;
   std::vector<Expression> sizes;
   std::vector<Expression> stages; ///< tiles of each stage
+  Expression multiplyAdds;        ///< of its sums over steps; 0 where it has none
 };
 
 /// C[m,n] = op(A) op(B) + beta C, with an optional kernel over row tiles of C.
@@ -51,6 +52,7 @@ struct GemmStep {
   std::optional<BufferRef> workspace; ///< for packed panels of B: of the arena, or kept in the panels
   bool accumulate = false;            ///< beta is 1
   bool transA = false;                ///< whether A is stored [k,m], as `kernel` says
+  bool transB = false;                ///< whether B is stored [n,k]
   bool quantized = false;             ///< whether panels of B are of 8 bits, as `kernel` says
   struct Epilogue {
     std::string kernel;
@@ -115,7 +117,7 @@ struct EntryPlan {
   Result<int64_t> largestFit(size_t symbol, std::vector<int64_t> values, int64_t limit) const;
   /// The arena formula as text, e.g. "4096 * roundup16(1) + 512 * roundup16((B * S))".
   std::string peakFormula() const;
-  /// Multiply-adds of all matrix products, as a sum of constants times products of sizes.
+  /// Multiply-adds of all matrix products, convolutions and attentions, as a sum of constants times sizes.
   std::string multiplyAdds() const;
 };
 

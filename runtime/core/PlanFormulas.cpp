@@ -2,10 +2,19 @@
 #include "runtime/core/ArtifactFormat.h"
 #include "runtime/core/Plan.h"
 
+#include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 #include <map>
 
 namespace bifocal {
+
+/// "B * S" of "(B * S)", the form of a product.
+static std::string withoutParentheses(const std::string &text) {
+  std::string result;
+  std::ranges::copy_if(text, std::back_inserter(result), [](char letter) { return letter != '(' && letter != ')'; });
+  return text.find_first_of("+-,") == std::string::npos ? result : text;
+}
 
 /// Adds the multiply-adds of `steps` by the symbolic part of their sizes. A window's rows add up to `rows`.
 static void countProducts(const EntryPlan &entry, const std::vector<PlanStep> &steps, const std::string &rows,
@@ -13,6 +22,10 @@ static void countProducts(const EntryPlan &entry, const std::vector<PlanStep> &s
   for (const PlanStep &step : steps) {
     if (const auto *slabs = std::get_if<SlabsStep>(&step.action))
       countProducts(entry, slabs->body, slabs->rows.str(entry.symbols), counts);
+    if (const auto *launch = std::get_if<LaunchStep>(&step.action); launch && launch->multiplyAdds.constant() != 0) {
+      const auto [factor, sizes] = launch->multiplyAdds.splitFactor();
+      counts[withoutParentheses(sizes.str(entry.symbols))] += factor; // Plan::parse has looked that the sum fits.
+    }
     const auto *gemm = std::get_if<GemmStep>(&step.action);
     if (!gemm)
       continue;

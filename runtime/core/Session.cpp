@@ -40,7 +40,8 @@ public:
     const std::array<int64_t, 4> bytes = manifest.slabBytes(training);
     training_ = training;
     for (size_t i = 0; i < (training ? 4u : 1u); ++i) {
-      Result<std::unique_ptr<DeviceMemory>> memory = device_->allocate(static_cast<size_t>(bytes[i]));
+      Result<std::unique_ptr<DeviceMemory>> memory =
+          device_->allocate(static_cast<size_t>(bytes[i]), MemoryUse::shared);
       if (!memory.ok())
         return memory.status();
       slabs_[i] = memory.take();
@@ -93,9 +94,10 @@ public:
 
 private:
   std::span<float> slab(size_t index) {
-    if (!slabs_[index])
+    std::byte *host = slabs_[index] ? slabs_[index]->host() : nullptr;
+    if (!host)
       return {};
-    return {reinterpret_cast<float *>(slabs_[index]->data()), slabs_[index]->size() / sizeof(float)};
+    return {reinterpret_cast<float *>(host), slabs_[index]->size() / sizeof(float)};
   }
 
   /// The parameters may change now.
@@ -263,8 +265,9 @@ Status SessionImpl::run(std::string_view name, std::span<const TensorView> input
   if (!needed.ok())
     return needed.status();
   BIFOCAL_RETURN_IF_ERROR(growArena(*needed));
-  if (plan.panelBytes > 0 && !panels_[*index]) {
-    Result<std::unique_ptr<DeviceMemory>> memory = device_->allocate(static_cast<size_t>(plan.panelBytes));
+  if (plan.panelBytes > 0 && device_->keepsPanels() && !panels_[*index]) {
+    Result<std::unique_ptr<DeviceMemory>> memory =
+        device_->allocate(static_cast<size_t>(plan.panelBytes), MemoryUse::kernels);
     if (!memory.ok())
       return memory.status();
     panels_[*index] = memory.take();
@@ -296,7 +299,7 @@ Status SessionImpl::growArena(int64_t bytes) {
     return {};
   // The old arena goes first: its content is dead between calls, and both together may not fit.
   arena_.reset();
-  Result<std::unique_ptr<DeviceMemory>> memory = device_->allocate(static_cast<size_t>(bytes));
+  Result<std::unique_ptr<DeviceMemory>> memory = device_->allocate(static_cast<size_t>(bytes), MemoryUse::kernels);
   if (!memory.ok())
     return memory.status();
   arena_ = memory.take();
@@ -350,7 +353,7 @@ Status SessionImpl::sizeStates(const std::map<std::string, int64_t> &symbols) {
     stateMemory_[i].reset();
     // Caches have room for all hypotheses at all steps, but sentences end before the last step.
     Result<std::unique_ptr<DeviceMemory>> memory =
-        device_->allocateSparse(static_cast<size_t>(std::max<int64_t>(bytes, 64)));
+        device_->allocate(static_cast<size_t>(std::max<int64_t>(bytes, 64)), MemoryUse::sparse);
     if (!memory.ok())
       return memory.status();
     stateMemory_[i] = memory.take();

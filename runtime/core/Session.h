@@ -48,9 +48,9 @@ public:
   /// Arena bytes that `entry` needs at these symbol values: the formula of the plan.
   virtual Result<int64_t> peakBytes(std::string_view entry, const std::map<std::string, int64_t> &symbols) const = 0;
 
-  /// The slabs, host memory on the CPU device. `gradients` and the moments are empty without training. Entries keep
-  /// copies of the parameters in the order in which they read them: to write to the parameters after a `run`, call
-  /// `parameters` again, which drops the copies.
+  /// The slabs in host memory, as they are now; what is written there counts from the next `run` on, which ends the
+  /// validity of a span: call the function again, also because entries keep copies of the parameters until `parameters`
+  /// is called. `gradients` and the moments are empty without training. On a GPU each call copies.
   virtual std::span<float> parameters() = 0;
   virtual std::span<float> gradients() = 0;
   virtual std::span<float> firstMoments() = 0;

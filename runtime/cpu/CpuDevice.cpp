@@ -2,7 +2,8 @@
 #include "runtime/cpu/CpuDevice.h"
 
 #include "runtime/core/ArtifactFormat.h"
-#include "runtime/cpu/Executor.h"
+#include "runtime/core/PlanDevice.h"
+#include "runtime/cpu/CpuBackend.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -22,57 +23,37 @@ public:
   }
   std::byte *data() const override { return data_; }
   size_t size() const override { return size_; }
+  std::byte *host() override { return data_; }
 
 private:
   std::byte *data_;
   size_t size_;
 };
 
-class CpuDevice final : public Device {
+class CpuDevice final : public PlanDevice {
 public:
   explicit CpuDevice(const CpuOptions &options)
-      : threads_(options.threads > 0 ? options.threads : omp_get_max_threads()), wanted_(options.level) {}
+      : threads_(options.threads > 0 ? options.threads : omp_get_max_threads()), wanted_(options.level),
+        backend_(threads_) {}
 
   std::string description() const override {
     return fmt::format("cpu {}, {} thread{}", level_.empty() ? "without kernels" : level_, threads_,
                        threads_ == 1 ? "" : "s");
   }
 
-  /// Zero, and in huge pages where the system has them, which spares the GEMMs TLB misses.
-  Result<std::unique_ptr<DeviceMemory>> allocate(size_t bytes) override { return map(bytes, MADV_HUGEPAGE); }
-
-  /// In small pages: a huge one is there as a whole with the first byte that is written to it.
-  Result<std::unique_ptr<DeviceMemory>> allocateSparse(size_t bytes) override { return map(bytes, MADV_NOHUGEPAGE); }
+  /// Zero, and in huge pages where the system has them, which spares the GEMMs TLB misses; but a huge one is there as a
+  /// whole with the first byte that is written to it.
+  Result<std::unique_ptr<DeviceMemory>> allocate(size_t bytes, MemoryUse use) override {
+    return map(bytes, use == MemoryUse::sparse ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+  }
 
   Status load(const Artifact &artifact) override {
     BIFOCAL_RETURN_IF_ERROR(loadKernels(artifact));
-    for (const EntryPlan &plan : artifact.plan().entries) {
-      Result<std::unique_ptr<Executor>> executor = Executor::create(plan, object_.get(), profile_);
-      if (!executor.ok())
-        return executor.status();
-      executors_.push_back(executor.take());
-    }
-    return {};
+    backend_.use(object_.get());
+    return prepare(artifact, backend_);
   }
 
-  Status execute(size_t entry, const Bindings &bindings) override { return executors_[entry]->run(bindings, threads_); }
-
-  void profile(bool on) override {
-    profile_.on = on;
-    if (!on)
-      return;
-    profile_.flops = 0;
-    for (FamilyTime &family : profile_.families)
-      family.seconds = 0, family.calls = 0;
-  }
-  std::vector<FamilyTime> profileResult() const override {
-    std::vector<FamilyTime> result;
-    for (const FamilyTime &family : profile_.families)
-      if (family.calls > 0)
-        result.push_back(family);
-    return result;
-  }
-  double profiledFlops() const override { return profile_.flops; }
+  Status execute(size_t entry, const Bindings &bindings) override { return issue(entry, bindings); }
 
 private:
   static Result<std::unique_ptr<DeviceMemory>> map(size_t bytes, int pages) {
@@ -102,6 +83,8 @@ private:
       object_ = object.take();
       level_ = level;
     }
+    if (objects.empty() && !artifact.deviceCode().kernels.empty())
+      return {StatusCode::unsupported, "the artifact has kernels for GPUs only: compile it with --target=cpu as well"};
     if (object_ || (objects.empty() && wanted_.empty()))
       return {};
     return {StatusCode::unsupported,
@@ -114,8 +97,7 @@ private:
   int threads_;
   std::string wanted_, level_;
   std::unique_ptr<SharedObject> object_;
-  Profile profile_;
-  std::vector<std::unique_ptr<Executor>> executors_;
+  CpuBackend backend_;
 };
 
 } // namespace

@@ -2,6 +2,8 @@
 #ifndef BIFOCAL_RUNTIME_CPU_GEMM_H
 #define BIFOCAL_RUNTIME_CPU_GEMM_H
 
+#include "runtime/core/Backend.h"
+
 #include <array>
 #include <cstdint>
 
@@ -9,23 +11,6 @@ namespace bifocal {
 
 /// One stage of a generated kernel, over the tiles [begin, end).
 using CpuKernel = void (*)(void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end);
-
-/// A matrix product of row-major matrices: C[m,n] = op(A) op(B) + (accumulate ? C : 0). With `transA` A is stored
-/// [k,m], with `transB` B is stored [n,k]; rows are adjacent. The element types are those that the kernels are for.
-struct GemmArguments {
-  int64_t m = 0, n = 0, k = 0;
-  const void *a = nullptr, *b = nullptr;
-  void *c = nullptr;
-  /// `format::gemmWorkspace(n, k, quantized)` elements, or null.
-  float *workspace = nullptr;
-  bool accumulate = false;
-  /// What is in the workspace, before and after: nothing that counts; nothing, then the panels of B; these already.
-  enum class Panels : uint8_t { own, keep, kept } panels = Panels::own;
-  /// Which rows of A, as it is stored, are real (1 or 0 each), or null for all. The others count as zeros: rows of C
-  /// that are 0 or, with accumulate, stay; with transA, steps of the inner axis that the sums leave out. Not for both
-  /// transposed.
-  const unsigned char *mask = nullptr;
-};
 
 /// The generated stages of a product (codegen/cpu/GemmKernels.h), for one choice of transA, transB and element types:
 ///   buffers: a, b, c, workspace, mask; sizes: m, n, k, accumulate (0 or 1), rows per tile, columns per tile, whether

@@ -3,6 +3,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -34,6 +36,19 @@ std::string fileInMemory(std::span<const std::byte> bytes) {
              ::pwrite(descriptor, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()),
          "there is room for a file in memory");
   return "/proc/self/fd/" + std::to_string(descriptor);
+}
+
+Folder::Folder() { expect(::mkdtemp(path.data()) != nullptr, "there is room in memory for a folder"); }
+
+Folder::~Folder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
+}
+
+void Folder::write(const std::string &name, std::span<const std::byte> bytes) const {
+  const int file = ::open((path + "/" + name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  expect(::write(file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()), "the folder can be written");
+  ::close(file);
 }
 
 } // namespace bifocal::fuzz

@@ -29,5 +29,18 @@ void expectReason(const Status &status);
 /// A file in memory with these bytes, for loaders that want a path. Every call gives the same path with new bytes.
 std::string fileInMemory(std::span<const std::byte> bytes);
 
+/// A folder in memory, gone at the end of the process.
+struct Folder {
+  Folder();
+  Folder(const Folder &) = delete;
+  Folder &operator=(const Folder &) = delete;
+  ~Folder();
+
+  /// Makes `name` a file of these bytes.
+  void write(const std::string &name, std::span<const std::byte> bytes) const;
+
+  std::string path = "/dev/shm/bifocal-fuzz-XXXXXX";
+};
+
 } // namespace bifocal::fuzz
 #endif

@@ -2,6 +2,7 @@
 #include "runtime/core/InputRules.h"
 #include "runtime/core/Manifest.h"
 #include "runtime/core/Plan.h"
+#include "runtime/core/Roofline.h"
 #include "runtime/train/TrainingOptions.h"
 #include "test/Fuzz/Fuzz.h"
 
@@ -33,6 +34,8 @@ static void describe(const Manifest &manifest, const EntryPlan &entry) {
   for (const int64_t value : {int64_t{0}, int64_t{7}, INT64_MAX}) {
     const Result<int64_t> bytes = entry.arenaBytes(std::vector<int64_t>(entry.symbols.size(), value));
     expect(!bytes.ok() || *bytes >= 0, "an arena has a size");
+    const Result<std::vector<StepCost>> costs = stepCosts(entry, std::vector<int64_t>(entry.symbols.size(), value));
+    expect(costs.ok() || costs.status().code() == StatusCode::usage, "steps have costs, or sizes that overflow");
   }
   // The last symbol is the window.
   for (size_t symbol = 0; symbol < std::min<size_t>(entry.symbols.size() - 1, 3); ++symbol)

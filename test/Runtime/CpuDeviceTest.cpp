@@ -16,7 +16,7 @@ TEST(CpuDevice, sparseMemoryOfWhichLittleIsTouchedIsSmall) {
   constexpr size_t hugePage = 2 << 20, areas = 16;
   const std::unique_ptr<Device> device = makeCpuDevice({.threads = 1});
   // One more: a huge page may begin anywhere in the first one.
-  const Result<std::unique_ptr<DeviceMemory>> memory = device->allocateSparse((areas + 1) * hugePage);
+  const Result<std::unique_ptr<DeviceMemory>> memory = device->allocate((areas + 1) * hugePage, MemoryUse::sparse);
   ASSERT_TRUE(memory.ok()) << memory.status().message();
   for (size_t area = 0; area < areas; ++area)
     (*memory)->data()[area * hugePage] = std::byte(1);

@@ -2,6 +2,7 @@
 #include "tools/bifocal-golden/CompiledModule.h"
 
 #include "codegen/Compiler.h"
+#include "codegen/emulator/EmulatedDriver.h"
 #include "runtime/cpu/CpuDevice.h"
 
 #include <algorithm>
@@ -56,11 +57,17 @@ TensorView HostTensor::view() {
   return result;
 }
 
+static bool emulates = false;
+
+void CompiledModule::useDevice(const std::string &name) { emulates = name == "cuda-emu"; }
+
 Result<std::unique_ptr<CompiledModule>> CompiledModule::load(const std::string &bytes, bool training, int threads) {
   auto artifact = Artifact::fromBytes(std::as_bytes(std::span(bytes)));
   if (!artifact.ok())
     return artifact.status();
-  auto session = Session::create(artifact.take(), makeCpuDevice({.threads = threads, .level = ""}), training);
+  auto session = Session::create(
+      artifact.take(), emulates ? emulator::makeEmulatedDevice() : makeCpuDevice({.threads = threads, .level = ""}),
+      training);
   if (!session.ok())
     return session.status();
   auto module = std::make_unique<CompiledModule>();
@@ -73,6 +80,8 @@ Result<std::unique_ptr<CompiledModule>> CompiledModule::load(const std::string &
 /// Only the level that this machine runs best: half the time of both.
 static CompileOptions nativeOptions() {
   CompileOptions options;
+  options.phases.cpu = !emulates;
+  options.phases.cuda = emulates;
   options.phases.cpuLevels = {cpuHasLevel("x86-64-v4") ? "x86-64-v4" : "x86-64-v3"};
   return options;
 }

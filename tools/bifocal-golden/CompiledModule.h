@@ -28,9 +28,11 @@ struct HostTensor {
   TensorView view();
 };
 
-/// A module taken through all phases and loaded on the CPU, all in this process.
+/// A module taken through all phases and loaded on a device, all in this process.
 class CompiledModule {
 public:
+  /// From here on modules are compiled for this device, `cpu` or `cuda-emu`, and loaded on it.
+  static void useDevice(const std::string &name);
   /// `text` is MLIR with bifocal functions.
   static Result<std::unique_ptr<CompiledModule>> ofText(std::string_view text, bool training = false, int threads = 2);
   /// `text` is a TOML spec.

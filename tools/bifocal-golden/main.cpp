@@ -4,6 +4,7 @@
 // `N passed, N failed, N skipped`.
 
 #include "tools/bifocal-golden/Cases.h"
+#include "tools/bifocal-golden/CompiledModule.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -92,13 +93,16 @@ int main(int argc, char **argv) {
   CLI::App app{"Compares compiled models with golden files: tensors that published code computed."};
   std::string folder, device = "cpu", filter;
   app.add_option("folder", folder, "folder of golden files")->required()->check(CLI::ExistingDirectory);
-  app.add_option("--device", device, "device to run on")->check(CLI::IsMember({"cpu"}))->capture_default_str();
+  app.add_option("--device", device, "device to run on")
+      ->check(CLI::IsMember({"cpu", "cuda-emu"}))
+      ->capture_default_str();
   app.add_option("--filter", filter, "only files whose path contains this text");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(StatusCode::usage);
   }
+  CompiledModule::useDevice(device);
   std::vector<fs::path> paths;
   for (const fs::directory_entry &entry : fs::recursive_directory_iterator(folder)) {
     std::string name = fs::relative(entry.path(), folder).generic_string();

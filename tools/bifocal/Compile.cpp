@@ -9,9 +9,9 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "runtime/core/File.h"
-#include "runtime/cpu/CpuDevice.h"
 #include "tools/bifocal/CompileReport.h"
 #include "tools/bifocal/MemoryBudget.h"
+#include "tools/bifocal/Targets.h"
 #include "tools/bifocal/Verb.h"
 
 #include "llvm/Support/CommandLine.h"
@@ -56,7 +56,6 @@ struct CompileCommand {
 
 private:
   Status readOptions(CompileOptions &options);
-  Status readTarget(std::vector<std::string> &levels);
   Result<mlir::OwningOpRef<mlir::ModuleOp>> readInput(mlir::MLIRContext &context);
   Result<std::string> emitText(mlir::ModuleOp module, const CompileOptions &options);
   Status checkPhases(const CompileOptions &options) const;
@@ -90,35 +89,6 @@ static std::string phaseNames(Phase last) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-Status CompileCommand::readTarget(std::vector<std::string> &levels) {
-  bool all = false;
-  std::stringstream stream(target);
-  for (std::string part; std::getline(stream, part, ',');) {
-    all |= part == "cpu";
-    if (part == "cpu")
-      continue;
-    if (!part.starts_with("cpu:"))
-      return {StatusCode::unsupported, fmt::format("the target `{}` is not supported yet: allowed are cpu, cpu:native, "
-                                                   "cpu:x86-64-v3 and cpu:x86-64-v4",
-                                                   part)};
-    std::string level = part.substr(4);
-    if (level == "native") {
-      level = cpuHasLevel("x86-64-v4") ? "x86-64-v4" : "x86-64-v3";
-    } else if (level != "x86-64-v3" && level != "x86-64-v4") {
-      return {StatusCode::unsupported,
-              fmt::format("expects the CPU level native, x86-64-v3 or x86-64-v4, but got `{}`", level)};
-    }
-    if (std::ranges::find(levels, level) == levels.end())
-      levels.push_back(level);
-  }
-  if (levels.empty() && !all)
-    return {StatusCode::usage, "--target expects cpu, cpu:native, cpu:x86-64-v3 or cpu:x86-64-v4, but got none"};
-  // No list stands for all levels.
-  if (all)
-    levels.clear();
-  return {};
-}
-
 Status CompileCommand::checkPhases(const CompileOptions &options) const {
   if (options.from == Phase::Artifact)
     return {StatusCode::usage, "--compile-from expects a phase that writes IR, but `artifact` is the last one"};
@@ -142,7 +112,7 @@ Status CompileCommand::readOptions(CompileOptions &options) {
     return {StatusCode::usage, "--shape expects --report or --memory-budget, which it is for"};
   options.dumpDirectory = dumpDirectory;
   options.phases.remarks = remarks || report;
-  BIFOCAL_RETURN_IF_ERROR(readTarget(options.phases.cpuLevels));
+  BIFOCAL_RETURN_IF_ERROR(tools::readTargets(target, options.phases));
   auto phaseOf = [](const std::string &text, Phase &phase) -> Status {
     std::optional<Phase> parsed = parsePhase(text);
     if (!parsed)
@@ -195,7 +165,7 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> CompileCommand::readInput(mlir::MLIRCo
 }
 
 Result<std::string> CompileCommand::emitText(mlir::ModuleOp module, const CompileOptions &options) {
-  if (emit == "mlir" || options.to < Phase::Kernels)
+  if (emit == "mlir" || emit == "artifact" || options.to < Phase::Kernels)
     return printModule(module);
   std::string text;
   for (auto kernels : module.getOps<mlir::ModuleOp>()) {
@@ -312,9 +282,14 @@ Status CompileCommand::run() {
   return finishArtifact(*bytes, fusions.counts, places);
 }
 
-Result<std::string> tools::compileSpecFile(const std::string &path) {
+Result<std::string> tools::compileSpecFile(const std::string &path, const std::string &device) {
+  CompileOptions options;
+  options.phases.cpu = device == "cpu";
+  options.phases.cuda = device != "cpu";
+  if (device == "cuda")
+    options.phases.cudaArchitectures = {"sm_80", "sm_90"};
   Result<std::string> text = readSource(path, mostSpecBytes);
-  return text.ok() ? compileSpec(*text, path) : text.status();
+  return text.ok() ? compileSpec(*text, path, options) : text.status();
 }
 
 void tools::addCompile(CLI::App &app, int &exitCode) {
@@ -326,7 +301,9 @@ void tools::addCompile(CLI::App &app, int &exitCode) {
   verb->add_option("-o,--output", command->output,
                    "Where the result goes; - is stdout; default: <spec>.bifocal, text to stdout");
   verb->add_option("--target", command->target,
-                   "Machines to write kernels for: cpu (all levels), cpu:native, cpu:x86-64-v3, cpu:x86-64-v4")
+                   "Machines to write kernels for, with commas: cpu (all levels), cpu:native, cpu:x86-64-v3, "
+                   "cpu:x86-64-v4; cuda:sm_80, cuda:sm_90; cuda-emu (the emulator alone)")
+      ->take_last()
       ->capture_default_str();
   verb->add_option("--precision", command->precision,
                    "f32; bf16: activations in 16 bits; int8, int8_weight_only: inference with products of 8 bits; "

@@ -4,6 +4,7 @@
 
 #include "runtime/core/Artifact.h"
 #include "tools/bifocal/PeakMemory.h"
+#include "tools/common/ModelShape.h"
 
 #include <map>
 
@@ -15,16 +16,6 @@ using Fusions = std::map<std::string, int64_t>;
 /// The buffers of each entry's arena, by the name of the entry.
 using Places = std::map<std::string, std::vector<ArenaPlace>>;
 
-/// The sizes that `text` names, such as "B=32,S=40".
-Result<Shape> parseShape(const std::string &text);
-
-/// `given` over values that fill a batch of the model's max_tokens with sentences of 32 tokens. An error where the
-/// model has no such symbol.
-Result<Shape> completeShape(const Shape &given, const Artifact &artifact);
-
-/// The values of the entry's symbols, in order, with 0 for the window; nothing where one has no value.
-std::optional<std::vector<int64_t>> symbolValues(const EntryPlan &entry, const Shape &shape);
-
 /// Arena bytes of `entry` at `shape`; nothing where a symbol has no value.
 std::optional<int64_t> arenaBytes(const EntryPlan &entry, const Shape &shape);
 
@@ -32,9 +23,6 @@ std::optional<int64_t> arenaBytes(const EntryPlan &entry, const Shape &shape);
 /// their steps are made of. The training step comes first.
 std::string describeCompilation(const Artifact &artifact, const Shape &shape, const Fusions &fusions,
                                 const Places &places);
-
-/// 1.5 GiB, 12.0 MiB, ...
-std::string readableBytes(int64_t bytes);
 
 } // namespace bifocal::tools
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/core/File.h"
 #include "runtime/cpu/CpuDevice.h"
+#include "runtime/cuda/Driver.h"
 #include "runtime/data/Text.h"
 #include "tools/bifocal/Verb.h"
 
@@ -9,7 +10,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <dlfcn.h>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -142,18 +142,12 @@ void checkFolder(std::vector<Check> &checks, const std::string &name, const std:
                           "make room: a checkpoint has 12 bytes per parameter, and is written beside the old one"));
 }
 
-/// No CUDA is needed: what runs models are CPUs so far.
+/// A GPU is a choice: models run on the CPU as well.
 Check findCuda() {
-  void *driver = ::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-  if (!driver)
-    return ok("cuda", "no driver (none is needed: models run on the CPU)");
-  int version = 0;
-  const auto get = reinterpret_cast<int (*)(int *)>(::dlsym(driver, "cuDriverGetVersion"));
-  const bool known = get && get(&version) == 0;
-  ::dlclose(driver);
-  return ok("cuda",
-            fmt::format("driver for CUDA {} (not used: models run on the CPU)",
-                        known ? fmt::format("{}.{}", version / 1000, version % 1000 / 10) : "of unknown version"));
+  const Result<std::unique_ptr<cuda::Driver>> driver = cuda::openCudaDriver();
+  if (driver.ok())
+    return ok("cuda", fmt::format("{}: run models on it with --device=cuda", (*driver)->description()));
+  return ok("cuda", fmt::format("no GPU, models run on the CPU ({})", driver.status().message()));
 }
 
 std::vector<Check> examine() {

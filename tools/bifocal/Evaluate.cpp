@@ -73,6 +73,6 @@ void tools::addEvaluate(CLI::App &app, int &exitCode) {
   verb->add_option("--format", options->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  options->model.addDevice(*verb);
+  options->model.device.add(*verb);
   verb->callback([options, &exitCode] { exitCode = report(run(*options)); });
 }

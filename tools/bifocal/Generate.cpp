@@ -107,7 +107,7 @@ void tools::addGenerate(CLI::App &app, int &exitCode) {
       ->capture_default_str()
       ->group("Output");
   verb->add_flag("--scores", options->scores, "Print `score<TAB>text`")->group("Output");
-  options->model.addDevice(*verb);
+  options->model.device.add(*verb);
   verb->add_option("--batch-size", options->batchSize, "Sentences translated at once; does not change the result")
       ->check(integerFrom(1))
       ->capture_default_str()

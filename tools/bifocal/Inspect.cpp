@@ -2,6 +2,7 @@
 #include "runtime/core/Artifact.h"
 #include "runtime/core/Safetensors.h"
 #include "runtime/cpu/CpuDevice.h"
+#include "tools/bifocal/InspectKernels.h"
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
@@ -134,12 +135,34 @@ Status inspectWeights(const std::string &path, bool asJson) {
   return {};
 }
 
-Status inspect(const std::string &path, bool asJson) {
-  if (path.ends_with(".safetensors"))
-    return inspectWeights(path, asJson);
-  Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(path);
+struct InspectOptions {
+  std::string path, format = "text", card, shape;
+  bool kernels = false;
+};
+
+Status inspect(const InspectOptions &options) {
+  const bool asJson = options.format == "json";
+  if (options.path.ends_with(".safetensors") && !options.kernels && options.card.empty())
+    return inspectWeights(options.path, asJson);
+  Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(options.path);
   if (!artifact.ok())
     return artifact.status();
+  if (options.kernels)
+    fmt::print("{}", tools::describeKernels((*artifact)->deviceCode()));
+  if (!options.card.empty()) {
+    const Result<tools::Shape> given = tools::parseShape(options.shape);
+    if (!given.ok())
+      return given.status();
+    const Result<tools::Shape> shape = tools::completeShape(*given, **artifact);
+    if (!shape.ok())
+      return shape.status();
+    const Result<std::string> text = tools::describeRoofline(**artifact, *findCard(options.card), *shape);
+    if (!text.ok())
+      return text.status();
+    fmt::print("{}{}", options.kernels ? "\n" : "", *text);
+  }
+  if (options.kernels || !options.card.empty())
+    return {};
   const nlohmann::json json = describe(**artifact);
   if (asJson)
     fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -151,15 +174,28 @@ Status inspect(const std::string &path, bool asJson) {
 } // namespace
 
 void tools::addInspect(CLI::App &app, int &exitCode) {
-  struct Options {
-    std::string path, format = "text";
-  };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectOptions>();
   CLI::App *verb = app.add_subcommand("inspect", "Show what a compiled model, a checkpoint or a weights file contains");
   verb->add_option("file", options->path, "Compiled model (.bifocal), or a checkpoint or weights (.safetensors)")
       ->required();
-  verb->add_option("--format", options->format, "text to read, or json with the same for programs")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
-  verb->callback([options, &exitCode] { exitCode = report(inspect(options->path, options->format == "json")); });
+  CLI::Option *format =
+      verb->add_option("--format", options->format, "text to read, or json with the same for programs")
+          ->check(CLI::IsMember({"text", "json"}))
+          ->capture_default_str();
+  verb->add_flag("--kernels", options->kernels, "Registers, shared memory and spills of the kernels for GPUs")
+      ->group("GPUs")
+      ->excludes(format);
+  std::vector<std::string> names;
+  for (const Card &card : cards())
+    names.emplace_back(card.name);
+  CLI::Option *card =
+      verb->add_option("--what-if", options->card, "How long the entry points take on this card at least")
+          ->check(CLI::IsMember(names))
+          ->group("GPUs")
+          ->excludes(format);
+  verb->add_option("--shape", options->shape,
+                   "Sizes for --what-if, e.g. B=32,S=40,T=40; default: the spec's max_tokens in sentences of 32 tokens")
+      ->group("GPUs")
+      ->needs(card);
+  verb->callback([options, &exitCode] { exitCode = report(inspect(*options)); });
 }

@@ -3,7 +3,6 @@
 
 #include "runtime/core/Json.h"
 #include "runtime/core/Weights.h"
-#include "runtime/cpu/CpuDevice.h"
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
@@ -20,19 +19,10 @@ void ModelOptions::addWeights(CLI::App &verb) {
   verb.add_option("--weights", weights, "Parameters or checkpoint (.safetensors)")->required();
 }
 
-void ModelOptions::addDevice(CLI::App &verb) {
-  verb.add_option("--threads", threads, "Threads; 0: all cores")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str()
-      ->group("Device");
-  verb.add_option("--level", level, "CPU level of the kernels, e.g. x86-64-v3; default: the best there is")
-      ->group("Device");
-}
-
 Result<std::shared_ptr<const Artifact>> ModelOptions::openArtifact() const {
 #if BIFOCAL_HAS_COMPILER
   if (model.ends_with(".toml")) {
-    Result<std::string> bytes = compileSpecFile(model);
+    Result<std::string> bytes = compileSpecFile(model, device.device);
     return bytes.ok() ? Artifact::fromBytes(std::as_bytes(std::span(*bytes))) : bytes.status();
   }
 #endif
@@ -45,7 +35,10 @@ Result<std::shared_ptr<const Artifact>> ModelOptions::openArtifact() const {
 
 Result<std::unique_ptr<Session>> ModelOptions::openSession(std::shared_ptr<const Artifact> artifact,
                                                            bool training) const {
-  return Session::create(std::move(artifact), makeCpuDevice({threads, level}), training);
+  Result<std::unique_ptr<Device>> opened = device.open();
+  if (!opened.ok())
+    return opened.status();
+  return Session::create(std::move(artifact), opened.take(), training);
 }
 
 Result<std::unique_ptr<Session>> ModelOptions::openWithWeights() const {

@@ -4,6 +4,7 @@
 
 #include "runtime/core/Session.h"
 #include "runtime/data/Prepared.h"
+#include "tools/common/Devices.h"
 
 #include <memory>
 #include <string>
@@ -18,12 +19,10 @@ namespace bifocal::tools {
 struct ModelOptions {
   std::string model;
   std::string weights;
-  int threads = 0;
-  std::string level;
+  DeviceOptions device;
 
   void addModel(CLI::App &verb);
   void addWeights(CLI::App &verb);
-  void addDevice(CLI::App &verb);
 
   /// Opens the artifact, or compiles a spec where the compiler is built in.
   Result<std::shared_ptr<const Artifact>> openArtifact() const;

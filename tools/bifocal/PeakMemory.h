@@ -4,14 +4,11 @@
 
 #include "passes/ArenaPlaces.h"
 #include "runtime/core/Plan.h"
+#include "tools/common/ModelShape.h"
 
-#include <map>
 #include <optional>
 
 namespace bifocal::tools {
-
-/// Values for the symbols of entries, e.g. {"B", 32}.
-using Shape = std::map<std::string, int64_t>;
 
 /// What is in the arena of an entry at the step where the buffers in use take the most bytes.
 struct PeakMemory {

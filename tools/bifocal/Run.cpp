@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/core/Session.h"
 #include "runtime/core/Weights.h"
-#include "runtime/cpu/CpuDevice.h"
 #include "tools/bifocal/Checks.h"
 #include "tools/bifocal/Message.h"
 #include "tools/bifocal/Model.h"
@@ -20,10 +19,10 @@ using namespace bifocal::tools;
 namespace {
 
 struct Options {
-  std::string artifact, entry, weights, level;
+  std::string artifact, entry, weights;
+  DeviceOptions device;
   std::vector<std::string> inputs, outputs, expected, symbols;
   double rtol = 1e-5, atol = 1e-6;
-  int threads = 0;
   uint64_t seed = 1;
   bool profile = false;
 };
@@ -149,6 +148,7 @@ Status deliver(const EntryPlan &plan, std::vector<HostTensor> &outputs, const Op
 Status run(const Options &options) {
   ModelOptions model;
   model.model = options.artifact;
+  model.device = options.device;
   Result<std::shared_ptr<const Artifact>> artifact = model.openArtifact();
   if (!artifact.ok())
     return artifact.status();
@@ -167,8 +167,7 @@ Status run(const Options &options) {
   Result<std::vector<HostTensor>> inputs = readInputs(*plan, *given);
   if (!inputs.ok())
     return inputs.status();
-  Result<std::unique_ptr<Session>> session = Session::create(
-      *artifact, makeCpuDevice({.threads = options.threads, .level = options.level}), plan->needsTraining);
+  Result<std::unique_ptr<Session>> session = model.openSession(*artifact, plan->needsTraining);
   if (!session.ok())
     return session.status();
   if (options.weights.empty())
@@ -225,12 +224,7 @@ void tools::addRun(CLI::App &app, int &exitCode) {
   comparison("--expected", options->expected, "name=@y.npy: compare this output; exit code 8 where it differs");
   comparison("--rtol", options->rtol, "Relative tolerance of --expected")->check(atLeast(0))->capture_default_str();
   comparison("--atol", options->atol, "Absolute tolerance of --expected")->check(atLeast(0))->capture_default_str();
-  verb->add_option("--threads", options->threads, "Threads; 0: all cores")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str()
-      ->group("Device");
-  verb->add_option("--level", options->level, "CPU level of the kernels, e.g. x86-64-v3; default: the best there is")
-      ->group("Device");
+  options->device.add(*verb);
   verb->add_flag("--profile", options->profile, "Print the time per kernel family to stderr")->group("Device");
   verb->callback([options, &exitCode] { exitCode = report(run(*options)); });
 }

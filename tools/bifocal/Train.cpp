@@ -352,7 +352,7 @@ void tools::addTrain(CLI::App &app, int &exitCode) {
                           ->expected(0, 1)
                           ->type_name("[DIR]")
                           ->group("Log");
-  options->model.addDevice(*verb);
+  options->model.device.add(*verb);
   verb->callback([options, valid, tensorBoard, &exitCode] {
     options->validSplitGiven = valid->count() > 0;
     options->writesTensorBoard = tensorBoard->count() > 0;

@@ -25,8 +25,9 @@ void addDoctor(CLI::App &app, int &exitCode);
 /// Added last: it prints what it finds in `app`.
 void addCompletion(CLI::App &app, int &exitCode);
 
-/// Compiles the spec at `path` into the bytes of an artifact; only in builds with the compiler.
-Result<std::string> compileSpecFile(const std::string &path);
+/// Compiles the spec at `path` into the bytes of an artifact for `device` (cpu, cuda or cuda-emu); only in builds with
+/// the compiler.
+Result<std::string> compileSpecFile(const std::string &path, const std::string &device);
 
 /// Prints `error: <message>` to stderr unless ok, and returns the exit code of `status`.
 int report(const Status &status);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "runtime/cpu/Executor.h"
+#include "runtime/core/Executor.h"
 
 #include "runtime/core/ArtifactFormat.h"
-#include "runtime/cpu/ParallelFor.h"
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <fmt/format.h>
 #include <tuple>
 
@@ -20,63 +18,52 @@ size_t Profile::family(const std::string &name) {
   return families.size() - 1;
 }
 
-Executor::Executor(const EntryPlan &plan, Profile &profile)
-    : plan_(plan), profile_(profile), addresses_(plan.buffers.size()), bytes_(plan.buffers.size()),
+Executor::Executor(const EntryPlan &plan, Backend &backend, Profile &profile)
+    : plan_(plan), backend_(backend), profile_(profile), addresses_(plan.buffers.size()), bytes_(plan.buffers.size()),
       symbols_(plan.symbols.size()) {}
 
-Result<std::unique_ptr<Executor>> Executor::create(const EntryPlan &plan, const SharedObject *object,
-                                                   Profile &profile) {
-  std::unique_ptr<Executor> executor(new Executor(plan, profile));
-  BIFOCAL_RETURN_IF_ERROR(executor->prepare(plan.steps, object, executor->steps_));
+Result<std::unique_ptr<Executor>> Executor::create(const EntryPlan &plan, Backend &backend, Profile &profile) {
+  std::unique_ptr<Executor> executor(new Executor(plan, backend, profile));
+  BIFOCAL_RETURN_IF_ERROR(executor->prepare(plan.steps, executor->steps_));
   return executor;
 }
 
-Result<CpuKernel> Executor::resolve(const SharedObject *object, const std::string &kernel, size_t stage,
-                                    const PlanStep &step) const {
-  const std::string symbol = fmt::format("{}.{}", kernel, stage);
-  void *found = object ? object->find(symbol) : nullptr;
-  if (!found)
-    return Status(StatusCode::malformed,
-                  fmt::format("entry '{}' expects the kernel '{}' in the host object (step at {})", plan_.name, symbol,
-                              step.location));
-  return reinterpret_cast<CpuKernel>(found);
+Status Executor::prepareKernel(const std::string &kernel, size_t stages, size_t buffers, size_t sizes,
+                               Prepared &prepared) {
+  prepared.pointers.resize(buffers);
+  prepared.bytes.resize(buffers);
+  prepared.sizes.resize(sizes);
+  for (size_t stage = 0; stage < stages; ++stage) {
+    const Result<Backend::Handle> found = backend_.kernel(kernel, stage, buffers, sizes);
+    if (!found.ok())
+      return found.status();
+    prepared.kernels.push_back(*found);
+  }
+  return {};
 }
 
-Status Executor::prepare(const std::vector<PlanStep> &steps, const SharedObject *object,
-                         std::vector<Prepared> &result) {
+Status Executor::prepare(const std::vector<PlanStep> &steps, std::vector<Prepared> &result) {
   for (const PlanStep &step : steps) {
     Prepared prepared;
     prepared.step = &step;
     prepared.family = profile_.family(step.family);
-    const std::string *kernel = nullptr;
-    size_t stages = 0;
+    Status status;
     if (const auto *launch = std::get_if<LaunchStep>(&step.action)) {
-      kernel = &launch->kernel;
-      stages = launch->stages.size();
-      prepared.pointers.resize(launch->buffers.size());
-      prepared.sizes.resize(launch->sizes.size());
+      status =
+          prepareKernel(launch->kernel, launch->stages.size(), launch->buffers.size(), launch->sizes.size(), prepared);
     } else if (const auto *gemm = std::get_if<GemmStep>(&step.action)) {
-      for (size_t stage = 0; stage < prepared.product.size(); ++stage) {
-        Result<CpuKernel> address = resolve(object, gemm->kernel, stage, step);
-        if (!address.ok())
-          return address.status();
-        prepared.product[stage] = *address;
-      }
-      if (gemm->epilogue) {
-        kernel = &gemm->epilogue->kernel;
-        stages = 1;
-        prepared.pointers.resize(gemm->epilogue->buffers.size());
-        prepared.sizes.resize(gemm->epilogue->sizes.size());
-      }
+      const Result<Backend::Handle> product = backend_.product(plan_, *gemm);
+      if (product.ok())
+        prepared.product = *product;
+      status = product.status();
+      if (status.ok() && gemm->epilogue)
+        status = prepareKernel(gemm->epilogue->kernel, 1, gemm->epilogue->buffers.size(), gemm->epilogue->sizes.size(),
+                               prepared);
     } else if (const auto *slabs = std::get_if<SlabsStep>(&step.action)) {
-      BIFOCAL_RETURN_IF_ERROR(prepare(slabs->body, object, prepared.body));
+      BIFOCAL_RETURN_IF_ERROR(prepare(slabs->body, prepared.body));
     }
-    for (size_t stage = 0; stage < stages; ++stage) {
-      Result<CpuKernel> address = resolve(object, *kernel, stage, step);
-      if (!address.ok())
-        return address.status();
-      prepared.kernels.push_back(*address);
-    }
+    if (!status.ok())
+      return {status.code(), fmt::format("entry '{}' {} (step at {})", plan_.name, status.message(), step.location)};
     result.push_back(std::move(prepared));
   }
   return {};
@@ -154,23 +141,24 @@ void Executor::locateBuffers(const Bindings &bindings) {
   }
 }
 
-Status Executor::run(const Bindings &bindings, int threads) {
+Status Executor::run(const Bindings &bindings) {
   locateBuffers(bindings);
   std::copy(bindings.symbols.begin(), bindings.symbols.end(), symbols_.begin());
   windowStart_ = 0;
   panelsCurrent_ = bindings.panelsCurrent;
-  return runAll(steps_, threads);
+  return runAll(steps_);
 }
 
-Status Executor::runAll(std::vector<Prepared> &steps, int threads) {
+Status Executor::runAll(std::vector<Prepared> &steps) {
   for (Prepared &prepared : steps) {
     // The steps of a window are timed on their own.
     if (!profile_.on || !prepared.body.empty()) {
-      BIFOCAL_RETURN_IF_ERROR(runStep(prepared, threads));
+      BIFOCAL_RETURN_IF_ERROR(runStep(prepared));
       continue;
     }
     const auto begin = std::chrono::steady_clock::now();
-    BIFOCAL_RETURN_IF_ERROR(runStep(prepared, threads));
+    BIFOCAL_RETURN_IF_ERROR(runStep(prepared));
+    BIFOCAL_RETURN_IF_ERROR(backend_.wait());
     FamilyTime &time = profile_.families[prepared.family];
     time.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     ++time.calls;
@@ -178,23 +166,25 @@ Status Executor::runAll(std::vector<Prepared> &steps, int threads) {
   return {};
 }
 
-Status Executor::runStep(Prepared &prepared, int threads) {
+Status Executor::runStep(Prepared &prepared) {
   const PlanStep &step = *prepared.step;
   if (const auto *launchStep = std::get_if<LaunchStep>(&step.action))
-    return launch(prepared, *launchStep, threads);
+    return launch(prepared, *launchStep);
   if (const auto *gemmStep = std::get_if<GemmStep>(&step.action))
-    return multiply(prepared, *gemmStep, threads);
+    return multiply(prepared, *gemmStep);
   if (const auto *fillStep = std::get_if<FillStep>(&step.action))
-    return fill(*fillStep, step, threads);
+    return fill(*fillStep, step);
   if (const auto *copyStep = std::get_if<CopyStep>(&step.action))
     return copy(*copyStep, step);
-  return slabs(prepared, std::get<SlabsStep>(step.action), threads);
+  return slabs(prepared, std::get<SlabsStep>(step.action));
 }
 
 Status Executor::gather(Prepared &prepared, const std::vector<BufferRef> &buffers,
                         const std::vector<Expression> &sizes) {
-  for (size_t i = 0; i < buffers.size(); ++i)
+  for (size_t i = 0; i < buffers.size(); ++i) {
     prepared.pointers[i] = address(buffers[i]);
+    prepared.bytes[i] = bytesFrom(buffers[i]);
+  }
   for (size_t i = 0; i < sizes.size(); ++i) {
     const std::optional<int64_t> value = sizes[i].evaluate(symbols_);
     if (!value)
@@ -204,26 +194,15 @@ Status Executor::gather(Prepared &prepared, const std::vector<BufferRef> &buffer
   return {};
 }
 
-Status Executor::launch(Prepared &prepared, const LaunchStep &step, int threads) {
+Status Executor::launch(Prepared &prepared, const LaunchStep &step) {
   BIFOCAL_RETURN_IF_ERROR(gather(prepared, step.buffers, step.sizes));
   for (size_t stage = 0; stage < step.stages.size(); ++stage) {
     const std::optional<int64_t> tiles = step.stages[stage].evaluate(symbols_);
     if (!tiles)
       return badSize(*prepared.step, fmt::format("the number of tiles of stage {}", stage), step.stages[stage]);
-    parallelFor(threads, *tiles, [&](int, int64_t begin, int64_t end) {
-      prepared.kernels[stage](prepared.pointers.data(), prepared.sizes.data(), begin, end);
-    });
+    BIFOCAL_RETURN_IF_ERROR(backend_.launch(prepared.kernels[stage], prepared.arguments(), *tiles));
   }
   return {};
-}
-
-/// Floating-point operations of a product, without those of rows that the mask leaves out.
-static double countFlops(const GemmArguments &product, int64_t rows) {
-  const double all =
-      2.0 * static_cast<double>(product.m) * static_cast<double>(product.n) * static_cast<double>(product.k);
-  if (!product.mask || rows == 0)
-    return all;
-  return all * static_cast<double>(std::count(product.mask, product.mask + rows, 1)) / static_cast<double>(rows);
 }
 
 GemmArguments::Panels Executor::panelsOf(const GemmStep &step) const {
@@ -232,23 +211,29 @@ GemmArguments::Panels Executor::panelsOf(const GemmStep &step) const {
   return panelsCurrent_ ? GemmArguments::Panels::kept : GemmArguments::Panels::keep;
 }
 
-Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads) {
-  const PlanStep &owner = *prepared.step;
-  int64_t m = 0, n = 0, k = 0;
+/// The sizes of a product, and whether its buffers have room for them.
+Status Executor::measure(const PlanStep &owner, const GemmStep &step, GemmArguments &product) const {
   const std::tuple<const char *, const Expression &, int64_t &> extents[] = {
-      {"m", step.m, m}, {"n", step.n, n}, {"k", step.k, k}};
+      {"m", step.m, product.m}, {"n", step.n, product.n}, {"k", step.k, product.k}};
   for (const auto &[name, expression, extent] : extents) {
     const std::optional<int64_t> value = expression.evaluate(symbols_);
     if (!value)
       return badSize(owner, name, expression);
     extent = *value;
   }
-  BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "a", m, k, step.a));
-  BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "b", k, n, step.b));
-  BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "c", m, n, step.c));
+  BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "a", product.m, product.k, step.a));
+  BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "b", product.k, product.n, step.b));
+  return checkMatrix(owner, "c", product.m, product.n, step.c);
+}
+
+Status Executor::multiply(Prepared &prepared, const GemmStep &step) {
+  const PlanStep &owner = *prepared.step;
+  GemmArguments product;
+  BIFOCAL_RETURN_IF_ERROR(measure(owner, step, product));
+  const auto [m, n, k] = std::tuple(product.m, product.n, product.k);
+  product.panels = panelsOf(step);
   // Panels that are kept are made even where no row reads them yet: later calls count on them.
-  const bool keeps = panelsOf(step) == GemmArguments::Panels::keep;
-  if (n == 0 || (m == 0 && !keeps))
+  if (n == 0 || (m == 0 && product.panels != GemmArguments::Panels::keep))
     return {};
   // All matrices fit their buffers and two have elements, so the sizes of panels do not overflow.
   if (step.workspace)
@@ -258,59 +243,34 @@ Status Executor::multiply(Prepared &prepared, const GemmStep &step, int threads)
   if (step.mask && bytesFrom(*step.mask) < rowsOfA)
     return error(owner, fmt::format("expects a mask for {} rows, but got {} bytes in buffer {}", rowsOfA,
                                     bytesFrom(*step.mask), step.mask->id));
-  const GemmArguments arguments{m,
-                                n,
-                                k,
-                                address(step.a),
-                                address(step.b),
-                                address(step.c),
-                                step.workspace ? reinterpret_cast<float *>(address(*step.workspace)) : nullptr,
-                                step.accumulate,
-                                panelsOf(step),
-                                step.mask ? reinterpret_cast<unsigned char *>(address(*step.mask)) : nullptr};
+  product.a = address(step.a);
+  product.b = address(step.b);
+  product.c = address(step.c);
+  product.workspace = step.workspace ? reinterpret_cast<float *>(address(*step.workspace)) : nullptr;
+  product.accumulate = step.accumulate;
+  product.mask = step.mask ? reinterpret_cast<unsigned char *>(address(*step.mask)) : nullptr;
   if (profile_.on)
-    profile_.flops += countFlops(arguments, rowsOfA);
-  if (!step.epilogue) {
-    gemm(threads, prepared.product, arguments);
-    return {};
-  }
+    profile_.flops += backend_.flops(product, step.transA);
+  if (!step.epilogue)
+    return backend_.multiply(prepared.product, product, nullptr);
   BIFOCAL_RETURN_IF_ERROR(gather(prepared, step.epilogue->buffers, step.epilogue->sizes));
-  struct Context {
-    const Prepared &prepared;
-    int64_t rowsPerTile;
-  } context{prepared, step.epilogue->rowsPerTile};
-  const auto run = [](void *opaque, int64_t begin, int64_t end) {
-    const auto &[prepared, rows] = *static_cast<Context *>(opaque);
-    prepared.kernels[0](prepared.pointers.data(), prepared.sizes.data(), begin / rows, (end + rows - 1) / rows);
-  };
-  gemm(threads, prepared.product, arguments, {step.epilogue->rowsPerTile, run, &context});
-  return {};
+  const Backend::Epilogue epilogue{prepared.kernels[0], prepared.arguments(), step.epilogue->rowsPerTile};
+  return backend_.multiply(prepared.product, product, &epilogue);
 }
 
-Status Executor::fill(const FillStep &step, const PlanStep &owner, int threads) {
+Status Executor::fill(const FillStep &step, const PlanStep &owner) {
   BIFOCAL_RETURN_IF_ERROR(checkWindow(owner, "buffer", step.buffer));
-  const int64_t bytes = bytesFrom(step.buffer);
-  constexpr int64_t chunk = 1 << 18;
-  std::byte *target = address(step.buffer);
-  parallelFor(threads, (bytes + chunk - 1) / chunk, [&](int, int64_t begin, int64_t end) {
-    std::byte *first = target + begin * chunk, *last = target + std::min(bytes, end * chunk);
-    for (; last - first >= 4; first += 4)
-      std::memcpy(first, &step.value, 4);
-    std::memcpy(first, &step.value, static_cast<size_t>(last - first));
-  });
-  return {};
+  return backend_.fill(address(step.buffer), bytesFrom(step.buffer), step.value);
 }
 
 Status Executor::copy(const CopyStep &step, const PlanStep &owner) {
   BIFOCAL_RETURN_IF_ERROR(checkWindow(owner, "from", step.from));
   BIFOCAL_RETURN_IF_ERROR(checkWindow(owner, "to", step.to));
   // An arena buffer may be longer than what it is copied to: its class is rounded up.
-  const int64_t bytes = std::min(bytesFrom(step.from), bytesFrom(step.to));
-  std::memmove(address(step.to), address(step.from), static_cast<size_t>(bytes));
-  return {};
+  return backend_.copy(address(step.to), address(step.from), std::min(bytesFrom(step.from), bytesFrom(step.to)));
 }
 
-Status Executor::slabs(Prepared &prepared, const SlabsStep &step, int threads) {
+Status Executor::slabs(Prepared &prepared, const SlabsStep &step) {
   const std::optional<int64_t> rows = step.rows.evaluate(symbols_);
   if (!rows)
     return badSize(*prepared.step, "the number of rows", step.rows);
@@ -318,7 +278,7 @@ Status Executor::slabs(Prepared &prepared, const SlabsStep &step, int threads) {
   for (int64_t start = 0; start < *rows && status.ok(); start += step.by) {
     windowStart_ = start;
     symbols_.back() = std::min(step.by, *rows - start);
-    status = runAll(prepared.body, threads);
+    status = runAll(prepared.body);
   }
   windowStart_ = 0;
   symbols_.back() = 0;

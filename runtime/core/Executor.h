@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#ifndef BIFOCAL_RUNTIME_CPU_EXECUTOR_H
-#define BIFOCAL_RUNTIME_CPU_EXECUTOR_H
+#ifndef BIFOCAL_RUNTIME_CORE_EXECUTOR_H
+#define BIFOCAL_RUNTIME_CORE_EXECUTOR_H
 
+#include "runtime/core/Backend.h"
 #include "runtime/core/Device.h"
 #include "runtime/core/Plan.h"
-#include "runtime/cpu/Gemm.h"
-#include "runtime/cpu/SharedObject.h"
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,37 +21,42 @@ struct Profile {
   size_t family(const std::string &name);
 };
 
-/// One entry point, prepared: kernel addresses resolved, argument arrays allocated. `run` allocates nothing.
+/// One entry point, prepared: kernels found, argument arrays allocated. `run` checks sizes, gives every buffer its
+/// address and issues the steps to the backend; it allocates nothing itself.
 class Executor {
 public:
-  static Result<std::unique_ptr<Executor>> create(const EntryPlan &plan, const SharedObject *object, Profile &profile);
+  /// Everything must outlive the executor.
+  static Result<std::unique_ptr<Executor>> create(const EntryPlan &plan, Backend &backend, Profile &profile);
 
-  Status run(const Bindings &bindings, int threads);
+  /// Issues all steps; the backend may still be at work on them when it returns.
+  Status run(const Bindings &bindings);
 
 private:
   /// A step with its own memory for arguments.
   struct Prepared {
     const PlanStep *step = nullptr;
     size_t family = 0;
-    std::vector<CpuKernel> kernels; ///< one per stage; one for an epilogue
-    GemmKernels product = {};       ///< the stages of a product
+    std::vector<Backend::Handle> kernels; ///< one per stage; one for an epilogue
+    Backend::Handle product = 0;
     std::vector<void *> pointers;
-    std::vector<int64_t> sizes;
+    std::vector<int64_t> bytes, sizes;
+
+    Backend::Arguments arguments() const { return {pointers, bytes, sizes}; }
     std::vector<Prepared> body;
   };
 
-  Executor(const EntryPlan &plan, Profile &profile);
-  Status prepare(const std::vector<PlanStep> &steps, const SharedObject *object, std::vector<Prepared> &prepared);
-  Result<CpuKernel> resolve(const SharedObject *object, const std::string &kernel, size_t stage,
-                            const PlanStep &step) const;
+  Executor(const EntryPlan &plan, Backend &backend, Profile &profile);
+  Status prepare(const std::vector<PlanStep> &steps, std::vector<Prepared> &prepared);
+  Status prepareKernel(const std::string &kernel, size_t stages, size_t buffers, size_t sizes, Prepared &prepared);
   void locateBuffers(const Bindings &bindings);
-  Status runAll(std::vector<Prepared> &steps, int threads);
-  Status runStep(Prepared &prepared, int threads);
-  Status launch(Prepared &prepared, const LaunchStep &step, int threads);
-  Status multiply(Prepared &prepared, const GemmStep &step, int threads);
-  Status fill(const FillStep &step, const PlanStep &owner, int threads);
+  Status runAll(std::vector<Prepared> &steps);
+  Status runStep(Prepared &prepared);
+  Status launch(Prepared &prepared, const LaunchStep &step);
+  Status multiply(Prepared &prepared, const GemmStep &step);
+  Status measure(const PlanStep &owner, const GemmStep &step, GemmArguments &product) const;
+  Status fill(const FillStep &step, const PlanStep &owner);
   Status copy(const CopyStep &step, const PlanStep &owner);
-  Status slabs(Prepared &prepared, const SlabsStep &step, int threads);
+  Status slabs(Prepared &prepared, const SlabsStep &step);
   Status gather(Prepared &prepared, const std::vector<BufferRef> &buffers, const std::vector<Expression> &sizes);
   Status error(const PlanStep &step, const std::string &problem) const;
   /// `what` is an expression that is negative, overflows or divides by 0.
@@ -68,6 +71,7 @@ private:
   int64_t bytesFrom(const BufferRef &ref) const { return bytes_[ref.id] - ref.rowBytes * windowStart_; }
 
   const EntryPlan &plan_;
+  Backend &backend_;
   Profile &profile_;
   std::vector<Prepared> steps_;
   std::vector<std::byte *> addresses_; ///< of each buffer in this run

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "codegen/cuda/OperandKernels.h"
+
+#include "codegen/common/KernelBuilder.h"
+#include "codegen/cpu/GemmKernels.h"
+#include "dialect/plan/PlanOps.h"
+#include "mlir/AsmParser/AsmParser.h"
+#include "runtime/core/ArtifactFormat.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+using Values = KernelBuilder::Values;
+
+/// A tile is a row.
+static void writeOperand(ModuleOp functions, Location location, StringRef name, Type from, Type to) {
+  KernelBuilder kernel(functions, location, CpuTarget::warp());
+  kernel.stage(name, 0, [&](Value row) {
+    Value columns = kernel.size(1);
+    Array source = kernel.buffer(0, from), target = kernel.buffer(1, to), mask = kernel.buffer(2, kernel.i8());
+    Value real = kernel.choose(
+        kernel.notEqual(kernel.size(2), kernel.index(0)), [&] { return Values{kernel.loadIndex(mask, row)}; },
+        [&] { return Values{kernel.index(1)}; })[0];
+    Value begin = kernel.mul(row, columns);
+    Array in = kernel.from(source, begin), out = kernel.from(target, begin);
+    // Rows that do not count may hold anything, NaN as well: they are not read.
+    Value count = kernel.select(kernel.notEqual(real, kernel.index(0)), columns, kernel.index(0));
+    kernel.columns(columns, {}, [&](Value column, Value, ValueRange) {
+      Value exists = kernel.tailMask(kernel.sub(columns, column)), counts = kernel.tailMask(kernel.sub(count, column));
+      kernel.storeVector(kernel.loadVector(in, column, counts), out, column, exists);
+      return Values{};
+    });
+  });
+}
+
+void writeOperandKernels(ModuleOp module, ModuleOp functions) {
+  llvm::StringSet<> written;
+  auto elementOf = [](Value matrix) { return matrix.getDefiningOp<plan::BufferOp>().getDtype(); };
+  auto typeOf = [&](StringRef element) { return parseType(element, module.getContext()); };
+  module.walk([&](plan::GemmOp gemm) {
+    const GemmForm form{gemm.getTransA(), gemm.getTransB(), typeOf(elementOf(gemm.getA())),
+                        typeOf(elementOf(gemm.getB())), typeOf(elementOf(gemm.getC()))};
+    const Type factor = form.factor();
+    std::string to;
+    llvm::raw_string_ostream(to) << factor;
+    for (auto [matrix, masked] : {std::pair(gemm.getA(), bool(gemm.getMask())), std::pair(gemm.getB(), false)}) {
+      const StringRef from = elementOf(matrix);
+      const std::string name = format::gemmOperand(std::string_view(from), to);
+      if ((masked || from != to) && written.insert(name).second)
+        writeOperand(functions, gemm.getLoc(), name, typeOf(from), factor);
+    }
+  });
+}
+
+} // namespace bifocal

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/bifocal-conformance/Trial.h"
+
+#include "runtime/core/Session.h"
+#include "runtime/decode/SessionStepper.h"
+
+#include <cmath>
+#include <fmt/format.h>
+
+namespace bifocal::conformance {
+namespace {
+
+/// One model on one device.
+class Trial {
+public:
+  Trial(Session &session, Batch &batch) : session_(session), batch_(batch) {}
+
+  Status run(int64_t updates) {
+    BIFOCAL_RETURN_IF_ERROR(evaluate());
+    BIFOCAL_RETURN_IF_ERROR(decode());
+    BIFOCAL_RETURN_IF_ERROR(differentiate());
+    for (int64_t update = 1; update <= updates; ++update)
+      BIFOCAL_RETURN_IF_ERROR(train(update));
+    keep("parameters", session_.parameters());
+    return {};
+  }
+
+  std::vector<Outcome> outcomes;
+
+private:
+  void keep(std::string name, std::span<const float> values) {
+    outcomes.push_back({std::move(name), {values.begin(), values.end()}});
+  }
+
+  /// Runs an entry whose outputs are f32; they are kept as "<label> <output>".
+  Status call(const std::string &entry, std::span<const TensorView> inputs, const std::string &label) {
+    Result<std::vector<std::vector<int64_t>>> shapes = session_.outputShapes(entry, inputs);
+    if (!shapes.ok())
+      return shapes.status();
+    const EntryPlan *plan = session_.artifact().plan().find(entry);
+    std::vector<std::vector<float>> outputs;
+    std::vector<TensorView> views;
+    for (const std::vector<int64_t> &shape : *shapes) {
+      TensorView view;
+      for (const int64_t extent : shape)
+        view.extents[view.rank++] = extent;
+      outputs.emplace_back(static_cast<size_t>(view.elements()));
+      view.data = outputs.back().data();
+      views.push_back(view);
+    }
+    BIFOCAL_RETURN_IF_ERROR(session_.run(entry, inputs, views));
+    for (size_t i = 0; i < outputs.size(); ++i)
+      keep(fmt::format("{} {}", label, plan->outputs[i].name), outputs[i]);
+    return {};
+  }
+
+  Status evaluate() {
+    const TensorView forward[] = {batch_.sourceView(), batch_.previousView()};
+    BIFOCAL_RETURN_IF_ERROR(call("forward", forward, "forward"));
+    const TensorView inputs[] = {batch_.sourceView(), batch_.previousView(), batch_.targetView()};
+    return call("evaluate", inputs, "evaluate");
+  }
+
+  Status differentiate() {
+    int64_t rng[] = {7, 1};
+    const TensorView inputs[] = {batch_.sourceView(), batch_.previousView(), batch_.targetView(),
+                                 TensorView(ElementType::i64, {2}, rng)};
+    BIFOCAL_RETURN_IF_ERROR(call("accumulate_gradients", inputs, "accumulate_gradients"));
+    const std::span<float> gradients = session_.gradients();
+    const Manifest &manifest = session_.artifact().manifest();
+    for (const Parameter &parameter : manifest.parameters)
+      if (parameter.trained)
+        keep("gradient " + parameter.name,
+             gradients.subspan(static_cast<size_t>(parameter.offset), static_cast<size_t>(parameter.elements())));
+    // What follows starts without gradients.
+    float one = 1, hyper[] = {0, 0, 0, 0};
+    const TensorView nothing[] = {TensorView(ElementType::f32, {}, &one), TensorView(ElementType::f32, {4}, hyper)};
+    return call("apply_gradients", nothing, "apply_gradients");
+  }
+
+  Status train(int64_t update) {
+    constexpr double rate = 1e-3, beta1 = 0.9, beta2 = 0.98;
+    const double time = static_cast<double>(update);
+    int64_t rng[] = {7, update + 1};
+    float hyper[] = {static_cast<float>(rate),
+                     static_cast<float>(rate * std::sqrt(1 - std::pow(beta2, time)) / (1 - std::pow(beta1, time))), 1,
+                     0};
+    const TensorView inputs[] = {batch_.sourceView(), batch_.previousView(), batch_.targetView(),
+                                 TensorView(ElementType::i64, {2}, rng), TensorView(ElementType::f32, {4}, hyper)};
+    return call("train_step", inputs, fmt::format("train_step {}", update));
+  }
+
+  /// Two hypotheses a sentence, which read the target and change places at every step.
+  Status decode() {
+    Result<SessionStepper> stepper = SessionStepper::create(session_);
+    if (!stepper.ok())
+      return stepper.status();
+    const auto &[sentences, sourceSteps, steps] = batch_.shape;
+    const int64_t rows = 2 * sentences;
+    stepper->setSource(batch_.source, sentences, sourceSteps);
+    BIFOCAL_RETURN_IF_ERROR(stepper->begin(rows, steps));
+    std::vector<int32_t> tokens, sentenceOf, ancestors(static_cast<size_t>(rows * steps));
+    std::vector<float> logProbabilities(static_cast<size_t>(rows * stepper->vocabularySize()));
+    for (int64_t row = 0; row < rows; ++row)
+      sentenceOf.push_back(static_cast<int32_t>(row / 2));
+    for (int64_t step = 0; step < steps; ++step) {
+      tokens.clear();
+      for (int64_t row = 0; row < rows; ++row)
+        tokens.push_back(batch_.previous[static_cast<size_t>(row / 2 * steps + (row % 2 == 0 ? step : 0))]);
+      BIFOCAL_RETURN_IF_ERROR(stepper->step({step, tokens, sentenceOf, ancestors, steps}, logProbabilities));
+      keep(fmt::format("decode_step {} log_probabilities", step), logProbabilities);
+      // Row r of the next step continues row r ^ 1 of this one.
+      for (int64_t row = 0; row < rows; row += 2) {
+        const auto history = [&](int64_t r) { return ancestors.begin() + r * steps; };
+        std::swap_ranges(history(row), history(row) + step, history(row + 1));
+        *(history(row) + step) = static_cast<int32_t>(row + 1);
+        *(history(row + 1) + step) = static_cast<int32_t>(row);
+      }
+    }
+    return {};
+  }
+
+  Session &session_;
+  Batch &batch_;
+};
+
+} // namespace
+
+Result<std::vector<Outcome>> tryModel(std::shared_ptr<const Artifact> artifact, std::unique_ptr<Device> device,
+                                      Batch &batch, int64_t updates) {
+  Result<std::unique_ptr<Session>> session = Session::create(std::move(artifact), std::move(device), true);
+  if (!session.ok())
+    return session.status();
+  (*session)->initialize(1);
+  Trial trial(**session, batch);
+  if (Status status = trial.run(updates); !status.ok())
+    return status;
+  return std::move(trial.outcomes);
+}
+
+} // namespace bifocal::conformance

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Checks and times Bifocal on an NVIDIA GPU; see gpu-check.sh."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+BUDGET = 460  # seconds, for everything
+FAMILIES = ("lightconv", "dynamicconv", "transformer")
+
+
+class Check:
+    """One run of the suite: what it found, and how much of the time is left."""
+
+    def __init__(self, folder: Path, peers: Path | None) -> None:
+        self.folder, self.peers = folder, peers
+        self.begin = time.monotonic()
+        self.results: list[dict[str, Any]] = []
+
+    def left(self) -> float:
+        return BUDGET - (time.monotonic() - self.begin)
+
+    def run(self, command: list[str], limit: float, cwd: Path | None = None) -> tuple[int, str, str]:
+        limit = min(limit, self.left())
+        if limit < 5:
+            return -1, "", "no time is left"
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False, cwd=cwd)
+        except subprocess.TimeoutExpired:
+            return 124, "", f"took longer than {limit:.0f} s"
+        return done.returncode, done.stdout, done.stderr
+
+    def program(self, name: str, *arguments: str) -> list[str]:
+        """A packed program, with the libraries that were packed with it."""
+        loader = next((self.folder / "lib").glob("ld-linux*"), None)
+        binary = str(self.folder / "bin" / name)
+        if loader is None:
+            return [binary, *arguments]
+        return [str(loader), "--library-path", str(self.folder / "lib"), binary, *arguments]
+
+    def add(self, kind: str, name: str, passed: bool, **more: Any) -> None:
+        self.results.append({"kind": kind, "name": name, "passed": passed, **more})
+        print(f"{self.left():4.0f} s left: {'pass' if passed else 'FAIL'} {kind} {name}", file=sys.stderr, flush=True)
+
+    def conformance(self) -> None:
+        for model in sorted((self.folder / "models").glob("tiny-*.bifocal")):
+            code, said, problem = self.run(self.program("bifocal-conformance", str(model), "--device=cuda"), 60)
+            lines = said.splitlines()
+            self.add("conformance", model.stem, code == 0, summary=lines[-1:], failures=[*lines[:-1][:20], problem[-2000:]])
+
+    def step(self, model: str, tokens: int) -> dict[str, Any]:
+        path = self.folder / "models" / f"{model}.bifocal"
+        arguments = [str(path), "--device=cuda", "--json", "--max-tokens", str(tokens), "--steps", "30", "--warmup", "70"]
+        code, said, problem = self.run(self.program("bench-step", *arguments), 60)
+        return json.loads(said) if code == 0 else {"problem": problem[-2000:]}
+
+    def peer(self, verb: str, model: str, precision: str, mode: str, *more: str) -> dict[str, Any]:
+        if self.peers is None:
+            return {"problem": "no peers"}
+        command = [sys.executable, "bench.py", verb, "--model", model, "--device", "cuda", "--precision", precision,
+                   "--mode", mode, "--json", *more]  # fmt: skip
+        code, said, problem = self.run(command, 90, cwd=self.peers)
+        return json.loads(said.splitlines()[-1]) if code == 0 and said else {"problem": problem[-2000:]}
+
+    def training(self, family: str, precision: str, tokens: int, modes: tuple[str, ...]) -> None:
+        model = f"{family}_iwslt_de_en"
+        ours = self.step(f"{model}-{precision}", tokens)
+        peers = {mode: self.peer("train", model, precision, mode, "--max-tokens", str(tokens)) for mode in modes}
+        rates = [peer["tokens_per_s"] for peer in peers.values() if "tokens_per_s" in peer]
+        ratio = ours["tokens_per_s"] / max(rates) if rates and "tokens_per_s" in ours else None
+        self.add("training", f"{model} {precision} {tokens}", "tokens_per_s" in ours, ours=ours, peers=peers, ratio=ratio)
+
+    def decoding(self, family: str, precision: str) -> None:
+        model = f"{family}_iwslt_de_en"
+        path = self.folder / "models" / f"{model}-{precision}.bifocal"
+        code, said, problem = self.run(
+            self.program("bench-generate", str(path), "--device=cuda", "--json", "--steps", "5"), 60
+        )
+        ours = json.loads(said) if code == 0 else {"problem": problem[-2000:]}
+        peer = self.peer("generate", model, precision, "eager", "--steps", "5")
+        self.add("decoding", f"{model} {precision}", code == 0, ours=ours, peer=peer)
+
+    def all(self) -> None:
+        self.conformance()
+        for tokens in (512, 4096, 16384):
+            self.training("lightconv", "bf16", tokens, ("eager",))
+        for family in FAMILIES:
+            self.training(family, "f32", 4096, ("eager",))
+            self.decoding(family, "f32")
+        self.training("lightconv", "bf16", 4096, ("compile",))
+
+
+def gpu() -> dict[str, str]:
+    query = "name,driver_version,memory.total,clocks.max.sm"
+    done = subprocess.run(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"], capture_output=True, text=True, check=False)  # fmt: skip
+    values = [value.strip() for value in done.stdout.splitlines()[0].split(",")] if done.stdout.strip() else []
+    return dict(zip(query.split(","), values, strict=False))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "gpu-check", help="what pack-gpu-check.sh made")
+    parser.add_argument("--peers", type=Path, help="folder of the PyTorch programs")
+    parser.add_argument("--output", type=Path, help="the JSON file")
+    options = parser.parse_args()
+    if not (options.folder / "bin").is_dir():
+        parser.error(f"expects the folder that pack-gpu-check.sh made, but {options.folder} has no programs")
+    machine = gpu()
+    if not machine:
+        print("error: nvidia-smi names no GPU", file=sys.stderr)
+        return 7
+    check = Check(options.folder.resolve(), options.peers.resolve() if options.peers else None)
+    check.all()
+    name = re.sub(r"[^a-z0-9]+", "-", machine["name"].lower()).strip("-")
+    output = options.output or ROOT / "bench" / "results" / f"gpu-{name}.json"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    document = {"date": time.strftime("%Y-%m-%d"), "gpu": machine, "seconds": time.monotonic() - check.begin, "results": check.results}
+    output.write_text(json.dumps(document, indent=1) + "\n")
+    failed = sum(not result["passed"] for result in check.results)
+    print(f"{len(check.results) - failed} passed, {failed} failed; {output}")
+    return 0 if failed == 0 else 8
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# Usage: tools/ci/pack-gpu-check.sh [FOLDER]
+# Makes what tools/ci/gpu-check.sh needs on a machine with a GPU: the programs of a build without the compiler, their
+# libraries, and compiled models. FOLDER is gpu-check by default; all of it is under 64 MiB.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+folder=${1:-$root/gpu-check}
+compiler=$root/build/bin/bifocal
+if [[ ! -x $compiler ]]; then
+  echo "error: expects build/bin/bifocal: run make build" >&2
+  exit 3
+fi
+cd "$root"
+cmake --preset runtime-only >/dev/null
+cmake --build --preset runtime-only --target bifocal bifocal-conformance bench-step bench-generate
+
+rm -rf "$folder"
+mkdir -p "$folder/bin" "$folder/lib" "$folder/models"
+for program in bifocal bifocal-conformance bench-step bench-generate; do
+  strip -o "$folder/bin/$program" "build-runtime/bin/$program"
+done
+# Everything down to the C library: the other machine need not have the same system. The driver's library is not among
+# them, it is looked up where the programs run.
+ldd "$folder"/bin/* | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\/.*ld-linux/ { print $1 }' | sort -u |
+  while read -r library; do
+    cp -L "$library" "$folder/lib/"
+  done
+
+target=cpu,cuda:sm_80,cuda:sm_90
+for mixer in light_conv dynamic_conv attention; do
+  for precision in f32 bf16; do
+    "$compiler" compile "test/Devices/Inputs/$mixer.toml" --precision "$precision" --target="$target" \
+      -o "$folder/models/tiny-$mixer-$precision.bifocal"
+  done
+done
+for preset in lightconv dynamicconv transformer; do
+  for precision in f32 bf16; do
+    "$compiler" compile --preset "${preset}_iwslt_de_en" --precision "$precision" --target="$target" \
+      -o "$folder/models/${preset}_iwslt_de_en-$precision.bifocal"
+  done
+done
+bytes=$(du -sb "$folder" | cut -f1)
+echo "$folder: $bytes bytes"
+if ((bytes > 64 << 20)); then
+  echo "error: expects at most $((64 << 20)) bytes" >&2
+  exit 6
+fi
