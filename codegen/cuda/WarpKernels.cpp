@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cuda/WarpKernels.h"
 
+#include "codegen/cuda/CudaTarget.h"
 #include "codegen/cuda/WarpWriter.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -99,6 +100,8 @@ gpu::GPUFuncOp WarpWriter::writeFunction() {
   written->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), builder.getUnitAttr());
   written->setAttr("known_block_size",
                    builder.getDenseI32ArrayAttr({static_cast<int32_t>(warpLanes * kernel.warps), 1, 1}));
+  // ptxas would rather spill than give a thread what fewer blocks on a multiprocessor need.
+  written->setAttr("nvvm.maxnreg", builder.getI32IntegerAttr(CudaTarget::registersPerThread));
   Block &entry = written.getBody().front();
   builder.setInsertionPointToStart(&entry);
   Value thread = builder.create<arith::IndexCastOp>(loc, builder.getI32Type(),

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/MapVector.h"
 
 namespace bifocal {
 
@@ -77,7 +78,7 @@ private:
   WarpSync sync;
   Value threadInWarp;
   /// Bytes from the beginning of the warp's shared memory, by alloca.
-  llvm::DenseMap<Operation *, int64_t> stackOffsets;
+  llvm::MapVector<Operation *, int64_t> stackOffsets;
   int64_t stackBytes = 0;
   unsigned tables = 0;
 };

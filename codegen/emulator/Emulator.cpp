@@ -73,7 +73,8 @@ static std::vector<Variable> exportVariables(llvm::Module &module) {
   return variables;
 }
 
-Result<std::unique_ptr<Emulator>> Emulator::load(std::string_view ir, std::string_view name, CheckedMemory &memory) {
+Result<std::unique_ptr<Emulator>> Emulator::load(std::string_view ir, std::string_view name, CheckedMemory &memory,
+                                                 bool quickly) {
   using namespace llvm;
   static const bool initialised = !InitializeNativeTarget() && !InitializeNativeTargetAsmPrinter();
   if (!initialised)
@@ -95,7 +96,7 @@ Result<std::unique_ptr<Emulator>> Emulator::load(std::string_view ir, std::strin
   auto builder = orc::JITTargetMachineBuilder::detectHost();
   if (!builder)
     return failed(messageOf(builder.takeError()));
-  builder->setCodeGenOptLevel(CodeGenOptLevel::None);
+  builder->setCodeGenOptLevel(quickly ? CodeGenOptLevel::None : CodeGenOptLevel::Less);
   auto machine = builder->createTargetMachine();
   if (!machine)
     return failed(messageOf(machine.takeError()));

@@ -12,7 +12,7 @@ namespace bifocal::emulator {
 class Fibers {
 public:
   /// Bytes that a thread may use, above a page that faults.
-  static constexpr size_t stackBytes = size_t{128} << 10;
+  static constexpr size_t stackBytes = size_t{1} << 20;
 
   Fibers() = default;
   Fibers(const Fibers &) = delete;

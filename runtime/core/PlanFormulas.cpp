@@ -37,7 +37,7 @@ static void countProducts(const EntryPlan &entry, const std::vector<PlanStep> &s
       else
         sizes.push_back(extent.symbol() == entry.symbols.size() - 1 ? rows : extent.str(entry.symbols));
     }
-    counts[fmt::format("{}", fmt::join(sizes, " * "))] += factor;
+    counts[withoutParentheses(fmt::format("{}", fmt::join(sizes, " * ")))] += factor;
   }
 }
 

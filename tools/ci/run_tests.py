@@ -51,22 +51,21 @@ def run_lit(build: Path, totals: Counter[str]) -> None:
                 totals[outcome] += 1
 
 
-def run_gtest(program: Path, totals: Counter[str]) -> None:
-    """One GoogleTest program; a crash counts as a failure of its own."""
+def run_gtest(program: Path) -> tuple[str, Counter[str]]:
+    """One GoogleTest program: what it said, and its tests; a crash counts as a failure of its own."""
+    totals: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"
+        command = [str(program), "--gtest_brief=1", f"--gtest_output=json:{results}"]
         try:
             done = subprocess.run(
-                [str(program), "--gtest_brief=1", f"--gtest_output=json:{results}"], cwd=ROOT, check=False, timeout=LIMIT
+                command, cwd=ROOT, check=False, timeout=LIMIT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
             )
         except subprocess.TimeoutExpired:
-            print(f"{program.name} took longer than {LIMIT} s")
-            totals["failed"] += 1
-            return
+            return f"{program.name} took longer than {LIMIT} s", Counter(failed=1)
+        said = done.stdout
         if not results.exists():
-            print(f"{program.name} ended with {done.returncode} and wrote no results")
-            totals["failed"] += 1
-            return
+            return f"{said}{program.name} ended with {done.returncode} and wrote no results", Counter(failed=1)
         report = json.loads(results.read_text())
         failed, skipped = report["failures"] + report.get("errors", 0), 0
         for suite in report["testsuites"]:
@@ -75,36 +74,53 @@ def run_gtest(program: Path, totals: Counter[str]) -> None:
         totals["skipped"] += skipped + report["disabled"]
         totals["passed"] += report["tests"] - failed - skipped - report["disabled"]
         if done.returncode != 0 and failed == 0:
-            print(f"{program.name} ended with {done.returncode} after its last test")
+            said += f"{program.name} ended with {done.returncode} after its last test"
             totals["failed"] += 1
+        return said, totals
+
+
+def run_unit(build: Path, totals: Counter[str]) -> None:
+    """Two programs at a time: most keep one core busy."""
+    if not (build / "bin" / "op-test").exists():
+        print("skipped: op-test and reference-test compare with LibTorch, which this build has not")
+        totals["skipped"] += 2
+    programs = sorted((build / "bin").glob("*-test"))
+    with ThreadPoolExecutor(2) as pool:
+        for program, (said, counts) in zip(programs, pool.map(run_gtest, programs), strict=True):
+            announce(program.name)
+            print(said.rstrip(), flush=True)
+            totals.update(counts)
+
+
+def compare_golden(program: Path, folder: Path, device: str) -> tuple[str, Counter[str]]:
+    done = subprocess.run([str(program), str(folder), f"--device={device}"], capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    summary = re.search(r"(\d+) passed, (\d+) failed, (\d+) skipped", lines[-1] if lines else "")
+    if not summary:
+        problem = f"bifocal-golden ended with {done.returncode} and without a summary\n{done.stderr[-2000:]}"
+        return problem, Counter(failed=1)
+    said = [line for line in lines if line.startswith("fail")] + [f"{device}: {lines[-1]}"]
+    return "\n".join(said), Counter(dict(zip(("passed", "failed", "skipped"), map(int, summary.groups()), strict=True)))
 
 
 def run_golden(build: Path, shared: Path, totals: Counter[str]) -> None:
-    """The published tensors: the small copy in the tree always, the whole set where it is there."""
+    """The published tensors: the small copy in the tree always, on the emulated GPU too; the whole set where it is there."""
     program = build / "bin" / "bifocal-golden"
     if not program.exists():
         print("skipped: bifocal-golden is not part of this build")
         totals["skipped"] += 1
         return
-    folders = [ROOT / "test" / "Golden", shared / "golden"]
-    for folder in folders:
-        if not folder.is_dir():
-            print(f"skipped: {folder.name} is not on this machine")
-            totals["skipped"] += 1
-            continue
-        done = subprocess.run([str(program), str(folder)], capture_output=True, text=True, check=False)
-        lines = done.stdout.splitlines()
-        summary = re.search(r"(\d+) passed, (\d+) failed, (\d+) skipped", lines[-1] if lines else "")
-        if not summary:
-            print(f"bifocal-golden ended with {done.returncode} and without a summary\n{done.stderr[-2000:]}")
-            totals["failed"] += 1
-            continue
-        for line in lines:
-            if line.startswith("fail"):
-                print(line)
-        print(lines[-1])
-        for name, count in zip(("passed", "failed", "skipped"), summary.groups(), strict=True):
-            totals[name] += int(count)
+    small, whole = ROOT / "test" / "Golden", shared / "golden"
+    runs = [(program, small, "cuda-emu"), (program, small, "cpu")]
+    if whole.is_dir():
+        runs.append((program, whole, "cpu"))
+    else:
+        print(f"skipped: {whole.name} is not on this machine")
+        totals["skipped"] += 1
+    with ThreadPoolExecutor(2) as pool:
+        for said, counts in pool.map(lambda run: compare_golden(*run), runs):
+            print(said)
+            totals.update(counts)
 
 
 def fuzz(program: Path, seconds: int, seed: int) -> list[str]:
@@ -162,12 +178,7 @@ def main() -> int:
         announce("lit")
         run_lit(build, totals)
     if args.only in (None, "unit"):
-        if not (build / "bin" / "op-test").exists():
-            print("skipped: op-test and reference-test compare with LibTorch, which this build has not")
-            totals["skipped"] += 2
-        for program in sorted((build / "bin").glob("*-test")):
-            announce(program.name)
-            run_gtest(program, totals)
+        run_unit(build, totals)
     if args.only in (None, "golden"):
         announce("golden files")
         run_golden(build, shared, totals)
