@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/Artifact.h"
 
+#include "codegen/KernelCache.h"
 #include "codegen/PlanToJson.h"
 #include "codegen/cpu/Lowering.h"
 #include "codegen/cuda/CudaFiles.h"
@@ -129,23 +130,35 @@ private:
 };
 } // namespace
 
-Result<std::string> writeArtifact(ModuleOp module) {
-  std::map<std::string, std::string> files;
-  files[std::string(format::planEntry)] = planToJson(module).dump();
+/// The kernels of every target, compiled or from the cache.
+static Status addKernels(ModuleOp module, KernelFiles &files) {
+  const KernelCache cache;
+  auto add = [&](llvm::Expected<KernelFiles> made, StringRef target) -> Status {
+    if (!made)
+      return {StatusCode::internal,
+              fmt::format("the kernels of {}: {}", target.str(), llvm::toString(made.takeError()))};
+    files.merge(*made);
+    return {};
+  };
   for (auto kernels : module.getOps<ModuleOp>()) {
     StringRef level = kernels.getSymName().value_or("");
-    llvm::Expected<std::string> object = emitSharedObject(kernels, level);
-    if (!object)
-      return Status(StatusCode::internal,
-                    fmt::format("the kernels of {}: {}", level.str(), llvm::toString(object.takeError())));
-    files[fmt::format("{}{}{}", format::hostPrefix, level.str(), format::hostSuffix)] = std::move(*object);
+    auto make = [&]() -> llvm::Expected<KernelFiles> {
+      llvm::Expected<std::string> object = emitSharedObject(kernels, level);
+      if (!object)
+        return object.takeError();
+      return KernelFiles{{fmt::format("{}{}{}", format::hostPrefix, level.str(), format::hostSuffix), *object}};
+    };
+    BIFOCAL_RETURN_IF_ERROR(add(cache.get(kernels, level, make), level));
   }
-  for (auto kernels : module.getOps<gpu::GPUModuleOp>()) {
-    auto images = emitCudaFiles(kernels);
-    if (!images)
-      return Status(StatusCode::internal, "the kernels of GPUs: " + llvm::toString(images.takeError()));
-    files.merge(*images);
-  }
+  for (auto kernels : module.getOps<gpu::GPUModuleOp>())
+    BIFOCAL_RETURN_IF_ERROR(add(cache.get(kernels, "cuda", [&] { return emitCudaFiles(kernels); }), "GPUs"));
+  return {};
+}
+
+Result<std::string> writeArtifact(ModuleOp module) {
+  KernelFiles files;
+  files[std::string(format::planEntry)] = planToJson(module).dump();
+  BIFOCAL_RETURN_IF_ERROR(addKernels(module, files));
   std::string manifest = describeModel(module, files).dump(1);
   ZipWriter writer;
   bool written = writer.add(std::string(format::manifestEntry), manifest);

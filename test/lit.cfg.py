@@ -21,6 +21,8 @@ path = [config.bifocal_bin_dir, config.llvm_tools_dir, os.environ["PATH"]]
 config.environment["PATH"] = os.pathsep.join(path)
 if "HOME" in os.environ:
     config.environment["HOME"] = os.environ["HOME"]
+# A test compiles what it says, and leaves nothing in anybody's home.
+config.environment["BIFOCAL_CACHE_DIR"] = ""
 # lit runs a test per core: each gets one thread unless it asks for more, and threads that wait leave their core.
 config.environment["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
 config.environment["OMP_WAIT_POLICY"] = "passive"

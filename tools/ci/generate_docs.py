@@ -34,8 +34,8 @@ PASSES_INTRO = """\
 # Passes
 
 Each phase is a pipeline, `bifocal-opt --bifocal-<phase>`, which begins with the check of its contract; [Architecture.md](Architecture.md) says what goes in and what
-comes out, `passes/Pipelines.cpp` has the lists. The pass of the phase `kernels`, `bifocal-generate-cpu-kernels{levels=...}`, is declared in
-`codegen/cpu/CpuKernels.h`. Kernels for GPUs take the way of `bifocal-lower-cuda-kernels{index-bits=...}`, which `codegen/cuda/CudaLowering.cpp` lists.
+comes out, `passes/Pipelines.cpp` has the lists. The passes of the phase `kernels`, `bifocal-generate-cpu-kernels{levels=...}` and `bifocal-generate-cuda-kernels{architectures=...}`, are declared in
+`codegen/cpu/CpuKernels.h` and `codegen/cuda/CudaKernels.h`. From there kernels for GPUs take the way of `bifocal-lower-cuda-kernels{index-bits=...}`, which `codegen/cuda/CudaLowering.cpp` lists.
 """
 
 
