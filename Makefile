@@ -35,6 +35,7 @@ demo: build ## train a small LightConv model on generated pairs and translate wi
 test: setup-tests ## build and run every test; the last line is `N passed, N failed`
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory build-fuzz
+	@$(MAKE) --no-print-directory build-sanitized
 	@python3 tools/ci/run_tests.py --build build
 
 clean: ## remove what was built
