@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fmt/format.h>
+#include <link.h>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sys/stat.h>
@@ -36,6 +37,19 @@ static std::string identityOf(const std::string &path) {
   return fmt::format("{} {} {}.{:09}", path, info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
 }
 
+/// This program with every library that it has loaded, LLVM's among them, and the linker.
+static std::string identityOfCompiler() {
+  std::string text = identityOf("/proc/self/exe") + "\n" + identityOf(BIFOCAL_LINKER) + "\n";
+  ::dl_iterate_phdr(
+      [](dl_phdr_info *object, size_t, void *text) {
+        if (object->dlpi_name && *object->dlpi_name)
+          *static_cast<std::string *>(text) += identityOf(object->dlpi_name) + "\n";
+        return 0;
+      },
+      &text);
+  return text;
+}
+
 KernelCache::KernelCache() {
   const char *given = std::getenv("BIFOCAL_CACHE_DIR"), *cache = std::getenv("XDG_CACHE_HOME"),
              *home = std::getenv("HOME");
@@ -51,7 +65,7 @@ KernelCache::KernelCache() {
 static std::string keyOf(Operation *kernels, StringRef target) {
   std::string text;
   llvm::raw_string_ostream stream(text);
-  stream << BIFOCAL_VERSION << '\n' << identityOf("/proc/self/exe") << '\n' << target << '\n';
+  stream << BIFOCAL_VERSION << '\n' << identityOfCompiler() << target << '\n';
   if (llvm::Expected<std::string> ptxas = findPtxas())
     stream << identityOf(*ptxas) << '\n';
   else

@@ -19,8 +19,9 @@ using KernelFiles = std::map<std::string, std::string>;
 
 /// A folder with one file for each set of kernels: $BIFOCAL_CACHE_DIR, which turns the cache off where it is empty;
 /// else `bifocal` in $XDG_CACHE_HOME or in ~/.cache. Files are known by all that decides about their content: the
-/// kernels as bytecode, the target, this very program, and ptxas. What is damaged counts as not there, and what cannot
-/// be written is not kept: a cache never fails a compilation. The oldest files go when there is more than 1 GiB.
+/// kernels as bytecode, the target, this very program with its libraries, the linker and ptxas. What is damaged counts
+/// as not there, and what cannot be written is not kept: a cache never fails a compilation. The oldest files go when
+/// there is more than 1 GiB.
 class KernelCache {
 public:
   KernelCache();
