@@ -3,7 +3,7 @@
 TORCH ?= $(or $(wildcard $(BIFOCAL_TORCH_ENV)),.torch)
 TORCH_DIR = $(firstword $(wildcard $(abspath $(TORCH))/lib/python3*/site-packages/torch))
 
-.PHONY: help setup setup-tests build build-fuzz build-sanitized demo test clean
+.PHONY: help setup setup-tests build build-sanitized demo test clean
 
 help: ## these lines
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,22 +19,16 @@ build: setup ## compile everything into build/, programs in build/bin
 	@rm -f build-configure.log
 	@cmake --build build
 
-build-fuzz: setup ## compile the fuzz programs of the loaders into build-fuzz/
-	@cmake --preset fuzz >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
+build-sanitized: setup ## compile the fuzz programs and a bifocal without its compiler into build-sanitized/
+	@cmake --preset sanitized >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
 	@rm -f build-configure.log
-	@cmake --build --preset fuzz
-
-build-sanitized: setup ## compile the programs that need no compiler into build-asan/, under sanitizers
-	@cmake --preset asan >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
-	@rm -f build-configure.log
-	@cmake --build --preset asan --target bifocal
+	@cmake --build --preset sanitized
 
 demo: build ## train a small LightConv model on generated pairs and translate with it
 	@examples/demo/run.sh
 
 test: setup-tests ## build and run every test; the last line is `N passed, N failed`
 	@$(MAKE) --no-print-directory build
-	@$(MAKE) --no-print-directory build-fuzz
 	@$(MAKE) --no-print-directory build-sanitized
 	@python3 tools/ci/run_tests.py --build build
 

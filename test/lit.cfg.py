@@ -44,7 +44,7 @@ config.substitutions.append(("%{build}", str(Path(config.bifocal_bin_dir).parent
 fails = root / "test" / "Tools" / "Inputs" / "fails.py"
 config.substitutions.append(("%{fails}", f"{sys.executable} {fails}"))
 # Programs under sanitizers: `make build-sanitized`.
-sanitized = root / "build-asan" / "bin"
+sanitized = root / "build-sanitized" / "bin"
 if (sanitized / "bifocal").exists():
     config.available_features.add("sanitized")
     # Leaks cannot be looked for where the process is traced; LLVM's libraries are no part of these programs.

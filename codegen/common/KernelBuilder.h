@@ -140,6 +140,12 @@ public:
   void prefetch(const Array &array, Value index, bool toWrite = false, int32_t locality = 3);
   /// What a store to an array of `element` and a load from it would give: an f32 that `element` holds.
   Value rounded(Value value, mlir::Type element) { return widen(round(value, element), element); }
+  /// The type that the machine reads and writes for elements of an array. Not every machine has instructions for bf16,
+  /// so it goes as an integer.
+  mlir::Type storedType(mlir::Type element);
+  /// From what lies in memory to f32, and back: scalars or vectors. Other types than bf16 and f16 stay what they are.
+  Value widen(Value stored, mlir::Type element);
+  Value round(Value value, mlir::Type element);
 
   // Control flow.
   void loop(Value begin, Value end, Value step, llvm::function_ref<void(Value)> body);
@@ -186,8 +192,6 @@ private:
   Values philoxRounds(const PhiloxKeys &keys, Value blocks);
   mlir::Type typeLike(mlir::Type like, mlir::Type element);
   Value place(const Array &array, Value index);
-  Value widen(Value stored, mlir::Type element);
-  Value round(Value value, mlir::Type element);
 
   mlir::OpBuilder builder;
   mlir::Location loc;

@@ -13,10 +13,7 @@ namespace bifocal {
 /// What an element takes up, in memory and as the alignment of a vector.
 static unsigned bytesOf(Type element) { return std::max(1u, element.getIntOrFloatBitWidth() / 8); }
 
-/// The type that the machine reads and writes. Not every level has instructions for bf16, so it goes as an integer.
-static Type storedType(Builder &builder, Type element) {
-  return element.isBF16() ? Type(builder.getI16Type()) : element;
-}
+Type KernelBuilder::storedType(Type element) { return element.isBF16() ? i16() : element; }
 
 Array KernelBuilder::buffer(int64_t index, Type element) {
   Value &known = buffers[index];
@@ -52,7 +49,7 @@ LogicalResult KernelBuilder::verifyStack() {
 }
 
 Value KernelBuilder::place(const Array &array, Value index) {
-  return builder.create<LLVM::GEPOp>(loc, array.base.getType(), storedType(builder, array.element), array.base,
+  return builder.create<LLVM::GEPOp>(loc, array.base.getType(), storedType(array.element), array.base,
                                      ArrayRef<LLVM::GEPArg>{index});
 }
 
@@ -70,7 +67,7 @@ Value KernelBuilder::widen(Value stored, Type element) {
 }
 
 Value KernelBuilder::round(Value value, Type element) {
-  Type narrow = typeLike(value.getType(), storedType(builder, element));
+  Type narrow = typeLike(value.getType(), storedType(element));
   if (element.isF16())
     return builder.create<arith::TruncFOp>(loc, narrow, value);
   if (!element.isBF16())
@@ -91,7 +88,7 @@ void KernelBuilder::prefetch(const Array &array, Value index, bool toWrite, int3
 }
 
 Value KernelBuilder::load(const Array &array, Value index) {
-  Type stored = storedType(builder, array.element);
+  Type stored = storedType(array.element);
   return widen(builder.create<LLVM::LoadOp>(loc, stored, place(array, index), bytesOf(stored)), array.element);
 }
 
@@ -100,7 +97,7 @@ void KernelBuilder::store(Value scalar, const Array &array, Value index) {
 }
 
 Value KernelBuilder::loadVector(const Array &array, Value index, Value mask, int64_t lanes) {
-  auto type = vectorOf(storedType(builder, array.element), lanes);
+  auto type = vectorOf(storedType(array.element), lanes);
   unsigned alignment = bytesOf(array.element);
   if (!mask)
     return widen(builder.create<LLVM::LoadOp>(loc, type, place(array, index), alignment), array.element);

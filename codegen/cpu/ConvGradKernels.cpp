@@ -10,6 +10,17 @@ using namespace mlir;
 
 namespace bifocal {
 
+/// Taps up to the end of a vector, at least of 16 lanes.
+static int64_t wholeVectors(KernelBuilder &kernel, int64_t taps) {
+  return llvm::alignTo(taps, std::max<int64_t>(16, kernel.width()));
+}
+
+Array shareOfTapGradients(KernelTask &task, const ConvShape &shape, const ConvTile &tile) {
+  KernelBuilder &kernel = task.builder;
+  Value row = kernel.add(kernel.mul(tile.share, shape.heads), tile.head);
+  return kernel.from(task.scratch(0), kernel.mul(row, partialTaps(shape)));
+}
+
 namespace {
 
 class LightConvGradWriter {
@@ -21,18 +32,16 @@ public:
   }
 
   void writeTiles();
-  void writeSums();
 
 private:
   Array rng() { return task.operand(op.getRng()); }
   Array reversedTaps(const ConvTile &tile);
   void writeSlice(const ConvTile &tile, Value channel, int64_t width);
-  Array shareOf(const ConvTile &tile);
+  Array shareOf(const ConvTile &tile) { return shareOfTapGradients(task, shape, tile); }
   void clearSums(int64_t taps);
   void writeShare(const ConvTile &tile, const TapBlock &block);
   bool inBlocks() const { return blocks.size() > 1; }
-  /// The taps of a block up to the end of a vector, at least of 16 lanes.
-  int64_t wholeVectors(int64_t taps) const { return llvm::alignTo(taps, std::max<int64_t>(16, kernel.width())); }
+  int64_t wholeVectors(int64_t taps) const { return bifocal::wholeVectors(kernel, taps); }
 
   KernelTask &task;
   KernelBuilder &kernel;
@@ -82,12 +91,6 @@ void LightConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int64_
   }
 }
 
-/// The place of the tile's share of the tap gradients.
-Array LightConvGradWriter::shareOf(const ConvTile &tile) {
-  Value row = kernel.add(kernel.mul(tile.share, shape.heads), tile.head);
-  return kernel.from(task.scratch(0), kernel.mul(row, partialTaps(shape)));
-}
-
 void LightConvGradWriter::clearSums(int64_t taps) {
   kernel.loop(kernel.index(0), kernel.index(wholeVectors(taps) * kernel.width()), kernel.width(),
               [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), sums, at); });
@@ -129,14 +132,15 @@ void LightConvGradWriter::writeTiles() {
   });
 }
 
-void LightConvGradWriter::writeSums() {
+void writeTapGradients(KernelTask &task, LightConvGradOp op, const ConvShape &shape) {
+  KernelBuilder &kernel = task.builder;
+  const int64_t whole = wholeVectors(kernel, shape.kernelSize);
   kernel.stage(task.name(), 1, [&](Value head) {
-    Array total = kernel.stackArray(wholeVectors(shape.kernelSize)),
-          used = kernel.stackArray(wholeVectors(shape.kernelSize));
+    Array total = kernel.stackArray(whole), used = kernel.stackArray(whole);
     Value shares = kernel.mul(kernel.expression(shape.batch),
                               kernel.ceilDiv(kernel.expression(shape.steps), kernel.index(lightConvChunk)));
     Array scratch = kernel.from(task.scratch(0), kernel.mul(head, partialTaps(shape)));
-    kernel.loop(kernel.index(0), kernel.index(wholeVectors(shape.kernelSize)), kernel.width(), [&](Value tap) {
+    kernel.loop(kernel.index(0), kernel.index(whole), kernel.width(), [&](Value tap) {
       auto sum =
           kernel.loop(kernel.index(0), shares, 1, {kernel.constantVector(0.0)}, [&](Value share, ValueRange carried) {
             Value row = kernel.mul(share, shape.heads * partialTaps(shape));
@@ -147,14 +151,14 @@ void LightConvGradWriter::writeSums() {
     Value firstTap = kernel.mul(head, shape.kernelSize);
     Array raw = kernel.from(task.operand(2), firstTap);
     Array result = kernel.from(task.result(1), firstTap);
-    TapRows(kernel, shape, rng()).differentiate(raw, firstTap, total, result, used);
+    TapRows(kernel, shape, task.operand(op.getRng())).differentiate(raw, firstTap, total, result, used);
   });
 }
 
 void writeLightConvGrad(KernelTask &task, LightConvGradOp op, const ConvShape &shape) {
   LightConvGradWriter writer(task, op, shape);
   writer.writeTiles();
-  writer.writeSums();
+  writeTapGradients(task, op, shape);
 }
 
 } // namespace bifocal

@@ -44,11 +44,11 @@ Array KernelTask::scratch(int64_t index, Type element) {
   return behindResults(namedStates(op).size() + index, element);
 }
 
-using Generator = FailureOr<bool> (*)(KernelTask &);
-static constexpr Generator generators[] = {generateConv,      generateAttention, generateRows, generateSoftmax,
-                                           generateEmbedding, generateLoss,      generateOptim};
+static constexpr KernelGenerator generators[] = {generateConv,      generateAttention, generateRows, generateSoftmax,
+                                                 generateEmbedding, generateLoss,      generateOptim};
 
-static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, const CpuTarget &target) {
+static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, const CpuTarget &target,
+                                    ArrayRef<KernelGenerator> preferred) {
   Operation *op = &kernel.getBody().front().front();
   for (Value operand : op->getOperands())
     if (!isa<BlockArgument>(operand))
@@ -57,7 +57,7 @@ static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, c
   if (kernel.getSites() > 0)
     builder.readSites(dynamicDims(op));
   KernelTask task{kernel, op, builder};
-  for (Generator generator : generators) {
+  for (KernelGenerator generator : llvm::concat<const KernelGenerator>(preferred, ArrayRef(generators))) {
     FailureOr<bool> done = generator(task);
     if (failed(done))
       return failure();
@@ -91,10 +91,11 @@ static LogicalResult writeProducts(ModuleOp module, ModuleOp functions, const Cp
   return failure(broken);
 }
 
-LogicalResult writeKernels(ModuleOp module, ModuleOp functions, const CpuTarget &target) {
+LogicalResult writeKernels(ModuleOp module, ModuleOp functions, const CpuTarget &target,
+                           ArrayRef<KernelGenerator> preferred) {
   bool broken = false;
   for (auto kernel : module.getOps<plan::KernelOp>())
-    broken |= failed(generateKernel(kernel, functions, target));
+    broken |= failed(generateKernel(kernel, functions, target, preferred));
   return failure(broken);
 }
 

@@ -29,6 +29,8 @@ struct KernelTask {
   Array behindResults(int64_t index, mlir::Type element);
 };
 
+using KernelGenerator = mlir::FailureOr<bool> (*)(KernelTask &);
+
 /// One per family: writes the stages that `scheduleKernel` promises. False: the op belongs to another family.
 mlir::FailureOr<bool> generateConv(KernelTask &task);
 mlir::FailureOr<bool> generateAttention(KernelTask &task);
@@ -41,8 +43,10 @@ mlir::FailureOr<bool> generateOptim(KernelTask &task);
 /// The name of the kernel of a product: by what is stored transposed and by the elements of its matrices.
 std::string productKernel(plan::GemmOp gemm);
 
-/// Writes the stages of every `plan.kernel` of `module` into `functions`.
-mlir::LogicalResult writeKernels(mlir::ModuleOp module, mlir::ModuleOp functions, const CpuTarget &target);
+/// Writes the stages of every `plan.kernel` of `module` into `functions`; `preferred` are asked before the families'
+/// own generators.
+mlir::LogicalResult writeKernels(mlir::ModuleOp module, mlir::ModuleOp functions, const CpuTarget &target,
+                                 llvm::ArrayRef<KernelGenerator> preferred = {});
 
 /// Writes the nested module of one level for all kernels of `module`.
 mlir::LogicalResult generateCpuKernels(mlir::ModuleOp module, const CpuTarget &target);

@@ -4,7 +4,9 @@
 #include "codegen/cpu/CpuKernels.h"
 #include "codegen/cuda/CudaTarget.h"
 #include "codegen/cuda/OperandKernels.h"
+#include "codegen/cuda/TensorCoreKernels.h"
 #include "codegen/cuda/WarpKernels.h"
+#include "dialect/tile/TileOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -16,12 +18,16 @@ using namespace mlir;
 
 namespace bifocal {
 
+/// Kernels whose vectors of 32 lanes are not all that a GPU has.
+static constexpr KernelGenerator onTensorCores[] = {generateLightConvProducts, generateDynamicConvProducts,
+                                                    generateAttentionProducts};
+
 static constexpr StringLiteral architecturesName = "bifocal.architectures";
 
 FailureOr<gpu::GPUModuleOp> generateCudaKernels(ModuleOp module, ArrayRef<std::string> architectures) {
   module.getContext()->loadDialect<gpu::GPUDialect>();
   OwningOpRef<ModuleOp> functions = ModuleOp::create(module.getLoc());
-  if (failed(writeKernels(module, *functions, CpuTarget::warp())))
+  if (failed(writeKernels(module, *functions, CpuTarget::warp(), onTensorCores)))
     return failure();
   writeOperandKernels(module, *functions);
   OpBuilder builder(module.getContext());
@@ -55,7 +61,7 @@ struct GenerateCudaKernels : PassWrapper<GenerateCudaKernels, OperationPass<Modu
   StringRef getDescription() const override { return "write the GPU kernels of all stages"; }
   void getDependentDialects(DialectRegistry &registry) const override {
     registry.insert<arith::ArithDialect, func::FuncDialect, gpu::GPUDialect, LLVM::LLVMDialect, math::MathDialect,
-                    NVVM::NVVMDialect, scf::SCFDialect, vector::VectorDialect>();
+                    NVVM::NVVMDialect, scf::SCFDialect, tile::TileDialect, vector::VectorDialect>();
   }
   void runOnOperation() override {
     for (const std::string &architecture : architectures)

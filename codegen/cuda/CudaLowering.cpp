@@ -115,6 +115,15 @@ static std::unique_ptr<llvm::TargetMachine> createMachine(const CudaTarget &targ
                                                                            llvm::CodeGenOptLevel::Aggressive));
 }
 
+/// Instructions of a whole warp stay where all its threads come by. LLVM 19 knows that of shuffles and barriers only.
+static void keepWarpsTogether(llvm::Module &module) {
+  for (llvm::Function &function : module)
+    if (function.getName().starts_with("llvm.nvvm.mma.") || function.getName().starts_with("llvm.nvvm.ldmatrix."))
+      for (llvm::User *user : function.users())
+        if (auto *call = llvm::dyn_cast<llvm::CallBase>(user))
+          call->setConvergent();
+}
+
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::PassBuilder builder(&machine);
   llvm::LoopAnalysisManager loops;
@@ -174,6 +183,7 @@ llvm::Expected<std::unique_ptr<llvm::Module>> lowerCudaKernels(gpu::GPUModuleOp 
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(target);
   module->setTargetTriple(machine->getTargetTriple().str());
   module->setDataLayout(machine->createDataLayout());
+  keepWarpsTogether(*module);
   optimize(*module, *machine);
   completeDebugLocations(*module);
   if (llvm::Error error = checkModule(*module))

@@ -174,6 +174,20 @@ LogicalResult WarpWriter::writeOp(Operation &op) {
     writeMaskedLoad(load);
   else if (auto store = dyn_cast<LLVM::MaskedStoreOp>(op))
     writeMaskedStore(store);
+  else if (auto load = dyn_cast<tile::LoadOp>(op))
+    writeTileLoad(load);
+  else if (auto store = dyn_cast<tile::StoreOp>(op))
+    writeTileStore(store);
+  else if (auto load = dyn_cast<tile::LoadFourOp>(op))
+    writeTileLoadFour(load);
+  else if (auto product = dyn_cast<tile::MultiplyOp>(op))
+    writeTileMultiply(product);
+  else if (auto sum = dyn_cast<tile::RowSumOp>(op))
+    writeTileRows(sum.getValues(), sum.getResult(),
+                  [&](Value a, Value b) { return builder.create<arith::AddFOp>(loc, a, b); });
+  else if (auto maximum = dyn_cast<tile::RowMaximumOp>(op))
+    writeTileRows(maximum.getValues(), maximum.getResult(),
+                  [&](Value a, Value b) { return builder.create<arith::MaxNumFOp>(loc, a, b); });
   else
     return op.emitOpError("has no form for the threads of a warp");
   return success();

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cuda/WarpSync.h"
 
+#include "dialect/tile/TileOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -10,27 +12,31 @@ namespace bifocal {
 
 WarpSync::Access WarpSync::accessOf(Operation &op) {
   Access access;
-  Type type;
-  bool writes = false;
-  if (auto load = dyn_cast<LLVM::LoadOp>(op)) {
-    access.root = load.getAddr(), type = load.getType();
-  } else if (auto load = dyn_cast<LLVM::MaskedLoadOp>(op)) {
-    access.root = load.getData(), type = load.getRes().getType();
-  } else if (auto store = dyn_cast<LLVM::StoreOp>(op)) {
-    access.root = store.getAddr(), type = store.getValue().getType(), writes = true;
-  } else if (auto store = dyn_cast<LLVM::MaskedStoreOp>(op)) {
-    access.root = store.getData(), type = store.getValue().getType(), writes = true;
-  } else {
+  auto found = [&](Value root, Type type, bool isVector, bool writes) {
+    access.root = root;
+    access.element = getElementTypeOrSelf(type);
+    if (isVector)
+      access.kind = writes ? VectorWritten : VectorRead;
+    else
+      access.kind = writes ? ScalarWritten : ScalarRead;
+  };
+  // The lanes of a tile lie elsewhere than those of a vector at the same place.
+  llvm::TypeSwitch<Operation *>(&op)
+      .Case([&](LLVM::LoadOp load) { found(load.getAddr(), load.getType(), isa<VectorType>(load.getType()), false); })
+      .Case([&](LLVM::StoreOp store) {
+        Type type = store.getValue().getType();
+        found(store.getAddr(), type, isa<VectorType>(type), true);
+      })
+      .Case([&](LLVM::MaskedLoadOp load) { found(load.getData(), load.getRes().getType(), true, false); })
+      .Case([&](LLVM::MaskedStoreOp store) { found(store.getData(), store.getValue().getType(), true, true); })
+      .Case([&](tile::LoadOp load) { found(load.getBase(), load.getRows().getType(), false, false); })
+      .Case([&](tile::LoadFourOp load) { found(load.getBase(), load.getTopLeft().getType(), false, false); })
+      .Case([&](tile::StoreOp store) { found(store.getBase(), store.getRows().getType(), false, true); });
+  if (!access.root)
     return access;
-  }
   while (auto gep = access.root.getDefiningOp<LLVM::GEPOp>())
     access.root = gep.getBase();
-  access.element = getElementTypeOrSelf(type);
   access.isBuffer = access.root.getDefiningOp<LLVM::LoadOp>() != nullptr;
-  if (isa<VectorType>(type))
-    access.kind = writes ? VectorWritten : VectorRead;
-  else
-    access.kind = writes ? ScalarWritten : ScalarRead;
   return access;
 }
 

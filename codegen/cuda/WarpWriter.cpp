@@ -64,9 +64,20 @@ LogicalResult WarpWriter::writeConstant(arith::ConstantOp op) {
   }
   if (!isa<IntegerType>(element))
     return op.emitOpError("expects the same float in all lanes of a warp");
-  if (isa<VectorType>(type))
-    return op.emitOpError("expects the same number in all lanes of a vector longer than a warp");
   auto values = llvm::to_vector(dense.getValues<APInt>());
+  if (auto vector = dyn_cast<VectorType>(type)) {
+    if (element.isInteger(1))
+      return op.emitOpError("expects the same truth value in all lanes of a vector longer than a warp");
+    SmallVector<Value> lanes;
+    for (int64_t lane = 0, own = vector.getNumElements(); lane < own; ++lane) {
+      SmallVector<APInt> ofThreads;
+      for (int64_t thread = 0; thread < warpLanes; ++thread)
+        ofThreads.push_back(values[thread * own + lane]);
+      lanes.push_back(numberOfThread(ofThreads, element));
+    }
+    map.map(op.getResult(), builder.create<vector::FromElementsOp>(loc, vector, lanes));
+    return success();
+  }
   Value result;
   if (element.isInteger(1)) {
     size_t count = llvm::find_if(values, [](const APInt &bit) { return bit.isZero(); }) - values.begin();
@@ -75,22 +86,26 @@ LogicalResult WarpWriter::writeConstant(arith::ConstantOp op) {
     result = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::ult, threadInWarp,
                                            constant(builder.getI32Type(), static_cast<int64_t>(count)));
   } else {
-    int64_t first = values[0].getSExtValue(), step = values[1].getSExtValue() - first;
-    auto isNext = [&](auto pair) {
-      return pair.value().getSExtValue() == first + static_cast<int64_t>(pair.index()) * step;
-    };
-    if (!llvm::all_of(llvm::enumerate(values), isNext)) {
-      map.map(op.getResult(), fromTable(values, element));
-      return success();
-    }
-    result = lane(element);
-    if (step != 1)
-      result = builder.create<arith::MulIOp>(loc, result, constant(element, step));
-    if (first != 0)
-      result = builder.create<arith::AddIOp>(loc, result, constant(element, first));
+    result = numberOfThread(values, element);
   }
   map.map(op.getResult(), result);
   return success();
+}
+
+/// Thread t's number of `values`.
+Value WarpWriter::numberOfThread(ArrayRef<APInt> values, Type element) {
+  int64_t first = values[0].getSExtValue(), step = values[1].getSExtValue() - first;
+  auto isNext = [&](auto pair) {
+    return pair.value().getSExtValue() == first + static_cast<int64_t>(pair.index()) * step;
+  };
+  if (!llvm::all_of(llvm::enumerate(values), isNext))
+    return fromTable(values, element);
+  Value result = lane(element);
+  if (step != 1)
+    result = builder.create<arith::MulIOp>(loc, result, constant(element, step));
+  if (first != 0)
+    result = builder.create<arith::AddIOp>(loc, result, constant(element, first));
+  return result;
 }
 
 /// The thread's number out of a table of constants.
@@ -130,14 +145,25 @@ LogicalResult WarpWriter::writeElementwise(Operation &op) {
 
 /// What MLIR would lower to an approximation is rounded to the nearest, as on a CPU.
 LogicalResult WarpWriter::writeRounded(Operation &op, StringRef intrinsic) {
-  Type type = distributed(op.getResult(0).getType());
-  if (!type.isF32() && !type.isF64())
-    return op.emitOpError("expects f32 or f64, one lane for each thread");
-  SmallVector<Value> operands;
+  Type type = distributed(op.getResult(0).getType()), element = getElementTypeOrSelf(type);
+  if (!element.isF32() && !element.isF64())
+    return op.emitOpError("expects f32 or f64");
+  auto name = builder.getStringAttr(intrinsic + (element.isF32() ? ".f" : ".d"));
+  auto call = [&](ArrayRef<Value> operands) {
+    return builder.create<LLVM::CallIntrinsicOp>(loc, element, name, operands).getResult(0);
+  };
+  SmallVector<Value> operands, lanes;
   for (Value operand : op.getOperands())
     operands.push_back(mapped(operand));
-  auto name = builder.getStringAttr(intrinsic + (type.isF32() ? ".f" : ".d"));
-  map.map(op.getResult(0), builder.create<LLVM::CallIntrinsicOp>(loc, type, name, operands).getResult(0));
+  auto vector = dyn_cast<VectorType>(type);
+  for (int64_t lane = 0; vector && lane < vector.getNumElements(); ++lane) {
+    SmallVector<Value> own;
+    for (Value operand : operands)
+      own.push_back(builder.create<vector::ExtractOp>(loc, operand, lane));
+    lanes.push_back(call(own));
+  }
+  map.map(op.getResult(0),
+          vector ? builder.create<vector::FromElementsOp>(loc, vector, lanes).getResult() : call(operands));
   return success();
 }
 

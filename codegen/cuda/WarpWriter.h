@@ -4,6 +4,7 @@
 
 #include "codegen/cuda/WarpKernels.h"
 #include "codegen/cuda/WarpSync.h"
+#include "dialect/tile/TileOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -49,11 +50,18 @@ private:
   void writeStore(mlir::LLVM::StoreOp op);
   void writeMaskedLoad(mlir::LLVM::MaskedLoadOp op);
   void writeMaskedStore(mlir::LLVM::MaskedStoreOp op);
+  void writeTileLoad(tile::LoadOp op);
+  void writeTileStore(tile::StoreOp op);
+  void writeTileLoadFour(tile::LoadFourOp op);
+  void writeTileMultiply(tile::MultiplyOp op);
+  /// Of the rows of a tile; `combine` takes two values.
+  void writeTileRows(Value values, Value result, llvm::function_ref<Value(Value, Value)> combine);
 
   // Threads and lanes.
   mlir::Type distributed(mlir::Type type) const;
   Value mapped(Value value) { return map.lookup(value); }
   Value constant(mlir::Type type, int64_t value);
+  Value numberOfThread(llvm::ArrayRef<llvm::APInt> values, mlir::Type element);
   Value fromTable(llvm::ArrayRef<llvm::APInt> values, mlir::Type element);
   /// The number of the thread in its warp, as `type`.
   Value lane(mlir::Type type);
@@ -67,6 +75,11 @@ private:
   /// Calls `body` in the threads where `condition` holds (null: all); a value of `type` that is zero elsewhere.
   Value loadWhere(Value condition, mlir::Type type, Value address, unsigned alignment);
   void storeWhere(Value condition, Value value, Value address, unsigned alignment);
+  /// Where a thread's lanes of a tile are in memory, and whether they are within the bounds (null: always).
+  struct TilePlace {
+    Value address, condition;
+  };
+  template <typename Op> TilePlace placeOfTile(Op op);
   void synchronise(Operation &access);
 
   mlir::func::FuncOp function;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Every family with tensors of bf16 and f16. Kernels compute in f32 whatever lies in memory, so on inputs that the
-// narrow type holds, a result must be that of the f32 kernel, rounded once: bit by bit. The f32 kernels are compared
-// with f64 elsewhere.
+// narrow type holds, a result must be that of the f32 kernel, rounded once: bit by bit. Tensor cores add in another
+// order, and round factors, so what comes from them is within a bound. The f32 kernels are compared with f64 elsewhere.
 
 #include "test/Codegen/ConvTestData.h"
 #include "test/Codegen/NarrowFloats.h"
@@ -21,6 +21,10 @@ struct TypedKernel {
   int64_t limit = 3;
   /// Floats of a slab behind the results.
   int64_t slab = 0;
+  /// Above 0 it is for tensor cores: a result may differ by as many roundings of 1 to the narrow type, beyond its own.
+  double roundings = 0;
+  /// As many elements of a mask are false, from the first on.
+  int64_t hidden = 0;
 };
 
 void PrintTo(const TypedKernel &kernel, std::ostream *out) { *out << kernel.name; }
@@ -74,8 +78,9 @@ protected:
     else if (tensor.element == "f32")
       fill<float>(memory, [&] { return widened(nearest(uniform(generator), narrow), narrow); });
     else if (tensor.element == "i1")
-      fill<uint8_t>(memory, [&, first = true]() mutable {
-        return static_cast<uint8_t>(std::exchange(first, false) || generator() % 4 != 0);
+      fill<uint8_t>(memory, [&, place = int64_t{0}]() mutable {
+        const int64_t at = place++;
+        return static_cast<uint8_t>(at >= form().hidden && (at == 0 || generator() % 4 != 0));
       });
     else if (tensor.element == "i32")
       fill<int32_t>(memory, [&] { return static_cast<int32_t>(generator() % form().limit); });
@@ -111,6 +116,14 @@ protected:
     return memories;
   }
 
+  void checkNear(const Memory &expected, const Memory &result, const std::string &narrow, size_t tensor) {
+    const double unit = !result.isNarrow() ? 0x1p-16 : narrow == "bf16" ? 0x1p-8 : 0x1p-11;
+    for (int64_t i = 0; i < result.count; ++i)
+      if (result.at(i) != expected.at(i)) // infinities have no distance
+        ASSERT_NEAR(result.at(i), expected.at(i), unit * (form().roundings + std::abs(expected.at(i))))
+            << "result " << tensor << " element " << i;
+  }
+
   void check(const std::string &narrow) {
     const Memories wide = run("f32", narrow), found = run(narrow, narrow);
     ASSERT_EQ(wide.size(), found.size());
@@ -120,6 +133,10 @@ protected:
       ASSERT_EQ(expected.count, result.count);
       if (expected.element != "f32") {
         EXPECT_EQ(expected.bytes, result.bytes);
+        continue;
+      }
+      if (form().roundings > 0 && std::get<0>(GetParam()).shapes == "warp") {
+        checkNear(expected, result, narrow, tensor);
         continue;
       }
       for (int64_t i = 0; i < result.count; ++i) {
@@ -184,6 +201,63 @@ std::vector<TypedKernel> convCases() {
     // Rows, (rows,) rows and capacity, rows, rows of the cache; the step number is below the limit of integers.
     cases.push_back({std::string("light_conv_step_") + label, conv(light.step()), {4, 4, 9, 4, 5}, 5});
     cases.push_back({std::string("dynamic_conv_step_") + label, conv(dynamic.step()), {4, 4, 4, 9, 4, 5}, 5});
+  }
+  return cases;
+}
+
+/// Filters that end inside of a step of 16, that fill one, and that are too long for the registers; heads of a part of
+/// a slice and of several.
+std::vector<TypedKernel> convProductCases() {
+  std::vector<TypedKernel> cases;
+  for (auto [label, form, steps] :
+       {std::tuple{"preset", ConvForm{2, 64, 31, 30, Taps::Normalized, true, 0.25}, 150},
+        std::tuple{"short", ConvForm{3, 8, 8, 0, Taps::Normalized, false, 0}, 5},
+        std::tuple{"slices", ConvForm{1, 88, 17, 8, Taps::Raw, true, 0}, 131},
+        std::tuple{"longest", ConvForm{2, 24, 113, 100, Taps::Normalized, false, 0}, 140},
+        std::tuple{"cut", ConvForm{2, 16, 12, 11, Taps::Compat, true, 0}, 7},
+        std::tuple{"renormalized", ConvForm{1, 40, 31, 15, Taps::Renormalized, false, 0.1}, 40},
+        std::tuple{"looped", ConvForm{1, 32, 200, 199, Taps::Normalized, true, 0}, 130}}) {
+    const ConvSource source{form, false}, dynamic{form, true};
+    const std::string name = std::string("products_") + label;
+    cases.push_back({"light_conv_" + name, conv(source.forward()), {2, steps, 2, steps}, 3, 0, 0.02});
+    cases.push_back({"dynamic_conv_" + name, conv(dynamic.forward()), {2, steps, 2, steps, 2, steps}, 3, 0, 0.02});
+    // As models have them: only activations are narrow.
+    cases.push_back({"light_conv_wide_taps_" + name,
+                     withElement(source.forward(), source.sequence(), withElement(source.sequence(), "xf32>", "xE>")),
+                     {2, steps, 2, steps},
+                     3,
+                     0,
+                     0.02});
+    // Tap gradients are sums over steps and channels of products of up to 4.
+    cases.push_back({"light_conv_grad_" + name, conv(source.gradient()), {2, steps, 2, steps, 2, steps}, 3, 0, 2});
+  }
+  return cases;
+}
+
+std::vector<TypedKernel> attentionProductCases() {
+  std::vector<TypedKernel> cases;
+  for (auto [label, channels, options, drop, queries, keys] :
+       {std::tuple{"cross", 128, "mask %m", 0.0, 37, 70},
+        std::tuple{"causal", 32, "mask %m rng %r causal", 0.25, 71, 71},
+        std::tuple{"late", 128, "mask %m rng %r causal", 0.25, 71, 71},
+        std::tuple{"hidden", 64, "mask %m", 0.0, 20, 70}, std::tuple{"wide", 256, "rng %r", 0.125, 33, 5},
+        std::tuple{"uneven", 96, "rng %r", 0.5, 16, 33}}) {
+    const std::string c = std::to_string(channels) + "xE", text = options;
+    const bool masked = text.find("mask") != std::string::npos, dropped = text.find("rng") != std::string::npos;
+    std::vector<int64_t> sizes{2, queries, 2, keys, 2, keys};
+    if (masked)
+      sizes.insert(sizes.end(), {2, keys});
+    sizes.insert(sizes.end(), {2, queries, 2, queries});
+    cases.push_back(
+        {std::string("attention_products_") + label,
+         op("attention",
+            "q:?x?x" + c + " k:?x?x" + c + " v:?x?x" + c + (masked ? " m:?x?xi1" : "") + (dropped ? " r:2xi64" : ""),
+            "%q, %k, %v " + text, "y:?x?x" + c + " l:?x2x?xf32",
+            "{heads = 2 : i64, scale = 0.1 : f32, drop_rate = " + std::to_string(drop) + " : f32, site = 3 : i32}"),
+         sizes, 3, 0, 0.02});
+    // The first sentence has nothing but padding, the second begins with more of it than a block of keys.
+    if (cases.back().name == "attention_products_hidden")
+      cases.back().hidden = keys + 40;
   }
   return cases;
 }
@@ -284,11 +358,20 @@ std::vector<TypedKernel> allCases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ElementTypes,
-                         testing::Combine(testing::ValuesIn(kernelLevels()), testing::ValuesIn(allCases())),
+                         testing::Combine(testing::ValuesIn(levelsWithWarps()), testing::ValuesIn(allCases())),
                          [](const auto &info) {
                            const KernelLevel &level = std::get<0>(info.param);
                            return std::get<1>(info.param).name + "_" + level.shapes.substr(level.shapes.rfind('-') + 1);
                          });
+
+std::string productName(const testing::TestParamInfo<std::tuple<KernelLevel, TypedKernel>> &info) {
+  return std::get<1>(info.param).name;
+}
+const auto warps = testing::Values(KernelLevel{"warp", "warp"});
+INSTANTIATE_TEST_SUITE_P(ConvProducts, ElementTypes, testing::Combine(warps, testing::ValuesIn(convProductCases())),
+                         productName);
+INSTANTIATE_TEST_SUITE_P(AttentionProducts, ElementTypes,
+                         testing::Combine(warps, testing::ValuesIn(attentionProductCases())), productName);
 
 } // namespace
 } // namespace bifocal::test

@@ -5,6 +5,7 @@
 #include "codegen/cuda/CudaLowering.h"
 #include "dialect/bifocal/BifocalOps.h"
 #include "dialect/plan/PlanOps.h"
+#include "dialect/tile/TileOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -17,9 +18,9 @@
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<bifocal::BifocalDialect, bifocal::plan::PlanDialect, mlir::arith::ArithDialect, mlir::DLTIDialect,
-                  mlir::func::FuncDialect, mlir::LLVM::LLVMDialect, mlir::math::MathDialect, mlir::scf::SCFDialect,
-                  mlir::vector::VectorDialect>();
+  registry.insert<bifocal::BifocalDialect, bifocal::plan::PlanDialect, bifocal::tile::TileDialect,
+                  mlir::arith::ArithDialect, mlir::DLTIDialect, mlir::func::FuncDialect, mlir::LLVM::LLVMDialect,
+                  mlir::math::MathDialect, mlir::scf::SCFDialect, mlir::vector::VectorDialect>();
   bifocal::registerCudaKernelDialects(registry);
   bifocal::registerPipelines();
   bifocal::registerCpuCodegenPasses();

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Writes docs/Dialect.md, docs/Plan.md and docs/Passes.md from the .td files; with --check only says which are out of date.
+"""Writes docs/Dialect.md, docs/Plan.md, docs/Tile.md and docs/Passes.md from the .td files; with --check only says which are out of date.
 
 The text is that of mlir-tblgen. What is done to it: ops and passes stand in the order of their definitions, by family and
 by phase; tables are Markdown; indented code and lists have the blank lines that Markdown needs.
@@ -30,6 +30,11 @@ PLAN_INTRO = """\
 
 What the machine does, as the phase `schedule` writes it and the phase `kernels` reads it. [Artifact.md](Artifact.md) has the form that it takes in an artifact.
 """
+TILE_INTRO = """\
+# The `tile` dialect
+
+What kernels for tensor cores are written in, between the generators of `codegen/cuda` and the threads of a warp.
+"""
 PASSES_INTRO = """\
 # Passes
 
@@ -43,7 +48,7 @@ def tblgen(program: str, action: str, source: str) -> str:
     include = Path(program).resolve().parent.parent / "include"
     command = [program, action, f"-I{ROOT}", f"-I{include}", str(ROOT / source)]
     if action == "-gen-dialect-doc":
-        command.append(f"-dialect={'plan' if source.endswith('PlanOps.td') else 'bifocal'}")
+        command.append(f"-dialect={Path(source).parent.name}")
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
@@ -171,14 +176,15 @@ def dialect_page(program: str) -> str:
     return page("dialect/bifocal/*.td", parts + interfaces(program))
 
 
-def plan_page(program: str) -> str:
-    source = "dialect/plan/PlanOps.td"
+def small_dialect_page(program: str, name: str, introduction: str) -> str:
+    """A dialect of one file."""
+    source = f"dialect/{name}/{name.capitalize()}Ops.td"
     text = tblgen(program, "-gen-dialect-doc", source)
     # Between the summary and the list of ops stands the description.
     description = text.partition("[TOC]")[0].split("\n", 3)[3].partition("\n")[2]
-    groups = {"Ops": definitions(source, "plan")}
+    groups = {"Ops": definitions(source, name)}
     bodies = blocks(blocks(text, 2)["Operations"], 3)
-    parts = [PLAN_INTRO, spaced(description), contents(groups)]
+    parts = [introduction, spaced(description), contents(groups)]
     return page(source, parts + sections(groups, bodies) + rest_of_dialect(text))
 
 
@@ -205,8 +211,14 @@ def main() -> int:
     parser.add_argument("--tblgen", default=shutil.which("mlir-tblgen") or "/usr/lib/llvm-19/bin/mlir-tblgen")
     args = parser.parse_args()
     stale = 0
-    for name, write in (("Dialect.md", dialect_page), ("Plan.md", plan_page), ("Passes.md", passes_page)):
-        path, text = args.docs / name, write(args.tblgen)
+    pages = {
+        "Dialect.md": dialect_page(args.tblgen),
+        "Plan.md": small_dialect_page(args.tblgen, "plan", PLAN_INTRO),
+        "Tile.md": small_dialect_page(args.tblgen, "tile", TILE_INTRO),
+        "Passes.md": passes_page(args.tblgen),
+    }
+    for name, text in pages.items():
+        path = args.docs / name
         if not args.check:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:

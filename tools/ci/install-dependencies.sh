@@ -13,7 +13,7 @@ packages=(
   llvm-19-dev libmlir-19-dev mlir-19-tools llvm-19-tools lld-19
   libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libsentencepiece-dev libzip-dev libxxhash-dev
   libgtest-dev libbenchmark-dev librapidcheck-dev xxhash
-  clang-19 libclang-rt-19-dev
+  clang-19 libclang-rt-19-dev libomp-19-dev
 )
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }

@@ -149,7 +149,7 @@ def run_fuzzers(build: Path, seconds: int, seed: int, totals: Counter[str]) -> N
     sources = sorted((ROOT / "test" / "Fuzz").glob("?*Fuzz.cpp"))
     if len(programs) != len(sources):
         print(f"expects {len(sources)} fuzz programs in {build}, but found {len(programs)}: install what "
-              "tools/ci/install-dependencies.sh lists, then cmake --preset fuzz && cmake --build --preset fuzz")  # fmt: skip
+              "tools/ci/install-dependencies.sh lists, then cmake --preset sanitized && cmake --build --preset sanitized")  # fmt: skip
         totals["failed"] += 1
     with ThreadPoolExecutor(2) as pool:
         for problems in pool.map(lambda program: fuzz(program, seconds, seed), programs):
@@ -162,7 +162,7 @@ def run_fuzzers(build: Path, seconds: int, seed: int, totals: Counter[str]) -> N
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=Path("build"), help="the build folder")
-    parser.add_argument("--fuzz-build", type=Path, default=Path("build-fuzz"), help="the build folder of the fuzz programs")
+    parser.add_argument("--fuzz-build", type=Path, default=Path("build-sanitized"), help="the build folder of the fuzz programs")
     parser.add_argument("--fuzz-seconds", type=int, default=30, help="how long each fuzz program looks for new input")
     # A test is red for what its change did: one seed tries the same input every time. New input is for whoever looks for it.
     parser.add_argument("--fuzz-seed", type=int, default=1, help="another number finds other input, 0 what no run found before")

@@ -2,7 +2,7 @@
 #include "tools/common/Devices.h"
 
 #include "runtime/cuda/CudaDevice.h"
-#if BIFOCAL_HAS_COMPILER
+#if BIFOCAL_HAS_EMULATOR
 #include "codegen/emulator/EmulatedDriver.h"
 #endif
 
@@ -29,11 +29,10 @@ Result<std::unique_ptr<Device>> DeviceOptions::open() const {
     return makeCpuDevice(cpu);
   if (device == "cuda")
     return makeCudaDevice();
-#if BIFOCAL_HAS_COMPILER
+#if BIFOCAL_HAS_EMULATOR
   return emulator::makeEmulatedDevice();
 #else
-  return Status(StatusCode::deviceUnavailable,
-                "the emulator of GPUs is part of the compiler, which this build has not");
+  return Status(StatusCode::deviceUnavailable, "the emulator of GPUs needs LLVM, which is not part of this program");
 #endif
 }
 

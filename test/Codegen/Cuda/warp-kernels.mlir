@@ -51,6 +51,50 @@ plan.kernel @filter "light_conv" stages 1 {
 
 // -----
 
+// From eight taps on inputs of 16 bits meet their taps on tensor cores. A band of nine taps has two pieces of 16 columns,
+// and a tap is two factors: four products for each of four groups of eight channels.
+
+// CHECK: gpu.func @narrow_filter_0
+// CHECK: nvvm.ldmatrix %{{.*}} {layout = #nvvm.mma_layout<col>, num = 4 : i32}
+// CHECK-COUNT-16: llvm.call_intrinsic "llvm.nvvm.mma.m16n8k16.row.col.bf16"
+// CHECK-NOT: llvm.nvvm.mma
+// CHECK: gpu.return
+plan.kernel @narrow_filter "light_conv" stages 1 {
+^bb0(%x: tensor<?x?x64xbf16>, %w: tensor<2x1x9xf32>):
+  %y = bifocal.light_conv %x, %w {left_padding = 8 : i64} : (tensor<?x?x64xbf16>, tensor<2x1x9xf32>) -> tensor<?x?x64xbf16>
+  plan.return %y : tensor<?x?x64xbf16>
+}
+
+// -----
+
+// Fewer taps are not worth a product.
+
+// CHECK: gpu.func @short_filter_0
+// CHECK-NOT: mma
+// CHECK: gpu.return
+plan.kernel @short_filter "light_conv" stages 1 {
+^bb0(%x: tensor<?x?x64xbf16>, %w: tensor<2x1x7xf32>):
+  %y = bifocal.light_conv %x, %w {left_padding = 6 : i64} : (tensor<?x?x64xbf16>, tensor<2x1x7xf32>) -> tensor<?x?x64xbf16>
+  plan.return %y : tensor<?x?x64xbf16>
+}
+
+// -----
+
+// Scores and sums of values are products; maxima and sums of rows go around the four threads of a row.
+
+// CHECK: gpu.func @attend_0
+// CHECK: llvm.call_intrinsic "llvm.nvvm.mma.m16n8k16.row.col.f32.f32"
+// CHECK: gpu.shuffle xor
+// CHECK: nvvm.ldmatrix %{{.*}} {layout = #nvvm.mma_layout<col>, num = 4 : i32}
+// CHECK: llvm.call_intrinsic "llvm.nvvm.mma.m16n8k16.row.col.f32.f32"
+plan.kernel @attend "attention" stages 1 {
+^bb0(%q: tensor<?x?x64xf16>, %k: tensor<?x?x64xf16>, %v: tensor<?x?x64xf16>):
+  %y, %l = bifocal.attention %q, %k, %v causal {heads = 2 : i64, scale = 0.25 : f32} : (tensor<?x?x64xf16>, tensor<?x?x64xf16>, tensor<?x?x64xf16>) -> (tensor<?x?x64xf16>, tensor<?x2x?xf32>)
+  plan.return %y, %l : tensor<?x?x64xf16>, tensor<?x2x?xf32>
+}
+
+// -----
+
 plan.kernel @long_filter "light_conv" stages 1 {
 ^bb0(%x: tensor<?x?x8xf32>, %w: tensor<2x1x300000xf32>):
   // expected-error@+1 {{bytes of}}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "codegen/cuda/TileBuilder.h"
+
+#include "dialect/tile/TileOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+TileBuilder::TileBuilder(KernelBuilder &kernel) : kernel(kernel) {
+  kernel.raw().getContext()->loadDialect<tile::TileDialect>();
+}
+
+Matrix TileBuilder::stackMatrix(Type element, int64_t rows, int64_t columns) {
+  // An odd number of pieces of 16 bytes: eight rows begin in eight different groups of four banks.
+  const int64_t piece = 128 / element.getIntOrFloatBitWidth();
+  const int64_t stride = piece * (llvm::divideCeil(columns, piece) | 1);
+  return {kernel.stackArray(element, rows * stride), kernel.index(stride)};
+}
+
+Matrix TileBuilder::at(const Matrix &matrix, Value row, Value column) {
+  return {kernel.from(matrix.array, kernel.add(kernel.mul(row, matrix.stride), column)), matrix.stride};
+}
+
+SmallVector<Value> TileBuilder::list(const MatrixBounds &bounds) {
+  return bounds.low ? SmallVector<Value>{bounds.low, bounds.high, bounds.columns} : SmallVector<Value>();
+}
+
+Value TileBuilder::load(const Matrix &matrix, int64_t rows, int64_t width, int64_t alignment,
+                        const MatrixBounds &bounds) {
+  Type type = kernel.vectorOf(kernel.storedType(matrix.array.element), rows * width);
+  return kernel.raw().create<tile::LoadOp>(kernel.location(), type, matrix.array.base, matrix.stride, list(bounds),
+                                           width, alignment);
+}
+
+void TileBuilder::store(Value tile, const Matrix &matrix, int64_t width, int64_t alignment,
+                        const MatrixBounds &bounds) {
+  kernel.raw().create<tile::StoreOp>(kernel.location(), tile, matrix.array.base, matrix.stride, list(bounds), width,
+                                     alignment);
+}
+
+std::array<Value, 4> TileBuilder::loadFour(const Matrix &matrix, bool transposed) {
+  Type type = kernel.vectorOf(kernel.storedType(matrix.array.element), 64);
+  auto four = kernel.raw().create<tile::LoadFourOp>(kernel.location(), TypeRange{type, type, type, type},
+                                                    matrix.array.base, matrix.stride, transposed);
+  return {four.getTopLeft(), four.getBottomLeft(), four.getTopRight(), four.getBottomRight()};
+}
+
+TileBuilder::Sums TileBuilder::zeros() {
+  Value zero = kernel.constant(kernel.vectorOf(kernel.f32(), 64), 0.0);
+  return {zero, zero};
+}
+
+TileBuilder::Sums TileBuilder::multiply(const std::array<Value, 4> &a, Value b0, Value b1, const Sums &sums) {
+  auto product =
+      kernel.raw().create<tile::MultiplyOp>(kernel.location(), a[0], a[1], a[2], a[3], b0, b1, sums.upper, sums.lower);
+  return {product.getD0(), product.getD1()};
+}
+
+Value TileBuilder::rowSum(Value tile) { return kernel.raw().create<tile::RowSumOp>(kernel.location(), tile); }
+Value TileBuilder::rowMaximum(Value tile) { return kernel.raw().create<tile::RowMaximumOp>(kernel.location(), tile); }
+
+/// What a warp reads or writes at once: eight elements to a thread.
+static constexpr int64_t elementsAtOnce = 256, pieceBytes = 16;
+
+/// Calls `body(column, width)` for parts of rows that are 32 or 16 elements wide.
+static void forParts(int64_t width, llvm::function_ref<void(int64_t column, int64_t part)> body) {
+  for (int64_t column = 0; column < width;) {
+    const int64_t part = width - column >= 32 ? 32 : 16;
+    body(column, part);
+    column += part;
+  }
+}
+
+void TileBuilder::copyRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns, int64_t width,
+                           const Matrix &target) {
+  constexpr int64_t underWay = 4; // loads at the same time
+  forParts(width, [&](int64_t column, int64_t part) {
+    const int64_t height = elementsAtOnce / part;
+    Value real = kernel.index(columns - column);
+    auto copy = [&](Value row, int64_t count) {
+      KernelBuilder::Values held;
+      for (int64_t i = 0; i < count; ++i) {
+        Value first = kernel.add(row, height * i);
+        held.push_back(load(at(source, first, column), height, part, pieceBytes,
+                            {kernel.sub(low, first), kernel.sub(high, first), real}));
+      }
+      for (int64_t i = 0; i < count; ++i)
+        store(held[i], at(target, kernel.add(row, height * i), column), part, pieceBytes);
+    };
+    const int64_t together = height * underWay, whole = rows / together * together;
+    if (whole > 0)
+      kernel.loop(kernel.index(0), kernel.index(whole), together, [&](Value row) { copy(row, underWay); });
+    if (whole < rows)
+      copy(kernel.index(whole), (rows - whole) / height);
+  });
+}
+
+void TileBuilder::clear(const Matrix &matrix, int64_t rows, int64_t columns) {
+  Type stored = kernel.storedType(matrix.array.element);
+  const int64_t bytes = matrix.array.element.getIntOrFloatBitWidth() / 8;
+  Value zeros = kernel.raw().create<arith::ConstantOp>(
+      kernel.location(), cast<TypedAttr>(kernel.raw().getZeroAttr(kernel.vectorOf(stored, 128))));
+  for (int64_t column = 0; column < columns; column += 16)
+    kernel.loop(kernel.index(0), kernel.index(rows), 8,
+                [&](Value row) { store(zeros, at(matrix, row, column), 16, 4 * bytes); });
+}
+
+void TileBuilder::writeRows(const Matrix &source, Value high, int64_t columns, const Matrix &target) {
+  Value zero = kernel.index(0);
+  forParts(llvm::alignTo(columns, 16), [&](int64_t column, int64_t part) {
+    const int64_t height = elementsAtOnce / part;
+    for (int64_t row = 0; row < 16; row += height) {
+      MatrixBounds bounds{zero, kernel.sub(high, kernel.index(row)), kernel.index(columns - column)};
+      Value rows = load(at(source, kernel.index(row), column), height, part, pieceBytes, bounds);
+      store(rows, at(target, kernel.index(row), column), part, pieceBytes, bounds);
+    }
+  });
+}
+
+} // namespace bifocal

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_CODEGEN_CUDA_TILEBUILDER_H
+#define BIFOCAL_CODEGEN_CUDA_TILEBUILDER_H
+
+#include "codegen/common/KernelBuilder.h"
+
+#include <array>
+
+namespace bifocal {
+
+/// A matrix in memory whose rows are `stride` elements apart.
+struct Matrix {
+  Array array;
+  mlir::Value stride;
+};
+
+/// The part of a matrix that is there: rows [low, high), the first `columns` columns.
+struct MatrixBounds {
+  mlir::Value low, high, columns;
+};
+
+/// Writes the ops of dialect/tile: tiles are vectors, row behind row, of elements as they lie in memory.
+class TileBuilder {
+public:
+  using Value = mlir::Value;
+
+  explicit TileBuilder(KernelBuilder &kernel);
+
+  /// A place of `rows` rows on the stack. Rows are padded so that eight neighbours are in different banks of shared
+  /// memory, and begin at multiples of 16 bytes.
+  Matrix stackMatrix(mlir::Type element, int64_t rows, int64_t columns);
+  Matrix at(const Matrix &matrix, Value row, Value column);
+  Matrix at(const Matrix &matrix, Value row, int64_t column = 0) { return at(matrix, row, kernel.index(column)); }
+
+  /// `rows` x `width` elements. A thread's share begins at a multiple of `alignment` bytes.
+  Value load(const Matrix &matrix, int64_t rows, int64_t width, int64_t alignment, const MatrixBounds &bounds = {});
+  void store(Value tile, const Matrix &matrix, int64_t width, int64_t alignment, const MatrixBounds &bounds = {});
+  /// Above left, below left, above right and below right of a 16 x 16 matrix on the stack; each `transposed` in itself.
+  std::array<Value, 4> loadFour(const Matrix &matrix, bool transposed);
+
+  /// A 16 x 8 matrix of sums: its upper and its lower tile.
+  struct Sums {
+    Value upper, lower;
+  };
+  Sums zeros();
+  /// `sums` and the product of the 16 x 16 matrix `a` and the 16 x 8 matrix of the transposed tiles b0 and b1.
+  Sums multiply(const std::array<Value, 4> &a, Value b0, Value b1, const Sums &sums);
+
+  /// The row's sum or maximum in every element of an 8 x 8 tile.
+  Value rowSum(Value tile);
+  Value rowMaximum(Value tile);
+  /// The numbers of the elements of an 8 x 8 tile as i32: row behind row.
+  Value elements() { return kernel.lanes(kernel.i32(), 64); }
+
+  /// Copies rows 0 to `rows` - 1 of `columns` elements onto the stack, eight elements of 16 bits to a thread at a time.
+  /// Rows outside of [low, high) and columns from `columns` to `width` become 0. `rows` and `width` are multiples of
+  /// 16, `columns` one of 8.
+  void copyRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns, int64_t width,
+                const Matrix &target);
+  /// Writes zeros to a matrix on the stack, of rows that are a multiple of 8 and columns that are one of 16.
+  void clear(const Matrix &matrix, int64_t rows, int64_t columns);
+  /// Writes 16 rows of the stack to memory, those below `high`.
+  void writeRows(const Matrix &source, Value high, int64_t columns, const Matrix &target);
+
+private:
+  llvm::SmallVector<Value> list(const MatrixBounds &bounds);
+
+  KernelBuilder &kernel;
+};
+
+} // namespace bifocal
+#endif

@@ -1,0 +1,31 @@
+// RUN: bifocal-opt %s --split-input-file --verify-diagnostics
+
+func.func @c1_rows_are_not_whole(%x: !llvm.ptr, %stride: i64) {
+  // expected-error@+1 {{'tile.load' op expects whole warps of 32 lanes, in whole rows of whole threads, but got 256 lanes in rows of 24}}
+  %rows = tile.load %x, %stride width 24 align 2 : !llvm.ptr -> vector<256xi16>
+  return
+}
+
+// -----
+
+func.func @c1_a_thread_has_two_rows(%x: !llvm.ptr, %stride: i64) {
+  // expected-error@+1 {{'tile.load' op expects whole warps of 32 lanes, in whole rows of whole threads, but got 256 lanes in rows of 4}}
+  %rows = tile.load %x, %stride width 4 align 2 : !llvm.ptr -> vector<256xi16>
+  return
+}
+
+// -----
+
+func.func @c2_two_bounds(%x: !llvm.ptr, %stride: i64, %rows: vector<64xf32>) {
+  // expected-error@+1 {{'tile.store' op expects no bounds, or the first row, the end of the rows and the columns, but got 2 bounds}}
+  tile.store %rows, %x, %stride in %stride, %stride width 8 align 4 : vector<64xf32>, !llvm.ptr
+  return
+}
+
+// -----
+
+func.func @c3_alignment_below_an_element(%x: !llvm.ptr, %stride: i64) {
+  // expected-error@+1 {{'tile.load' op expects an alignment that is a power of two of at least 4, but got 2}}
+  %rows = tile.load %x, %stride width 8 align 2 : !llvm.ptr -> vector<64xf32>
+  return
+}
