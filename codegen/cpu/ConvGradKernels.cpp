@@ -28,8 +28,8 @@ public:
   LightConvGradWriter(KernelTask &task, LightConvGradOp op, const ConvShape &shape)
       : task(task), kernel(task.builder), op(op), shape(shape),
         reversedPadding(shape.kernelSize - 1 - shape.leftPadding),
-        blocks(tapBlocks(shape.kernelSize, shape.leftPadding)), reversed(tapBlocks(shape.kernelSize, reversedPadding)) {
-  }
+        blocks(tapBlocks(kernel, shape.kernelSize, shape.leftPadding)),
+        reversed(tapBlocks(kernel, shape.kernelSize, reversedPadding)) {}
 
   void writeTiles();
 

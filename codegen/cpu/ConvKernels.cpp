@@ -17,7 +17,7 @@ Array biasOfHead(KernelTask &task, Value bias, const ConvShape &shape, const Con
 
 static void writeLightConv(KernelTask &task, LightConvOp op, const ConvShape &shape) {
   KernelBuilder &kernel = task.builder;
-  auto blocks = tapBlocks(shape.kernelSize, shape.leftPadding);
+  auto blocks = tapBlocks(kernel, shape.kernelSize, shape.leftPadding);
   kernel.stage(task.name(), 0, [&](Value number) {
     Array input = task.operand(0), output = task.result(0);
     ConvTile tile = placeConvTile(kernel, shape, number, lightConvChunk);

@@ -11,10 +11,12 @@ using Values = KernelBuilder::Values;
 constexpr int64_t tileRows = 8, tileTaps = 4;
 static int64_t tileColumns(KernelBuilder &kernel) { return kernel.target().registers >= 32 ? 2 : 1; }
 
-SmallVector<TapBlock> tapBlocks(int64_t kernelSize, int64_t leftPadding) {
+SmallVector<TapBlock> tapBlocks(KernelBuilder &kernel, int64_t kernelSize, int64_t leftPadding) {
+  constexpr int64_t warpTapBlock = 128;
+  const int64_t most = kernel.target().isWarp ? warpTapBlock : tapBlock;
   SmallVector<TapBlock> blocks;
-  for (int64_t first = 0; first < kernelSize; first += tapBlock)
-    blocks.push_back({first, std::min(tapBlock, kernelSize - first), leftPadding});
+  for (int64_t first = 0; first < kernelSize; first += most)
+    blocks.push_back({first, std::min(most, kernelSize - first), leftPadding});
   return blocks;
 }
 

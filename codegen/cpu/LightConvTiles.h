@@ -13,8 +13,9 @@ constexpr int64_t lightConvSlice = 32;
 struct TapBlock {
   int64_t firstTap, taps, leftPadding;
 };
-/// The blocks of a filter of `kernelSize` taps.
-llvm::SmallVector<TapBlock> tapBlocks(int64_t kernelSize, int64_t leftPadding);
+/// The blocks of a filter of `kernelSize` taps: on a CPU of `tapBlock` taps, on a GPU of less, since a warp's slabs lie
+/// in shared memory.
+llvm::SmallVector<TapBlock> tapBlocks(KernelBuilder &kernel, int64_t kernelSize, int64_t leftPadding);
 
 /// Rows that a slab of one block needs room for, with what whole tiles read beyond its end.
 constexpr int64_t slabRoom(int64_t taps) { return lightConvChunk + taps + 24; }

@@ -202,16 +202,9 @@ protected:
   }
 
   static bool onWarps() { return GetParam().shapes == "warp"; }
-  /// Gradients of light_conv with several blocks of taps need more shared memory than a block of threads may have; the
-  /// generator says so.
-  static bool isTooLong(const ConvForm &form, bool dynamic, bool gradient) {
-    return onWarps() && !dynamic && gradient && form.kernelSize > 512;
-  }
 
 private:
   void checkForm(const ConvForm &form, const std::vector<Size> &sizes, bool dynamic, bool gradient, Check body) {
-    if (isTooLong(form, dynamic, gradient))
-      return;
     SCOPED_TRACE(testing::PrintToString(form));
     const ConvSource source{form, dynamic};
     auto kernel = compile(gradient ? source.gradient() : source.forward());
@@ -263,8 +256,6 @@ TEST_P(ConvSequences, RowsDoNotDependOnTheBatch) {
   for (const ConvForm &form :
        {ConvForm{3, 20, 7, 3, Taps::Renormalized, true, 0}, {1, 33, 540, 539, Taps::Compat, false, 0}})
     for (bool dynamic : {false, true}) {
-      if (isTooLong(form, dynamic, true))
-        continue;
       SCOPED_TRACE(testing::PrintToString(form) + (dynamic ? " dynamic" : " light"));
       const ConvSource source{form, dynamic};
       auto forward = compile(source.forward()), gradient = compile(source.gradient());
