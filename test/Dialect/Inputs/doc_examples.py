@@ -17,6 +17,12 @@ EXAMPLE = re.compile(r"```mlir\n(.*?)```", re.S)
 INSIDE_ANOTHER = {"yield", "return"}
 TOP_LEVEL = {"param", "state", "kernel", "entry"}
 
+# What the names of operands stand for in the examples of `tile`, whose types are not all printed.
+TILE_OPERANDS = {
+    r"x|y|slab": "!llvm.ptr", r"stride|low|high|columns": "i64", r"rows": "vector<256xi16>", r"[ab]\d": "vector<64xi16>",
+    r"c\d|values": "vector<64xf32>",
+}  # fmt: skip
+
 PRELUDE = """\
 bifocal.param @fc1.bias : tensor<1024xf32> init {kind = "zeros"}
 bifocal.state @self.key : tensor<?x?x512xf32> dims ["P", "R", ""]
@@ -43,8 +49,14 @@ def operand_types(example: str) -> dict[str, str]:
     return dict(zip(names, types if len(types) > 1 else types * len(names)))
 
 
+def tile_operand_types(example: str) -> dict[str, str]:
+    names = re.findall(r"%(\w+)", example.split(" = ", 1)[-1])
+    return {f"%{name}": kind for name in names for names_of, kind in TILE_OPERANDS.items() if re.fullmatch(names_of, name)}
+
+
 def in_function(name: str, example: str) -> str:
-    arguments = ", ".join(f"{operand}: {kind}" for operand, kind in operand_types(example).items())
+    types = tile_operand_types(example) if "tile." in example else operand_types(example)
+    arguments = ", ".join(f"{operand}: {kind}" for operand, kind in types.items())
     return f"func.func @example_{name}({arguments}) {{\n{example}  return\n}}\n"
 
 
