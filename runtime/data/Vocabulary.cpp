@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <fmt/format.h>
+#include <limits>
 
 namespace bifocal {
 
@@ -51,6 +52,9 @@ Result<Vocabulary> Vocabulary::parse(std::string_view text, const std::string &n
       return malformed(known->second < token::firstFree
                            ? "expects none of <s>, <pad>, </s> and <unk>, with which every vocabulary begins"
                            : "expects every token once");
+    if (known != vocabulary.ids_.end() &&
+        vocabulary.counts_[static_cast<size_t>(known->second)] > std::numeric_limits<int64_t>::max() - count)
+      return malformed("expects counts of a token that add up to at most 9223372036854775807");
     vocabulary.add(spelling, count);
   }
   return vocabulary;
