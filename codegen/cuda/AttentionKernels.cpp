@@ -204,7 +204,7 @@ void AttentionWriter::addBlock(Value firstKey, QueryGroup &state, Value firstRow
 
 void AttentionWriter::addValues(QueryGroup &state, ArrayRef<Sums> weights) {
   auto rounded = [&](Value tile) { return kernel.round(tile, element); };
-  auto rest = [&](Value tile) { return rounded(kernel.sub(tile, kernel.rounded(tile, element))); };
+  auto rest = [&](Value tile) { return rounded(tiles.rest(tile, element)); };
   for (int64_t pair = 0; pair < keyGroups; pair += 2) {
     const Sums &left = weights[pair], &right = weights[pair + 1];
     auto factor = [&](auto part) {

@@ -53,7 +53,7 @@ TileBands DynamicConvWriter::writeBands(const ConvTile &tile, TapRows taps, cons
     kernel.columns(shape.kernelSize, 1, [&](Value at, Value mask, int64_t) {
       Value tap = kernel.loadVector(used, at, mask);
       kernel.storeVector(tap, rounded, at, mask);
-      kernel.storeVector(kernel.sub(tap, kernel.rounded(tap, this->element)), rest, at, mask);
+      kernel.storeVector(tiles.rest(tap, rest.element), rest, at, mask);
     });
   });
   return bands;

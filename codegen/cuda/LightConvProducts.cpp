@@ -35,7 +35,7 @@ void TapBand::finish(bool reversed) {
       taps = kernel.loadVector(padded, kernel.add(at, size - lead));
     }
     kernel.storeVector(taps, rounded, at);
-    kernel.storeVector(kernel.sub(taps, kernel.rounded(taps, rounded.element)), rest, at);
+    kernel.storeVector(tiles.rest(taps, rest.element), rest, at);
   });
 }
 

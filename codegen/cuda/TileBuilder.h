@@ -46,6 +46,9 @@ public:
   /// `sums` and the product of the 16 x 16 matrix `a` and the 16 x 8 matrix of the transposed tiles b0 and b1.
   Sums multiply(const std::array<Value, 4> &a, Value b0, Value b1, const Sums &sums);
 
+  /// What a number loses when it is rounded to `element`: the second of the two factors that it is in a product.
+  Value rest(Value value, mlir::Type element) { return kernel.sub(value, kernel.rounded(value, element)); }
+
   /// The row's sum or maximum in every element of an 8 x 8 tile.
   Value rowSum(Value tile);
   Value rowMaximum(Value tile);
