@@ -141,7 +141,7 @@ DictionaryAttr Importer::trainingAttribute() {
        named("save_every", training.saveEvery), named("patience", training.patience),
        named("update_freq", training.updateFreq), named("clip_norm", training.clipNorm),
        named("max_update", training.maxUpdate), named("max_epoch", training.maxEpoch), named("seed", training.seed),
-       named("precision", training.precision)});
+       named("precision", training.precision), named("recompute", training.recompute)});
 }
 
 void Importer::setAttributes() {

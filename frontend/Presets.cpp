@@ -63,6 +63,9 @@ static std::string presetOf(const Shape &shape, std::string_view mixer) {
   text += stackText("encoder", shape, mixer, attention ? 6 : 7, "[3, 7, 15, 31, 31, 31, 31]");
   text += stackText("decoder", shape, mixer, 6, "[3, 7, 15, 31, 31, 31]");
   text += shape.recipe == "iwslt" ? iwsltTraining : wmtTraining;
+  // Attention in every layer: its outputs are a tenth of what backward keeps, and take a fiftieth of a step again.
+  if (attention)
+    text += "recompute = \"attention\"\n";
   return text;
 }
 

@@ -91,6 +91,8 @@ struct TrainingSpec {
   int64_t seed = 1;
   /// Of activations in memory (f32 or bf16), or of factors in inference's products (int8, int8_weight_only).
   std::string precision = "f32";
+  /// What backward computes again instead of keeping it: none, rows (norms and gates), attention (these, its output).
+  std::string recompute = "rows";
 };
 
 /// Whether a compiler may be asked for this precision; else what is allowed instead.

@@ -215,6 +215,8 @@ static void readTraining(TableReader table, TrainingSpec &training) {
   training.patience = table.integer("patience", 0, 0);
   training.seed = table.integer("seed", training.seed, 0);
   training.precision = table.text("precision", training.precision, precisions, laterPrecisions, whyLater);
+  static constexpr std::string_view recomputed[] = {"none", "rows", "attention"};
+  training.recompute = table.text("recompute", training.recompute, recomputed);
   table.finish();
 }
 

@@ -56,10 +56,11 @@ static std::string printTraining(const TrainingSpec &training) {
                       schedule.totalUpdates);
   text += fmt::format(
       "max_tokens = {}\nmax_sentences = {}\nbatch_multiple = {}\nupdate_freq = {}\nclip_norm = {}\nmax_update = {}\n"
-      "max_epoch = {}\nvalidate_every = {}\nsave_every = {}\npatience = {}\nseed = {}\nprecision = \"{}\"\n",
+      "max_epoch = {}\nvalidate_every = {}\nsave_every = {}\npatience = {}\nseed = {}\nprecision = \"{}\"\n"
+      "recompute = \"{}\"\n",
       training.maxTokens, training.maxSentences, training.batchMultiple, training.updateFreq, training.clipNorm,
       training.maxUpdate, training.maxEpoch, training.validateEvery, training.saveEvery, training.patience,
-      training.seed, training.precision);
+      training.seed, training.precision, training.recompute);
   return text;
 }
 

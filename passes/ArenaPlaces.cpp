@@ -100,7 +100,7 @@ std::vector<ArenaPlace> arenaPlaces(plan::EntryOp entry) {
     place.dtype = buffer.getDtype().str();
     place.sizeClass = buffer.getClassIndex();
     place.offset = buffer.getOffset(), place.size = static_cast<int64_t>(buffer.getSize());
-    place.life = {numbers[life.first], numbers[life.last]};
+    place.life = {numbers[life.first], numbers[life.last], life.product};
     places.push_back(std::move(place));
   }
   return places;

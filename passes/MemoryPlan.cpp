@@ -27,6 +27,9 @@ MemoryPlan::MemoryPlan(plan::EntryOp entry) : entry(entry) {
           place->second.last = number;
         }
     });
+  for (auto [number, step] : steps)
+    if (auto slabs = dyn_cast<plan::SlabsOp>(step))
+      findTurns(slabs);
   auto module = entry->getParentOfType<ModuleOp>();
   SymbolTable symbols(module);
   for (auto [number, step] : steps) {
@@ -39,6 +42,14 @@ MemoryPlan::MemoryPlan(plan::EntryOp entry) : entry(entry) {
                   gemm.getMask() ? ValueRange{gemm.getA(), gemm.getB(), gemm.getMask()}
                                  : ValueRange{gemm.getA(), gemm.getB()});
   }
+}
+
+/// What a workspace holds counts only while its product runs, so products of a loop may take turns with one place.
+void MemoryPlan::findTurns(plan::SlabsOp slabs) {
+  for (auto [number, gemm] : llvm::enumerate(slabs.getBody().getOps<plan::GemmOp>()))
+    if (plan::BufferOp workspace = gemm.getWorkspace() ? arenaBuffer(gemm.getWorkspace()) : plan::BufferOp();
+        workspace && workspace->hasOneUse())
+      lives[workspace].product = number + 1;
 }
 
 void MemoryPlan::findSharing(Operation *step, unsigned number, plan::KernelOp kernel, ValueRange buffers,

@@ -10,8 +10,13 @@ namespace bifocal {
 /// The first and the last step that names a buffer.
 struct Lifetime {
   unsigned first, last;
+  /// Of a workspace of a product within a step that is a loop: the number of the product there, from 1; else 0.
+  unsigned product = 0;
 
-  bool meets(const Lifetime &other) const { return first <= other.last && other.first <= last; }
+  bool meets(const Lifetime &other) const {
+    bool inTurn = product != 0 && other.product != 0 && product != other.product;
+    return first <= other.last && other.first <= last && !inTurn;
+  }
 };
 
 /// When the buffers of an entry live, and which of them may share a place although they meet.
@@ -30,6 +35,7 @@ public:
   llvm::LogicalResult verify();
 
 private:
+  void findTurns(plan::SlabsOp slabs);
   void findSharing(mlir::Operation *step, unsigned number, plan::KernelOp kernel, mlir::ValueRange buffers,
                    mlir::ValueRange kept);
 

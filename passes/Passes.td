@@ -180,6 +180,35 @@ def FuseOptimizerPass : Pass<"bifocal-fuse-optimizer", "::mlir::func::FuncOp"> {
   let options = [remarksOption];
 }
 
+def RecomputePass : Pass<"bifocal-recompute", "::mlir::func::FuncOp"> {
+  let summary = "compute cheap forward values again in backward instead of keeping them";
+  let description = [{
+    A forward value that the backward pass reads lives from one to the other. Where row ops can make it from values that
+    live as long anyway, these row ops run again right before its first reader in backward, and its memory is free in
+    between: layer norms from the sums that their gradients read, gated linear units from theirs. In f32 that gives the same
+    bits; in bf16 the second time starts from sums that were rounded on their way through memory.
+
+    `recompute = "attention"` in `bifocal.training` does the same for the output of attention, from its queries, keys and
+    values; `"none"` turns the pass off. Without a setting it is `"rows"`.
+
+        %sum, %n, %mean, %rstd = bifocal.map (...) { ... %norm, %m, %r = bifocal.layer_norm %add, ... }
+        ... the loss ...
+        %dw = bifocal.linear_weight_grad %g, %n
+    becomes
+        %sum, %n, %mean, %rstd = bifocal.map (...) { ... %norm, %m, %r = bifocal.layer_norm %add, ... }
+        ... the loss ...
+        %again = bifocal.map (%a = %sum, ...) { %norm, %m, %r = bifocal.layer_norm %a, ... }
+        %dw = bifocal.linear_weight_grad %g, %again
+
+    It runs behind every fusion and `cse`, which would join both again.
+
+    Left alone: functions without the gradient of a loss, values of products, convolutions and attention, those behind a
+    dropout (its mask would be drawn once more), and those made of values that die before.
+  }];
+  let options = [remarksOption];
+  let dependentDialects = ["::bifocal::BifocalDialect"];
+}
+
 def ApplyPrecisionPass : Pass<"bifocal-apply-precision", "::mlir::ModuleOp"> {
   let summary = "hold activations in bf16 where the spec asks for it";
   let description = [{

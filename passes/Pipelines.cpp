@@ -71,7 +71,7 @@ std::string phasePipeline(Phase phase, const PhaseOptions &options) {
     return "bifocal-verify-optimize-input," +
            onFunctions({"canonicalize", "cse", "bifocal-fold-padding-masks", "bifocal-fuse-projected-cross-entropy",
                         "bifocal-fuse-activation-into-linear", "bifocal-fuse-row-maps", "bifocal-fuse-optimizer", "cse",
-                        "canonicalize"},
+                        "canonicalize", "bifocal-recompute"},
                        options) +
            ",bifocal-apply-precision" + remarks + ",bifocal-quantize-linears" + remarks;
   case Phase::Schedule:

@@ -40,3 +40,24 @@ plan.entry @keeps_classes_apart symbols ["N"] attributes {inputs = [], outputs =
 plan.entry @drops_unused symbols [] attributes {inputs = [], outputs = [], classes = [affine_map<() -> (1)>], peak = array<i64: 0>} {
   %a = plan.buffer arena class 0 at -1 size 64 "f32"
 }
+
+// -----
+
+// The products of a loop take turns with one place for their workspaces, which `%c` between them does not.
+
+// CHECK-LABEL: plan.entry @workspaces_take_turns
+// CHECK-SAME:    peak = array<i64: 1152>
+// CHECK:         %[[C:.+]] = plan.buffer arena class 0 at 1024 size 128 "f32"
+// CHECK:         %[[W:.+]] = plan.buffer arena class 0 at 0 size 1024 "f32"
+// CHECK:         %[[V:.+]] = plan.buffer arena class 0 at 0 size 512 "f32"
+plan.entry @workspaces_take_turns symbols ["N"] attributes {inputs = [], outputs = [], classes = [affine_map<()[s0] -> (1)>], peak = array<i64: 0>} {
+  %a = plan.buffer parameter class 0 at 0 size 16 "f32"
+  %b = plan.buffer gradient class 0 at 0 size 16 "f32"
+  %c = plan.buffer arena class 0 at -1 size 128 "f32"
+  %w = plan.buffer arena class 0 at -1 size 1024 "f32"
+  %v = plan.buffer arena class 0 at -1 size 512 "f32"
+  plan.slabs affine_map<()[s0] -> (s0)> by 512 {
+    plan.gemm %a, %a into %c workspace %w m affine_map<()[s0, s1] -> (s1)> n affine_map<()[s0, s1] -> (4)> k affine_map<()[s0, s1] -> (4)> {windowed = array<i64: 0, 0, 0>}
+    plan.gemm %c, %a into %b workspace %v m affine_map<()[s0, s1] -> (4)> n affine_map<()[s0, s1] -> (4)> k affine_map<()[s0, s1] -> (s1)> {windowed = array<i64: 0, 0, 0>}
+  }
+}

@@ -15,12 +15,12 @@ constexpr size_t namedBuffers = 8;
 /// The buffers that `step` finds or leaves in the arena, each place once.
 static std::vector<PeakMemory::Buffer> aliveAt(unsigned step, const std::vector<ArenaPlace> &places,
                                                const std::vector<int64_t> &units) {
-  // In-place results come after what they overwrite.
+  // In-place results come after what they overwrite; of workspaces that take turns the largest counts.
   std::map<std::pair<size_t, int64_t>, const ArenaPlace *> latest;
   for (const ArenaPlace &place : places)
     if (place.size > 0 && place.life.meets({step, step})) {
       const ArenaPlace *&holder = latest[{place.sizeClass, place.offset}];
-      if (!holder || holder->life.first < place.life.first)
+      if (!holder || std::pair(holder->life.first, holder->size) < std::pair(place.life.first, place.size))
         holder = &place;
     }
   std::vector<PeakMemory::Buffer> alive;

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/bifocal/BifocalOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "passes/Passes.h"
+#include "passes/Remarks.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+
+namespace bifocal {
+#define GEN_PASS_DEF_RECOMPUTEPASS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// Whether a row op makes `value` at little more than the cost of its pass over memory. A dropout is none: it draws its
+/// mask again. Statistics of rows take no memory worth a pass.
+bool isCheap(Value value) {
+  auto result = dyn_cast<OpResult>(value);
+  return result && result.getResultNumber() == 0 &&
+         isa<AddBiasOp, AddOp, GluOp, LayerNormOp, MaskPaddingOp, ReluOp>(result.getOwner());
+}
+
+/// How to make a value again: row ops, and what stands outside for every value that they read.
+struct Recipe {
+  llvm::SmallSetVector<Operation *, 4> ops;
+  llvm::MapVector<Value, Value> inputs;
+};
+
+/// The forward and backward ops of one function in program order.
+class Timeline {
+public:
+  explicit Timeline(Block &block) {
+    for (auto [index, op] : llvm::enumerate(block)) {
+      positions[&op] = index;
+      if (!loss && isa<ProjectedCrossEntropyOp, CrossEntropyGradOp>(op))
+        loss = &op;
+    }
+  }
+
+  bool hasLoss() const { return loss; }
+  bool isForward(Operation *op) const { return positions.lookup(op) < positions.lookup(loss); }
+
+  /// The uses of `value` in the backward pass, and the first reader of these.
+  SmallVector<OpOperand *> lateUses(Value value) const {
+    SmallVector<OpOperand *> uses;
+    for (OpOperand &use : value.getUses())
+      if (positions.lookup(use.getOwner()) > positions.lookup(loss))
+        uses.push_back(&use);
+    return uses;
+  }
+  Operation *firstReader(ArrayRef<OpOperand *> uses) const {
+    return (*llvm::min_element(uses,
+                               [&](OpOperand *a, OpOperand *b) {
+                                 return positions.lookup(a->getOwner()) < positions.lookup(b->getOwner());
+                               }))
+        ->getOwner();
+  }
+
+  /// Whether reading `value` right before `reader` costs no memory: something reads it there or later anyway.
+  bool isKept(Value value, Operation *reader) const {
+    Operation *producer = value.getDefiningOp();
+    if (!producer || isa<ParamRefOp>(producer))
+      return true;
+    return llvm::any_of(value.getUsers(), [&](Operation *user) {
+      auto place = positions.find(user);
+      return place != positions.end() && place->second >= positions.lookup(reader);
+    });
+  }
+  bool areKept(ValueRange values, Operation *reader) const {
+    return llvm::all_of(values, [&](Value value) { return isKept(value, reader); });
+  }
+
+private:
+  /// Ops of before the pass; what it adds reads only what an op of these reads later.
+  llvm::DenseMap<Operation *, unsigned> positions;
+  Operation *loss = nullptr;
+};
+
+/// The result of `map` that is the `inner` value; null when it is not yielded.
+Value yieldedAs(MapOp map, Value inner) {
+  for (auto [value, result] : llvm::zip_equal(map.getBody().front().getTerminator()->getOperands(), map.getResults()))
+    if (value == inner)
+      return result;
+  return nullptr;
+}
+
+/// Adds to `recipe` what makes `inner`, a value of the body of `map`, from values that are kept until `reader`. Where
+/// it is the value wanted, its own place in memory does not count.
+LogicalResult trace(MapOp map, Value inner, bool wanted, const Timeline &timeline, Operation *reader, Recipe &recipe) {
+  if (recipe.inputs.contains(inner))
+    return success();
+  auto argument = dyn_cast<BlockArgument>(inner);
+  Value outer = argument ? map.getInputs()[argument.getArgNumber()] : yieldedAs(map, inner);
+  if (!wanted && outer && timeline.isKept(outer, reader)) {
+    recipe.inputs[inner] = outer;
+    return success();
+  }
+  if (!isCheap(inner))
+    return failure();
+  for (Value operand : inner.getDefiningOp()->getOperands())
+    if (failed(trace(map, operand, /*wanted=*/false, timeline, reader, recipe)))
+      return failure();
+  recipe.ops.insert(inner.getDefiningOp());
+  return success();
+}
+
+/// How to make `value` again right before `reader`, if it can be.
+FailureOr<Recipe> findRecipe(OpResult value, const Timeline &timeline, Operation *reader) {
+  Recipe recipe;
+  Operation *producer = value.getOwner();
+  if (auto map = dyn_cast<MapOp>(producer)) {
+    Value inner = map.getBody().front().getTerminator()->getOperand(value.getResultNumber());
+    if (failed(trace(map, inner, /*wanted=*/true, timeline, reader, recipe)))
+      return failure();
+    return recipe;
+  }
+  if (!isCheap(value) || !timeline.areKept(producer->getOperands(), reader))
+    return failure();
+  recipe.ops.insert(producer);
+  for (Value operand : producer->getOperands())
+    recipe.inputs[operand] = operand;
+  return recipe;
+}
+
+/// Writes the map of `recipe` that makes `value` again.
+Value writeMap(OpBuilder &builder, OpResult value, const Recipe &recipe) {
+  auto map = dyn_cast<MapOp>(value.getOwner());
+  Value inner = map ? map.getBody().front().getTerminator()->getOperand(value.getResultNumber()) : Value(value);
+  SmallVector<Value> outers;
+  for (auto [in, outer] : recipe.inputs)
+    outers.push_back(outer);
+  auto again = builder.create<MapOp>(value.getLoc(), TypeRange(value.getType()), outers);
+  OpBuilder body(builder.getContext());
+  Block *block = body.createBlock(&again.getBody());
+  IRMapping mapping;
+  for (auto [in, outer] : recipe.inputs)
+    mapping.map(in, block->addArgument(in.getType(), outer.getLoc()));
+  for (Operation *op : recipe.ops)
+    body.clone(*op, mapping);
+  body.create<YieldOp>(value.getLoc(), mapping.lookup(inner));
+  return again.getResult(0);
+}
+
+/// The output of attention, whose gradient reads all operands anyway.
+Value attendAgain(OpBuilder &builder, OpResult value, const Timeline &timeline, Operation *reader) {
+  auto attention = dyn_cast<AttentionOp>(value.getOwner());
+  if (!attention || value != attention.getOutput() || !timeline.areKept(attention->getOperands(), reader))
+    return nullptr;
+  return cast<AttentionOp>(builder.clone(*attention)).getOutput();
+}
+
+/// What a linear with glu writes, from its sums.
+Value gateAgain(OpBuilder &builder, OpResult value, const Timeline &timeline, Operation *reader) {
+  auto linear = dyn_cast<LinearOp>(value.getOwner());
+  if (!linear || linear.getActivation() != Activation::glu || value != linear.getOutput() ||
+      !linear.getPreactivation() || !timeline.isKept(linear.getPreactivation(), reader))
+    return nullptr;
+  return builder.create<GluOp>(linear.getLoc(), value.getType(), linear.getPreactivation());
+}
+
+class Recompute : public impl::RecomputePassBase<Recompute> {
+public:
+  using RecomputePassBase::RecomputePassBase;
+
+  void runOnOperation() override {
+    auto training = getOperation()->getParentOp()->getAttrOfType<DictionaryAttr>("bifocal.training");
+    auto setting = training ? training.getAs<StringAttr>("recompute") : StringAttr();
+    StringRef what = setting ? setting.getValue() : "rows";
+    if (!llvm::is_contained({"none", "rows", "attention"}, what)) {
+      getOperation()->getParentOp()->emitError("expects `recompute` in 'bifocal.training' to be \"none\", \"rows\" or "
+                                               "\"attention\", but got ")
+          << setting;
+      return signalPassFailure();
+    }
+    Block &block = getOperation().front();
+    Timeline timeline(block);
+    if (what == "none" || !timeline.hasLoss())
+      return;
+    Remarks report(remarks);
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      if (!timeline.isForward(&op))
+        break;
+      for (OpResult result : op.getResults())
+        if (SmallVector<OpOperand *> late = timeline.lateUses(result); !late.empty())
+          recompute(result, late, timeline, what == "attention", report);
+    }
+  }
+
+private:
+  void recompute(OpResult value, ArrayRef<OpOperand *> late, const Timeline &timeline, bool attention,
+                 const Remarks &report) {
+    Operation *reader = timeline.firstReader(late);
+    OpBuilder builder(reader);
+    Value again = attention ? attendAgain(builder, value, timeline, reader) : Value();
+    if (!again)
+      again = gateAgain(builder, value, timeline, reader);
+    if (!again)
+      if (FailureOr<Recipe> recipe = findRecipe(value, timeline, reader); succeeded(recipe))
+        again = writeMap(builder, value, *recipe);
+    if (!again)
+      return;
+    report.again(value.getOwner(), "for " + describeOp(reader));
+    for (OpOperand *use : late)
+      use->set(again);
+  }
+};
+
+} // namespace
+} // namespace bifocal
