@@ -11,9 +11,6 @@ namespace bifocal {
 /// `plan.json` of docs/Artifact.md: every `plan.entry` of `module`.
 nlohmann::json planToJson(mlir::ModuleOp module);
 
-/// A size expression over `symbols` as the tree of docs/Artifact.md.
-nlohmann::json expressionToJson(mlir::AffineExpr expression, llvm::ArrayRef<std::string> symbols);
-
 /// An attribute of the module (dictionaries, lists, numbers, strings) as JSON.
 nlohmann::json attributeToJson(mlir::Attribute attribute);
 

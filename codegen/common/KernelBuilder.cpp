@@ -18,11 +18,19 @@ KernelBuilder::KernelBuilder(ModuleOp module, Location location, const CpuTarget
                     vector::VectorDialect>();
 }
 
-void KernelBuilder::stage(StringRef kernel, int64_t index, llvm::function_ref<void(Value)> body) {
+void KernelBuilder::stage(StringRef kernel, int64_t index, llvm::function_ref<void(Value)> body, AffineExpr tiles) {
   builder.setInsertionPointToEnd(module.getBody());
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
   auto type = builder.getFunctionType({pointer, pointer, i64(), i64()}, {});
   auto function = builder.create<func::FuncOp>(loc, (kernel + "." + Twine(index)).str(), type);
+  if (tiles) {
+    int64_t last = -1;
+    tiles.walk([&](AffineExpr part) {
+      if (auto size = dyn_cast<AffineSymbolExpr>(part))
+        last = std::max<int64_t>(last, size.getPosition());
+    });
+    function->setAttr(tilesName, AffineMapAttr::get(AffineMap::get(0, last + 1, tiles)));
+  }
   entry = function.addEntryBlock();
   buffers.clear();
   sizes.clear();

@@ -28,8 +28,12 @@ public:
 
   KernelBuilder(mlir::ModuleOp module, mlir::Location location, const CpuTarget &target);
 
-  /// Writes one stage; `body` is called once, inside the loop over the tiles [begin, end).
-  void stage(llvm::StringRef kernel, int64_t index, llvm::function_ref<void(Value tile)> body);
+  /// Writes one stage; `body` is called once, inside the loop over the tiles [begin, end). A kernel that cuts its work
+  /// otherwise than `scheduleKernel` says how many `tiles` it has, an expression over the launch's sizes.
+  void stage(llvm::StringRef kernel, int64_t index, llvm::function_ref<void(Value tile)> body,
+             mlir::AffineExpr tiles = {});
+  /// The attribute of a stage's function that has them, a map from the launch's sizes.
+  static constexpr llvm::StringLiteral tilesName = "bifocal.tiles";
 
   const CpuTarget &target() const { return cpu; }
   /// Lanes of an f32 vector of the target.

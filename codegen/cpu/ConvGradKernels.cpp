@@ -117,9 +117,10 @@ void LightConvGradWriter::writeTiles() {
     gradients = slab(slabRoom(blocks[0].taps));
     taps = reversedTaps(tile);
     sums = kernel.stackArray(wholeVectors(blocks[0].taps) * kernel.width());
+    if (inBlocks() || !kernel.target().isWarp)
+      inputGradSums = slab(lightConvChunk);
     if (inBlocks()) {
       ownGradients = slab(slabRoom(0));
-      inputGradSums = slab(lightConvChunk);
       kernel.loop(kernel.index(0), kernel.index(wholeVectors(shape.kernelSize)), kernel.width(),
                   [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), shareOf(tile), at); });
     } else {

@@ -29,7 +29,7 @@ static void writeLightConv(KernelTask &task, LightConvOp op, const ConvShape &sh
     Array bias = biasOfHead(task, op.getBias(), shape, tile);
     const int64_t room = slabRoom(blocks[0].taps);
     Slab slab{kernel.stackArray(room * lightConvSlice), lightConvSlice, room}, sums{{}, lightConvSlice};
-    if (blocks.size() > 1)
+    if (blocks.size() > 1 || !kernel.target().isWarp)
       sums.base = kernel.stackArray(lightConvChunk * lightConvSlice);
     forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {
       Value place = kernel.add(origin, channel);

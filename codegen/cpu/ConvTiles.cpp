@@ -36,8 +36,13 @@ void packSlab(KernelBuilder &kernel, const Array &source, int64_t sourceStride, 
       kernel.storeVector(zeros, target, kernel.index(column));
   };
   kernel.loop(zero, lead, 1, clear);
+  const int64_t line = 64 / (source.element.getIntOrFloatBitWidth() / 8);
   kernel.loop(lead, end, 1, [&](Value row) {
     Array from = kernel.from(source, kernel.mul(kernel.add(first, row), sourceStride));
+    // The next slice lies beside this one. Rows are too far apart for the prefetcher of the hardware.
+    if (!kernel.target().isWarp)
+      for (int64_t column = 0; column < width; column += line)
+        kernel.prefetch(from, kernel.index(width + column));
     Array target = kernel.from(slab.base, kernel.mul(row, slab.stride));
     for (int64_t column = 0; column < width; column += kernel.width()) {
       Value mask = column + kernel.width() > width ? kernel.tailMask(width - column) : Value();
@@ -47,6 +52,20 @@ void packSlab(KernelBuilder &kernel, const Array &source, int64_t sourceStride, 
   // The last tile of rows reads a whole one. What comes of it is dropped; but a GPU kernel is to read nothing that
   // nobody has written.
   kernel.loop(end, kernel.target().isWarp ? kernel.index(slab.room) : rows, 1, clear);
+}
+
+void unpackSlab(KernelBuilder &kernel, const Slab &slab, Value rows, int64_t width, const Array &bias,
+                const Array &target, int64_t stride) {
+  kernel.loop(kernel.index(0), rows, 1, [&](Value row) {
+    Array from = kernel.from(slab.base, kernel.mul(row, slab.stride));
+    Array to = kernel.from(target, kernel.mul(row, stride));
+    for (int64_t column = 0; column < width; column += kernel.width()) {
+      Value at = kernel.index(column),
+            mask = column + kernel.width() > width ? kernel.tailMask(width - column) : Value();
+      Value sum = kernel.loadVector(from, at);
+      kernel.storeVector(bias ? kernel.add(sum, kernel.loadVector(bias, at, mask)) : sum, to, at, mask);
+    }
+  });
 }
 
 void forSlices(KernelBuilder &kernel, int64_t headWidth, int64_t sliceWidth,

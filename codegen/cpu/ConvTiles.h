@@ -38,6 +38,11 @@ struct Slab {
 void packSlab(KernelBuilder &kernel, const Array &source, int64_t sourceStride, mlir::Value steps, mlir::Value first,
               mlir::Value rows, int64_t width, const Slab &slab);
 
+/// Copies `rows` rows of `width` channels from the slab to `target`, whose rows are `stride` elements apart, and adds
+/// `bias`, one for each channel, which may be null.
+void unpackSlab(KernelBuilder &kernel, const Slab &slab, mlir::Value rows, int64_t width, const Array &bias,
+                const Array &target, int64_t stride);
+
 /// Calls `body(channel, width)` for slices of a head's channels: whole slices in a loop, then the rest.
 void forSlices(KernelBuilder &kernel, int64_t headWidth, int64_t sliceWidth,
                llvm::function_ref<void(mlir::Value channel, int64_t width)> body);

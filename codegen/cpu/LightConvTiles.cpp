@@ -43,9 +43,18 @@ static std::pair<Value, Value> usefulRange(KernelBuilder &kernel, const ConvTile
 }
 
 void ConvolveTile::run(int64_t width) {
+  const int64_t line = 64 / (output.element.getIntOrFloatBitWidth() / 8);
+  const bool unpacks = isLast() && isStaged();
+  if (unpacks)
+    kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
+      for (int64_t column = 0; column < width; column += line)
+        kernel.prefetch(output, kernel.add(kernel.mul(row, shape.channels), column), /*toWrite=*/true);
+    });
   forColumnGroups(kernel, width, tileColumns(kernel), [&](const ColumnGroup &group) {
     kernel.loop(kernel.index(0), tile.rows, tileRows, [&](Value row) { runRows(row, group); });
   });
+  if (unpacks)
+    unpackSlab(kernel, sums, tile.rows, width, bias, output, shape.channels);
 }
 
 void ConvolveTile::runRows(Value row, const ColumnGroup &group) {
@@ -71,8 +80,8 @@ void ConvolveTile::runRows(Value row, const ColumnGroup &group) {
   }
   if (whole < block.taps)
     values = step(values, kernel.index(whole), block.taps - whole);
-  // Sums for the next block have room for whole tiles.
-  Value left = isLast() ? kernel.sub(tile.rows, row) : kernel.index(tileRows);
+  // Sums in memory have room for whole tiles.
+  Value left = isLast() && !isStaged() ? kernel.sub(tile.rows, row) : kernel.index(tileRows);
   kernel.when(
       kernel.lessEqual(kernel.index(tileRows), left),
       [&] {
@@ -99,13 +108,14 @@ Values ConvolveTile::firstSums(Value row, const ColumnGroup &group) {
 }
 
 void ConvolveTile::store(Value row, const ColumnGroup &group, Values &values, int64_t position) {
-  const int64_t stride = isLast() ? shape.channels : sums.stride;
+  const bool direct = isLast() && !isStaged();
+  const int64_t stride = direct ? shape.channels : sums.stride;
   Value offset = kernel.add(kernel.mul(kernel.add(row, position), stride), group.column);
-  Array place = kernel.from(isLast() ? output : sums.base, offset);
+  Array place = kernel.from(direct ? output : sums.base, offset);
   for (int64_t column = 0; column < group.vectors; ++column) {
-    Value at = kernel.index(column * kernel.width()), mask = isLast() ? group.maskOf(column) : Value();
+    Value at = kernel.index(column * kernel.width()), mask = direct ? group.maskOf(column) : Value();
     Value sum = values[position * group.vectors + column];
-    if (bias && isLast())
+    if (bias && direct)
       sum = kernel.add(sum, kernel.loadVector(bias, kernel.add(group.column, at), mask));
     kernel.storeVector(sum, place, at, mask);
   }

@@ -26,7 +26,9 @@ void packBlock(KernelBuilder &kernel, const ConvShape &shape, const ConvTile &ti
                const Array &source, mlir::Value rows, int64_t width, const Slab &slab);
 
 /// The sums of all rows of the tile over the taps at `taps`. Between blocks of taps they are kept in `sums`; the last
-/// block adds `bias` (which may be null) and writes them to `output`, the place of the tile's first row.
+/// block adds `bias` (which may be null) and writes them to `output`, the place of the tile's first row. On CPUs that
+/// is by way of `sums`, too: a tile computes a few channels of all rows, but rows of a sequence lie a power of two
+/// apart, so lines that are written in parts would push each other out of the cache in between.
 struct ConvolveTile {
   KernelBuilder &kernel;
   const ConvShape &shape;
@@ -43,6 +45,7 @@ private:
   void runRows(mlir::Value row, const ColumnGroup &group);
   /// What the sums of some rows start with.
   KernelBuilder::Values firstSums(mlir::Value row, const ColumnGroup &group);
+  bool isStaged() const { return !kernel.target().isWarp; }
   bool isFirst() const { return block.firstTap == 0; }
   bool isLast() const { return block.firstTap + block.taps == shape.kernelSize; }
   void store(mlir::Value row, const ColumnGroup &group, KernelBuilder::Values &values, int64_t position);

@@ -23,6 +23,19 @@ void fillSlab(KernelBuilder &kernel, TileBuilder &tiles, const ConvTile &tile, c
                  width, lightConvSlice, slab);
 }
 
+void correlate(KernelBuilder &kernel, TileBuilder &tiles, const Matrix &gradients, const Matrix &inputs, int64_t width,
+               MutableArrayRef<TileBuilder::Sums> band) {
+  for (int64_t channel = 0; channel < width; channel += 16) {
+    auto a = tiles.loadFour(tiles.at(gradients, kernel.index(0), channel), /*transposed=*/false);
+    for (size_t piece = 0; piece < band.size(); piece += 2) {
+      Matrix place = tiles.at(inputs, kernel.index(static_cast<int64_t>(8 * piece)), channel);
+      auto b = tiles.loadFour(place, /*transposed=*/false);
+      for (size_t half = 0; half < 2; ++half)
+        band[piece + half] = tiles.multiply(a, b[half], b[half + 2], band[piece + half]);
+    }
+  }
+}
+
 void ConvolveProducts::run(Value row, ArrayRef<BandPiece> pieces) {
   Sums sums = zeros();
   for (auto [number, piece] : llvm::enumerate(pieces))

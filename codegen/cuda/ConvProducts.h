@@ -37,6 +37,11 @@ bool fitsTensorCores(const ConvShape &shape, llvm::ArrayRef<mlir::Value> sequenc
 void fillSlab(KernelBuilder &kernel, TileBuilder &tiles, const ConvTile &tile, const Matrix &source, int64_t padding,
               int64_t rows, int64_t width, const Matrix &slab);
 
+/// Adds to the 16 x 16 pieces of a band, two columns of tiles each, the products of 16 rows of gradients and of the
+/// inputs that their taps meet: element (r, c) belongs to tap c - r of row r.
+void correlate(KernelBuilder &kernel, TileBuilder &tiles, const Matrix &gradients, const Matrix &inputs, int64_t width,
+               llvm::MutableArrayRef<TileBuilder::Sums> band);
+
 /// One piece as the sum of two.
 struct BandPiece {
   std::array<mlir::Value, 4> rounded, rest;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cuda/CudaFiles.h"
 
+#include "codegen/common/ExpressionToJson.h"
 #include "codegen/cuda/CudaKernels.h"
 #include "codegen/cuda/CudaLowering.h"
 #include "codegen/cuda/PtxAssembler.h"
@@ -40,13 +41,16 @@ static std::string writeTable(gpu::GPUModuleOp kernels, const Cubins &cubins) {
       for (const KernelResources &found : cubin.kernels)
         if (found.name == function.getName())
           resources[architecture] = describeResources(found);
-    list.push_back({{"name", kernel.name},
-                    {"function", function.getName().str()},
-                    {"warps", kernel.warps},
-                    {"shared_bytes", kernel.sharedBytes},
-                    {"buffers", std::vector<int64_t>(kernel.buffers.begin(), kernel.buffers.end())},
-                    {"sizes", std::vector<int64_t>(kernel.sizes.begin(), kernel.sizes.end())},
-                    {"resources", resources}});
+    json entry = {{"name", kernel.name},
+                  {"function", function.getName().str()},
+                  {"warps", kernel.warps},
+                  {"shared_bytes", kernel.sharedBytes},
+                  {"buffers", std::vector<int64_t>(kernel.buffers.begin(), kernel.buffers.end())},
+                  {"sizes", std::vector<int64_t>(kernel.sizes.begin(), kernel.sizes.end())},
+                  {"resources", resources}};
+    if (kernel.tiles)
+      entry["tiles"] = expressionToJson(kernel.tiles.getResult(0), format::launchSizeNames());
+    list.push_back(std::move(entry));
   }
   return json{{"kernels", list}}.dump(1);
 }

@@ -20,7 +20,7 @@ namespace bifocal {
 
 /// Kernels whose vectors of 32 lanes are not all that a GPU has.
 static constexpr KernelGenerator onTensorCores[] = {generateLightConvProducts, generateDynamicConvProducts,
-                                                    generateAttentionProducts};
+                                                    generateAttentionProducts, generateAttentionGradProducts};
 
 static constexpr StringLiteral architecturesName = "bifocal.architectures";
 

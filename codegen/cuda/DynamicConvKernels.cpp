@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// dynamic_conv on tensor cores: every step has taps of its own, so the bands of a tile are written out once, 16 rows
-// below each other, and serve all slices of channels.
+// dynamic_conv and its gradient on tensor cores: every step has taps of its own, so the bands of a tile are written out
+// once, and serve all slices of channels. Forward, 16 rows lie below each other. The gradient of the inputs takes, for
+// 32 steps, one row for each step whose taps meet them: what these steps get from it, a filter back to front.
 #include "codegen/cpu/ConvKernels.h"
 #include "codegen/cpu/DynamicConvTiles.h"
 #include "codegen/cpu/LightConvTiles.h"
@@ -25,9 +26,27 @@ public:
         element(getElementTypeOrSelf(task.op->getOperand(0).getType())) {}
 
   void writeForward(DynamicConvOp op);
+  void writeTapGradients(DynamicConvGradOp op);
+  void writeInputGradients(DynamicConvGradOp op);
 
 private:
+  Matrix slab(int64_t rows) { return tiles.stackMatrix(element, rows, lightConvSlice); }
+  /// The slice of the tile's head that begins with `channel`, from step 0 of the sequence on.
+  Matrix slice(const Array &sequence, const ConvTile &tile, Value channel) {
+    Value place = kernel.add(headOrigin(kernel, shape, tile), channel);
+    return {kernel.from(sequence, place), kernel.index(shape.channels)};
+  }
   TileBands writeBands(const ConvTile &tile, TapRows taps, const Array &raw);
+  void addDots(const ConvTile &tile, const Matrix &gradients, const Matrix &inputs, int64_t width, const Matrix &dots);
+  Array usedTaps(const ConvTile &tile, Value step);
+  TileBands writeTurnedBands(const ConvTile &tile);
+  BandPiece turnedPiece(const TileBands &bands, Value row, int64_t column);
+  void addTurned(const TileBands &bands, ConvolveProducts products);
+  /// Steps that take turned bands together, and the rows of these.
+  static constexpr int64_t turnedSteps = 32;
+  int64_t turnedRows() const { return 16 * (pieces + 1); }
+  /// Before the tile's first step is the first one whose taps meet it.
+  int64_t reversedPadding() const { return shape.kernelSize - 1 - shape.leftPadding; }
 
   KernelTask &task;
   KernelBuilder &kernel;
@@ -65,12 +84,9 @@ void DynamicConvWriter::writeForward(DynamicConvOp op) {
     TileBands bands = writeBands(tile, TapRows(kernel, shape, task.operand(op.getRng())), task.operand(1));
     Array bias = biasOfHead(task, op.getBias(), shape, tile);
     const int64_t rows = bandRows(dynamicConvChunk, shape.kernelSize);
-    Matrix inputs = tiles.stackMatrix(element, rows, lightConvSlice),
-           staging = tiles.stackMatrix(element, 16, lightConvSlice);
-    Value origin = headOrigin(kernel, shape, tile);
+    Matrix inputs = slab(rows), staging = slab(16);
     forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {
-      Value place = kernel.add(origin, channel), stride = kernel.index(shape.channels);
-      Matrix source{kernel.from(task.operand(0), place), stride}, target{kernel.from(task.result(0), place), stride};
+      Matrix source = slice(task.operand(0), tile, channel), target = slice(task.result(0), tile, channel);
       fillSlab(kernel, tiles, tile, source, shape.leftPadding, rows, width, inputs);
       ConvolveProducts products{kernel,
                                 tiles,
@@ -91,14 +107,128 @@ void DynamicConvWriter::writeForward(DynamicConvOp op) {
   });
 }
 
+/// Adds the dot products of the gradients of the tile's steps and the inputs under their taps: those of row r stand in
+/// row r from column r % 16 on.
+void DynamicConvWriter::addDots(const ConvTile &tile, const Matrix &gradients, const Matrix &inputs, int64_t width,
+                                const Matrix &dots) {
+  kernel.loop(kernel.index(0), tile.rows, 16, [&](Value row) {
+    SmallVector<TileBuilder::Sums> band(2 * pieces, tiles.zeros());
+    correlate(kernel, tiles, tiles.at(gradients, row), tiles.at(inputs, row), width, band);
+    for (auto [number, sums] : llvm::enumerate(band))
+      for (auto [tile, offset] : {std::pair(sums.upper, 0), std::pair(sums.lower, 8)}) {
+        Matrix place = tiles.at(dots, kernel.add(row, offset), static_cast<int64_t>(8 * number));
+        tiles.store(kernel.add(tiles.load(place, 8, 8, 8), tile), place, 8, 8);
+      }
+  });
+}
+
+/// Where the first stage leaves the taps of a step for the second.
+Array DynamicConvWriter::usedTaps(const ConvTile &tile, Value step) {
+  return kernel.from(task.scratch(0), guardedTapAt(kernel, shape, tile, step));
+}
+
+void DynamicConvWriter::writeTapGradients(DynamicConvGradOp op) {
+  kernel.stage(task.name(), 0, [&](Value number) {
+    ConvTile tile = placeConvTile(kernel, shape, number, dynamicConvChunk);
+    Matrix dots = tiles.stackMatrix(kernel.f32(), dynamicConvChunk, 16 * pieces);
+    tiles.clear(dots, dynamicConvChunk, 16 * pieces);
+    const int64_t rows = bandRows(dynamicConvChunk, shape.kernelSize);
+    Matrix inputs = slab(rows), gradients = slab(dynamicConvChunk);
+    forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {
+      fillSlab(kernel, tiles, tile, slice(task.operand(1), tile, channel), shape.leftPadding, rows, width, inputs);
+      fillSlab(kernel, tiles, tile, slice(task.operand(0), tile, channel), 0, dynamicConvChunk, width, gradients);
+      addDots(tile, gradients, inputs, width, dots);
+    });
+    TapRows taps(kernel, shape, task.operand(op.getRng()));
+    kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
+      Value step = kernel.add(tile.first, row), element = firstTapAt(kernel, shape, tile, step);
+      taps.differentiate(kernel.from(task.operand(2), element), element,
+                         tiles.at(dots, row, kernel.bitAnd(row, kernel.index(15))).array,
+                         kernel.from(task.result(1), element), usedTaps(tile, step), taps.boundsAt(step, tile.steps));
+    });
+  });
+}
+
+/// Row c of 32 steps: the taps, last one first, of the step c - reversedPadding() behind the first of them; element r
+/// is what step r gets from it.
+TileBands DynamicConvWriter::writeTurnedBands(const ConvTile &tile) {
+  const int64_t rows = dynamicConvChunk / turnedSteps * turnedRows();
+  TileBands bands{tiles.stackMatrix(element, rows, turnedSteps), tiles.stackMatrix(element, rows, turnedSteps)};
+  static_assert(turnedSteps == 32, "one for each lane of a warp");
+  Value lanes = kernel.lanes(kernel.i32(), turnedSteps), zero = kernel.constantInt(lanes.getType(), 0);
+  for (int64_t part = 0; part < dynamicConvChunk / turnedSteps; ++part)
+    kernel.loop(kernel.index(0), kernel.index(turnedRows()), 1, [&](Value row) {
+      Value step = kernel.add(tile.first, kernel.add(row, turnedSteps * part - reversedPadding()));
+      Value isReal = kernel.bitAnd(kernel.lessEqual(kernel.index(0), step), kernel.less(step, tile.steps));
+      Value count = kernel.select(isReal, kernel.index(shape.kernelSize), kernel.index(0));
+      // Lane r has tap kernelSize - 1 - row + r.
+      Value begin = kernel.sub(kernel.index(shape.kernelSize - 1), row);
+      auto wide = [&](Value number) { return kernel.splat(kernel.convert(number, kernel.i32()), turnedSteps); };
+      Value tap = kernel.add(lanes, wide(begin));
+      Value mask = kernel.bitAnd(kernel.lessEqual(zero, tap), kernel.less(tap, wide(count)));
+      Value taps = kernel.loadVector(usedTaps(tile, step), begin, mask);
+      Value place = kernel.add(row, part * turnedRows());
+      kernel.storeVector(taps, tiles.at(bands.rounded, place).array, kernel.index(0));
+      kernel.storeVector(tiles.rest(taps, element), tiles.at(bands.rest, place).array, kernel.index(0));
+    });
+  return bands;
+}
+
+/// The piece of a band of 16 steps whose columns lie in memory as rows from `row` on.
+BandPiece DynamicConvWriter::turnedPiece(const TileBands &bands, Value row, int64_t column) {
+  auto turned = [&](const Matrix &matrix) {
+    auto [topLeft, bottomLeft, topRight, bottomRight] =
+        tiles.loadFour(tiles.at(matrix, row, column), /*transposed=*/true);
+    return std::array<Value, 4>{topLeft, topRight, bottomLeft, bottomRight};
+  };
+  return {turned(bands.rounded), turned(bands.rest)};
+}
+
+void DynamicConvWriter::addTurned(const TileBands &bands, ConvolveProducts products) {
+  kernel.loop(kernel.index(0), products.tile.rows, turnedSteps, [&](Value first) {
+    Value begin = kernel.mul(kernel.div(first, kernel.index(turnedSteps)), turnedRows());
+    for (int64_t offset = 0; offset < turnedSteps; offset += 16) {
+      Value row = kernel.add(first, offset);
+      kernel.when(kernel.less(row, products.tile.rows), [&] {
+        SmallVector<BandPiece> own;
+        for (int64_t piece = 0; piece < pieces; ++piece)
+          own.push_back(turnedPiece(bands, kernel.add(begin, offset + 16 * piece), offset));
+        products.run(row, own);
+      });
+    }
+  });
+}
+
+void DynamicConvWriter::writeInputGradients(DynamicConvGradOp op) {
+  kernel.stage(task.name(), 1, [&](Value number) {
+    ConvTile tile = placeConvTile(kernel, shape, number, dynamicConvChunk);
+    TileBands bands = writeTurnedBands(tile);
+    const int64_t rows = bandRows(dynamicConvChunk, shape.kernelSize);
+    Matrix gradients = slab(rows), staging = slab(16);
+    forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {
+      fillSlab(kernel, tiles, tile, slice(task.operand(0), tile, channel), reversedPadding(), rows, width, gradients);
+      Matrix output = tiles.at(slice(task.result(0), tile, channel), tile.first);
+      addTurned(bands, {kernel, tiles, tile, gradients, staging, output, {}, width});
+    });
+  });
+}
+
 FailureOr<bool> generateDynamicConvProducts(KernelTask &task) {
-  auto op = dyn_cast<DynamicConvOp>(task.op);
-  std::optional<ConvShape> shape = op ? describeConv(op) : std::nullopt;
-  if (!shape || !fitsTensorCores(*shape, {op.getInput(), op.getResult()}) ||
-      bandPieces(shape->kernelSize) > mostBandPieces)
+  std::optional<ConvShape> shape = describeConv(task.op);
+  if (!shape || bandPieces(shape->kernelSize) > mostBandPieces)
     return false;
-  DynamicConvWriter(task, *shape).writeForward(op);
-  return true;
+  if (auto op = dyn_cast<DynamicConvOp>(task.op); op && fitsTensorCores(*shape, {op.getInput(), op.getResult()})) {
+    DynamicConvWriter(task, *shape).writeForward(op);
+    return true;
+  }
+  if (auto op = dyn_cast<DynamicConvGradOp>(task.op);
+      op && fitsTensorCores(*shape, {op.getOperand(0), op.getOperand(1), op.getResult(0)})) {
+    DynamicConvWriter writer(task, *shape);
+    writer.writeTapGradients(op);
+    writer.writeInputGradients(op);
+    return true;
+  }
+  return false;
 }
 
 } // namespace bifocal

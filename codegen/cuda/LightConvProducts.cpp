@@ -61,18 +61,13 @@ CorrelateProducts::CorrelateProducts(KernelBuilder &kernel, TileBuilder &tiles, 
 void CorrelateProducts::add(const ConvTile &tile, const Matrix &gradients, const Matrix &inputs, int64_t width) {
   Values initial(4 * pieces, tiles.zeros().upper);
   Values result = kernel.loop(kernel.index(0), tile.rows, 16, initial, [&](Value row, ValueRange carried) {
-    Values next(carried);
-    for (int64_t channel = 0; channel < width; channel += 16) {
-      auto a = tiles.loadFour(tiles.at(gradients, row, channel), /*transposed=*/false);
-      for (int64_t piece = 0; piece < pieces; ++piece) {
-        auto b = tiles.loadFour(tiles.at(inputs, kernel.add(row, 16 * piece), channel), /*transposed=*/false);
-        for (int64_t half = 0; half < 2; ++half) {
-          const int64_t place = 4 * piece + 2 * half;
-          auto sum = tiles.multiply(a, b[half], b[half + 2], {next[place], next[place + 1]});
-          next[place] = sum.upper, next[place + 1] = sum.lower;
-        }
-      }
-    }
+    SmallVector<TileBuilder::Sums> band;
+    for (size_t i = 0; i < carried.size(); i += 2)
+      band.push_back({carried[i], carried[i + 1]});
+    correlate(kernel, tiles, tiles.at(gradients, row), tiles.at(inputs, row), width, band);
+    Values next;
+    for (const TileBuilder::Sums &sum : band)
+      next.append({sum.upper, sum.lower});
     return next;
   });
   for (int64_t i = 0; i < 4 * pieces; ++i) {

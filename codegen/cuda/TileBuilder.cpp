@@ -61,6 +61,16 @@ TileBuilder::Sums TileBuilder::multiply(const std::array<Value, 4> &a, Value b0,
 Value TileBuilder::rowSum(Value tile) { return kernel.raw().create<tile::RowSumOp>(kernel.location(), tile); }
 Value TileBuilder::rowMaximum(Value tile) { return kernel.raw().create<tile::RowMaximumOp>(kernel.location(), tile); }
 
+Value TileBuilder::alongRows(const Array &numbers) {
+  // Of a row where each column has its number, the one on the diagonal.
+  Value columns = alongColumns(numbers), zero = kernel.constant(columns.getType(), 0.0), number = elements();
+  Value column = kernel.bitAnd(number, kernel.constantInt(number.getType(), 7));
+  Value isOwn = kernel.equal(column, kernel.shiftRight(number, 3));
+  return rowSum(kernel.select(isOwn, columns, zero));
+}
+
+Value TileBuilder::alongColumns(const Array &numbers) { return load({numbers, kernel.index(0)}, 8, 8, 8); }
+
 /// What a warp reads or writes at once: eight elements to a thread.
 static constexpr int64_t elementsAtOnce = 256, pieceBytes = 16;
 

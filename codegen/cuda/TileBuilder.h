@@ -49,6 +49,10 @@ public:
   /// What a number loses when it is rounded to `element`: the second of the two factors that it is in a product.
   Value rest(Value value, mlir::Type element) { return kernel.sub(value, kernel.rounded(value, element)); }
 
+  /// Eight numbers of the stack as an 8 x 8 tile: one for each row, or one for each column.
+  Value alongRows(const Array &numbers);
+  Value alongColumns(const Array &numbers);
+
   /// The row's sum or maximum in every element of an 8 x 8 tile.
   Value rowSum(Value tile);
   Value rowMaximum(Value tile);

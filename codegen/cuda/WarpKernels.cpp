@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cuda/WarpKernels.h"
 
+#include "codegen/common/KernelBuilder.h"
 #include "codegen/cuda/CudaTarget.h"
 #include "codegen/cuda/WarpWriter.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -73,6 +74,8 @@ Value WarpWriter::declareShared() {
 
 FailureOr<gpu::GPUFuncOp> WarpWriter::write() {
   kernel.name = function.getSymName().str();
+  if (auto tiles = function->getAttrOfType<AffineMapAttr>(KernelBuilder::tilesName))
+    kernel.tiles = tiles.getValue();
   findArguments();
   placeStackArrays();
   if (kernel.sharedBytes > mostShared)
@@ -200,6 +203,20 @@ void WarpKernel::describe(gpu::GPUFuncOp function) const {
   function->setAttr("bifocal.shared_bytes", builder.getI64IntegerAttr(sharedBytes));
   function->setAttr("bifocal.buffers", builder.getDenseI64ArrayAttr(buffers));
   function->setAttr("bifocal.sizes", builder.getDenseI64ArrayAttr(sizes));
+  if (tiles)
+    function->setAttr(KernelBuilder::tilesName, AffineMapAttr::get(tiles));
+}
+
+int64_t WarpKernel::countTiles(ArrayRef<int64_t> launchSizes, int64_t planned) const {
+  if (!tiles)
+    return planned;
+  Builder builder(tiles.getContext());
+  SmallVector<Attribute> values, results;
+  for (int64_t size : launchSizes.take_front(tiles.getNumSymbols()))
+    values.push_back(builder.getI64IntegerAttr(size));
+  if (failed(tiles.constantFold(values, results)))
+    return planned;
+  return cast<IntegerAttr>(results.front()).getInt();
 }
 
 std::optional<WarpKernel> WarpKernel::of(gpu::GPUFuncOp function) {
@@ -210,8 +227,13 @@ std::optional<WarpKernel> WarpKernel::of(gpu::GPUFuncOp function) {
   auto sizes = function->getAttrOfType<DenseI64ArrayAttr>("bifocal.sizes");
   if (!name || !warps || !shared || !buffers || !sizes)
     return std::nullopt;
-  return WarpKernel{name.str(), warps.getInt(), shared.getInt(), llvm::to_vector(buffers.asArrayRef()),
-                    llvm::to_vector(sizes.asArrayRef())};
+  auto tiles = function->getAttrOfType<AffineMapAttr>(KernelBuilder::tilesName);
+  return WarpKernel{name.str(),
+                    warps.getInt(),
+                    shared.getInt(),
+                    llvm::to_vector(buffers.asArrayRef()),
+                    llvm::to_vector(sizes.asArrayRef()),
+                    tiles ? tiles.getValue() : AffineMap()};
 }
 
 FailureOr<gpu::GPUFuncOp> distributeToWarp(func::FuncOp function, gpu::GPUModuleOp target) {

@@ -66,30 +66,31 @@ LogicalResult WarpWriter::writeConstant(arith::ConstantOp op) {
     return op.emitOpError("expects the same float in all lanes of a warp");
   auto values = llvm::to_vector(dense.getValues<APInt>());
   if (auto vector = dyn_cast<VectorType>(type)) {
-    if (element.isInteger(1))
-      return op.emitOpError("expects the same truth value in all lanes of a vector longer than a warp");
     SmallVector<Value> lanes;
     for (int64_t lane = 0, own = vector.getNumElements(); lane < own; ++lane) {
       SmallVector<APInt> ofThreads;
       for (int64_t thread = 0; thread < warpLanes; ++thread)
         ofThreads.push_back(values[thread * own + lane]);
-      lanes.push_back(numberOfThread(ofThreads, element));
+      lanes.push_back(element.isInteger(1) ? truthOfThread(ofThreads) : numberOfThread(ofThreads, element));
     }
     map.map(op.getResult(), builder.create<vector::FromElementsOp>(loc, vector, lanes));
     return success();
   }
-  Value result;
-  if (element.isInteger(1)) {
-    size_t count = llvm::find_if(values, [](const APInt &bit) { return bit.isZero(); }) - values.begin();
-    if (llvm::any_of(ArrayRef(values).drop_front(count), [](const APInt &bit) { return !bit.isZero(); }))
-      return op.emitOpError("expects a mask of the first lanes");
-    result = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::ult, threadInWarp,
-                                           constant(builder.getI32Type(), static_cast<int64_t>(count)));
-  } else {
-    result = numberOfThread(values, element);
-  }
-  map.map(op.getResult(), result);
+  map.map(op.getResult(), element.isInteger(1) ? truthOfThread(values) : numberOfThread(values, element));
   return success();
+}
+
+/// Thread t's truth value of `values`.
+Value WarpWriter::truthOfThread(ArrayRef<APInt> values) {
+  Type i32 = builder.getI32Type();
+  uint32_t threads = 0;
+  for (auto [thread, value] : llvm::enumerate(values))
+    threads |= value.isZero() ? 0 : 1u << thread;
+  if (llvm::isMask_32(threads))
+    return builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::ult, threadInWarp,
+                                         constant(i32, llvm::countr_one(threads)));
+  Value bits = builder.create<arith::ShRUIOp>(loc, constant(i32, static_cast<int32_t>(threads)), threadInWarp);
+  return builder.create<arith::TruncIOp>(loc, builder.getI1Type(), bits);
 }
 
 /// Thread t's number of `values`.

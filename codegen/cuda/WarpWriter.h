@@ -61,6 +61,7 @@ private:
   mlir::Type distributed(mlir::Type type) const;
   Value mapped(Value value) { return map.lookup(value); }
   Value constant(mlir::Type type, int64_t value);
+  Value truthOfThread(llvm::ArrayRef<llvm::APInt> values);
   Value numberOfThread(llvm::ArrayRef<llvm::APInt> values, mlir::Type element);
   Value fromTable(llvm::ArrayRef<llvm::APInt> values, mlir::Type element);
   /// The number of the thread in its warp, as `type`.

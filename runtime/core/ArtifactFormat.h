@@ -28,6 +28,17 @@ inline constexpr std::string_view cubinSuffix = ".cubin";
 inline constexpr int64_t mostWarps = 32;
 inline constexpr int64_t mostSharedBytes = 227 << 10;
 
+/// What expressions in that table call the sizes of a launch: s0, s1, ...
+inline const std::array<std::string, 16> &launchSizeNames() {
+  static const std::array<std::string, 16> names = [] {
+    std::array<std::string, 16> result;
+    for (size_t i = 0; i < result.size(); ++i)
+      result[i] = "s" + std::to_string(i);
+    return result;
+  }();
+  return names;
+}
+
 /// CPU levels, best first.
 inline constexpr std::array<std::string_view, 2> hostLevels = {"x86-64-v4", "x86-64-v3"};
 

@@ -58,6 +58,13 @@ Result<DeviceKernel> readKernel(const nlohmann::json &json, const std::string &w
   kernel.sharedBytes = bounded(reader, "shared_bytes", 0, format::mostSharedBytes);
   kernel.buffers = positions(reader, "buffers");
   kernel.sizes = positions(reader, "sizes");
+  if (reader.has("tiles")) {
+    Result<Expression> tiles = Expression::parse(reader.member("tiles"), format::launchSizeNames());
+    if (tiles.ok())
+      kernel.tiles = tiles.take();
+    else
+      reader.fail("tiles", tiles.status().message());
+  }
   if (reader.has("resources"))
     for (const auto &[architecture, resources] : reader.object("resources").items()) {
       Result<ResourceReport> parsed = readResources(resources, fmt::format("{}.resources.{}", where, architecture));

@@ -2,11 +2,13 @@
 #ifndef BIFOCAL_RUNTIME_CORE_DEVICECODE_H
 #define BIFOCAL_RUNTIME_CORE_DEVICECODE_H
 
+#include "runtime/core/Expression.h"
 #include "runtime/core/Status.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +33,7 @@ struct DeviceKernel {
   int64_t warps = 0;                               ///< of a block
   int64_t sharedBytes = 0;                         ///< dynamic, of a block
   std::vector<int64_t> buffers, sizes;             ///< positions in the launch
+  std::optional<Expression> tiles;                 ///< over the launch's sizes; none: as many as the plan says
   std::map<std::string, ResourceReport> resources; ///< by architecture
 };
 

@@ -65,9 +65,16 @@ Result<Backend::Handle> CudaBackend::product(const EntryPlan &plan, const GemmSt
 }
 
 Status CudaBackend::launch(Handle handle, const Arguments &arguments, int64_t tiles) {
+  const auto &[info, function] = kernels_[handle];
+  if (info->tiles) {
+    const std::optional<int64_t> own = info->tiles->evaluate(arguments.sizes);
+    if (!own)
+      return {StatusCode::malformed, fmt::format("kernel '{}': the number of tiles, {}, cannot be computed", info->name,
+                                                 info->tiles->str(format::launchSizeNames()))};
+    tiles = *own;
+  }
   if (tiles == 0)
     return {};
-  const auto &[info, function] = kernels_[handle];
   const int64_t blocks = (tiles + info->warps - 1) / info->warps;
   if (blocks > INT32_MAX)
     return {StatusCode::unsupported,

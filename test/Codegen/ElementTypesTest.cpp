@@ -230,10 +230,17 @@ std::vector<TypedKernel> convProductCases() {
                      0.02});
     // Tap gradients are sums over steps and channels of products of up to 4.
     cases.push_back({"light_conv_grad_" + name, conv(source.gradient()), {2, steps, 2, steps, 2, steps}, 3, 0, 2});
+    cases.push_back({"dynamic_conv_grad_" + name,
+                     conv(dynamic.gradient()),
+                     {2, steps, 2, steps, 2, steps, 2, steps, 2, steps},
+                     3,
+                     0,
+                     0.1});
   }
   return cases;
 }
 
+/// Both directions of attention of two heads in two sentences.
 std::vector<TypedKernel> attentionProductCases() {
   std::vector<TypedKernel> cases;
   for (auto [label, channels, options, drop, queries, keys] :
@@ -242,22 +249,31 @@ std::vector<TypedKernel> attentionProductCases() {
         std::tuple{"late", 128, "mask %m rng %r causal", 0.25, 71, 71},
         std::tuple{"hidden", 64, "mask %m", 0.0, 20, 70}, std::tuple{"wide", 256, "rng %r", 0.125, 33, 5},
         std::tuple{"uneven", 96, "rng %r", 0.5, 16, 33}}) {
-    const std::string c = std::to_string(channels) + "xE", text = options;
+    const std::string rows = ":?x?x" + std::to_string(channels) + "xE", text = options;
     const bool masked = text.find("mask") != std::string::npos, dropped = text.find("rng") != std::string::npos;
-    std::vector<int64_t> sizes{2, queries, 2, keys, 2, keys};
-    if (masked)
-      sizes.insert(sizes.end(), {2, keys});
-    sizes.insert(sizes.end(), {2, queries, 2, queries});
+    const std::string more = std::string(masked ? " m:?x?xi1" : "") + (dropped ? " r:2xi64" : "");
+    const std::string attributes =
+        "{heads = 2 : i64, drop_rate = " + std::to_string(drop) + " : f32, site = 3 : i32, scale = ";
+    auto sizes = [&, masked = masked, queries = queries, keys = keys](const std::string &tensors) {
+      std::vector<int64_t> all;
+      for (const char tensor : tensors)
+        if (tensor != 'm' || masked)
+          all.insert(all.end(), {2, tensor == 'q' ? queries : keys});
+      return all;
+    };
+    // The first sentence of `hidden` has nothing but padding, the second begins with more of it than a block of keys.
+    const int64_t hidden = label == std::string("hidden") ? keys + 40 : 0;
+    cases.push_back({std::string("attention_products_") + label,
+                     op("attention", "q" + rows + " k" + rows + " v" + rows + more, "%q, %k, %v " + text,
+                        "y" + rows + " l:?x2x?xf32", attributes + "0.1 : f32}"),
+                     sizes("qkkmqq"), 3, 0, 0.02, hidden});
+    // Log-sums are drawn, too, so weights are above 1, and the terms of a sum hundreds.
     cases.push_back(
-        {std::string("attention_products_") + label,
-         op("attention",
-            "q:?x?x" + c + " k:?x?x" + c + " v:?x?x" + c + (masked ? " m:?x?xi1" : "") + (dropped ? " r:2xi64" : ""),
-            "%q, %k, %v " + text, "y:?x?x" + c + " l:?x2x?xf32",
-            "{heads = 2 : i64, scale = 0.1 : f32, drop_rate = " + std::to_string(drop) + " : f32, site = 3 : i32}"),
-         sizes, 3, 0, 0.02});
-    // The first sentence has nothing but padding, the second begins with more of it than a block of keys.
-    if (cases.back().name == "attention_products_hidden")
-      cases.back().hidden = keys + 40;
+        {std::string("attention_grad_products_") + label,
+         op("attention_grad",
+            "g" + rows + " q" + rows + " k" + rows + " v" + rows + " y" + rows + " l:?x2x?xf32" + more,
+            "%g, %q, %k, %v, %y, %l " + text, "a" + rows + " b" + rows + " c" + rows, attributes + "0.05 : f32}"),
+         sizes("qqkkqqmqkk"), 3, 0, 8, hidden});
   }
   return cases;
 }

@@ -33,6 +33,7 @@ std::unique_ptr<EmulatedKernel> EmulatedKernel::create(gpu::GPUModuleOp kernels,
 std::string EmulatedKernel::runStage(size_t stage, std::span<const Buffer> buffers, const std::vector<int64_t> &sizes,
                                      int64_t tiles, const emulator::LaunchOptions &options) {
   auto &[name, kernel] = stages[stage];
+  tiles = kernel.countTiles(sizes, tiles);
   if (tiles == 0)
     return "";
   emulator::Launch launch;

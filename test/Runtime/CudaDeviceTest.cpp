@@ -243,6 +243,38 @@ TEST(CudaDevice, refusesKernelsThatDoNotFit) {
   table = kernelTable();
   table["kernels"][1]["sizes"] = {-1};
   EXPECT_EQ(message(table), "kernels[1].sizes: expects positions in the launch");
+  table = kernelTable();
+  table["kernels"][1]["tiles"] = {"+", "s0"};
+  EXPECT_EQ(message(table), "kernels[1].tiles: expects an expression: an integer, a symbol or [op, a, b]");
+}
+
+TEST(CudaDevice, kernelsMayCutTheirWorkOtherwiseThanThePlan) {
+  FakeDriver::Counts counts;
+  const auto layerWith = [&](const nlohmann::json &tiles) {
+    nlohmann::json table = kernelTable();
+    table["kernels"][3]["tiles"] = tiles; // double, in the plan a tile for each row of four elements
+    Result<std::unique_ptr<Session>> session = open(counts, table);
+    EXPECT_TRUE(session.ok()) << session.status().message();
+    (*session)->initialize(7);
+    return session.take();
+  };
+  const std::vector<float> expected = runLayer(*layerWith({"ceildiv", "s0", 4}), 3);
+  const int64_t launches = counts.launches;
+  Result<std::unique_ptr<Session>> planned = open(counts);
+  ASSERT_TRUE(planned.ok());
+  (*planned)->initialize(7);
+  EXPECT_EQ(runLayer(**planned, 3), expected);
+  EXPECT_EQ(counts.launches, 2 * launches);
+  EXPECT_NE(runLayer(*layerWith(0), 3), expected);
+  EXPECT_EQ(counts.launches, 3 * launches - 1) << "no tiles, no launch";
+  std::vector<float> x(8), y(4), sum(1);
+  const TensorView in(ElementType::f32, {1, 8}, x.data());
+  const TensorView out[] = {TensorView(ElementType::f32, {1, 4}, y.data()),
+                            TensorView(ElementType::f32, {}, sum.data())};
+  const Status status = layerWith({"floordiv", "s0", 0})->run("layer", {&in, 1}, out);
+  EXPECT_NE(status.message().find("kernel 'double.0': the number of tiles, floordiv(s0, 0), cannot be computed"),
+            std::string::npos)
+      << status.message();
 }
 
 } // namespace
