@@ -75,7 +75,7 @@ Status CudaBackend::launch(Handle handle, const Arguments &arguments, int64_t ti
   }
   if (tiles == 0)
     return {};
-  const int64_t blocks = (tiles + info->warps - 1) / info->warps;
+  const int64_t blocks = (tiles - 1) / info->warps + 1;
   if (blocks > INT32_MAX)
     return {StatusCode::unsupported,
             fmt::format("kernel '{}': expects at most {} blocks, but got {}", info->name, INT32_MAX, blocks)};
