@@ -180,7 +180,7 @@ def FuseOptimizerPass : Pass<"bifocal-fuse-optimizer", "::mlir::func::FuncOp"> {
   let options = [remarksOption];
 }
 
-def RecomputePass : Pass<"bifocal-recompute", "::mlir::func::FuncOp"> {
+def RecomputePass : Pass<"bifocal-recompute", "::mlir::ModuleOp"> {
   let summary = "compute cheap forward values again in backward instead of keeping them";
   let description = [{
     A forward value that the backward pass reads lives from one to the other. Where row ops can make it from values that
@@ -275,7 +275,7 @@ def AssignMemoryPass : Pass<"bifocal-assign-memory", "::mlir::ModuleOp"> {
   let summary = "give every buffer of the arena its place";
   let description = [{
     Buffers that do not live at the same time share memory. A buffer lives from the first to the last step that names it; the
-    body of a `plan.slabs` is one step. Buffers of one size class have offsets in bytes per unit of the class, so the plan holds for
+    body of a `plan.slabs` is one step, within which only workspaces of different products take turns. Buffers of one size class have offsets in bytes per unit of the class, so the plan holds for
     every batch; the largest are placed first, each into the smallest gap that fits. `peak` gets the bytes per unit of each class.
 
     The result of a row-wise kernel takes the place of an input of the same type that dies there, where the kernel reads every

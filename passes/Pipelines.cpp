@@ -71,9 +71,10 @@ std::string phasePipeline(Phase phase, const PhaseOptions &options) {
     return "bifocal-verify-optimize-input," +
            onFunctions({"canonicalize", "cse", "bifocal-fold-padding-masks", "bifocal-fuse-projected-cross-entropy",
                         "bifocal-fuse-activation-into-linear", "bifocal-fuse-row-maps", "bifocal-fuse-optimizer", "cse",
-                        "canonicalize", "bifocal-recompute"},
+                        "canonicalize"},
                        options) +
-           ",bifocal-apply-precision" + remarks + ",bifocal-quantize-linears" + remarks;
+           ",bifocal-recompute" + remarks + ",bifocal-apply-precision" + remarks + ",bifocal-quantize-linears" +
+           remarks;
   case Phase::Schedule:
     return "bifocal-verify-schedule-input,bifocal-lower-to-plan,bifocal-assign-memory,bifocal-verify-memory";
   case Phase::Kernels:

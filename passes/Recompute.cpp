@@ -22,11 +22,18 @@ bool isCheap(Value value) {
          isa<AddBiasOp, AddOp, GluOp, LayerNormOp, MaskPaddingOp, ReluOp>(result.getOwner());
 }
 
-/// How to make a value again: row ops, and what stands outside for every value that they read.
+/// How to make a value again: row ops, and what stands outside for every value that they read; or why that cannot be.
 struct Recipe {
   llvm::SmallSetVector<Operation *, 4> ops;
   llvm::MapVector<Value, Value> inputs;
+  std::string problem;
 };
+
+/// Whether `op` is where the backward pass of a loss begins.
+bool beginsBackward(Operation *op) {
+  auto projected = dyn_cast<ProjectedCrossEntropyOp>(op);
+  return projected ? static_cast<bool>(projected.getInputGrad()) : isa<CrossEntropyGradOp>(op);
+}
 
 /// The forward and backward ops of one function in program order.
 class Timeline {
@@ -34,7 +41,7 @@ public:
   explicit Timeline(Block &block) {
     for (auto [index, op] : llvm::enumerate(block)) {
       positions[&op] = index;
-      if (!loss && isa<ProjectedCrossEntropyOp, CrossEntropyGradOp>(op))
+      if (!loss && beginsBackward(&op))
         loss = &op;
     }
   }
@@ -46,7 +53,8 @@ public:
   SmallVector<OpOperand *> lateUses(Value value) const {
     SmallVector<OpOperand *> uses;
     for (OpOperand &use : value.getUses())
-      if (positions.lookup(use.getOwner()) > positions.lookup(loss))
+      if (positions.lookup(use.getOwner()) > positions.lookup(loss) &&
+          !use.getOwner()->hasTrait<OpTrait::IsTerminator>())
         uses.push_back(&use);
     return uses;
   }
@@ -97,8 +105,11 @@ LogicalResult trace(MapOp map, Value inner, bool wanted, const Timeline &timelin
     recipe.inputs[inner] = outer;
     return success();
   }
-  if (!isCheap(inner))
+  if (!isCheap(inner)) {
+    recipe.problem = argument ? "nothing else reads an operand as late as " + describeOp(reader)
+                              : describeOp(inner.getDefiningOp()) + " would run again";
     return failure();
+  }
   for (Value operand : inner.getDefiningOp()->getOperands())
     if (failed(trace(map, operand, /*wanted=*/false, timeline, reader, recipe)))
       return failure();
@@ -106,18 +117,30 @@ LogicalResult trace(MapOp map, Value inner, bool wanted, const Timeline &timelin
   return success();
 }
 
-/// How to make `value` again right before `reader`, if it can be.
-FailureOr<Recipe> findRecipe(OpResult value, const Timeline &timeline, Operation *reader) {
+/// The value in the body of a map that `value` is; itself where there is no map.
+Value innerOf(OpResult value) {
+  auto map = dyn_cast<MapOp>(value.getOwner());
+  return map ? map.getBody().front().getTerminator()->getOperand(value.getResultNumber()) : Value(value);
+}
+
+/// Whether row ops make `value`, one with the rows of a sequence.
+bool isRows(OpResult value) {
+  auto inner = dyn_cast<OpResult>(innerOf(value));
+  return inner && inner.getResultNumber() == 0 && isa<FusibleOpInterface>(inner.getOwner());
+}
+
+/// How to make `value`, a result of a map or of a row op, again right before `reader`.
+Recipe findRecipe(OpResult value, const Timeline &timeline, Operation *reader) {
   Recipe recipe;
   Operation *producer = value.getOwner();
   if (auto map = dyn_cast<MapOp>(producer)) {
-    Value inner = map.getBody().front().getTerminator()->getOperand(value.getResultNumber());
-    if (failed(trace(map, inner, /*wanted=*/true, timeline, reader, recipe)))
-      return failure();
+    (void)trace(map, innerOf(value), /*wanted=*/true, timeline, reader, recipe);
     return recipe;
   }
-  if (!isCheap(value) || !timeline.areKept(producer->getOperands(), reader))
-    return failure();
+  if (!isCheap(value))
+    recipe.problem = describeOp(producer) + " would run again";
+  else if (!timeline.areKept(producer->getOperands(), reader))
+    recipe.problem = "nothing else reads an operand as late as " + describeOp(reader);
   recipe.ops.insert(producer);
   for (Value operand : producer->getOperands())
     recipe.inputs[operand] = operand;
@@ -126,8 +149,6 @@ FailureOr<Recipe> findRecipe(OpResult value, const Timeline &timeline, Operation
 
 /// Writes the map of `recipe` that makes `value` again.
 Value writeMap(OpBuilder &builder, OpResult value, const Recipe &recipe) {
-  auto map = dyn_cast<MapOp>(value.getOwner());
-  Value inner = map ? map.getBody().front().getTerminator()->getOperand(value.getResultNumber()) : Value(value);
   SmallVector<Value> outers;
   for (auto [in, outer] : recipe.inputs)
     outers.push_back(outer);
@@ -139,7 +160,7 @@ Value writeMap(OpBuilder &builder, OpResult value, const Recipe &recipe) {
     mapping.map(in, block->addArgument(in.getType(), outer.getLoc()));
   for (Operation *op : recipe.ops)
     body.clone(*op, mapping);
-  body.create<YieldOp>(value.getLoc(), mapping.lookup(inner));
+  body.create<YieldOp>(value.getLoc(), mapping.lookup(innerOf(value)));
   return again.getResult(0);
 }
 
@@ -160,50 +181,74 @@ Value gateAgain(OpBuilder &builder, OpResult value, const Timeline &timeline, Op
   return builder.create<GluOp>(linear.getLoc(), value.getType(), linear.getPreactivation());
 }
 
-class Recompute : public impl::RecomputePassBase<Recompute> {
+/// Goes through one function.
+class Recomputation {
 public:
-  using RecomputePassBase::RecomputePassBase;
+  Recomputation(Block &block, bool attention, const Remarks &remarks)
+      : block(block), timeline(block), attention(attention), remarks(remarks) {}
 
-  void runOnOperation() override {
-    auto training = getOperation()->getParentOp()->getAttrOfType<DictionaryAttr>("bifocal.training");
-    auto setting = training ? training.getAs<StringAttr>("recompute") : StringAttr();
-    StringRef what = setting ? setting.getValue() : "rows";
-    if (!llvm::is_contained({"none", "rows", "attention"}, what)) {
-      getOperation()->getParentOp()->emitError("expects `recompute` in 'bifocal.training' to be \"none\", \"rows\" or "
-                                               "\"attention\", but got ")
-          << setting;
-      return signalPassFailure();
-    }
-    Block &block = getOperation().front();
-    Timeline timeline(block);
-    if (what == "none" || !timeline.hasLoss())
+  void run() {
+    if (!timeline.hasLoss())
       return;
-    Remarks report(remarks);
     for (Operation &op : llvm::make_early_inc_range(block)) {
       if (!timeline.isForward(&op))
-        break;
+        return;
       for (OpResult result : op.getResults())
-        if (SmallVector<OpOperand *> late = timeline.lateUses(result); !late.empty())
-          recompute(result, late, timeline, what == "attention", report);
+        // What a recipe reads has to stay.
+        if (SmallVector<OpOperand *> late = timeline.lateUses(result); !late.empty() && !read.contains(result))
+          replace(result, late);
     }
   }
 
 private:
-  void recompute(OpResult value, ArrayRef<OpOperand *> late, const Timeline &timeline, bool attention,
-                 const Remarks &report) {
+  void replace(OpResult value, ArrayRef<OpOperand *> late) {
     Operation *reader = timeline.firstReader(late);
     OpBuilder builder(reader);
     Value again = attention ? attendAgain(builder, value, timeline, reader) : Value();
     if (!again)
       again = gateAgain(builder, value, timeline, reader);
-    if (!again)
-      if (FailureOr<Recipe> recipe = findRecipe(value, timeline, reader); succeeded(recipe))
-        again = writeMap(builder, value, *recipe);
+    if (!again && isRows(value)) {
+      const Recipe recipe = findRecipe(value, timeline, reader);
+      if (!recipe.problem.empty())
+        return remarks.stays(value.getOwner(), recipe.problem);
+      again = writeMap(builder, value, recipe);
+    }
     if (!again)
       return;
-    report.again(value.getOwner(), "for " + describeOp(reader));
+    for (Value operand : again.getDefiningOp()->getOperands())
+      read.insert(operand);
+    remarks.again(value.getOwner(), "for " + describeOp(reader));
     for (OpOperand *use : late)
       use->set(again);
+  }
+
+  Block &block;
+  Timeline timeline;
+  bool attention;
+  const Remarks &remarks;
+  llvm::DenseSet<Value> read;
+};
+
+class Recompute : public impl::RecomputePassBase<Recompute> {
+public:
+  using RecomputePassBase::RecomputePassBase;
+
+  void runOnOperation() override {
+    auto training = getOperation()->getAttrOfType<DictionaryAttr>("bifocal.training");
+    Attribute setting = training ? training.get("recompute") : Attribute();
+    auto text = dyn_cast_or_null<StringAttr>(setting);
+    if (setting && (!text || !llvm::is_contained({"none", "rows", "attention"}, text.getValue()))) {
+      getOperation().emitError(
+          "expects `recompute` in 'bifocal.training' to be \"none\", \"rows\" or \"attention\", but got ")
+          << setting;
+      return signalPassFailure();
+    }
+    StringRef what = text ? text.getValue() : "rows";
+    if (what == "none")
+      return;
+    Remarks report(remarks);
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      Recomputation(function.front(), what == "attention", report).run();
   }
 };
 

@@ -23,6 +23,7 @@ public:
   void fused(mlir::Operation *op, const llvm::Twine &what) const { say(op, "fused: " + what); }
   void kept(mlir::Operation *op, const llvm::Twine &why) const { say(op, "not fused: " + why); }
   void again(mlir::Operation *op, const llvm::Twine &what) const { say(op, "computed again: " + what); }
+  void stays(mlir::Operation *op, const llvm::Twine &why) const { say(op, "not computed again: " + why); }
   void wide(mlir::Operation *op, const llvm::Twine &why) const { say(op, "stays f32: " + why); }
 
 private:

@@ -241,7 +241,7 @@ def Plan_SlabsOp : Plan_Op<"slabs", [SingleBlock, NoTerminator]> {
   let summary = "its body for one window of rows after the other";
   let description = [{
     Windows are [0, by), [by, 2 by), ... of `rows`, the last one shorter. Size expressions inside have one more symbol at
-    the end, the rows of the window; windowed buffers are advanced by the rows before it.
+    the end, the rows of the window; windowed buffers are advanced by the rows before it. Steps of the body run in order.
 
     Constraints:
     - (C1) `by` >= 1.

@@ -14,6 +14,7 @@
 // CHECK:         bifocal.layer_norm_grad %{{.+}}, %[[FORWARD]]#0
 func.func @norm_of_a_kept_sum(%x: tensor<?x4xf32>, %y: tensor<?x4xf32>, %s: tensor<4xf32>, %g: tensor<2xi64>, %w: tensor<9x4xf32>,
     %targets: tensor<?xi32>) -> (tensor<9x4xf32>, tensor<?x4xf32>) {
+  // expected-remark@+2 {{not computed again: 'bifocal.dropout' at}}
   // expected-remark@+1 {{computed again: for 'bifocal.linear_weight_grad' at}}
   %sum, %n, %mean, %rstd = bifocal.map (%a = %x : tensor<?x4xf32>, %b = %y : tensor<?x4xf32>, %c = %s : tensor<4xf32>, %r = %g : tensor<2xi64>)
       -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<?xf32>, tensor<?xf32>) {
@@ -60,6 +61,7 @@ func.func @glu_of_kept_sums(%x: tensor<?x4xf32>, %v: tensor<8x4xf32>, %w: tensor
 // CHECK-NEXT:    bifocal.linear_weight_grad %{{.+}}, %[[SUM]]
 func.func @keeps_a_sum_of_what_dies(%x: tensor<?x4xf32>, %v: tensor<4x4xf32>, %w: tensor<9x4xf32>, %targets: tensor<?xi32>) -> tensor<4x4xf32> {
   %y = bifocal.linear %x, %v : (tensor<?x4xf32>, tensor<4x4xf32>) -> tensor<?x4xf32>
+  // expected-remark@+1 {{not computed again: nothing else reads an operand as late as 'bifocal.linear_weight_grad' at}}
   %sum = bifocal.add %x, %y : tensor<?x4xf32>
   %loss, %nll, %count, %grads:2 = bifocal.projected_cross_entropy %sum, %w, %targets {ignore_index = 1 : i32}
       : (tensor<?x4xf32>, tensor<9x4xf32>, tensor<?xi32>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<?x4xf32>, tensor<9x4xf32>)
@@ -76,11 +78,76 @@ func.func @keeps_a_sum_of_what_dies(%x: tensor<?x4xf32>, %v: tensor<4x4xf32>, %w
 // CHECK:         bifocal.projected_cross_entropy
 // CHECK-NEXT:    bifocal.linear_weight_grad %{{.+}}, %[[D]]
 func.func @keeps_what_was_dropped(%x: tensor<?x4xf32>, %g: tensor<2xi64>, %w: tensor<9x4xf32>, %targets: tensor<?xi32>) -> tensor<4x4xf32> {
+  // expected-remark@+1 {{not computed again: 'bifocal.dropout' at}}
   %d = bifocal.dropout %x, %g {rate = 0.1 : f32, site = 0 : i32} : (tensor<?x4xf32>, tensor<2xi64>) -> tensor<?x4xf32>
   %loss, %nll, %count, %grads:2 = bifocal.projected_cross_entropy %d, %w, %targets {ignore_index = 1 : i32}
       : (tensor<?x4xf32>, tensor<9x4xf32>, tensor<?xi32>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<?x4xf32>, tensor<9x4xf32>)
   %dw = bifocal.linear_weight_grad %grads#0, %d : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<4x4xf32>
   return %dw : tensor<4x4xf32>
+}
+
+// -----
+
+// Ops that no map holds. The norm stays, since what it is made of is made again already.
+
+// CHECK-LABEL: func @gates_of_an_argument
+// CHECK-SAME:    %[[SUMS:.+]]: tensor<?x8xf32>, %[[S:[^:]+]]: tensor<4xf32>
+// CHECK:         %[[N:.+]], %{{.+}}, %{{.+}} = bifocal.layer_norm
+// CHECK:         bifocal.projected_cross_entropy
+// CHECK-NEXT:    %[[GATES:.+]] = bifocal.map (%[[A:.+]] = %[[SUMS]] : {{.+}}) -> tensor<?x4xf32> {
+// CHECK-NEXT:      bifocal.glu %[[A]]
+// CHECK:         bifocal.linear_weight_grad %{{.+}}, %[[GATES]]
+// CHECK-NEXT:    bifocal.linear_weight_grad %{{.+}}, %[[N]]
+func.func @gates_of_an_argument(%sums: tensor<?x8xf32>, %s: tensor<4xf32>, %w: tensor<9x4xf32>, %targets: tensor<?xi32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  // expected-remark@+1 {{computed again: for 'bifocal.linear_weight_grad' at}}
+  %y = bifocal.glu %sums : (tensor<?x8xf32>) -> tensor<?x4xf32>
+  // expected-remark@+1 {{not computed again: nothing else reads an operand as late as 'bifocal.linear_weight_grad' at}}
+  %n, %mean, %rstd = bifocal.layer_norm %y, %s, %s : (tensor<?x4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?xf32>, tensor<?xf32>)
+  %loss, %nll, %count, %grads:2 = bifocal.projected_cross_entropy %n, %w, %targets {ignore_index = 1 : i32}
+      : (tensor<?x4xf32>, tensor<9x4xf32>, tensor<?xi32>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<?x4xf32>, tensor<9x4xf32>)
+  %dv = bifocal.linear_weight_grad %grads#0, %y : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<4x4xf32>
+  %dw = bifocal.linear_weight_grad %grads#0, %n : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<4x4xf32>
+  return %dv, %dw : tensor<4x4xf32>, tensor<4x4xf32>
+}
+
+// -----
+
+// The norm is made from the sum, so the sum lives on, although it could be made again itself.
+
+// CHECK-LABEL: func @keeps_what_a_recipe_reads
+// CHECK:         %[[FORWARD:.+]]:2 = bifocal.map
+// CHECK:         bifocal.projected_cross_entropy
+// CHECK-NEXT:    %[[NORM:.+]] = bifocal.map (%{{.+}} = %[[FORWARD]]#1 : {{.+}}) -> tensor<?x4xf32> {
+// CHECK:         bifocal.linear_weight_grad %{{.+}}, %[[NORM]]
+// CHECK-NEXT:    bifocal.linear_weight_grad %{{.+}}, %[[FORWARD]]#1
+func.func @keeps_what_a_recipe_reads(%x: tensor<?x4xf32>, %y: tensor<?x4xf32>, %s: tensor<4xf32>, %w: tensor<9x4xf32>, %targets: tensor<?xi32>)
+    -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  // expected-remark@+1 {{computed again: for 'bifocal.linear_weight_grad' at}}
+  %n, %sum = bifocal.map (%a = %x : tensor<?x4xf32>, %b = %y : tensor<?x4xf32>, %c = %s : tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+    %add = bifocal.add %a, %b : tensor<?x4xf32>
+    %norm, %m, %rs = bifocal.layer_norm %add, %c, %c : (tensor<?x4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?xf32>, tensor<?xf32>)
+    bifocal.yield %norm, %add : tensor<?x4xf32>, tensor<?x4xf32>
+  }
+  %loss, %nll, %count, %grads:2 = bifocal.projected_cross_entropy %n, %w, %targets {ignore_index = 1 : i32}
+      : (tensor<?x4xf32>, tensor<9x4xf32>, tensor<?xi32>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<?x4xf32>, tensor<9x4xf32>)
+  %dw = bifocal.linear_weight_grad %grads#0, %n : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<4x4xf32>
+  %dv = bifocal.linear_weight_grad %grads#0, %sum : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<4x4xf32>
+  return %dw, %dv : tensor<4x4xf32>, tensor<4x4xf32>
+}
+
+// -----
+
+// A loss that is only measured has no backward pass, and who returns a value reads it where it is.
+
+// CHECK-LABEL: func @keeps_what_is_returned
+// CHECK:         %[[N:.+]], %{{.+}}, %{{.+}} = bifocal.layer_norm
+// CHECK:         bifocal.projected_cross_entropy %[[N]]
+// CHECK-NEXT:    return %{{.+}}, %[[N]]
+func.func @keeps_what_is_returned(%x: tensor<?x4xf32>, %s: tensor<4xf32>, %w: tensor<9x4xf32>, %targets: tensor<?xi32>) -> (tensor<f32>, tensor<?x4xf32>) {
+  %n, %mean, %rstd = bifocal.layer_norm %x, %s, %s : (tensor<?x4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?xf32>, tensor<?xf32>)
+  %loss, %nll, %count = bifocal.projected_cross_entropy %n, %w, %targets {ignore_index = 1 : i32}
+      : (tensor<?x4xf32>, tensor<9x4xf32>, tensor<?xi32>) -> (tensor<f32>, tensor<f32>, tensor<f32>)
+  return %loss, %n : tensor<f32>, tensor<?x4xf32>
 }
 
 // -----
@@ -142,4 +209,10 @@ module attributes {bifocal.training = {recompute = "all"}} {
   func.func @expects_a_known_setting() {
     return
   }
+}
+
+// -----
+
+// expected-error@+1 {{expects `recompute` in 'bifocal.training' to be "none", "rows" or "attention", but got 1 : i64}}
+module attributes {bifocal.training = {recompute = 1 : i64}} {
 }

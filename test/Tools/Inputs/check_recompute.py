@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Compares models of one spec but for `recompute`: NAME.report of `bifocal compile`, NAME.log of `bifocal train`, and the
-tensors of NAME/last.safetensors. Each takes less memory than the one before; all of them train alike."""
+"""Compares models of one spec but for `recompute`: NAME.report of `bifocal compile`, NAME.log of `bifocal train`, and
+the tensors of NAME/last.safetensors. Each takes less memory than the one before; all of them train alike."""
 
 import json
 import re
