@@ -98,11 +98,20 @@ void AttentionTile::storeTransposed(const Array &source, const Array &rows, Valu
                           ? kernel.mul(kernel.loadVector(source, kernel.mul(kernel.add(column, i), lanes)), factor)
                           : kernel.constantVector(0.0));
     block = transposeLanes(kernel, block);
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      // No column of a row without query is written.
-      Value columns = kernel.select(kernel.less(kernel.index(lane), queryCount), kernel.index(valid), kernel.index(0));
-      kernel.storeVector(block[lane], rows, kernel.add(column, lane * shape.channels), kernel.tailMask(columns));
-    }
+    auto place = [&](int64_t lane) { return kernel.add(column, lane * shape.channels); };
+    Value mask = valid == lanes ? Value() : kernel.tailMask(valid);
+    // Stores with a mask are slow, and most tiles need none.
+    kernel.when(
+        kernel.equal(queryCount, kernel.index(lanes)),
+        [&] {
+          for (int64_t lane = 0; lane < lanes; ++lane)
+            kernel.storeVector(block[lane], rows, place(lane), mask);
+        },
+        [&] {
+          for (int64_t lane = 0; lane < lanes; ++lane)
+            kernel.when(kernel.less(kernel.index(lane), queryCount),
+                        [&] { kernel.storeVector(block[lane], rows, place(lane), mask); });
+        });
   });
 }
 
@@ -127,29 +136,28 @@ AttentionTile::Values AttentionTile::products(const Array &columns, const Array 
   });
 }
 
+// Some keys at a time, and all columns of their rows one behind the other: a few columns of all keys would read a line
+// of each row, and rows are a power of two apart.
 void AttentionTile::addWeighted(const Array &weights, Value keys, const Array &rows, const Array &sums) {
-  const int64_t lanes = kernel.width();
-  auto columnsFrom = [&](Value column, int64_t group) {
-    Values start;
-    for (int64_t i = 0; i < group; ++i)
-      start.push_back(kernel.loadVector(sums, kernel.mul(kernel.add(column, i), lanes)));
-    Values end = kernel.loop(kernel.index(0), keys, 1, start, [&](Value key, Range carried) {
-      Values next(carried);
-      Value weight = kernel.loadVector(weights, kernel.mul(key, lanes));
-      Value row = kernel.add(kernel.mul(key, shape.channels), column);
-      for (int64_t i = 0; i < group; ++i)
-        next[i] = kernel.fma(weight, kernel.splat(kernel.load(rows, kernel.add(row, i))), next[i]);
-      return next;
+  const int64_t lanes = kernel.width(), unrolled = shape.headDim % 2 == 0 ? 2 : 1;
+  groups(keys, {}, [&](Value first, int64_t group, Range) {
+    Values own;
+    SmallVector<Array> groupRows;
+    for (int64_t i = 0; i < group; ++i) {
+      Value key = kernel.add(first, i);
+      own.push_back(kernel.loadVector(weights, kernel.mul(key, lanes)));
+      groupRows.push_back(kernel.from(rows, kernel.mul(key, shape.channels)));
+    }
+    kernel.loop(kernel.index(0), kernel.index(shape.headDim), unrolled, [&](Value at) {
+      for (int64_t column = 0; column < unrolled; ++column) {
+        Value d = kernel.add(at, column), place = kernel.mul(d, lanes), sum = kernel.loadVector(sums, place);
+        for (int64_t i = 0; i < group; ++i)
+          sum = kernel.fma(own[i], kernel.splat(kernel.load(groupRows[i], d)), sum);
+        kernel.storeVector(sum, sums, place);
+      }
     });
-    for (int64_t i = 0; i < group; ++i)
-      kernel.storeVector(end[i], sums, kernel.mul(kernel.add(column, i), lanes));
-  };
-  constexpr int64_t group = 8;
-  const int64_t whole = shape.headDim / group * group;
-  if (whole > 0)
-    kernel.loop(kernel.index(0), kernel.index(whole), group, [&](Value column) { columnsFrom(column, group); });
-  if (whole < shape.headDim)
-    columnsFrom(kernel.index(whole), shape.headDim - whole);
+    return Values{};
+  });
 }
 
 Value AttentionTile::visible(Value key) {

@@ -5,6 +5,7 @@
 
 #include "codegen/cpu/ConvKernels.h"
 #include "codegen/cpu/LightConvTiles.h"
+#include "codegen/cpu/ShortConvTile.h"
 
 using namespace mlir;
 
@@ -37,6 +38,7 @@ private:
   Array rng() { return task.operand(op.getRng()); }
   Array reversedTaps(const ConvTile &tile);
   void writeSlice(const ConvTile &tile, Value channel, int64_t width);
+  void writeShort(const ConvTile &tile);
   Array shareOf(const ConvTile &tile) { return shareOfTapGradients(task, shape, tile); }
   void clearSums(int64_t taps);
   void writeShare(const ConvTile &tile, const TapBlock &block);
@@ -91,6 +93,19 @@ void LightConvGradWriter::writeSlice(const ConvTile &tile, Value channel, int64_
   }
 }
 
+/// All channels of a filter with few taps.
+void LightConvGradWriter::writeShort(const ConvTile &tile) {
+  ShortConvTile rows(kernel, shape, tile);
+  Value origin = headOrigin(kernel, shape, tile);
+  Array gradient = kernel.from(task.operand(0), origin), input = kernel.from(task.operand(1), origin);
+  Array target = kernel.from(task.result(0), origin);
+  rows.forRows([&](Value row) {
+    rows.convolve(row, gradient, target, reversedPadding,
+                  [&](int64_t, int64_t tap) { return kernel.load(taps, kernel.index(tap)); });
+    rows.correlate(row, gradient, input, shape.leftPadding, sums);
+  });
+}
+
 void LightConvGradWriter::clearSums(int64_t taps) {
   kernel.loop(kernel.index(0), kernel.index(wholeVectors(taps) * kernel.width()), kernel.width(),
               [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), sums, at); });
@@ -112,12 +127,19 @@ void LightConvGradWriter::writeShare(const ConvTile &tile, const TapBlock &block
 void LightConvGradWriter::writeTiles() {
   kernel.stage(task.name(), 0, [&](Value number) {
     ConvTile tile = placeConvTile(kernel, shape, number, lightConvChunk);
+    taps = reversedTaps(tile);
+    sums = kernel.stackArray(wholeVectors(blocks[0].taps) * kernel.width());
+    if (ShortConvTile::fits(
+            kernel, shape,
+            {task.op->getOperand(0).getType(), task.op->getOperand(1).getType(), task.op->getResult(0).getType()})) {
+      clearSums(shape.kernelSize);
+      writeShort(tile);
+      return writeShare(tile, blocks[0]);
+    }
     auto slab = [&](int64_t rows) { return Slab{kernel.stackArray(rows * lightConvSlice), lightConvSlice, rows}; };
     inputs = slab(slabRoom(blocks[0].taps));
     gradients = slab(slabRoom(blocks[0].taps));
-    taps = reversedTaps(tile);
-    sums = kernel.stackArray(wholeVectors(blocks[0].taps) * kernel.width());
-    if (inBlocks() || !kernel.target().isWarp)
+    if (ConvolveTile::keepsSums(kernel, blocks))
       inputGradSums = slab(lightConvChunk);
     if (inBlocks()) {
       ownGradients = slab(slabRoom(0));

@@ -4,6 +4,7 @@
 #include "codegen/cpu/ConvKernels.h"
 
 #include "codegen/cpu/LightConvTiles.h"
+#include "codegen/cpu/ShortConvTile.h"
 
 using namespace mlir;
 
@@ -27,9 +28,17 @@ static void writeLightConv(KernelTask &task, LightConvOp op, const ConvShape &sh
     rows.use(kernel.from(task.operand(1), firstTap), firstTap, taps);
     Value origin = headOrigin(kernel, shape, tile);
     Array bias = biasOfHead(task, op.getBias(), shape, tile);
+    if (ShortConvTile::fits(kernel, shape, {op.getInput().getType(), op.getOutput().getType()})) {
+      ShortConvTile rows(kernel, shape, tile);
+      return rows.forRows([&](Value row) {
+        rows.convolve(
+            row, kernel.from(input, origin), kernel.from(output, origin), shape.leftPadding,
+            [&](int64_t, int64_t tap) { return kernel.load(taps, kernel.index(tap)); }, bias);
+      });
+    }
     const int64_t room = slabRoom(blocks[0].taps);
     Slab slab{kernel.stackArray(room * lightConvSlice), lightConvSlice, room}, sums{{}, lightConvSlice};
-    if (blocks.size() > 1 || !kernel.target().isWarp)
+    if (ConvolveTile::keepsSums(kernel, blocks))
       sums.base = kernel.stackArray(lightConvChunk * lightConvSlice);
     forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {
       Value place = kernel.add(origin, channel);

@@ -59,12 +59,10 @@ void unpackSlab(KernelBuilder &kernel, const Slab &slab, Value rows, int64_t wid
   kernel.loop(kernel.index(0), rows, 1, [&](Value row) {
     Array from = kernel.from(slab.base, kernel.mul(row, slab.stride));
     Array to = kernel.from(target, kernel.mul(row, stride));
-    for (int64_t column = 0; column < width; column += kernel.width()) {
-      Value at = kernel.index(column),
-            mask = column + kernel.width() > width ? kernel.tailMask(width - column) : Value();
+    kernel.columns(width, std::max<int64_t>(1, width / kernel.width()), [&](Value at, Value mask, int64_t) {
       Value sum = kernel.loadVector(from, at);
       kernel.storeVector(bias ? kernel.add(sum, kernel.loadVector(bias, at, mask)) : sum, to, at, mask);
-    }
+    });
   });
 }
 
@@ -96,14 +94,14 @@ void forColumnGroups(KernelBuilder &kernel, int64_t width, int64_t maxVectors,
 }
 
 void bandStep(KernelBuilder &kernel, Values &sums, int64_t rows, int64_t taps, int64_t columns,
-              llvm::function_ref<Value(int64_t tap, int64_t column)> weight,
+              llvm::function_ref<Value(int64_t row, int64_t tap, int64_t column)> weight,
               llvm::function_ref<Value(int64_t row, int64_t column)> input) {
   for (int64_t place = 0; place < rows + taps - 1; ++place)
     for (int64_t column = 0; column < columns; ++column) {
       Value x = input(place, column);
       for (int64_t row = std::max<int64_t>(0, place - taps + 1); row <= std::min(place, rows - 1); ++row) {
         Value &sum = sums[row * columns + column];
-        sum = kernel.fma(x, weight(place - row, column), sum);
+        sum = kernel.fma(x, weight(row, place - row, column), sum);
       }
     }
 }

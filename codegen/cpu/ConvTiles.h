@@ -61,7 +61,7 @@ void forColumnGroups(KernelBuilder &kernel, int64_t width, int64_t maxVectors,
 /// One step of a band: sums[row][c] += weight(tap, c) * input(row + tap, c) for all rows and taps. An input is loaded
 /// once and serves up to `taps` sums; each sum takes its taps in ascending order.
 void bandStep(KernelBuilder &kernel, KernelBuilder::Values &sums, int64_t rows, int64_t taps, int64_t columns,
-              llvm::function_ref<mlir::Value(int64_t tap, int64_t column)> weight,
+              llvm::function_ref<mlir::Value(int64_t row, int64_t tap, int64_t column)> weight,
               llvm::function_ref<mlir::Value(int64_t row, int64_t column)> input);
 
 /// Lane i is the sum of the lanes of vectors[i]. Expects as many vectors as a vector has lanes.

@@ -4,6 +4,7 @@
 
 #include "codegen/cpu/ConvKernels.h"
 #include "codegen/cpu/DynamicConvTiles.h"
+#include "codegen/cpu/ShortConvTile.h"
 
 using namespace mlir;
 
@@ -39,6 +40,8 @@ void DynamicTile::run() {
               [&](Value channel, int64_t width) { runSlice(source, channel, width, true); });
     return;
   }
+  if (ShortConvTile::fits(kernel, shape, {input.element, output.element}))
+    return runShort();
   const int64_t room = dynamicConvChunk + shape.kernelSize + 2 * tapGuard;
   Slab slab{kernel.stackArray(room * dynamicConvSlice), dynamicConvSlice, room};
   // The guards of the taps meet up to three steps behind the last one.
@@ -46,6 +49,24 @@ void DynamicTile::run() {
   forSlices(kernel, shape.headWidth(), dynamicConvSlice, [&](Value channel, int64_t width) {
     packSlab(kernel, kernel.from(input, channel), shape.channels, tile.steps, start, rows, width, slab);
     runSlice(slab, channel, width, false);
+  });
+}
+
+void DynamicTile::runShort() {
+  ShortConvTile rows(kernel, shape, tile);
+  rows.forRows([&](Value row) {
+    SmallVector<Array> own;
+    if (transposed)
+      own = rows.rowsUnder(row, weights, weightStride, padding());
+    else
+      for (int64_t i = 0; i < ShortConvTile::tileRows; ++i)
+        own.push_back(kernel.from(weights, kernel.mul(kernel.add(row, i), weightStride)));
+    auto weight = [&](int64_t offset, int64_t tap) {
+      // What meets input offset + tap of these rows has its last tap there if that is its first step.
+      return transposed ? kernel.load(own[offset + tap], kernel.index(tapGuard + shape.kernelSize - 1 - tap))
+                        : kernel.load(own[offset], kernel.index(tapGuard + tap));
+    };
+    rows.convolve(row, input, output, padding(), weight, bias);
   });
 }
 

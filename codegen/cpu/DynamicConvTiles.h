@@ -31,6 +31,8 @@ struct DynamicTile {
 
 private:
   int64_t padding() const { return transposed ? shape.kernelSize - 1 - shape.leftPadding : shape.leftPadding; }
+  /// All channels of a filter with few taps.
+  void runShort();
   /// `source`: the row of the first step that the tile's first row meets.
   void runSlice(const Slab &source, mlir::Value channel, int64_t width, bool masked);
   void runRows(const Slab &source, mlir::Value row, mlir::Value channel, const ColumnGroup &group, bool masked);

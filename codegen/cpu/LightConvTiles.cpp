@@ -44,7 +44,7 @@ static std::pair<Value, Value> usefulRange(KernelBuilder &kernel, const ConvTile
 
 void ConvolveTile::run(int64_t width) {
   const int64_t line = 64 / (output.element.getIntOrFloatBitWidth() / 8);
-  const bool unpacks = isLast() && isStaged();
+  const bool unpacks = isLast() && isStaged(kernel);
   if (unpacks)
     kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
       for (int64_t column = 0; column < width; column += line)
@@ -66,7 +66,7 @@ void ConvolveTile::runRows(Value row, const ColumnGroup &group) {
       weights.push_back(kernel.splat(kernel.load(taps, kernel.add(tap, i))));
     Array base = kernel.from(origin, kernel.mul(tap, slab.stride));
     bandStep(
-        kernel, sums, tileRows, count, columns, [&](int64_t i, int64_t) { return weights[i]; },
+        kernel, sums, tileRows, count, columns, [&](int64_t, int64_t i, int64_t) { return weights[i]; },
         [&](int64_t i, int64_t column) {
           return kernel.loadVector(base, kernel.index(i * slab.stride + column * kernel.width()));
         });
@@ -81,7 +81,7 @@ void ConvolveTile::runRows(Value row, const ColumnGroup &group) {
   if (whole < block.taps)
     values = step(values, kernel.index(whole), block.taps - whole);
   // Sums in memory have room for whole tiles.
-  Value left = isLast() && !isStaged() ? kernel.sub(tile.rows, row) : kernel.index(tileRows);
+  Value left = isLast() && !isStaged(kernel) ? kernel.sub(tile.rows, row) : kernel.index(tileRows);
   kernel.when(
       kernel.lessEqual(kernel.index(tileRows), left),
       [&] {
@@ -108,7 +108,7 @@ Values ConvolveTile::firstSums(Value row, const ColumnGroup &group) {
 }
 
 void ConvolveTile::store(Value row, const ColumnGroup &group, Values &values, int64_t position) {
-  const bool direct = isLast() && !isStaged();
+  const bool direct = isLast() && !isStaged(kernel);
   const int64_t stride = direct ? shape.channels : sums.stride;
   Value offset = kernel.add(kernel.mul(kernel.add(row, position), stride), group.column);
   Array place = kernel.from(direct ? output : sums.base, offset);
@@ -142,7 +142,7 @@ void CorrelateTile::runTaps(Value tap, const ColumnGroup &group) {
         weights.push_back(kernel.loadVector(gradient, kernel.index(i * gradients.stride + column * kernel.width())));
     bandStep(
         kernel, next, tileRows, tileTaps, columns,
-        [&](int64_t i, int64_t column) { return weights[i * columns + column]; },
+        [&](int64_t, int64_t i, int64_t column) { return weights[i * columns + column]; },
         [&](int64_t i, int64_t column) {
           return kernel.loadVector(input, kernel.index(i * inputs.stride + column * kernel.width()));
         });

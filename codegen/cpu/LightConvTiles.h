@@ -39,13 +39,17 @@ struct ConvolveTile {
   Slab sums;
   Array output, bias;
 
+  /// Whether a filter of these blocks needs the place for sums.
+  static bool keepsSums(const KernelBuilder &kernel, llvm::ArrayRef<TapBlock> blocks) {
+    return blocks.size() > 1 || isStaged(kernel);
+  }
   void run(int64_t width);
 
 private:
+  static bool isStaged(const KernelBuilder &kernel) { return !kernel.target().isWarp; }
   void runRows(mlir::Value row, const ColumnGroup &group);
   /// What the sums of some rows start with.
   KernelBuilder::Values firstSums(mlir::Value row, const ColumnGroup &group);
-  bool isStaged() const { return !kernel.target().isWarp; }
   bool isFirst() const { return block.firstTap == 0; }
   bool isLast() const { return block.firstTap + block.taps == shape.kernelSize; }
   void store(mlir::Value row, const ColumnGroup &group, KernelBuilder::Values &values, int64_t position);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // attention_grad on tensor cores. The gradients of keys and values are sums over queries, that of queries is one over
 // keys. On a CPU one tile takes a head and adds all of them up in memory; here a tile owns 16 keys or 32 queries, and
-// computes the weights that it needs again from the log-sums: seven products instead of five, but no sum is shared.
-// FlashAttention-2 (Dao, 2023, algorithm 2) adds up the gradient of the queries by atomic additions instead, in no
-// fixed order.
+// computes the weights that it needs again from the log-sums: seven products instead of five (eight with heads so wide
+// that keys and values take turns), but no sum is shared. FlashAttention-2 (Dao, 2023, algorithm 2) adds up the
+// gradient of the queries by atomic additions instead, in no fixed order.
 #include "codegen/cuda/AttentionHead.h"
 #include "codegen/cuda/TensorCoreKernels.h"
 
@@ -45,7 +45,7 @@ public:
 
 private:
   void takePlaces();
-  void loadQueries(AttentionTile &drawing, Value firstQuery);
+  void loadQueries(AttentionTile &drawing, Value firstQuery, bool withDelta);
   void writeDelta(int64_t row);
   QueryLines linesAt(Value row, Keys place);
   Weighed weigh(Value product, Value weightGrad, const QueryLines &lines, Value visible, Value drawn);
@@ -60,8 +60,6 @@ private:
   /// Whether the registers hold the sums of two groups.
   bool holdsTwo() const { return shape.headDim <= 64; }
   Values zeros(size_t groups);
-  SmallVector<Sums> unpack(ValueRange values);
-  Values pack(ArrayRef<Sums> sums);
 
   KernelTask &task;
   KernelBuilder &kernel;
@@ -81,20 +79,8 @@ private:
 
 } // namespace
 
-Values AttentionGradWriter::zeros(size_t groups) { return pack(SmallVector<Sums>(groups * perGroup(), tiles.zeros())); }
-
-SmallVector<Sums> AttentionGradWriter::unpack(ValueRange values) {
-  SmallVector<Sums> sums;
-  for (size_t i = 0; i < values.size(); i += 2)
-    sums.push_back({values[i], values[i + 1]});
-  return sums;
-}
-
-Values AttentionGradWriter::pack(ArrayRef<Sums> sums) {
-  Values values;
-  for (const Sums &tile : sums)
-    values.append({tile.upper, tile.lower});
-  return values;
+Values AttentionGradWriter::zeros(size_t groups) {
+  return TileBuilder::flat(SmallVector<Sums>(groups * perGroup(), tiles.zeros()));
 }
 
 void AttentionGradWriter::takePlaces() {
@@ -121,14 +107,17 @@ void AttentionGradWriter::writeDelta(int64_t row) {
   tiles.store(tiles.rowSum(sum), tiles.at(deltas, kernel.index(row)), 8, 8);
 }
 
-/// Everything about the queries from `firstQuery` on. Those that the sentence does not have are zeros.
-void AttentionGradWriter::loadQueries(AttentionTile &drawing, Value firstQuery) {
+/// Everything about the queries from `firstQuery` on, delta only where scores get gradients. Those that the sentence
+/// does not have are zeros.
+void AttentionGradWriter::loadQueries(AttentionTile &drawing, Value firstQuery, bool withDelta) {
   Value all = head->queries(), left = kernel.min(kernel.sub(all, firstQuery), kernel.index(tileQueries));
   head->copyRows(task.operand(outputGradOperand), all, firstQuery, tileQueries, outputGrads);
-  head->copyRows(task.operand(outputOperand), all, firstQuery, tileQueries, queries);
-  for (int64_t row = 0; row < tileQueries; row += 8)
-    writeDelta(row);
-  kernel.storeVector(tiles.load(deltas, tileQueries, 1, 4), delta, kernel.index(0));
+  if (withDelta) {
+    head->copyRows(task.operand(outputOperand), all, firstQuery, tileQueries, queries);
+    for (int64_t row = 0; row < tileQueries; row += 8)
+      writeDelta(row);
+    kernel.storeVector(tiles.load(deltas, tileQueries, 1, 4), delta, kernel.index(0));
+  }
   head->copyRows(task.operand(queryOperand), all, firstQuery, tileQueries, queries);
   Value place = kernel.add(kernel.mul(head->number(), all), firstQuery);
   kernel.storeVector(kernel.loadVector(task.operand(lseOperand), place, kernel.tailMask(left)), lse, kernel.index(0));
@@ -144,13 +133,15 @@ QueryLines AttentionGradWriter::linesAt(Value row, Keys place) {
   return {along(lse), along(delta)};
 }
 
-/// `drawn` may be null.
+/// `drawn` may be null, and `weightGrad` where the gradients of scores are not asked for.
 Weighed AttentionGradWriter::weigh(Value product, Value weightGrad, const QueryLines &lines, Value visible,
                                    Value drawn) {
   Type floats = kernel.vectorOf(kernel.f32(), 64);
   Value score = kernel.mul(product, kernel.constant(floats, shape.scale));
   Value weight = kernel.select(visible, kernel.exp(kernel.sub(score, lines.lse)), kernel.constant(floats, 0.0));
   auto kept = [&](Value tile) { return drawn ? head->drop(tile, drawn) : tile; };
+  if (!weightGrad)
+    return {kept(weight), {}};
   return {kept(weight), kernel.mul(weight, kernel.sub(kept(weightGrad), lines.delta))};
 }
 
@@ -158,7 +149,9 @@ Weighed AttentionGradWriter::weigh(Value product, Value weightGrad, const QueryL
 void AttentionGradWriter::addQueries(Value firstQuery, Value row, ArrayRef<Gradient> gradients,
                                      MutableArrayRef<Sums> sums) {
   const Matrix queryRows = tiles.at(queries, row), gradRows = tiles.at(outputGrads, row);
-  SmallVector<Sums> products = head->scores(keys, queryRows, 2), weightGrads = head->scores(values, gradRows, 2);
+  SmallVector<Sums> products = head->scores(keys, queryRows, 2), weightGrads(2);
+  if (llvm::is_contained(gradients, keyGrad))
+    weightGrads = head->scores(values, gradRows, 2);
   std::array<Value, 4> drawn;
   if (shape.dropRate > 0)
     drawn = tiles.loadFour(tiles.at(drops, kernel.index(0), row), /*transposed=*/false);
@@ -189,21 +182,23 @@ void AttentionGradWriter::addQueries(Value firstQuery, Value row, ArrayRef<Gradi
 void AttentionGradWriter::writeKeys(AttentionTile &drawing, Value firstKey, ArrayRef<Gradient> gradients) {
   head->loadSeen(firstKey);
   head->copyRows(task.operand(keyOperand), head->keys(), firstKey, tileKeys, keys);
-  head->copyRows(task.operand(valueOperand), head->keys(), firstKey, tileKeys, values);
+  const bool withScores = llvm::is_contained(gradients, keyGrad);
+  if (withScores)
+    head->copyRows(task.operand(valueOperand), head->keys(), firstKey, tileKeys, values);
   // Earlier queries do not see keys that come later.
   Value begin = shape.causal ? kernel.bitAnd(firstKey, kernel.index(-tileQueries)) : kernel.index(0);
   Values all = kernel.loop(
       begin, head->queries(), tileQueries, zeros(gradients.size()), [&](Value firstQuery, ValueRange carried) {
-        loadQueries(drawing, firstQuery);
+        loadQueries(drawing, firstQuery, withScores);
         if (shape.dropRate > 0)
           drawing.drawDrops(firstKey, kernel.index(tileKeys), drops.array);
         return kernel.loop(kernel.index(0), kernel.index(tileQueries), 16, carried, [&](Value row, ValueRange inner) {
-          SmallVector<Sums> sums = unpack(inner);
+          SmallVector<Sums> sums = TileBuilder::sumsOf(inner);
           addQueries(firstQuery, row, gradients, sums);
-          return pack(sums);
+          return TileBuilder::flat(sums);
         });
       });
-  SmallVector<Sums> sums = unpack(all);
+  SmallVector<Sums> sums = TileBuilder::sumsOf(all);
   for (auto [number, gradient] : llvm::enumerate(gradients))
     head->writeRows(ArrayRef(sums).slice(number * perGroup(), perGroup()), gradient == keyGrad ? shape.scale : 1.0,
                     keys, task.result(gradient), head->keys(), firstKey);
@@ -249,14 +244,14 @@ void AttentionGradWriter::writeQueries(AttentionTile &drawing, Value firstQuery,
     if (shape.dropRate > 0)
       drawing.drawDrops(firstKey, kernel.index(stackedKeys), drops.array);
     return kernel.loop(kernel.index(0), kernel.index(stackedKeys), 16, carried, [&](Value key, ValueRange inner) {
-      SmallVector<Sums> sums = unpack(inner);
+      SmallVector<Sums> sums = TileBuilder::sumsOf(inner);
       for (int64_t group = 0; group < groups; ++group)
         addKeys(firstQuery, rowOf(group), key, ArrayRef(lines).slice(2 * group, 2),
                 MutableArrayRef(sums).slice(group * perGroup(), perGroup()));
-      return pack(sums);
+      return TileBuilder::flat(sums);
     });
   });
-  SmallVector<Sums> sums = unpack(all);
+  SmallVector<Sums> sums = TileBuilder::sumsOf(all);
   for (int64_t group = 0; group < groups; ++group)
     head->writeRows(ArrayRef(sums).slice(group * perGroup(), perGroup()), shape.scale, tiles.at(queries, rowOf(group)),
                     task.result(queryGrad), head->queries(), kernel.add(firstQuery, rowOf(group)));
@@ -281,7 +276,7 @@ void AttentionGradWriter::write() {
         },
         [&] {
           Value firstQuery = kernel.mul(kernel.sub(inHead, keyTiles), tileQueries);
-          loadQueries(drawing, firstQuery);
+          loadQueries(drawing, firstQuery, /*withDelta=*/true);
           const int64_t groups = holdsTwo() ? 2 : 1;
           kernel.loop(kernel.index(0), kernel.index(tileQueries), 16 * groups,
                       [&](Value row) { writeQueries(drawing, firstQuery, row, groups); });

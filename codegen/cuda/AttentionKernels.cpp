@@ -67,17 +67,13 @@ private:
 } // namespace
 
 Values QueryGroup::flat() const {
-  Values values{maximum.upper, maximum.lower, total.upper, total.lower};
-  for (const Sums &sums : output)
-    values.append({sums.upper, sums.lower});
+  Values values = TileBuilder::flat({maximum, total});
+  values.append(TileBuilder::flat(output));
   return values;
 }
 
 QueryGroup QueryGroup::of(ValueRange values) {
-  QueryGroup state{{values[0], values[1]}, {values[2], values[3]}, {}};
-  for (size_t i = 4; i < values.size(); i += 2)
-    state.output.push_back({values[i], values[i + 1]});
-  return state;
+  return {{values[0], values[1]}, {values[2], values[3]}, TileBuilder::sumsOf(values.drop_front(4))};
 }
 
 void AttentionWriter::place(Value number) {

@@ -44,23 +44,12 @@ void ConvolveProducts::run(Value row, ArrayRef<BandPiece> pieces) {
 }
 
 void ConvolveProducts::run(Value row, int64_t count, llvm::function_ref<BandPiece(Value)> piece) {
-  Sums sums = zeros();
-  Values initial;
-  for (const TileBuilder::Sums &sum : sums)
-    initial.append({sum.upper, sum.lower});
-  Values result =
-      kernel.loop(kernel.index(0), kernel.index(16 * count), 16, initial, [&](Value column, ValueRange carried) {
-        Sums current;
-        for (size_t i = 0; i < carried.size(); i += 2)
-          current.push_back({carried[i], carried[i + 1]});
-        Values next;
-        for (const auto &sum : addPiece(current, kernel.add(row, column), piece(column)))
-          next.append({sum.upper, sum.lower});
-        return next;
-      });
-  for (size_t i = 0; i < sums.size(); ++i)
-    sums[i] = {result[2 * i], result[2 * i + 1]};
-  store(row, sums);
+  Values sums = kernel.loop(kernel.index(0), kernel.index(16 * count), 16, TileBuilder::flat(zeros()),
+                            [&](Value column, ValueRange carried) {
+                              Sums current = TileBuilder::sumsOf(carried);
+                              return TileBuilder::flat(addPiece(current, kernel.add(row, column), piece(column)));
+                            });
+  store(row, TileBuilder::sumsOf(sums));
 }
 
 ConvolveProducts::Sums ConvolveProducts::addPiece(Sums sums, Value slabRow, const BandPiece &piece) {

@@ -115,9 +115,9 @@ void DynamicConvWriter::addDots(const ConvTile &tile, const Matrix &gradients, c
     SmallVector<TileBuilder::Sums> band(2 * pieces, tiles.zeros());
     correlate(kernel, tiles, tiles.at(gradients, row), tiles.at(inputs, row), width, band);
     for (auto [number, sums] : llvm::enumerate(band))
-      for (auto [tile, offset] : {std::pair(sums.upper, 0), std::pair(sums.lower, 8)}) {
+      for (auto [half, offset] : {std::pair(sums.upper, 0), std::pair(sums.lower, 8)}) {
         Matrix place = tiles.at(dots, kernel.add(row, offset), static_cast<int64_t>(8 * number));
-        tiles.store(kernel.add(tiles.load(place, 8, 8, 8), tile), place, 8, 8);
+        tiles.store(kernel.add(tiles.load(place, 8, 8, 8), half), place, 8, 8);
       }
   });
 }

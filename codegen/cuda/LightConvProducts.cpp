@@ -61,14 +61,9 @@ CorrelateProducts::CorrelateProducts(KernelBuilder &kernel, TileBuilder &tiles, 
 void CorrelateProducts::add(const ConvTile &tile, const Matrix &gradients, const Matrix &inputs, int64_t width) {
   Values initial(4 * pieces, tiles.zeros().upper);
   Values result = kernel.loop(kernel.index(0), tile.rows, 16, initial, [&](Value row, ValueRange carried) {
-    SmallVector<TileBuilder::Sums> band;
-    for (size_t i = 0; i < carried.size(); i += 2)
-      band.push_back({carried[i], carried[i + 1]});
+    SmallVector<TileBuilder::Sums> band = TileBuilder::sumsOf(carried);
     correlate(kernel, tiles, tiles.at(gradients, row), tiles.at(inputs, row), width, band);
-    Values next;
-    for (const TileBuilder::Sums &sum : band)
-      next.append({sum.upper, sum.lower});
-    return next;
+    return TileBuilder::flat(band);
   });
   for (int64_t i = 0; i < 4 * pieces; ++i) {
     Matrix place = tiles.at(sums, kernel.index(8 * (i % 2)), 8 * (i / 2));

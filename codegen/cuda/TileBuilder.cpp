@@ -52,6 +52,20 @@ TileBuilder::Sums TileBuilder::zeros() {
   return {zero, zero};
 }
 
+KernelBuilder::Values TileBuilder::flat(ArrayRef<Sums> sums) {
+  KernelBuilder::Values values;
+  for (const Sums &tile : sums)
+    values.append({tile.upper, tile.lower});
+  return values;
+}
+
+SmallVector<TileBuilder::Sums> TileBuilder::sumsOf(ValueRange flat) {
+  SmallVector<Sums> sums;
+  for (size_t i = 0; i < flat.size(); i += 2)
+    sums.push_back({flat[i], flat[i + 1]});
+  return sums;
+}
+
 TileBuilder::Sums TileBuilder::multiply(const std::array<Value, 4> &a, Value b0, Value b1, const Sums &sums) {
   auto product =
       kernel.raw().create<tile::MultiplyOp>(kernel.location(), a[0], a[1], a[2], a[3], b0, b1, sums.upper, sums.lower);

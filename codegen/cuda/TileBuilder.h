@@ -43,6 +43,9 @@ public:
     Value upper, lower;
   };
   Sums zeros();
+  /// Sums as what a loop carries, and back.
+  static KernelBuilder::Values flat(llvm::ArrayRef<Sums> sums);
+  static llvm::SmallVector<Sums> sumsOf(mlir::ValueRange flat);
   /// `sums` and the product of the 16 x 16 matrix `a` and the 16 x 8 matrix of the transposed tiles b0 and b1.
   Sums multiply(const std::array<Value, 4> &a, Value b0, Value b1, const Sums &sums);
 

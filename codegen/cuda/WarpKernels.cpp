@@ -6,6 +6,7 @@
 #include "codegen/cuda/WarpWriter.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "runtime/core/ArtifactFormat.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -76,6 +77,9 @@ FailureOr<gpu::GPUFuncOp> WarpWriter::write() {
   kernel.name = function.getSymName().str();
   if (auto tiles = function->getAttrOfType<AffineMapAttr>(KernelBuilder::tilesName))
     kernel.tiles = tiles.getValue();
+  if (kernel.tiles && kernel.tiles.getNumSymbols() > format::launchSizeNames().size())
+    return function.emitOpError("expects a number of tiles by the first ")
+           << format::launchSizeNames().size() << " sizes of the launch, but it needs " << kernel.tiles.getNumSymbols();
   findArguments();
   placeStackArrays();
   if (kernel.sharedBytes > mostShared)
@@ -205,18 +209,6 @@ void WarpKernel::describe(gpu::GPUFuncOp function) const {
   function->setAttr("bifocal.sizes", builder.getDenseI64ArrayAttr(sizes));
   if (tiles)
     function->setAttr(KernelBuilder::tilesName, AffineMapAttr::get(tiles));
-}
-
-int64_t WarpKernel::countTiles(ArrayRef<int64_t> launchSizes, int64_t planned) const {
-  if (!tiles)
-    return planned;
-  Builder builder(tiles.getContext());
-  SmallVector<Attribute> values, results;
-  for (int64_t size : launchSizes.take_front(tiles.getNumSymbols()))
-    values.push_back(builder.getI64IntegerAttr(size));
-  if (failed(tiles.constantFold(values, results)))
-    return planned;
-  return cast<IntegerAttr>(results.front()).getInt();
 }
 
 std::optional<WarpKernel> WarpKernel::of(gpu::GPUFuncOp function) {

@@ -37,8 +37,6 @@ struct WarpKernel {
   /// The number of tiles by the launch's sizes; null: what the plan says.
   mlir::AffineMap tiles;
 
-  /// The number of tiles of a launch that the plan gives `planned` ones.
-  int64_t countTiles(llvm::ArrayRef<int64_t> launchSizes, int64_t planned) const;
   void describe(mlir::gpu::GPUFuncOp function) const;
   /// Nothing for a function without such attributes.
   static std::optional<WarpKernel> of(mlir::gpu::GPUFuncOp function);

@@ -51,7 +51,7 @@ public:
       return {StatusCode::unsupported,
               "the artifact has no bitcode of its kernels for GPUs, which the emulator executes"};
     const std::string_view bitcode(reinterpret_cast<const char *>(image->bytes.data()), image->bytes.size());
-    Result<std::unique_ptr<Emulator>> emulator = Emulator::load(bitcode, "kernels for GPUs", memory_, /*quickly=*/true);
+    Result<std::unique_ptr<Emulator>> emulator = Emulator::load(bitcode, "kernels for GPUs", memory_);
     if (!emulator.ok())
       return emulator.status();
     emulator_ = emulator.take();

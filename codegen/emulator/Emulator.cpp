@@ -5,7 +5,6 @@
 #include "codegen/emulator/Instrumentation.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IRReader/IRReader.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/TargetSelect.h"
@@ -37,21 +36,6 @@ Emulator::~Emulator() = default;
 
 static std::string messageOf(llvm::Error error) { return llvm::toString(std::move(error)); }
 
-/// What is left after instrumentation is ordinary IR: the usual optimisations pay for themselves.
-static void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager groups;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder passes(&machine);
-  passes.registerModuleAnalyses(modules);
-  passes.registerCGSCCAnalyses(groups);
-  passes.registerFunctionAnalyses(functions);
-  passes.registerLoopAnalyses(loops);
-  passes.crossRegisterProxies(loops, functions, groups, modules);
-  passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1).run(module, modules);
-}
-
 namespace {
 struct Variable {
   std::string name;
@@ -73,8 +57,7 @@ static std::vector<Variable> exportVariables(llvm::Module &module) {
   return variables;
 }
 
-Result<std::unique_ptr<Emulator>> Emulator::load(std::string_view ir, std::string_view name, CheckedMemory &memory,
-                                                 bool quickly) {
+Result<std::unique_ptr<Emulator>> Emulator::load(std::string_view ir, std::string_view name, CheckedMemory &memory) {
   using namespace llvm;
   static const bool initialised = !InitializeNativeTarget() && !InitializeNativeTargetAsmPrinter();
   if (!initialised)
@@ -96,7 +79,8 @@ Result<std::unique_ptr<Emulator>> Emulator::load(std::string_view ir, std::strin
   auto builder = orc::JITTargetMachineBuilder::detectHost();
   if (!builder)
     return failed(messageOf(builder.takeError()));
-  builder->setCodeGenOptLevel(quickly ? CodeGenOptLevel::None : CodeGenOptLevel::Less);
+  // Most of the time goes into checks of accesses, which nothing makes faster: optimisations cost more than they save.
+  builder->setCodeGenOptLevel(CodeGenOptLevel::None);
   auto machine = builder->createTargetMachine();
   if (!machine)
     return failed(messageOf(machine.takeError()));
@@ -107,7 +91,6 @@ Result<std::unique_ptr<Emulator>> Emulator::load(std::string_view ir, std::strin
     return failed(messageOf(text.takeError()));
   code->module = std::move(*text);
   std::vector<Variable> variables = exportVariables(*module);
-  optimise(*module, **machine);
   auto jit = orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(*builder)).create();
   if (!jit)
     return failed(messageOf(jit.takeError()));

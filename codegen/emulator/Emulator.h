@@ -24,9 +24,7 @@ class Emulator {
 public:
   /// `ir` is LLVM bitcode or text for NVPTX; `name` is for messages. Kernels may access what `memory` knows, which
   /// outlives the emulator. Errors: what is no IR, and every intrinsic or function that the emulator does not know.
-  /// Code that is made quickly is slower: for whole models, whose kernels run a few times each.
-  static Result<std::unique_ptr<Emulator>> load(std::string_view ir, std::string_view name, CheckedMemory &memory,
-                                                bool quickly = false);
+  static Result<std::unique_ptr<Emulator>> load(std::string_view ir, std::string_view name, CheckedMemory &memory);
   ~Emulator();
 
   std::vector<std::string> kernels() const;

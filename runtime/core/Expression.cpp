@@ -140,6 +140,14 @@ std::optional<size_t> Expression::symbol() const {
   return std::nullopt;
 }
 
+size_t Expression::symbolCount() const {
+  size_t count = 0;
+  for (const Code &code : code_)
+    if (code.op == Op::symbol)
+      count = std::max(count, static_cast<size_t>(code.operand) + 1);
+  return count;
+}
+
 std::pair<int64_t, Expression> Expression::splitFactor() const {
   const size_t length = code_.size();
   if (length < 3 || code_[length - 1].op != Op::mul || code_[length - 2].op != Op::constant)

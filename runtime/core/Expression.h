@@ -30,6 +30,8 @@ public:
 
   /// The index of the symbol if the expression is nothing but one.
   std::optional<size_t> symbol() const;
+  /// The number of symbols that `evaluate` expects: one more than the largest index in the expression.
+  size_t symbolCount() const;
   /// The value if the expression has no symbols.
   std::optional<int64_t> constant() const;
   /// The constant and what it multiplies, of `[*, a, constant]`; otherwise 1 and the expression.

@@ -24,7 +24,8 @@ Result<Backend::Handle> CudaBackend::kernel(const std::string &name, size_t stag
   const auto reaches = [](const std::vector<int64_t> &positions, size_t count) {
     return std::ranges::any_of(positions, [&](int64_t position) { return position >= static_cast<int64_t>(count); });
   };
-  if (reaches(info->buffers, buffers) || reaches(info->sizes, sizes))
+  if (reaches(info->buffers, buffers) || reaches(info->sizes, sizes) ||
+      (info->tiles && info->tiles->symbolCount() > sizes))
     return Status(
         StatusCode::malformed,
         fmt::format("has {} buffers and {} sizes for the kernel '{}', which expects more", buffers, sizes, wanted));

@@ -33,7 +33,15 @@ std::unique_ptr<EmulatedKernel> EmulatedKernel::create(gpu::GPUModuleOp kernels,
 std::string EmulatedKernel::runStage(size_t stage, std::span<const Buffer> buffers, const std::vector<int64_t> &sizes,
                                      int64_t tiles, const emulator::LaunchOptions &options) {
   auto &[name, kernel] = stages[stage];
-  tiles = kernel.countTiles(sizes, tiles);
+  if (kernel.tiles) {
+    Builder builder(kernel.tiles.getContext());
+    SmallVector<Attribute> values, results;
+    for (int64_t size : ArrayRef(sizes).take_front(kernel.tiles.getNumSymbols()))
+      values.push_back(builder.getI64IntegerAttr(size));
+    if (failed(kernel.tiles.constantFold(values, results)))
+      return "the number of tiles of " + name + " cannot be computed";
+    tiles = cast<IntegerAttr>(results.front()).getInt();
+  }
   if (tiles == 0)
     return "";
   emulator::Launch launch;

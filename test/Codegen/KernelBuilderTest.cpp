@@ -2,6 +2,9 @@
 // The elementary functions of the kernel builder over all magnitudes, and its random numbers.
 
 #include "codegen/common/KernelBuilder.h"
+#include "codegen/cuda/WarpKernels.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "runtime/core/Philox.h"
 #include "runtime/cpu/CpuDevice.h"
 #include "test/Codegen/KernelHarness.h"
@@ -182,6 +185,27 @@ TEST_P(KernelBuilderTest, HorizontalSumsAndMaximaSeeEveryLane) {
       EXPECT_EQ(y[0], 5.0f - 2.0f * (width - 1));
       EXPECT_EQ(y[1], 5.0f);
     }
+  }
+}
+
+TEST(WarpKernels, CountTheirTilesByTheFirstSizesOfALaunch) {
+  for (unsigned last : {15u, 16u}) {
+    mlir::MLIRContext context;
+    context.loadDialect<mlir::arith::ArithDialect, mlir::func::FuncDialect, mlir::gpu::GPUDialect,
+                        mlir::LLVM::LLVMDialect, mlir::scf::SCFDialect>();
+    std::string said;
+    mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &problem) { said += problem.str(); });
+    mlir::Location loc = mlir::UnknownLoc::get(&context);
+    mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(loc);
+    KernelBuilder builder(*module, loc, CpuTarget::warp());
+    builder.stage(
+        "k", 0, [](mlir::Value) {}, mlir::getAffineSymbolExpr(last, &context).ceilDiv(4));
+    auto target = mlir::OpBuilder::atBlockEnd(module->getBody()).create<mlir::gpu::GPUModuleOp>(loc, "cuda");
+    auto kernel = distributeToWarp(*module->getOps<mlir::func::FuncOp>().begin(), target);
+    EXPECT_EQ(succeeded(kernel), last == 15);
+    EXPECT_EQ(said, last == 15 ? ""
+                               : "'func.func' op expects a number of tiles by the first 16 sizes of the launch, "
+                                 "but it needs 17");
   }
 }
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <fmt/format.h>
 #include <functional>
 #include <gtest/gtest.h>
 
@@ -229,6 +230,11 @@ TEST(CudaDevice, refusesKernelsThatDoNotFit) {
   table["kernels"][0]["buffers"] = {0, 3};
   EXPECT_EQ(message(table),
             "entry 'layer' has 3 buffers and 1 sizes for the kernel 'sum.1', which expects more (step at )");
+  table = kernelTable();
+  table["kernels"][0]["tiles"] = {"ceildiv", "s1", 4};
+  EXPECT_EQ(message(table),
+            "entry 'layer' has 3 buffers and 1 sizes for the kernel 'sum.1', which expects more (step at )");
+  table = kernelTable();
   table["kernels"] = nlohmann::json::array();
   EXPECT_EQ(
       message(table),
@@ -267,14 +273,18 @@ TEST(CudaDevice, kernelsMayCutTheirWorkOtherwiseThanThePlan) {
   EXPECT_EQ(counts.launches, 2 * launches);
   EXPECT_NE(runLayer(*layerWith(0), 3), expected);
   EXPECT_EQ(counts.launches, 3 * launches - 1) << "no tiles, no launch";
-  std::vector<float> x(8), y(4), sum(1);
-  const TensorView in(ElementType::f32, {1, 8}, x.data());
-  const TensorView out[] = {TensorView(ElementType::f32, {1, 4}, y.data()),
-                            TensorView(ElementType::f32, {}, sum.data())};
-  const Status status = layerWith({"floordiv", "s0", 0})->run("layer", {&in, 1}, out);
-  EXPECT_NE(status.message().find("kernel 'double.0': the number of tiles, floordiv(s0, 0), cannot be computed"),
-            std::string::npos)
-      << status.message();
+  const auto complaint = [&](const nlohmann::json &tiles) {
+    std::vector<float> x(8), y(4), sum(1);
+    const TensorView in(ElementType::f32, {1, 8}, x.data());
+    const TensorView out[] = {TensorView(ElementType::f32, {1, 4}, y.data()),
+                              TensorView(ElementType::f32, {}, sum.data())};
+    return layerWith(tiles)->run("layer", {&in, 1}, out).message();
+  };
+  for (const auto &[tiles, said] :
+       {std::pair(nlohmann::json({"floordiv", "s0", 0}), "the number of tiles, floordiv(s0, 0), cannot be computed"),
+        std::pair(nlohmann::json(-1), "the number of tiles, -1, cannot be computed"),
+        std::pair(nlohmann::json(int64_t{1} << 62), "expects at most 2147483647 blocks, but got ")})
+    EXPECT_NE(complaint(tiles).find(fmt::format("kernel 'double.0': {}", said)), std::string::npos) << complaint(tiles);
 }
 
 } // namespace
