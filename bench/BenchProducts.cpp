@@ -61,7 +61,8 @@ Result<std::unique_ptr<SharedObject>> makeKernels(const std::string &level) {
   for (bool transA : {false, true})
     for (bool transB : {false, true}) {
       const GemmForm form{transA, transB, f32, f32, f32};
-      if (mlir::failed(writeGemm(*module, location, *CpuTarget::find(level), format::gemmKernel(transA, transB), form)))
+      if (mlir::failed(
+              writeGemm(*module, location, *VectorTarget::find(level), format::gemmKernel(transA, transB), form)))
         return Status(StatusCode::internal, "the kernels of products cannot be written");
     }
   llvm::Expected<std::string> object = emitSharedObject(*module, level);

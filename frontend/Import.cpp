@@ -9,6 +9,9 @@ using namespace bifocal;
 using namespace mlir;
 
 namespace {
+/// Tokens that `decode_candidates` gives for every row: enough for a beam of 14 without rules for repeats.
+constexpr int64_t mostCandidates = 32;
+
 /// One argument of an entry function.
 struct Argument {
   StringRef name;
@@ -35,7 +38,7 @@ private:
   void buildEvaluate();
   void buildForward();
   void buildEncode();
-  void buildDecodeStep();
+  void buildDecodeStep(bool candidates);
   func::FuncOp begin(StringRef name, ArrayRef<Argument> arguments, StringRef path);
   void finish(func::FuncOp function, ValueRange results, ArrayRef<StringRef> names);
 
@@ -221,16 +224,24 @@ void Importer::buildEncode() {
   finish(function, encoded, {"encoder_output"});
 }
 
-void Importer::buildDecodeStep() {
-  func::FuncOp function = begin("decode_step",
+/// A step of decoding gives the log-probabilities of all tokens, or the likeliest tokens with theirs.
+void Importer::buildDecodeStep(bool candidates) {
+  func::FuncOp function = begin(candidates ? "decode_candidates" : "decode_step",
                                 {tokens("tokens", {"N"}), tokens("positions", {"N"}), tokens("sentences", {"N"}),
                                  tokens("ancestors", {"N", "P"}), tokens("step", {})},
                                 "decoder");
   GraphBuilder graph(spec, builder, parameterTypes, Value());
   GraphBuilder::Step step{function.getArgument(2), function.getArgument(3), function.getArgument(4)};
   Value logits = graph.project(graph.decoderStep(function.getArgument(0), function.getArgument(1), step), Value());
-  Value output = builder.create<LogSoftmaxOp>(graph.loc(), logits.getType(), logits).getOutput();
-  finish(function, output, {"log_probabilities"});
+  auto all = builder.create<LogSoftmaxOp>(graph.loc(), logits.getType(), logits);
+  if (!candidates)
+    return finish(function, all.getOutput(), {"log_probabilities"});
+  const int64_t vocabulary = cast<RankedTensorType>(logits.getType()).getShape().back();
+  const int64_t k = std::min(mostCandidates, vocabulary);
+  auto best =
+      builder.create<TopKOp>(graph.loc(), RankedTensorType::get({ShapedType::kDynamic, k}, builder.getF32Type()),
+                             RankedTensorType::get({ShapedType::kDynamic, k}, builder.getI32Type()), all, k);
+  finish(function, best.getResults(), {"log_probabilities", "candidates"});
 }
 
 OwningOpRef<ModuleOp> Importer::run() {
@@ -243,7 +254,8 @@ OwningOpRef<ModuleOp> Importer::run() {
   buildEvaluate();
   buildForward();
   buildEncode();
-  buildDecodeStep();
+  buildDecodeStep(/*candidates=*/false);
+  buildDecodeStep(/*candidates=*/true);
   return module;
 }
 

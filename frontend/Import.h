@@ -8,9 +8,9 @@
 
 namespace bifocal {
 
-/// The module of a translation model: parameters, states and the functions @loss, @evaluate, @forward, @encode and
-/// @decode_step, with the module attributes `bifocal.spec`, `bifocal.model` and `bifocal.training`. Loads the dialects
-/// that it needs into `context`.
+/// The module of a translation model: parameters, states and the functions @loss, @evaluate, @forward, @encode,
+/// @decode_step and @decode_candidates, with the module attributes `bifocal.spec`, `bifocal.model` and
+/// `bifocal.training`. Loads the dialects that it needs into `context`.
 mlir::OwningOpRef<mlir::ModuleOp> importSpec(const Spec &spec, mlir::MLIRContext &context);
 
 } // namespace bifocal

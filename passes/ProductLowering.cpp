@@ -138,14 +138,12 @@ bool EntryLowering::keepsPanels(const Product &product) {
   return (isa<AffineSymbolExpr>(product.m) || quantized) && !updates && b && b.getRegion() == plan::Region::parameter;
 }
 
-/// What the panels of a product hold: the narrowest of its element types.
+/// What the panels of a product hold.
 StringRef EntryLowering::factorOf(const Product &product) {
   if (product.quantization != plan::Quantization::none)
     return "i8";
-  for (Value matrix : {product.a, product.b, product.c})
-    if (StringRef element = matrix.getDefiningOp<plan::BufferOp>().getDtype(); element != "f32")
-      return element;
-  return "f32";
+  auto elementOf = [](Value matrix) { return matrix.getDefiningOp<plan::BufferOp>().getDtype(); };
+  return format::gemmFactor<StringRef>(elementOf(product.a), elementOf(product.b), elementOf(product.c), "f32");
 }
 
 void EntryLowering::emit(const Product &product, MapOp epilogue) {

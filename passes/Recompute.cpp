@@ -3,6 +3,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
+#include "passes/RowSchedule.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -95,26 +96,25 @@ Value yieldedAs(MapOp map, Value inner) {
 }
 
 /// Adds to `recipe` what makes `inner`, a value of the body of `map`, from values that are kept until `reader`. Where
-/// it is the value wanted, its own place in memory does not count.
-LogicalResult trace(MapOp map, Value inner, bool wanted, const Timeline &timeline, Operation *reader, Recipe &recipe) {
+/// it is the value wanted, its own place in memory does not count. Where there is no way, the recipe says why.
+void trace(MapOp map, Value inner, bool wanted, const Timeline &timeline, Operation *reader, Recipe &recipe) {
   if (recipe.inputs.contains(inner))
-    return success();
+    return;
   auto argument = dyn_cast<BlockArgument>(inner);
   Value outer = argument ? map.getInputs()[argument.getArgNumber()] : yieldedAs(map, inner);
   if (!wanted && outer && timeline.isKept(outer, reader)) {
     recipe.inputs[inner] = outer;
-    return success();
+    return;
   }
   if (!isCheap(inner)) {
     recipe.problem = argument ? "nothing else reads an operand as late as " + describeOp(reader)
                               : describeOp(inner.getDefiningOp()) + " would run again";
-    return failure();
+    return;
   }
   for (Value operand : inner.getDefiningOp()->getOperands())
-    if (failed(trace(map, operand, /*wanted=*/false, timeline, reader, recipe)))
-      return failure();
+    if (trace(map, operand, /*wanted=*/false, timeline, reader, recipe); !recipe.problem.empty())
+      return;
   recipe.ops.insert(inner.getDefiningOp());
-  return success();
 }
 
 /// The value in the body of a map that `value` is; itself where there is no map.
@@ -126,7 +126,7 @@ Value innerOf(OpResult value) {
 /// Whether row ops make `value`, one with the rows of a sequence.
 bool isRows(OpResult value) {
   auto inner = dyn_cast<OpResult>(innerOf(value));
-  return inner && inner.getResultNumber() == 0 && isa<FusibleOpInterface>(inner.getOwner());
+  return inner && inner.getResultNumber() == 0 && !isColumnSum(inner) && isa<FusibleOpInterface>(inner.getOwner());
 }
 
 /// How to make `value`, a result of a map or of a row op, again right before `reader`.
@@ -134,7 +134,7 @@ Recipe findRecipe(OpResult value, const Timeline &timeline, Operation *reader) {
   Recipe recipe;
   Operation *producer = value.getOwner();
   if (auto map = dyn_cast<MapOp>(producer)) {
-    (void)trace(map, innerOf(value), /*wanted=*/true, timeline, reader, recipe);
+    trace(map, innerOf(value), /*wanted=*/true, timeline, reader, recipe);
     return recipe;
   }
   if (!isCheap(value))

@@ -11,8 +11,8 @@ using namespace mlir;
 
 namespace bifocal {
 
-KernelBuilder::KernelBuilder(ModuleOp module, Location location, const CpuTarget &target)
-    : builder(module.getContext()), loc(location), cpu(target), module(module) {
+KernelBuilder::KernelBuilder(ModuleOp module, Location location, const VectorTarget &target)
+    : builder(module.getContext()), loc(location), machine(target), module(module) {
   module.getContext()
       ->loadDialect<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect, scf::SCFDialect,
                     vector::VectorDialect>();
@@ -82,7 +82,7 @@ Type KernelBuilder::f32() { return builder.getF32Type(); }
 Type KernelBuilder::f64() { return builder.getF64Type(); }
 
 VectorType KernelBuilder::vectorOf(Type element, int64_t lanes) {
-  return VectorType::get({lanes ? lanes : cpu.vectorWidth}, element);
+  return VectorType::get({lanes ? lanes : machine.vectorWidth}, element);
 }
 
 Type KernelBuilder::typeLike(Type like, Type element) {
@@ -267,14 +267,14 @@ Value KernelBuilder::horizontalMax(Value vector) {
 }
 
 Value KernelBuilder::tailMask(Value count, int64_t lanes) {
-  int64_t wide = lanes ? lanes : cpu.vectorWidth;
+  int64_t wide = lanes ? lanes : machine.vectorWidth;
   Value bound = splat(convert(min(count, index(wide)), i32()), wide);
   return less(this->lanes(i32(), wide), bound);
 }
 
 Value KernelBuilder::tailMask(int64_t count, int64_t lanes) {
   SmallVector<bool> bits;
-  for (int64_t lane = 0; lane < (lanes ? lanes : cpu.vectorWidth); ++lane)
+  for (int64_t lane = 0; lane < (lanes ? lanes : machine.vectorWidth); ++lane)
     bits.push_back(lane < count);
   auto type = vectorOf(builder.getI1Type(), lanes);
   return builder.create<arith::ConstantOp>(loc, DenseElementsAttr::get(type, bits));

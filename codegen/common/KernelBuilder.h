@@ -2,7 +2,7 @@
 #ifndef BIFOCAL_CODEGEN_COMMON_KERNELBUILDER_H
 #define BIFOCAL_CODEGEN_COMMON_KERNELBUILDER_H
 
-#include "codegen/common/CpuTarget.h"
+#include "codegen/common/VectorTarget.h"
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -26,7 +26,7 @@ public:
   using Value = mlir::Value;
   using Values = llvm::SmallVector<mlir::Value>;
 
-  KernelBuilder(mlir::ModuleOp module, mlir::Location location, const CpuTarget &target);
+  KernelBuilder(mlir::ModuleOp module, mlir::Location location, const VectorTarget &target);
 
   /// Writes one stage; `body` is called once, inside the loop over the tiles [begin, end). A kernel that cuts its work
   /// otherwise than `scheduleKernel` says how many `tiles` it has, an expression over the launch's sizes.
@@ -35,9 +35,9 @@ public:
   /// The attribute of a stage's function that has them, a map from the launch's sizes.
   static constexpr llvm::StringLiteral tilesName = "bifocal.tiles";
 
-  const CpuTarget &target() const { return cpu; }
+  const VectorTarget &target() const { return machine; }
   /// Lanes of an f32 vector of the target.
-  int64_t width() const { return cpu.vectorWidth; }
+  int64_t width() const { return machine.vectorWidth; }
   mlir::OpBuilder &raw() { return builder; }
   mlir::Location location() const { return loc; }
 
@@ -183,7 +183,7 @@ public:
   /// From here on site i is what the launch's size `firstSize` + i says.
   void readSites(int64_t firstSize) { siteSizes = firstSize; }
   /// Lanes of a vector of block numbers, which are i64: on a CPU half as many as an f32 vector has.
-  int64_t blockLanes() const { return cpu.isWarp ? cpu.vectorWidth : cpu.vectorWidth / 2; }
+  int64_t blockLanes() const { return machine.isWarp ? machine.vectorWidth : machine.vectorWidth / 2; }
   /// Draws of the `philoxElements()` elements that start at `4 * block`, in order, as a vector of i32.
   Value philoxDraws(const PhiloxKeys &keys, Value block);
   /// Draws of blocks of their own for every lane: `blocks` are vectors of block numbers that cover the lanes. Four
@@ -199,7 +199,7 @@ private:
 
   mlir::OpBuilder builder;
   mlir::Location loc;
-  CpuTarget cpu;
+  VectorTarget machine;
   mlir::ModuleOp module;
   mlir::Block *entry = nullptr;
   /// Negative: sites are constants.

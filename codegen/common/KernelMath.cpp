@@ -166,7 +166,7 @@ KernelBuilder::Values KernelBuilder::philoxRounds(const PhiloxKeys &keys, Value 
 Value KernelBuilder::philoxDraws(const PhiloxKeys &keys, Value block) {
   const int64_t count = blockLanes();
   Values words = philoxRounds(keys, add(splat(block, count), lanes(i64(), count)));
-  if (cpu.isWarp) {
+  if (machine.isWarp) {
     auto interleave = [&](Value even, Value odd) { return builder.create<vector::InterleaveOp>(loc, even, odd); };
     for (Value &word : words)
       word = convert(word, i32());
@@ -188,7 +188,7 @@ Value KernelBuilder::philoxDraws(const PhiloxKeys &keys, Value block) {
 
 KernelBuilder::Values KernelBuilder::philoxLanes(const PhiloxKeys &keys, ArrayRef<Value> blocks) {
   Values lowWords = philoxRounds(keys, blocks[0]), words;
-  if (cpu.isWarp) {
+  if (machine.isWarp) {
     for (Value word : lowWords)
       words.push_back(convert(word, i32()));
     return words;

@@ -44,7 +44,7 @@ LogicalResult KernelBuilder::verifyStack() {
   constexpr int64_t limit = 1 << 20;
   if (mostStack <= limit)
     return success();
-  return emitError(loc) << "expects at most " << limit << " bytes of stack for a tile on " << cpu.level
+  return emitError(loc) << "expects at most " << limit << " bytes of stack for a tile on " << machine.level
                         << ", but needs " << mostStack;
 }
 

@@ -100,18 +100,21 @@ void AttentionTile::storeTransposed(const Array &source, const Array &rows, Valu
     block = transposeLanes(kernel, block);
     auto place = [&](int64_t lane) { return kernel.add(column, lane * shape.channels); };
     Value mask = valid == lanes ? Value() : kernel.tailMask(valid);
-    // Stores with a mask are slow, and most tiles need none.
+    auto storeReal = [&] {
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        kernel.when(kernel.less(kernel.index(lane), queryCount),
+                    [&] { kernel.storeVector(block[lane], rows, place(lane), mask); });
+    };
+    if (kernel.target().isWarp)
+      return storeReal();
+    // Most tiles have a query in every lane, and need not ask.
     kernel.when(
         kernel.equal(queryCount, kernel.index(lanes)),
         [&] {
           for (int64_t lane = 0; lane < lanes; ++lane)
             kernel.storeVector(block[lane], rows, place(lane), mask);
         },
-        [&] {
-          for (int64_t lane = 0; lane < lanes; ++lane)
-            kernel.when(kernel.less(kernel.index(lane), queryCount),
-                        [&] { kernel.storeVector(block[lane], rows, place(lane), mask); });
-        });
+        storeReal);
   });
 }
 
@@ -138,7 +141,7 @@ AttentionTile::Values AttentionTile::products(const Array &columns, const Array 
 
 // Some keys at a time, and all columns of their rows one behind the other: a few columns of all keys would read a line
 // of each row, and rows are a power of two apart.
-void AttentionTile::addWeighted(const Array &weights, Value keys, const Array &rows, const Array &sums) {
+void AttentionTile::addByKeys(const Array &weights, Value keys, const Array &rows, const Array &sums) {
   const int64_t lanes = kernel.width(), unrolled = shape.headDim % 2 == 0 ? 2 : 1;
   groups(keys, {}, [&](Value first, int64_t group, Range) {
     Values own;
@@ -158,6 +161,40 @@ void AttentionTile::addWeighted(const Array &weights, Value keys, const Array &r
     });
     return Values{};
   });
+}
+
+// Some columns at a time, whose sums stay in registers while all keys are added.
+void AttentionTile::addByColumns(const Array &weights, Value keys, const Array &rows, const Array &sums) {
+  const int64_t lanes = kernel.width();
+  auto columnsFrom = [&](Value column, int64_t group) {
+    Values start;
+    for (int64_t i = 0; i < group; ++i)
+      start.push_back(kernel.loadVector(sums, kernel.mul(kernel.add(column, i), lanes)));
+    Values end = kernel.loop(kernel.index(0), keys, 1, start, [&](Value key, Range carried) {
+      Values next(carried);
+      Value weight = kernel.loadVector(weights, kernel.mul(key, lanes));
+      Value row = kernel.add(kernel.mul(key, shape.channels), column);
+      for (int64_t i = 0; i < group; ++i)
+        next[i] = kernel.fma(weight, kernel.splat(kernel.load(rows, kernel.add(row, i))), next[i]);
+      return next;
+    });
+    for (int64_t i = 0; i < group; ++i)
+      kernel.storeVector(end[i], sums, kernel.mul(kernel.add(column, i), lanes));
+  };
+  constexpr int64_t group = 8;
+  const int64_t whole = shape.headDim / group * group;
+  if (whole > 0)
+    kernel.loop(kernel.index(0), kernel.index(whole), group, [&](Value column) { columnsFrom(column, group); });
+  if (whole < shape.headDim)
+    columnsFrom(kernel.index(whole), shape.headDim - whole);
+}
+
+void AttentionTile::addWeighted(const Array &weights, Value keys, const Array &rows, const Array &sums) {
+  // What lies on the stack of a CPU is shared memory of a warp, which waits between a write and a read of it.
+  if (kernel.target().isWarp)
+    addByColumns(weights, keys, rows, sums);
+  else
+    addByKeys(weights, keys, rows, sums);
 }
 
 Value AttentionTile::visible(Value key) {

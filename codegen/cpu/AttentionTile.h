@@ -69,6 +69,9 @@ public:
   const AttentionShape &form() const { return shape; }
 
 private:
+  void addByKeys(const Array &weights, Value keys, const Array &rows, const Array &sums);
+  void addByColumns(const Array &weights, Value keys, const Array &rows, const Array &sums);
+
   KernelTask &task;
   KernelBuilder &kernel;
   const AttentionShape &shape;

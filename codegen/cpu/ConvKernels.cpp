@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// light_conv: every tile normalises the taps of its head once and slides them over slabs of 32 channels.
+// light_conv: every tile normalises the taps of its head once and slides them over slabs of 32 channels, or, few taps
+// on a CPU, over the sequence itself.
 
 #include "codegen/cpu/ConvKernels.h"
 
@@ -29,9 +30,9 @@ static void writeLightConv(KernelTask &task, LightConvOp op, const ConvShape &sh
     Value origin = headOrigin(kernel, shape, tile);
     Array bias = biasOfHead(task, op.getBias(), shape, tile);
     if (ShortConvTile::fits(kernel, shape, {op.getInput().getType(), op.getOutput().getType()})) {
-      ShortConvTile rows(kernel, shape, tile);
-      return rows.forRows([&](Value row) {
-        rows.convolve(
+      ShortConvTile all(kernel, shape, tile);
+      return all.forRows([&](Value row) {
+        all.convolve(
             row, kernel.from(input, origin), kernel.from(output, origin), shape.leftPadding,
             [&](int64_t, int64_t tap) { return kernel.load(taps, kernel.index(tap)); }, bias);
       });

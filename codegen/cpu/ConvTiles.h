@@ -5,7 +5,8 @@
 // What the kernels of all convolutions share. A tile is one head of some neighbouring steps of one sequence. Its inputs
 // are copied into a slab on the stack, slice of channels by slice, with zeros where the sequence has no step: rows of a
 // sequence lie a power of two apart, so without the copy they would fight for the same few lines of the cache, and
-// without the zeros every load would have to look where the sequence ends.
+// without the zeros every load would have to look where the sequence ends. Filters with few taps do without a slab on
+// CPUs (ShortConvTile.h).
 
 #include "codegen/common/KernelBuilder.h"
 #include "passes/ConvSchedule.h"
@@ -58,8 +59,8 @@ struct ColumnGroup {
 void forColumnGroups(KernelBuilder &kernel, int64_t width, int64_t maxVectors,
                      llvm::function_ref<void(const ColumnGroup &group)> body);
 
-/// One step of a band: sums[row][c] += weight(tap, c) * input(row + tap, c) for all rows and taps. An input is loaded
-/// once and serves up to `taps` sums; each sum takes its taps in ascending order.
+/// One step of a band: sums[row][c] += weight(row, tap, c) * input(row + tap, c) for all rows and taps. An input is
+/// loaded once and serves up to `taps` sums; each sum takes its taps in ascending order.
 void bandStep(KernelBuilder &kernel, KernelBuilder::Values &sums, int64_t rows, int64_t taps, int64_t columns,
               llvm::function_ref<mlir::Value(int64_t row, int64_t tap, int64_t column)> weight,
               llvm::function_ref<mlir::Value(int64_t row, int64_t column)> input);

@@ -44,10 +44,10 @@ Array KernelTask::scratch(int64_t index, Type element) {
   return behindResults(namedStates(op).size() + index, element);
 }
 
-static constexpr KernelGenerator generators[] = {generateConv,      generateAttention, generateRows, generateSoftmax,
-                                                 generateEmbedding, generateLoss,      generateOptim};
+static constexpr KernelGenerator generators[] = {generateConv,      generateAttention, generateRows,  generateSoftmax,
+                                                 generateEmbedding, generateLoss,      generateOptim, generateSearch};
 
-static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, const CpuTarget &target,
+static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, const VectorTarget &target,
                                     ArrayRef<KernelGenerator> preferred) {
   Operation *op = &kernel.getBody().front().front();
   for (Value operand : op->getOperands())
@@ -77,7 +77,7 @@ std::string productKernel(plan::GemmOp gemm) {
 }
 
 /// The kernels of the products that the entries hold, each once.
-static LogicalResult writeProducts(ModuleOp module, ModuleOp functions, const CpuTarget &target) {
+static LogicalResult writeProducts(ModuleOp module, ModuleOp functions, const VectorTarget &target) {
   llvm::StringSet<> written;
   bool broken = false;
   auto typeOf = [&](Value matrix) { return parseType(elementOf(matrix), module.getContext()); };
@@ -91,7 +91,7 @@ static LogicalResult writeProducts(ModuleOp module, ModuleOp functions, const Cp
   return failure(broken);
 }
 
-LogicalResult writeKernels(ModuleOp module, ModuleOp functions, const CpuTarget &target,
+LogicalResult writeKernels(ModuleOp module, ModuleOp functions, const VectorTarget &target,
                            ArrayRef<KernelGenerator> preferred) {
   bool broken = false;
   for (auto kernel : module.getOps<plan::KernelOp>())
@@ -99,7 +99,7 @@ LogicalResult writeKernels(ModuleOp module, ModuleOp functions, const CpuTarget 
   return failure(broken);
 }
 
-LogicalResult generateCpuKernels(ModuleOp module, const CpuTarget &target) {
+LogicalResult generateCpuKernels(ModuleOp module, const VectorTarget &target) {
   OpBuilder builder(module.getContext());
   builder.setInsertionPointToEnd(module.getBody());
   auto functions = builder.create<ModuleOp>(module.getLoc(), target.level);
@@ -126,7 +126,7 @@ struct GenerateCpuKernels : PassWrapper<GenerateCpuKernels, OperationPass<Module
     if (levels.empty())
       levels = {"x86-64-v3", "x86-64-v4"};
     for (const std::string &level : levels) {
-      std::optional<CpuTarget> target = CpuTarget::find(level);
+      std::optional<VectorTarget> target = VectorTarget::find(level);
       if (!target) {
         getOperation().emitError("expects the level x86-64-v3 or x86-64-v4, but got '") << level << "'";
         return signalPassFailure();

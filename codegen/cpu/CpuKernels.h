@@ -39,17 +39,18 @@ mlir::FailureOr<bool> generateSoftmax(KernelTask &task);
 mlir::FailureOr<bool> generateEmbedding(KernelTask &task);
 mlir::FailureOr<bool> generateLoss(KernelTask &task);
 mlir::FailureOr<bool> generateOptim(KernelTask &task);
+mlir::FailureOr<bool> generateSearch(KernelTask &task);
 
 /// The name of the kernel of a product: by what is stored transposed and by the elements of its matrices.
 std::string productKernel(plan::GemmOp gemm);
 
 /// Writes the stages of every `plan.kernel` of `module` into `functions`; `preferred` are asked before the families'
 /// own generators.
-mlir::LogicalResult writeKernels(mlir::ModuleOp module, mlir::ModuleOp functions, const CpuTarget &target,
+mlir::LogicalResult writeKernels(mlir::ModuleOp module, mlir::ModuleOp functions, const VectorTarget &target,
                                  llvm::ArrayRef<KernelGenerator> preferred = {});
 
 /// Writes the nested module of one level for all kernels of `module`.
-mlir::LogicalResult generateCpuKernels(mlir::ModuleOp module, const CpuTarget &target);
+mlir::LogicalResult generateCpuKernels(mlir::ModuleOp module, const VectorTarget &target);
 
 /// The pass `bifocal-generate-cpu-kernels{levels=x86-64-v3,x86-64-v4}`.
 std::unique_ptr<mlir::Pass> createGenerateCpuKernelsPass(llvm::ArrayRef<std::string> levels = {});

@@ -60,7 +60,8 @@ void DynamicTile::runShort() {
       own = rows.rowsUnder(row, weights, weightStride, padding());
     else
       for (int64_t i = 0; i < ShortConvTile::tileRows; ++i)
-        own.push_back(kernel.from(weights, kernel.mul(kernel.add(row, i), weightStride)));
+        own.push_back(
+            kernel.from(weights, kernel.mul(kernel.min(kernel.add(row, i), kernel.add(tile.rows, -1)), weightStride)));
     auto weight = [&](int64_t offset, int64_t tap) {
       // What meets input offset + tap of these rows has its last tap there if that is its first step.
       return transposed ? kernel.load(own[offset + tap], kernel.index(tapGuard + shape.kernelSize - 1 - tap))

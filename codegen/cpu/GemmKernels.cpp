@@ -4,6 +4,7 @@
 #include "codegen/cpu/GemmPanels.h"
 #include "codegen/cpu/GemmTiles.h"
 #include "passes/KernelSchedule.h"
+#include "runtime/core/ArtifactFormat.h"
 
 using namespace mlir;
 
@@ -56,12 +57,7 @@ private:
 
 } // namespace
 
-Type GemmForm::factor() const {
-  for (Type element : {a, b})
-    if (isNarrow(element))
-      return element;
-  return c;
-}
+Type GemmForm::factor() const { return format::gemmFactor<Type>(a, b, c, Float32Type::get(a.getContext())); }
 
 void FloatGemm::packB(Value column, Value inner, Value count, const Array &panel, int64_t panels) {
   if (!form.transB) {
@@ -132,7 +128,7 @@ Values FloatGemm::multiply(Value position, const Array &panelB, const GemmAhead 
   return kernel.loop(whole, count, 1, sums, [&](Value first, ValueRange carried) { return steps(first, 1, carried); });
 }
 
-LogicalResult writeGemm(ModuleOp module, Location location, const CpuTarget &target, StringRef name,
+LogicalResult writeGemm(ModuleOp module, Location location, const VectorTarget &target, StringRef name,
                         const GemmForm &form) {
   KernelBuilder kernel(module, location, target);
   if (form.quantization == plan::Quantization::none)

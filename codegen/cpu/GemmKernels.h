@@ -40,7 +40,7 @@ struct GemmForm {
 };
 
 /// Writes the stages of the kernel `name`. Fails, with an error at `location`, when a tile needs too much of the stack.
-mlir::LogicalResult writeGemm(mlir::ModuleOp module, mlir::Location location, const CpuTarget &target,
+mlir::LogicalResult writeGemm(mlir::ModuleOp module, mlir::Location location, const VectorTarget &target,
                               llvm::StringRef name, const GemmForm &form);
 
 } // namespace bifocal

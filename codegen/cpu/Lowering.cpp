@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cpu/Lowering.h"
 
-#include "codegen/common/CpuTarget.h"
+#include "codegen/common/LlvmPasses.h"
+#include "codegen/common/VectorTarget.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
@@ -14,7 +15,6 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
-#include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -82,7 +82,7 @@ static std::unique_ptr<llvm::TargetMachine> createMachine(StringRef level, std::
       triple, level, "", options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
 }
 
-static void setAttributes(llvm::Module &module, const CpuTarget &target) {
+static void setAttributes(llvm::Module &module, const VectorTarget &target) {
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
@@ -106,28 +106,16 @@ constexpr const char *pipeline = "function(simplifycfg,early-cse<memssa>,instcom
                                  "simplifycfg,adce)";
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::PassBuilder builder(&machine);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  // Kernels call nothing outside themselves, so no loop may become a call of memset or memcpy.
-  llvm::TargetLibraryInfoImpl library(llvm::Triple(module.getTargetTriple()));
-  library.disableAllFunctions();
-  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(library); });
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  llvm::ModulePassManager manager;
-  llvm::cantFail(builder.parsePassPipeline(manager, pipeline));
-  manager.run(module, modules);
+  runLlvmPasses(module, machine, [](llvm::PassBuilder &builder) {
+    llvm::ModulePassManager manager;
+    llvm::cantFail(builder.parsePassPipeline(manager, pipeline));
+    return manager;
+  });
 }
 
 enum class Output { Object, Assembly, Ir };
 
-static void emitPart(Part &part, const CpuTarget &target, Output output) {
+static void emitPart(Part &part, const VectorTarget &target, Output output) {
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(target.level, part.error);
   if (!machine)
     return;
@@ -169,7 +157,7 @@ static llvm::StringMap<unsigned> distribute(ModuleOp lowered, unsigned parts) {
 
 static llvm::Expected<std::vector<std::unique_ptr<Part>>> emitParts(ModuleOp kernels, StringRef level, unsigned count,
                                                                     Output output) {
-  std::optional<CpuTarget> target = CpuTarget::find(level);
+  std::optional<VectorTarget> target = VectorTarget::find(level);
   if (!target)
     return failed("expects the level x86-64-v3 or x86-64-v4, but got '" + level + "'");
   DialectRegistry registry;

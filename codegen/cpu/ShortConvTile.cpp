@@ -7,8 +7,10 @@ namespace bifocal {
 
 using Values = KernelBuilder::Values;
 
-// 4 x 2 sums, 4 taps and 2 inputs fit 16 registers, and two vectors of eight are a line of the cache.
+// 4 x 2 sums, 4 taps and 2 inputs fit 16 registers.
 static constexpr int64_t tileColumns = 2;
+/// Elements of f32 in a line of the cache.
+static constexpr int64_t lineElements = 16;
 /// With more taps a tile of many rows in a slab, which loads fewer taps, is faster.
 static constexpr int64_t mostTaps = 31;
 
@@ -54,11 +56,13 @@ void ShortConvTile::convolve(Value row, const Array &input, const Array &output,
       rowsOf(output, shape.channels, kernel.add(tile.first, row), tileRows, kernel.add(tile.first, tile.rows), dropped);
   forColumnGroups(kernel, shape.headWidth(), tileColumns, [&](const ColumnGroup &group) {
     auto place = [&](int64_t column) { return kernel.add(group.column, column * kernel.width()); };
-    for (int64_t i = 0; i < tileRows; ++i) {
-      Value next = kernel.add(group.column, tileRows * shape.channels);
-      kernel.prefetch(inputs[i + shape.kernelSize - 1], next);
-      kernel.prefetch(outputs[i], next, /*toWrite=*/true);
-    }
+    // The same columns of the next rows.
+    for (int64_t column = 0; column < group.vectors * kernel.width(); column += lineElements)
+      for (int64_t i = 0; i < tileRows; ++i) {
+        Value next = kernel.add(group.column, tileRows * shape.channels + column);
+        kernel.prefetch(inputs[i + shape.kernelSize - 1], next);
+        kernel.prefetch(outputs[i], next, /*toWrite=*/true);
+      }
     Values sums(tileRows * group.vectors, kernel.constantVector(0.0));
     bandStep(
         kernel, sums, tileRows, shape.kernelSize, group.vectors,

@@ -8,8 +8,9 @@ namespace bifocal {
 
 /// A tile of a convolution with few taps, which memory bounds and not arithmetic: it reads the sequence where it lies,
 /// without a slab, and passes through a few whole rows of the head at a time, so that lines are read and written one
-/// behind the other. Rows of zeros stand for steps that the sequence does not have. A sum takes its taps one by one,
-/// from the first on, as with slabs and in a decoding step: all have the same bits.
+/// behind the other. Rows of zeros stand for steps that the sequence does not have. An output takes its taps one by
+/// one, from the first on, as with slabs and in a decoding step: all have the same bits. The gradients of taps are sums
+/// in another order than with slabs.
 class ShortConvTile {
 public:
   using Value = mlir::Value;

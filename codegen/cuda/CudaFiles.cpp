@@ -76,16 +76,25 @@ static llvm::Expected<Cubins> assembleAll(const std::map<std::string, std::strin
   return cubins;
 }
 
+/// All architectures take the IR of the oldest one: what the emulator has checked is what they run.
+static CudaTarget oldestOf(gpu::GPUModuleOp kernels) {
+  const SmallVector<StringRef> architectures = architecturesOf(kernels);
+  return *CudaTarget::find(architectures.empty() ? "sm_80" : *llvm::min_element(architectures));
+}
+
+llvm::Expected<std::unique_ptr<llvm::Module>> lowerForArchitectures(gpu::GPUModuleOp kernels,
+                                                                    llvm::LLVMContext &context) {
+  return lowerCudaKernels(kernels, oldestOf(kernels), context);
+}
+
 llvm::Expected<std::map<std::string, std::string>> emitCudaFiles(gpu::GPUModuleOp kernels) {
   const SmallVector<StringRef> architectures = architecturesOf(kernels);
-  // All take the IR of the oldest one: what the emulator has checked is what they run.
-  const CudaTarget oldest = *CudaTarget::find(architectures.empty() ? "sm_80" : *llvm::min_element(architectures));
   llvm::LLVMContext context;
-  auto module = lowerCudaKernels(kernels, oldest, context);
+  auto module = lowerForArchitectures(kernels, context);
   if (!module)
     return module.takeError();
   std::map<std::string, std::string> files, ptx;
-  files[entryName(oldest.chip, format::bitcodeSuffix)] = emitBitcode(**module);
+  files[entryName(oldestOf(kernels).chip, format::bitcodeSuffix)] = emitBitcode(**module);
   for (StringRef architecture : architectures) {
     auto text = emitPtx(**module, *CudaTarget::find(architecture));
     if (!text)

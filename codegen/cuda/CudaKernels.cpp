@@ -27,7 +27,7 @@ static constexpr StringLiteral architecturesName = "bifocal.architectures";
 FailureOr<gpu::GPUModuleOp> generateCudaKernels(ModuleOp module, ArrayRef<std::string> architectures) {
   module.getContext()->loadDialect<gpu::GPUDialect>();
   OwningOpRef<ModuleOp> functions = ModuleOp::create(module.getLoc());
-  if (failed(writeKernels(module, *functions, CpuTarget::warp(), onTensorCores)))
+  if (failed(writeKernels(module, *functions, VectorTarget::warp(), onTensorCores)))
     return failure();
   writeOperandKernels(module, *functions);
   OpBuilder builder(module.getContext());

@@ -16,7 +16,7 @@ using Values = KernelBuilder::Values;
 
 /// A tile is a row.
 static void writeOperand(ModuleOp functions, Location location, StringRef name, Type from, Type to) {
-  KernelBuilder kernel(functions, location, CpuTarget::warp());
+  KernelBuilder kernel(functions, location, VectorTarget::warp());
   kernel.stage(name, 0, [&](Value row) {
     Value columns = kernel.size(1);
     Array source = kernel.buffer(0, from), target = kernel.buffer(1, to), mask = kernel.buffer(2, kernel.i8());

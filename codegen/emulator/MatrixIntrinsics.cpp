@@ -67,7 +67,22 @@ static void loadMatrix(Machine &machine, const uint64_t *operands, uint64_t *res
   std::copy_n(call.results.begin(), matrices, results);
 }
 
-/// D = A B + C of 16 x 8 x 16 with two 16-bit elements in a word of A and B, sums rounded to f32 once.
+/// The results of D = A B + C, two rows of two neighbours in each lane: sums, rounded to f32 once.
+template <uint32_t inner>
+static void writeSums(Machine &machine, uint32_t warp, const float (&a)[16][inner], const float (&b)[inner][8]) {
+  for (uint32_t lane = 0; lane < warpSize; ++lane) {
+    LaneCall &call = machine.lane(warp, lane).call;
+    for (uint32_t index = 0; index < 4; ++index) {
+      uint32_t row = lane / 4 + 8 * (index / 2), column = 2 * (lane % 4) + index % 2;
+      double sum = std::bit_cast<float>(static_cast<uint32_t>(call.operands[6 + index]));
+      for (uint32_t k = 0; k < inner; ++k)
+        sum += double{a[row][k]} * b[k][column];
+      call.results[index] = std::bit_cast<uint32_t>(static_cast<float>(sum));
+    }
+  }
+}
+
+/// 16 x 8 x 16 with two 16-bit elements in a word of A and B.
 template <float (*element)(uint32_t)> static void multiply16(Machine &machine, uint32_t warp, uint32_t) {
   float a[16][16], b[16][8];
   auto half = [&](uint32_t lane, uint32_t word, uint32_t index) {
@@ -81,19 +96,10 @@ template <float (*element)(uint32_t)> static void multiply16(Machine &machine, u
       for (uint32_t word = 0; word < 2; ++word)
         b[pair + 8 * word][group] = half(lane, 4 + word, index);
     }
-  for (uint32_t lane = 0; lane < warpSize; ++lane) {
-    LaneCall &call = machine.lane(warp, lane).call;
-    for (uint32_t index = 0; index < 4; ++index) {
-      uint32_t row = lane / 4 + 8 * (index / 2), column = 2 * (lane % 4) + index % 2;
-      double sum = std::bit_cast<float>(static_cast<uint32_t>(call.operands[6 + index]));
-      for (uint32_t k = 0; k < 16; ++k)
-        sum += double{a[row][k]} * b[k][column];
-      call.results[index] = std::bit_cast<uint32_t>(static_cast<float>(sum));
-    }
-  }
+  writeSums(machine, warp, a, b);
 }
 
-/// D = A B + C of 16 x 8 x 8 in TF32.
+/// 16 x 8 x 8 in TF32.
 static void multiplyTf32(Machine &machine, uint32_t warp, uint32_t) {
   float a[16][8], b[8][8];
   auto value = [&](uint32_t lane, uint32_t word) {
@@ -105,16 +111,7 @@ static void multiplyTf32(Machine &machine, uint32_t warp, uint32_t) {
     for (uint32_t word = 0; word < 2; ++word)
       b[lane % 4 + 4 * word][lane / 4] = value(lane, 4 + word);
   }
-  for (uint32_t lane = 0; lane < warpSize; ++lane) {
-    LaneCall &call = machine.lane(warp, lane).call;
-    for (uint32_t index = 0; index < 4; ++index) {
-      uint32_t row = lane / 4 + 8 * (index / 2), column = 2 * (lane % 4) + index % 2;
-      double sum = std::bit_cast<float>(static_cast<uint32_t>(call.operands[6 + index]));
-      for (uint32_t k = 0; k < 8; ++k)
-        sum += double{a[row][k]} * b[k][column];
-      call.results[index] = std::bit_cast<uint32_t>(static_cast<float>(sum));
-    }
-  }
+  writeSums(machine, warp, a, b);
 }
 
 /// Operands: 4 words of A, 2 of B, 4 floats of C.

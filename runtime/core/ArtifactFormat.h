@@ -95,6 +95,15 @@ inline std::array<std::string, 4> gemmKernelsOf(std::string_view a, std::string_
           gemmKernel(true, true, a, b, c)};
 }
 
+/// What the factors of a product are multiplied in: the narrow one of its element types (docs/Numerics.md). `T` stands
+/// for an element type in any way.
+template <typename T> T gemmFactor(T a, T b, T c, T f32) {
+  for (T type : {a, b, c})
+    if (type != f32)
+      return type;
+  return f32;
+}
+
 /// The kernel of GPUs that copies a factor of a product, rows that are not real as zeros, from one element type to
 /// another: their libraries of products know no masks, and want both factors of one type. Buffers: from, to, mask (or
 /// nothing); sizes: rows, columns, whether there is a mask (0 or 1); a tile is a row.

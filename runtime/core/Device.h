@@ -68,6 +68,8 @@ public:
   virtual Result<std::unique_ptr<DeviceMemory>> allocate(size_t bytes, MemoryUse use) = 0;
   /// Whether copies of parameters that entries keep from call to call are of use: `Bindings::panels` is null if not.
   virtual bool keepsPanels() const { return true; }
+  /// Whether kernels read inputs and write outputs where the host has them; else each call copies them.
+  virtual bool sharesHostMemory() const { return true; }
   /// Loads the kernels of `artifact` and prepares every entry point; `execute` takes the position of the entry in the
   /// artifact's plan. The artifact must outlive the device.
   virtual Status load(const Artifact &artifact) = 0;

@@ -87,6 +87,7 @@ public:
   std::span<float> firstMoments() override { return slab(2); }
   std::span<float> secondMoments() override { return slab(3); }
   size_t arenaBytes() const override { return arena_ ? arena_->size() : 0; }
+  bool sharesHostMemory() const override { return device_->sharesHostMemory(); }
   std::string deviceDescription() const override { return device_->description(); }
   void profile(bool on) override { device_->profile(on); }
   std::vector<FamilyTime> profileResult() const override { return device_->profileResult(); }

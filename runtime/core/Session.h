@@ -58,6 +58,8 @@ public:
 
   /// Bytes of the arena as it is now; never shrinks.
   virtual size_t arenaBytes() const = 0;
+  /// Whether outputs cost nothing beyond being computed: `Device::sharesHostMemory`.
+  virtual bool sharesHostMemory() const = 0;
   /// What runs the kernels, e.g. "cpu x86-64-v4, 2 threads".
   virtual std::string deviceDescription() const = 0;
 

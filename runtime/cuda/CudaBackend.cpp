@@ -50,11 +50,7 @@ Result<Backend::Handle> CudaBackend::product(const EntryPlan &plan, const GemmSt
     return Status(StatusCode::unsupported, "has products of 8 bits, which run on CPUs only");
   const auto typeOf = [&](const BufferRef &ref) { return plan.buffers[ref.id].type; };
   const ElementType a = typeOf(step.a), b = typeOf(step.b), c = typeOf(step.c);
-  // The narrowest type is what is multiplied (docs/Numerics.md).
-  ElementType factor = ElementType::f32;
-  for (const ElementType type : {a, b, c})
-    if (type != ElementType::f32)
-      factor = type;
+  const ElementType factor = format::gemmFactor(a, b, c, ElementType::f32);
   const Result<Operand> left = operand(a, factor, step.mask.has_value());
   if (!left.ok())
     return left.status();

@@ -109,6 +109,7 @@ public:
   }
   /// Libraries of products for GPUs read parameters as they are.
   bool keepsPanels() const override { return false; }
+  bool sharesHostMemory() const override { return false; }
 
   Status load(const Artifact &artifact) override {
     const DeviceCode &code = artifact.deviceCode();

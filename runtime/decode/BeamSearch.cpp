@@ -7,6 +7,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <limits>
+#include <ranges>
 
 namespace bifocal {
 namespace {
@@ -62,9 +63,12 @@ private:
   size_t beam() const { return static_cast<size_t>(options_.beam); }
   int64_t maxLength(int64_t sourceLength) const;
   Status callStepper(int64_t step, int64_t rows);
+  bool candidatesSuffice(int64_t step) const;
   void constrain(std::span<float> scores, const Active &active, int64_t step, int64_t maxLength) const;
-  void blockRepeats(std::span<float> scores, const std::vector<int32_t> &tokens) const;
+  void findRepeats(const std::vector<int32_t> &tokens);
   void collect(const Sentence &sentence, int64_t firstRow, int64_t step);
+  void offerAll(std::span<const float> scores, float before, size_t row, size_t wanted);
+  void offerCandidates(const Active &active, size_t modelRow, size_t row, int64_t step, size_t wanted);
   void offer(const Candidate &candidate, size_t wanted);
   void advance(Sentence &sentence, int64_t firstRow, int64_t step);
   void finish(int32_t sentence, const Active &active, const Candidate &candidate);
@@ -75,7 +79,12 @@ private:
   std::vector<Sentence> sentences_;
   std::vector<std::vector<Hypothesis>> finished_;
   std::vector<int32_t> tokens_, sentenceOfRow_, ancestors_;
+  /// [rows, vocabulary]; or, if `fewTokens_`, those of the tokens in `best_`, [rows, candidateCount].
   std::vector<float> scores_;
+  std::vector<int32_t> best_;
+  bool fewTokens_ = false;
+  /// Tokens that would end an n-gram which the hypothesis at hand already has.
+  std::vector<int32_t> repeats_;
   std::vector<Candidate> candidates_;
 };
 
@@ -101,8 +110,30 @@ Status Search::callStepper(int64_t step, int64_t rows) {
                 ancestors_.begin() + static_cast<std::ptrdiff_t>(row * static_cast<size_t>(steps_)));
       ++row;
     }
-  scores_.resize(static_cast<size_t>(rows * vocabulary));
-  return stepper_.step({step, tokens_, sentenceOfRow_, ancestors_, steps_}, scores_);
+  const Stepper::Rows all{step, tokens_, sentenceOfRow_, ancestors_, steps_};
+  fewTokens_ = candidatesSuffice(step);
+  if (!fewTokens_) {
+    scores_.resize(static_cast<size_t>(rows * vocabulary));
+    return stepper_.step(all, scores_);
+  }
+  best_.resize(static_cast<size_t>(rows * stepper_.candidateCount()));
+  scores_.resize(best_.size());
+  return stepper_.candidates(all, scores_, best_);
+}
+
+/// Whether the best continuations are among the likeliest tokens of every row, whatever `constrain` would take out.
+bool Search::candidatesSuffice(int64_t step) const {
+  if (options_.temperature != 1 || options_.unknownPenalty < 0)
+    return false;
+  int64_t forbidden = 3; // padding, the end, an unknown word that falls behind others
+  for (const Sentence &sentence : sentences_) {
+    if (step >= sentence.maxLength) // then the end counts, however unlikely it is
+      return false;
+    if (options_.noRepeatNgram > 0)
+      for (const Active &active : sentence.active)
+        forbidden = std::max(forbidden, 3 + static_cast<int64_t>(active.tokens.size()));
+  }
+  return stepper_.candidateCount() >= std::min(2 * options_.beam + forbidden, stepper_.vocabularySize());
 }
 
 /// Applies everything that forbids or prices tokens.
@@ -121,20 +152,20 @@ void Search::constrain(std::span<float> scores, const Active &active, int64_t st
   const float end = scores[token::eos];
   if (step >= maxLength)
     std::fill(scores.begin(), scores.end(), minusInfinity);
-  if (options_.noRepeatNgram > 0)
-    blockRepeats(scores, active.tokens);
+  for (const int32_t token : repeats_)
+    scores[static_cast<size_t>(token)] = minusInfinity;
   scores[token::eos] = step < maxLength && step < options_.minLength ? minusInfinity : end;
 }
 
-/// Forbids each token that would end an n-gram that the hypothesis already has.
-void Search::blockRepeats(std::span<float> scores, const std::vector<int32_t> &tokens) const {
+void Search::findRepeats(const std::vector<int32_t> &tokens) {
+  repeats_.clear();
   const auto prefix = static_cast<size_t>(options_.noRepeatNgram - 1);
-  if (tokens.size() < prefix)
+  if (options_.noRepeatNgram <= 0 || tokens.size() < prefix)
     return;
   const auto end = tokens.end() - static_cast<std::ptrdiff_t>(prefix);
   for (auto at = tokens.begin(); at < end; ++at)
     if (std::equal(end, tokens.end(), at))
-      scores[static_cast<size_t>(at[static_cast<std::ptrdiff_t>(prefix)])] = minusInfinity;
+      repeats_.push_back(at[static_cast<std::ptrdiff_t>(prefix)]);
 }
 
 /// Keeps the best `wanted` in a heap whose front is the worst of them.
@@ -151,6 +182,32 @@ void Search::offer(const Candidate &candidate, size_t wanted) {
   std::push_heap(candidates_.begin(), candidates_.end(), isBetter);
 }
 
+/// Offers every token of a row. Most blocks have no candidate, which their largest score tells: adding the same to all
+/// keeps their order, and among equals the earlier ones stay.
+void Search::offerAll(std::span<const float> scores, float before, size_t row, size_t wanted) {
+  constexpr size_t block = 64;
+  for (size_t first = 0; first < scores.size(); first += block) {
+    const std::span<const float> part = scores.subspan(first, std::min(block, scores.size() - first));
+    if (candidates_.size() == wanted && before + peakOf(part) <= candidates_.front().score)
+      continue;
+    for (size_t i = 0; i < part.size(); ++i)
+      offer({before + part[i], static_cast<int32_t>(row), static_cast<int32_t>(first + i)}, wanted);
+  }
+}
+
+/// Offers the likeliest tokens of row `modelRow` of the model, under the rules of `constrain`.
+void Search::offerCandidates(const Active &active, size_t modelRow, size_t row, int64_t step, size_t wanted) {
+  const auto count = static_cast<size_t>(stepper_.candidateCount());
+  for (size_t i = modelRow * count; i < (modelRow + 1) * count; ++i) {
+    const int32_t token = best_[i];
+    const bool isRepeat = token != token::eos && std::ranges::find(repeats_, token) != repeats_.end();
+    if (token == token::pad || isRepeat || (token == token::eos && step < options_.minLength))
+      continue;
+    const float score = token == token::unk ? scores_[i] - static_cast<float>(options_.unknownPenalty) : scores_[i];
+    offer({active.score() + score, static_cast<int32_t>(row), token}, wanted);
+  }
+}
+
 /// Puts the best 2 * beam continuations of a sentence into `candidates_`, best first.
 void Search::collect(const Sentence &sentence, int64_t firstRow, int64_t step) {
   const auto vocabulary = static_cast<size_t>(stepper_.vocabularySize());
@@ -158,19 +215,15 @@ void Search::collect(const Sentence &sentence, int64_t firstRow, int64_t step) {
   candidates_.clear();
   for (size_t row = 0; row < rows; ++row) {
     const Active &active = sentence.active[row];
-    const std::span<float> scores(scores_.data() + (static_cast<size_t>(firstRow) + row) * vocabulary, vocabulary);
-    constrain(scores, active, step, sentence.maxLength);
-    const float before = active.score();
-    // Most blocks have no candidate, which their largest score tells: adding the same to all keeps their order, and
-    // among equals the earlier ones stay.
-    constexpr size_t block = 64;
-    for (size_t first = 0; first < vocabulary; first += block) {
-      const std::span<const float> part = scores.subspan(first, std::min(block, vocabulary - first));
-      if (candidates_.size() == wanted && before + peakOf(part) <= candidates_.front().score)
-        continue;
-      for (size_t i = 0; i < part.size(); ++i)
-        offer({before + part[i], static_cast<int32_t>(row), static_cast<int32_t>(first + i)}, wanted);
+    const size_t modelRow = static_cast<size_t>(firstRow) + row;
+    findRepeats(active.tokens);
+    if (fewTokens_) {
+      offerCandidates(active, modelRow, row, step, wanted);
+      continue;
     }
+    const std::span<float> scores(scores_.data() + modelRow * vocabulary, vocabulary);
+    constrain(scores, active, step, sentence.maxLength);
+    offerAll(scores, active.score(), row, wanted);
   }
   std::sort(candidates_.begin(), candidates_.end(), isBetter);
 }
@@ -240,6 +293,10 @@ Status Search::run(std::span<const int64_t> sourceLengths) {
 }
 
 } // namespace
+
+Status Stepper::candidates(const Rows &, std::span<float>, std::span<int32_t>) {
+  return {StatusCode::internal, "the model has no step that gives candidates"};
+}
 
 Result<std::vector<std::vector<Hypothesis>>> beamSearch(Stepper &stepper, std::span<const int64_t> sourceLengths,
                                                         const BeamOptions &options) {

@@ -30,6 +30,11 @@ public:
   };
   /// Writes the log-probabilities of the next token, [n, vocabularySize].
   virtual Status step(const Rows &rows, std::span<float> logProbabilities) = 0;
+  /// How many tokens `candidates` writes for each row; 0: `step` is as good.
+  virtual int64_t candidateCount() const { return 0; }
+  /// The same step, but only the likeliest tokens and their log-probabilities, [n, candidateCount], best first; among
+  /// equals the smaller token.
+  virtual Status candidates(const Rows &rows, std::span<float> logProbabilities, std::span<int32_t> tokens);
 };
 
 struct BeamOptions {

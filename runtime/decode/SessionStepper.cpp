@@ -37,6 +37,12 @@ Result<SessionStepper> SessionStepper::create(Session &session) {
   SessionStepper stepper(session);
   stepper.encoderWidth_ = *width;
   stepper.vocabularySize_ = *vocabulary;
+  if (!session.sharesHostMemory() && artifact.plan().find("decode_candidates")) {
+    const Result<int64_t> candidates = outputWidth(artifact.plan(), "decode_candidates");
+    if (!candidates.ok())
+      return candidates.status();
+    stepper.candidateCount_ = *candidates;
+  }
   JsonReader model(artifact.manifest().model, "model");
   stepper.maxSteps_ = model.integer("max_positions");
   if (!model.status().ok())
@@ -63,7 +69,7 @@ Status SessionStepper::begin(int64_t rows, int64_t steps) {
   return session_->run("encode", inputs, outputs);
 }
 
-Status SessionStepper::step(const Rows &rows, std::span<float> logProbabilities) {
+Status SessionStepper::run(const char *entry, const Rows &rows, std::span<const TensorView> outputs) {
   const auto count = static_cast<int64_t>(rows.tokens.size());
   positions_.assign(rows.tokens.size(), static_cast<int32_t>(token::pad + 1 + rows.step));
   auto step = static_cast<int32_t>(rows.step);
@@ -72,8 +78,20 @@ Status SessionStepper::step(const Rows &rows, std::span<float> logProbabilities)
                                TensorView(ElementType::i32, {count}, readOnly(rows.sentences)),
                                TensorView(ElementType::i32, {count, rows.stride}, readOnly(rows.ancestors)),
                                TensorView(ElementType::i32, {}, &step)};
+  return session_->run(entry, inputs, outputs);
+}
+
+Status SessionStepper::step(const Rows &rows, std::span<float> logProbabilities) {
+  const auto count = static_cast<int64_t>(rows.tokens.size());
   const TensorView outputs[] = {TensorView(ElementType::f32, {count, vocabularySize_}, logProbabilities.data())};
-  return session_->run("decode_step", inputs, outputs);
+  return run("decode_step", rows, outputs);
+}
+
+Status SessionStepper::candidates(const Rows &rows, std::span<float> logProbabilities, std::span<int32_t> tokens) {
+  const auto count = static_cast<int64_t>(rows.tokens.size());
+  const TensorView outputs[] = {TensorView(ElementType::f32, {count, candidateCount_}, logProbabilities.data()),
+                                TensorView(ElementType::i32, {count, candidateCount_}, tokens.data())};
+  return run("decode_candidates", rows, outputs);
 }
 
 } // namespace bifocal

@@ -10,7 +10,8 @@
 
 namespace bifocal {
 
-/// Decodes with a translation model: the entries `encode` and `decode_step` of a session, whose states are the caches.
+/// Decodes with a translation model: the entries `encode`, `decode_step` and `decode_candidates` of a session, whose
+/// states are the caches.
 class SessionStepper final : public Stepper {
 public:
   /// The session must outlive the stepper.
@@ -24,12 +25,16 @@ public:
   /// Sizes the states and runs the encoder.
   Status begin(int64_t rows, int64_t steps) override;
   Status step(const Rows &rows, std::span<float> logProbabilities) override;
+  /// Above 0 where the probabilities of all tokens would have to be copied from a device.
+  int64_t candidateCount() const override { return candidateCount_; }
+  Status candidates(const Rows &rows, std::span<float> logProbabilities, std::span<int32_t> tokens) override;
 
 private:
   explicit SessionStepper(Session &session) : session_(&session) {}
+  Status run(const char *entry, const Rows &rows, std::span<const TensorView> outputs);
 
   Session *session_;
-  int64_t vocabularySize_ = 0, maxSteps_ = 0, encoderWidth_ = 0;
+  int64_t vocabularySize_ = 0, candidateCount_ = 0, maxSteps_ = 0, encoderWidth_ = 0;
   std::vector<int32_t> source_, positions_;
   int64_t sentences_ = 0, sourceSteps_ = 0;
   std::vector<float> encoderOutput_;

@@ -197,7 +197,7 @@ TEST(WarpKernels, CountTheirTilesByTheFirstSizesOfALaunch) {
     mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &problem) { said += problem.str(); });
     mlir::Location loc = mlir::UnknownLoc::get(&context);
     mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(loc);
-    KernelBuilder builder(*module, loc, CpuTarget::warp());
+    KernelBuilder builder(*module, loc, VectorTarget::warp());
     builder.stage(
         "k", 0, [](mlir::Value) {}, mlir::getAffineSymbolExpr(last, &context).ceilDiv(4));
     auto target = mlir::OpBuilder::atBlockEnd(module->getBody()).create<mlir::gpu::GPUModuleOp>(loc, "cuda");

@@ -103,7 +103,7 @@ std::unique_ptr<KernelHarness> KernelHarness::create(std::string_view source, st
   state.module = parseSourceString<ModuleOp>(source, ParserConfig(&state.context));
   if (level == "warp")
     return harness->createForWarps(error) ? std::move(harness) : nullptr;
-  std::optional<CpuTarget> target = CpuTarget::find(level);
+  std::optional<VectorTarget> target = VectorTarget::find(level);
   if (!state.module || !target || failed(generateCpuKernels(*state.module, *target)))
     return error += "cannot be generated", nullptr;
   auto kernel = *state.module->getOps<plan::KernelOp>().begin();
@@ -155,7 +155,7 @@ std::unique_ptr<KernelHarness> KernelHarness::write(const std::function<void(Ker
   state.level = level;
   Location location = UnknownLoc::get(&state.context);
   state.functions = ModuleOp::create(location);
-  KernelBuilder builder(*state.functions, location, *CpuTarget::find(level));
+  KernelBuilder builder(*state.functions, location, *VectorTarget::find(level));
   write(builder);
   state.schedule.stages = {getAffineConstantExpr(1, &state.context)};
   error += state.link();
@@ -202,13 +202,13 @@ std::unique_ptr<KernelHarness> KernelHarness::products(std::string_view level, s
   auto type = [&](std::string_view name) { return parseType(StringRef(name), &state.context); };
   for (bool transA : {false, true})
     for (bool transB : {false, true})
-      if (failed(writeGemm(*state.functions, location, *CpuTarget::find(level), format::gemmKernel(transA, transB),
+      if (failed(writeGemm(*state.functions, location, *VectorTarget::find(level), format::gemmKernel(transA, transB),
                            {transA, transB, type(elements[0]), type(elements[1]), type(elements[2])})))
         error += "cannot be written";
   const bool wide = std::ranges::all_of(elements, [](std::string_view element) { return element == "f32"; });
   for (auto quantization : {plan::Quantization::weights, plan::Quantization::factors})
     if (const Type f32 = Float32Type::get(&state.context);
-        wide && failed(writeGemm(*state.functions, location, *CpuTarget::find(level),
+        wide && failed(writeGemm(*state.functions, location, *VectorTarget::find(level),
                                  format::quantizedKernels[quantization == plan::Quantization::factors ? 1 : 0],
                                  {false, true, f32, f32, f32, quantization})))
       error += "cannot be written";

@@ -22,8 +22,8 @@ template <typename T> static void fill(Memory &memory, const std::function<T()> 
   }
 }
 
-/// [B, heads, T] with the two heads of the cases below; nothing else has an axis of two.
-static bool isLogSums(const KernelTensor &tensor) { return tensor.dims.size() == 3 && tensor.dims[1] == 2; }
+/// [B, heads, T]: of three axes it alone has a fixed one in the middle.
+static bool isLogSums(const KernelTensor &tensor) { return tensor.dims.size() == 3 && tensor.dims[1] >= 1; }
 
 /// Values that `narrow` holds, in memory of the tensor's own element type.
 static Memory draw(const TypedKernel &kernel, const KernelTensor &tensor, const std::string &narrow, int64_t count,

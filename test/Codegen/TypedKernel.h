@@ -18,10 +18,12 @@ struct TypedKernel {
   int64_t limit = 3;
   /// Floats of a slab behind the results.
   int64_t slab = 0;
-  /// Above 0 it is for tensor cores: a result may differ by as many roundings of 1 to the narrow type, beyond its own.
+  /// Above 0 sums of narrow tensors are taken in another order, or of rounded factors: a result may differ by as many
+  /// roundings of 1 to the narrow type, beyond its own. Tensor cores do so, and `reordered` kernels everywhere.
   double roundings = 0;
   /// As many elements of a mask are false, from the first on: all keys of the first of two sentences and more.
   int64_t hidden = 0;
+  bool reordered = false;
 };
 
 inline void PrintTo(const TypedKernel &kernel, std::ostream *out) { *out << kernel.name; }

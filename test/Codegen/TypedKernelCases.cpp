@@ -16,11 +16,14 @@ static std::vector<TypedKernel> convCases() {
   };
   // A short filter, one that is taken block by block, and heads that are taken slice by slice.
   for (auto [label, form, steps] : {std::tuple{"short", ConvForm{3, 9, 7, 6, Taps::Normalized, true, 0.25}, 21},
+                                    std::tuple{"chunks", ConvForm{2, 9, 3, 1, Taps::Normalized, true, 0}, 130},
                                     std::tuple{"long", ConvForm{2, 11, 600, 599, Taps::Normalized, true, 0}, 70},
                                     std::tuple{"wide", ConvForm{1, 150, 5, 2, Taps::Raw, false, 0}, 10}}) {
     const ConvSource light{form, false}, dynamic{form, true};
     cases.push_back({std::string("light_conv_") + label, conv(light.forward()), sizes(2, steps)});
-    cases.push_back({std::string("light_conv_grad_") + label, conv(light.gradient()), sizes(3, steps)});
+    // Few taps of f32 are summed up in rows (ShortConvTile.h), those of narrow tensors in slabs.
+    cases.push_back({std::string("light_conv_grad_") + label, conv(light.gradient()), sizes(3, steps), 3, 0, 0.1, 0,
+                     /*reordered=*/true});
     cases.push_back({std::string("dynamic_conv_") + label, conv(dynamic.forward()), sizes(3, steps)});
     cases.push_back({std::string("dynamic_conv_grad_") + label, conv(dynamic.gradient()), sizes(5, steps)});
     if (form.padding != form.kernelSize - 1)
@@ -133,7 +136,6 @@ static std::vector<TypedKernel> attentionCases() {
 }
 
 static std::vector<TypedKernel> rowCases() {
-  const std::string group = "{group = 11 : i64}", smoothed = "{smoothing = 0.1 : f32, ignore_index = 1 : i32}";
   return {
       {"relu_grad",
        kernelSource("%g: tensor<?x37xE>, %y: tensor<?x37xE>", "%d = bifocal.relu_grad %g, %y : tensor<?x37xE>",
@@ -175,14 +177,6 @@ static std::vector<TypedKernel> rowCases() {
        op("embedding_grad", "t:?xi32 g:?x37xE", "", "w:9x37xf32", "{scale = 3.0 : f32}"),
        {30, 30},
        9},
-      {"softmax", op("softmax", "x:?x33xE", "", "y:?x33xE", group), {7, 7}},
-      {"softmax_grad", op("softmax_grad", "g:?x33xE y:?x33xE", "", "x:?x33xE", group), {7, 7, 7}},
-      {"cross_entropy", op("cross_entropy", "x:?x67xE t:?xi32", "", "l:f32 n:f32 c:f32", smoothed), {90, 90}, 67},
-      {"cross_entropy_grad", op("cross_entropy_grad", "x:?x67xE t:?xi32", "", "d:?x67xE", smoothed), {9, 9, 9}, 67},
-      {"cross_entropy_grad_two_classes",
-       op("cross_entropy_grad", "x:?x2xE t:?xi32", "", "d:?x2xE", "{ignore_index = -1 : i32}"),
-       {99, 99, 99},
-       2},
       {"store_gradient",
        "bifocal.param @w : tensor<5x9xE> init {kind = \"zeros\"}\n" +
            kernelSource("%g: tensor<5x9xE>", "bifocal.store_gradient %g into @w accumulate : tensor<5x9xE>", ""),
@@ -192,9 +186,24 @@ static std::vector<TypedKernel> rowCases() {
   };
 }
 
+static std::vector<TypedKernel> scoreCases() {
+  const std::string group = "{group = 11 : i64}", smoothed = "{smoothing = 0.1 : f32, ignore_index = 1 : i32}";
+  return {
+      {"softmax", op("softmax", "x:?x33xE", "", "y:?x33xE", group), {7, 7}},
+      {"softmax_grad", op("softmax_grad", "g:?x33xE y:?x33xE", "", "x:?x33xE", group), {7, 7, 7}},
+      {"top_k", op("top_k", "x:?x67xE", "", "v:?x7xE i:?x7xi32", "{k = 7 : i64}"), {5, 5, 5}},
+      {"cross_entropy", op("cross_entropy", "x:?x67xE t:?xi32", "", "l:f32 n:f32 c:f32", smoothed), {90, 90}, 67},
+      {"cross_entropy_grad", op("cross_entropy_grad", "x:?x67xE t:?xi32", "", "d:?x67xE", smoothed), {9, 9, 9}, 67},
+      {"cross_entropy_grad_two_classes",
+       op("cross_entropy_grad", "x:?x2xE t:?xi32", "", "d:?x2xE", "{ignore_index = -1 : i32}"),
+       {99, 99, 99},
+       2},
+  };
+}
+
 std::vector<TypedKernel> allCases() {
   std::vector<TypedKernel> cases;
-  for (auto family : {convCases, attentionCases, rowCases})
+  for (auto family : {convCases, attentionCases, rowCases, scoreCases})
     for (TypedKernel &kernel : family())
       cases.push_back(kernel);
   return cases;

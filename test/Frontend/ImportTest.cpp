@@ -61,7 +61,7 @@ TEST_P(ImportMixer, makes_a_valid_module_with_all_functions) {
   Imported imported(smallSpec(GetParam()));
   ASSERT_TRUE(imported.module);
   EXPECT_TRUE(succeeded(verify(*imported.module)));
-  for (StringRef name : {"loss", "evaluate", "forward", "encode", "decode_step"})
+  for (StringRef name : {"loss", "evaluate", "forward", "encode", "decode_step", "decode_candidates"})
     EXPECT_TRUE(imported.function(name)) << name.str();
 }
 
@@ -83,7 +83,7 @@ TEST_P(ImportMixer, numbers_dropout_sites_once) {
 
 TEST_P(ImportMixer, draws_nothing_outside_training) {
   Imported imported(smallSpec(GetParam()));
-  for (StringRef name : {"evaluate", "forward", "encode", "decode_step"})
+  for (StringRef name : {"evaluate", "forward", "encode", "decode_step", "decode_candidates"})
     imported.function(name).walk([&](DropoutOp op) { ADD_FAILURE() << "dropout in " << name.str(); });
 }
 

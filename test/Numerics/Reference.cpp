@@ -81,6 +81,12 @@ bool Reference::evaluateTokens(mlir::Operation *op) {
         value(mask.getMask()) = value(mask.getTokens()).ne(static_cast<int64_t>(mask.getPad()));
         return true;
       })
+      .Case([&](TopKOp best) {
+        const auto [values, indices] = value(best.getInput()).topk(static_cast<int64_t>(best.getK()));
+        value(best.getValues()) = values;
+        value(best.getIndices()) = indices;
+        return true;
+      })
       .Case([&](MaskPaddingOp mask) {
         value(mask.getOutput()) = masked(value(mask.getInput()), mask.getMask());
         return true;

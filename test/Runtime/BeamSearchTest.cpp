@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <optional>
 
 using namespace bifocal;
@@ -48,6 +49,24 @@ public:
     return Status();
   }
 
+  int64_t candidateCount() const override { return few; }
+  Status candidates(const Rows &rows, std::span<float> logProbabilities, std::span<int32_t> tokens) override {
+    ++candidateSteps;
+    std::vector<float> all(rows.tokens.size() * static_cast<size_t>(vocabulary_));
+    BIFOCAL_RETURN_IF_ERROR(step(rows, all));
+    Ids order(static_cast<size_t>(vocabulary_));
+    for (size_t n = 0; n < rows.tokens.size(); ++n) {
+      const float *row = all.data() + n * order.size();
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return row[a] > row[b]; });
+      for (size_t rank = 0; rank < static_cast<size_t>(few); ++rank) {
+        tokens[n * static_cast<size_t>(few) + rank] = order[rank];
+        logProbabilities[n * static_cast<size_t>(few) + rank] = row[order[rank]];
+      }
+    }
+    return Status();
+  }
+
   /// `history` begins with `</s>`.
   std::vector<float> distribution(int32_t sentence, const Ids &history) const {
     uint64_t hash = seed_ * 1315423911u + static_cast<uint64_t>(sentence);
@@ -67,6 +86,7 @@ public:
   }
 
   std::vector<int64_t> rowsPerStep;
+  int64_t few = 0, candidateSteps = 0;             ///< the number of candidates, and how often they were asked for
   std::optional<std::pair<size_t, float>> changed; ///< a token and its score in every row
 
 private:
@@ -176,6 +196,31 @@ void expectSame(const std::vector<Hypothesis> &got, const std::vector<Hypothesis
   for (size_t i = 0; i < got.size(); ++i) {
     EXPECT_EQ(got[i].tokens, expected[i].tokens);
     EXPECT_EQ(got[i].score, expected[i].score);
+  }
+}
+
+// A device that gives a few tokens of each row instead of all probabilities leads to the same hypotheses; where a few
+// may not be enough, it is asked for all.
+TEST(BeamSearch, candidates_are_as_good_as_all_probabilities) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    const int64_t vocabulary = seed % 4 == 0 ? 13 : 205;
+    ToyStepper all(vocabulary, 50, seed), few(vocabulary, 50, seed);
+    few.few = seed % 4 == 0 ? 13 : 22;
+    BeamOptions options;
+    options.beam = 1 + static_cast<int64_t>(seed % 6);
+    options.maxLengthOffset = 9;
+    options.minLength = static_cast<int64_t>(seed % 5);
+    options.unknownPenalty = seed % 7 == 0 ? -2 : static_cast<double>(seed % 3);
+    options.noRepeatNgram = static_cast<int64_t>(seed % 3);
+    options.temperature = seed % 11 == 0 ? 1.5 : 1;
+    const std::vector<int64_t> lengths{3, 9, 1};
+    const auto expected = beamSearch(all, lengths, options), result = beamSearch(few, lengths, options);
+    ASSERT_TRUE(expected.ok() && result.ok());
+    for (size_t i = 0; i < lengths.size(); ++i)
+      expectSame((*result)[i], (*expected)[i]);
+    const bool suffices = options.temperature == 1 && options.unknownPenalty >= 0;
+    EXPECT_EQ(few.candidateSteps > 0, suffices);
   }
 }
 

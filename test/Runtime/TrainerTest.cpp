@@ -67,6 +67,7 @@ public:
   std::span<float> firstMoments() override { return std::span(slabs_[2]).first(48); }
   std::span<float> secondMoments() override { return std::span(slabs_[3]).first(48); }
   size_t arenaBytes() const override { return 0; }
+  bool sharesHostMemory() const override { return true; }
   std::string deviceDescription() const override { return "toy"; }
   void profile(bool) override {}
   std::vector<FamilyTime> profileResult() const override { return {}; }

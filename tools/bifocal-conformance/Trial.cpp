@@ -4,8 +4,10 @@
 #include "runtime/core/Session.h"
 #include "runtime/decode/SessionStepper.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <numeric>
 
 namespace bifocal::conformance {
 namespace {
@@ -109,6 +111,8 @@ private:
         tokens.push_back(batch_.previous[static_cast<size_t>(row / 2 * steps + (row % 2 == 0 ? step : 0))]);
       BIFOCAL_RETURN_IF_ERROR(stepper->step({step, tokens, sentenceOf, ancestors, steps}, logProbabilities));
       keep(fmt::format("decode_step {} log_probabilities", step), logProbabilities);
+      BIFOCAL_RETURN_IF_ERROR(
+          checkCandidates(*stepper, {step, tokens, sentenceOf, ancestors, steps}, logProbabilities));
       // Row r of the next step continues row r ^ 1 of this one.
       for (int64_t row = 0; row < rows; row += 2) {
         const auto history = [&](int64_t r) { return ancestors.begin() + r * steps; };
@@ -116,6 +120,30 @@ private:
         *(history(row) + step) = static_cast<int32_t>(row + 1);
         *(history(row + 1) + step) = static_cast<int32_t>(row);
       }
+    }
+    return {};
+  }
+
+  /// The step once more, for the best tokens alone: the caches get what they have, and the probabilities are those of
+  /// all tokens, bit by bit.
+  static Status checkCandidates(SessionStepper &stepper, const Stepper::Rows &rows, std::span<const float> all) {
+    const auto count = static_cast<size_t>(stepper.candidateCount()), width = all.size() / rows.tokens.size();
+    std::vector<float> best(rows.tokens.size() * count);
+    std::vector<int32_t> tokens(best.size());
+    if (best.empty())
+      return {};
+    BIFOCAL_RETURN_IF_ERROR(stepper.candidates(rows, best, tokens));
+    std::vector<int32_t> order(width);
+    for (size_t row = 0; row < rows.tokens.size(); ++row) {
+      std::iota(order.begin(), order.end(), 0);
+      std::ranges::stable_sort(order, std::ranges::greater(),
+                               [&](int32_t token) { return all[row * width + static_cast<size_t>(token)]; });
+      for (size_t rank = 0; rank < count; ++rank)
+        if (const size_t at = row * count + rank;
+            tokens[at] != order[rank] || best[at] != all[row * width + static_cast<size_t>(order[rank])])
+          return {StatusCode::internal,
+                  fmt::format("step {}, row {}: expects token {} at rank {} of the candidates, but got {} with {}",
+                              rows.step, row, order[rank], rank, tokens[at], best[at])};
     }
     return {};
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/Artifact.h"
 #include "codegen/Compiler.h"
-#include "codegen/cpu/Lowering.h"
 #include "dialect/plan/PlanOps.h"
 #include "frontend/Import.h"
 #include "frontend/Presets.h"
@@ -10,6 +9,7 @@
 #include "mlir/Support/Timing.h"
 #include "runtime/core/File.h"
 #include "tools/bifocal/CompileReport.h"
+#include "tools/bifocal/EmitText.h"
 #include "tools/bifocal/MemoryBudget.h"
 #include "tools/bifocal/Targets.h"
 #include "tools/bifocal/Verb.h"
@@ -97,9 +97,12 @@ Status CompileCommand::checkPhases(const CompileOptions &options) const {
             fmt::format("expects --compile-to at or after --compile-from, but got `{}` and `{}`", to, from)};
   if ((report || budget) && !writesArtifact(options))
     return {StatusCode::usage, "--report and --memory-budget expect that an artifact is written, but only text is"};
-  if ((emit == "llvm" || emit == "asm") && options.to < Phase::Kernels)
+  if (tools::isOfKernels(emit) && options.to < Phase::Kernels)
     return {StatusCode::usage,
             fmt::format("--emit={} expects kernels, but --compile-to={} stops before there are any", emit, to)};
+  // IR that has its kernels already says itself for which machines.
+  if (options.from < Phase::Kernels)
+    BIFOCAL_RETURN_IF_ERROR(tools::checkEmitted(emit, target, options.phases));
   return {};
 }
 
@@ -165,17 +168,8 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> CompileCommand::readInput(mlir::MLIRCo
 }
 
 Result<std::string> CompileCommand::emitText(mlir::ModuleOp module, const CompileOptions &options) {
-  if (emit == "mlir" || emit == "artifact" || options.to < Phase::Kernels)
-    return printModule(module);
-  std::string text;
-  for (auto kernels : module.getOps<mlir::ModuleOp>()) {
-    llvm::StringRef level = kernels.getSymName().value_or("");
-    auto part = emitKernelText(kernels, level, emit == "llvm" ? KernelText::Llvm : KernelText::Assembly);
-    if (!part)
-      return Status(StatusCode::internal, llvm::toString(part.takeError()));
-    text += fmt::format("{} {}\n{}", emit == "llvm" ? ";" : "#", level.str(), *part);
-  }
-  return text;
+  return tools::isOfKernels(emit) && options.to >= Phase::Kernels ? tools::emitKernels(module, emit)
+                                                                  : printModule(module);
 }
 
 Status CompileCommand::write(const std::string &bytes, const std::string &suffix) {
@@ -299,7 +293,7 @@ void tools::addCompile(CLI::App &app, int &exitCode) {
   verb->add_option("--preset", command->preset, "Compile a preset instead of a spec")
       ->check(CLI::IsMember(presetNames()));
   verb->add_option("-o,--output", command->output,
-                   "Where the result goes; - is stdout; default: <spec>.bifocal, text to stdout");
+                   "Where the result goes; - is stdout; default: <spec>.bifocal, other than models to stdout");
   verb->add_option("--target", command->target,
                    "Machines to write kernels for, with commas: cpu (all levels), cpu:native, cpu:x86-64-v3, "
                    "cpu:x86-64-v4; cuda:sm_80, cuda:sm_90; cuda-emu (the emulator alone)")
@@ -308,8 +302,10 @@ void tools::addCompile(CLI::App &app, int &exitCode) {
   verb->add_option("--precision", command->precision,
                    "f32; bf16: activations in 16 bits; int8, int8_weight_only: inference with products of 8 bits; "
                    "default: what the spec says");
-  verb->add_option("--emit", command->emit, "What to write")
-      ->check(CLI::IsMember({"artifact", "mlir", "llvm", "asm"}))
+  verb->add_option("--emit", command->emit,
+                   "What to write: the compiled model, or text: mlir, the IR of the last phase; llvm, the IR of all "
+                   "kernels; asm, those of CPUs; ptx, those of GPUs; or cubin, the machine code of one cuda:sm_..")
+      ->check(CLI::IsMember(tools::emittedForms()))
       ->capture_default_str();
   verb->add_option("--compile-to", command->to,
                    "Stop after this phase and write its IR: " + phaseNames(Phase::Artifact))

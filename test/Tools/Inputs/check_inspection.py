@@ -15,7 +15,7 @@ cross = 4 * (16 * 16 + 16) + 32
 assert report["trained_parameters"] == trained == 16 * 16 + layer + layer + cross, trained
 assert [level["name"] for level in report["levels"]] == ["x86-64-v3"], report["levels"]
 entries = {entry["name"]: entry for entry in report["entries"]}
-names = {"train_step", "accumulate_gradients", "apply_gradients", "evaluate", "forward", "encode", "decode_step"}
+names = {"train_step", "accumulate_gradients", "apply_gradients", "evaluate", "forward", "encode", "decode_step", "decode_candidates"}
 assert set(entries) == names, set(entries)
 for entry in entries.values():
     assert entry["steps"] == sum(entry["families"].values()) > 0, entry

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#ifndef BIFOCAL_CODEGEN_COMMON_CPUTARGET_H
-#define BIFOCAL_CODEGEN_COMMON_CPUTARGET_H
+#ifndef BIFOCAL_CODEGEN_COMMON_VECTORTARGET_H
+#define BIFOCAL_CODEGEN_COMMON_VECTORTARGET_H
 
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace bifocal {
 
 /// What a kernel generator must know about the vectors of a machine: a level of CPUs, or a warp of a GPU, whose threads
 /// are the lanes of one vector.
-struct CpuTarget {
+struct VectorTarget {
   /// The name of the level as LLVM and the artifact spell it: `x86-64-v3` or `x86-64-v4`; or `warp`.
   llvm::StringRef level;
   /// f32 lanes of one vector register.
@@ -20,14 +20,14 @@ struct CpuTarget {
   /// Lanes of other vectors are a whole number of warps, and exchange what they hold lane by lane.
   bool isWarp = false;
 
-  static CpuTarget warp() { return {"warp", 32, 32, true}; }
+  static VectorTarget warp() { return {"warp", 32, 32, true}; }
 
   /// The level called `name`; empty when there is no such level.
-  static std::optional<CpuTarget> find(llvm::StringRef name) {
+  static std::optional<VectorTarget> find(llvm::StringRef name) {
     if (name == "x86-64-v3")
-      return CpuTarget{"x86-64-v3", 8, 16};
+      return VectorTarget{"x86-64-v3", 8, 16};
     if (name == "x86-64-v4")
-      return CpuTarget{"x86-64-v4", 16, 32};
+      return VectorTarget{"x86-64-v4", 16, 32};
     return std::nullopt;
   }
 };
