@@ -248,7 +248,8 @@ public:
       return;
     Remarks report(remarks);
     for (auto function : getOperation().getOps<func::FuncOp>())
-      Recomputation(function.front(), what == "attention", report).run();
+      if (!function.isExternal())
+        Recomputation(function.front(), what == "attention", report).run();
   }
 };
 

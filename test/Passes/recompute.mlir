@@ -216,3 +216,10 @@ module attributes {bifocal.training = {recompute = "all"}} {
 // expected-error@+1 {{expects `recompute` in 'bifocal.training' to be "none", "rows" or "attention", but got 1 : i64}}
 module attributes {bifocal.training = {recompute = 1 : i64}} {
 }
+
+// -----
+
+// A function without a body is left alone.
+
+// CHECK-LABEL: func private @elsewhere
+func.func private @elsewhere(tensor<4xf32>)
