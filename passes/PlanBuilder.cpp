@@ -59,7 +59,11 @@ plan::KernelOp KernelTable::kernelFor(Operation *op, const KernelSchedule &sched
 
   auto [place, isNew] = kernels.insert({structuralKey(*kernel, op), nullptr});
   if (isNew) {
-    std::string name = schedule.family + "_" + std::to_string(numbers[schedule.family]++);
+    // Entry points may have such names, too.
+    std::string name;
+    do
+      name = schedule.family + "_" + std::to_string(numbers[schedule.family]++);
+    while (SymbolTable::lookupSymbolIn(module, name));
     kernel->setSymName(name);
     place->second = *kernel;
     module.push_back(kernel.release());

@@ -2,6 +2,7 @@
 #ifndef BIFOCAL_RUNTIME_CORE_BACKEND_H
 #define BIFOCAL_RUNTIME_CORE_BACKEND_H
 
+#include "runtime/core/HostTimes.h"
 #include "runtime/core/Plan.h"
 #include "runtime/core/Status.h"
 
@@ -72,12 +73,20 @@ public:
   /// The ranges may overlap.
   virtual Status copy(std::byte *to, const std::byte *from, int64_t bytes) = 0;
 
-  /// Waits for all steps so far, so that time can be taken.
-  virtual Status wait() { return {}; }
+  /// Notes when all steps so far will have taken effect, as time `index`; a later call may note it anew.
+  virtual Status mark(size_t index) {
+    times_.mark(index);
+    return {};
+  }
+  /// What lies between two times, the second one not before the first; waits for both.
+  virtual Result<double> secondsBetween(size_t first, size_t second) { return times_.secondsBetween(first, second); }
   /// Floating-point operations of a product.
   virtual double flops(const GemmArguments &arguments, bool transA) const {
     return 2.0 * static_cast<double>(arguments.m) * static_cast<double>(arguments.n) * static_cast<double>(arguments.k);
   }
+
+private:
+  HostTimes times_;
 };
 
 } // namespace bifocal

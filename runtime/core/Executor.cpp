@@ -4,7 +4,6 @@
 #include "runtime/core/ArtifactFormat.h"
 
 #include <algorithm>
-#include <chrono>
 #include <fmt/format.h>
 #include <tuple>
 
@@ -146,22 +145,34 @@ Status Executor::run(const Bindings &bindings) {
   std::copy(bindings.symbols.begin(), bindings.symbols.end(), symbols_.begin());
   windowStart_ = 0;
   panelsCurrent_ = bindings.panelsCurrent;
-  return runAll(steps_);
+  if (!profile_.on)
+    return runAll(steps_);
+  profile_.issued.clear();
+  BIFOCAL_RETURN_IF_ERROR(backend_.mark(0));
+  BIFOCAL_RETURN_IF_ERROR(runAll(steps_));
+  return collectTimes();
+}
+
+Status Executor::collectTimes() {
+  for (size_t i = 0; i < profile_.issued.size(); ++i) {
+    const Result<double> seconds = backend_.secondsBetween(i, i + 1);
+    if (!seconds.ok())
+      return seconds.status();
+    FamilyTime &time = profile_.families[profile_.issued[i]];
+    time.seconds += *seconds;
+    ++time.calls;
+  }
+  return {};
 }
 
 Status Executor::runAll(std::vector<Prepared> &steps) {
   for (Prepared &prepared : steps) {
-    // The steps of a window are timed on their own.
-    if (!profile_.on || !prepared.body.empty()) {
-      BIFOCAL_RETURN_IF_ERROR(runStep(prepared));
-      continue;
-    }
-    const auto begin = std::chrono::steady_clock::now();
     BIFOCAL_RETURN_IF_ERROR(runStep(prepared));
-    BIFOCAL_RETURN_IF_ERROR(backend_.wait());
-    FamilyTime &time = profile_.families[prepared.family];
-    time.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    ++time.calls;
+    // The steps of a window are timed on their own.
+    if (!profile_.on || !prepared.body.empty())
+      continue;
+    profile_.issued.push_back(prepared.family);
+    BIFOCAL_RETURN_IF_ERROR(backend_.mark(profile_.issued.size()));
   }
   return {};
 }

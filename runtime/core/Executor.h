@@ -17,6 +17,9 @@ struct Profile {
   bool on = false;
   std::vector<FamilyTime> families;
   double flops = 0;
+  /// The families of the steps that the run has issued; step i took effect between the times i and i + 1 of the
+  /// backend.
+  std::vector<size_t> issued;
 
   size_t family(const std::string &name);
 };
@@ -50,6 +53,7 @@ private:
   Status prepareKernel(const std::string &kernel, size_t stages, size_t buffers, size_t sizes, Prepared &prepared);
   void locateBuffers(const Bindings &bindings);
   Status runAll(std::vector<Prepared> &steps);
+  Status collectTimes();
   Status runStep(Prepared &prepared);
   Status launch(Prepared &prepared, const LaunchStep &step);
   Status multiply(Prepared &prepared, const GemmStep &step);

@@ -29,7 +29,8 @@ public:
   Status multiply(Handle product, const GemmArguments &arguments, const Epilogue *epilogue) override;
   Status fill(std::byte *target, int64_t bytes, uint32_t word) override;
   Status copy(std::byte *to, const std::byte *from, int64_t bytes) override;
-  Status wait() override { return driver_.wait(); }
+  Status mark(size_t index) override { return driver_.mark(index); }
+  Result<double> secondsBetween(size_t first, size_t second) override { return driver_.secondsBetween(first, second); }
 
 private:
   struct Kernel {

@@ -21,7 +21,6 @@ namespace bifocal::cuda {
   X(cuDeviceGetName)                                                                                                   \
   X(cuDeviceGetAttribute)                                                                                              \
   X(cuDevicePrimaryCtxRetain)                                                                                          \
-  X(cuDevicePrimaryCtxRelease)                                                                                         \
   X(cuCtxSetCurrent)                                                                                                   \
   X(cuMemAlloc)                                                                                                        \
   X(cuMemFree)                                                                                                         \
@@ -38,6 +37,11 @@ namespace bifocal::cuda {
   X(cuStreamCreate)                                                                                                    \
   X(cuStreamDestroy)                                                                                                   \
   X(cuStreamSynchronize)                                                                                               \
+  X(cuEventCreate)                                                                                                     \
+  X(cuEventDestroy)                                                                                                    \
+  X(cuEventRecord)                                                                                                     \
+  X(cuEventSynchronize)                                                                                                \
+  X(cuEventElapsedTime)                                                                                                \
   X(cuStreamBeginCapture)                                                                                              \
   X(cuStreamEndCapture)                                                                                                \
   X(cuGraphInstantiate)                                                                                                \

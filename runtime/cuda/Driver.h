@@ -6,6 +6,7 @@
 // execute the same kernels of the same artifact, called by the same code.
 
 #include "runtime/core/DeviceCode.h"
+#include "runtime/core/HostTimes.h"
 #include "runtime/core/Status.h"
 #include "runtime/core/Tensor.h"
 
@@ -79,6 +80,13 @@ public:
   virtual Status copy(std::byte *to, const std::byte *from, int64_t bytes) = 0;
   virtual Status wait() = 0;
 
+  // As those of `Backend`.
+  virtual Status mark(size_t index) {
+    times_.mark(index);
+    return {};
+  }
+  virtual Result<double> secondsBetween(size_t first, size_t second) { return times_.secondsBetween(first, second); }
+
   // Recording: what is called between `beginRecording` and `endRecording` does not run, but can be replayed.
   virtual bool records() const { return false; }
   virtual Status beginRecording() { return unrecorded(); }
@@ -87,6 +95,8 @@ public:
   virtual void forgetRecordings() {}
 
 private:
+  HostTimes times_;
+
   static Status unrecorded() { return {StatusCode::internal, "this driver does not record"}; }
 };
 

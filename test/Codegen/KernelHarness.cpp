@@ -13,7 +13,7 @@
 #include "mlir/Parser/Parser.h"
 #include "passes/KernelSchedule.h"
 #include "runtime/core/ArtifactFormat.h"
-#include "test/Codegen/EmulatedKernel.h"
+#include "test/Codegen/StagedKernel.h"
 #include "llvm/Support/FileSystem.h"
 #include <algorithm>
 #include <chrono>
@@ -32,10 +32,10 @@ struct KernelHarness::State {
   void *library = nullptr;
   std::vector<KernelFunction> stages;
   /// In place of the library at the level `warp`.
-  std::unique_ptr<EmulatedKernel> emulated;
+  std::unique_ptr<StagedKernel> onWarps;
 
   std::string link();
-  std::string emulate(KernelHarness &harness, const std::vector<void *> &buffers, const std::vector<int64_t> &sizes,
+  std::string runOnWarps(KernelHarness &harness, const std::vector<void *> &buffers, const std::vector<int64_t> &sizes,
                       size_t given);
   std::vector<std::vector<char>> addScratch(std::vector<void *> &buffers, const std::vector<int64_t> &sizes);
 };
@@ -121,15 +121,15 @@ bool KernelHarness::createForWarps(std::string &error) {
     return error += "cannot be generated", false;
   auto kernel = *state->module->getOps<plan::KernelOp>().begin();
   state->schedule = scheduleKernel(&kernel.getBody().front().front());
-  state->emulated = EmulatedKernel::create(*kernels, error);
-  return state->emulated != nullptr;
+  state->onWarps = StagedKernel::create(*kernels, error);
+  return state->onWarps != nullptr;
 }
 
 /// Buffers of tensors are as large as these say; the elements of a slab are the launch's next size.
-std::string KernelHarness::State::emulate(KernelHarness &harness, const std::vector<void *> &buffers,
+std::string KernelHarness::State::runOnWarps(KernelHarness &harness, const std::vector<void *> &buffers,
                                           const std::vector<int64_t> &sizes, size_t given) {
   size_t results = 0, size = 0;
-  std::vector<EmulatedKernel::Buffer> memory;
+  std::vector<StagedKernel::Buffer> memory;
   for (const KernelTensor &tensor : harness.tensors(results)) {
     const size_t bits =
         static_cast<size_t>(std::stoi(tensor.element.substr(tensor.element.find_first_of("0123456789"))));
@@ -145,7 +145,7 @@ std::string KernelHarness::State::emulate(KernelHarness &harness, const std::vec
   std::vector<int64_t> tiles;
   for (AffineExpr stage : schedule.stages)
     tiles.push_back(evaluate(stage, sizes));
-  return emulated->run(memory, sizes, tiles);
+  return onWarps->run(memory, sizes, tiles);
 }
 
 std::unique_ptr<KernelHarness> KernelHarness::write(const std::function<void(KernelBuilder &)> &write,
@@ -237,8 +237,8 @@ std::vector<std::vector<char>> KernelHarness::State::addScratch(std::vector<void
 std::string KernelHarness::run(std::vector<void *> buffers, const std::vector<int64_t> &sizes, unsigned repeat) {
   size_t given = buffers.size();
   std::vector<std::vector<char>> scratch = state->addScratch(buffers, sizes);
-  for (unsigned round = 0; state->emulated && round < repeat; ++round)
-    if (std::string found = state->emulate(*this, buffers, sizes, given); !found.empty() || round + 1 == repeat)
+  for (unsigned round = 0; state->onWarps && round < repeat; ++round)
+    if (std::string found = state->runOnWarps(*this, buffers, sizes, given); !found.empty() || round + 1 == repeat)
       return found;
   for (unsigned round = 0; round < repeat; ++round)
     for (auto [stage, function] : llvm::enumerate(state->stages))

@@ -4,6 +4,7 @@
 #include "codegen/Compiler.h"
 #include "codegen/emulator/EmulatedDriver.h"
 #include "runtime/cpu/CpuDevice.h"
+#include "runtime/cuda/CudaDevice.h"
 
 #include <algorithm>
 #include <cstring>
@@ -57,17 +58,26 @@ TensorView HostTensor::view() {
   return result;
 }
 
-static bool emulates = false;
+static std::string deviceName = "cpu";
 
-void CompiledModule::useDevice(const std::string &name) { emulates = name == "cuda-emu"; }
+void CompiledModule::useDevice(const std::string &name) { deviceName = name; }
+
+static Result<std::unique_ptr<Device>> openDevice(int threads) {
+  if (deviceName == "cuda")
+    return makeCudaDevice();
+  if (deviceName == "cuda-emu")
+    return emulator::makeEmulatedDevice();
+  return makeCpuDevice({.threads = threads, .level = ""});
+}
 
 Result<std::unique_ptr<CompiledModule>> CompiledModule::load(const std::string &bytes, bool training, int threads) {
   auto artifact = Artifact::fromBytes(std::as_bytes(std::span(bytes)));
   if (!artifact.ok())
     return artifact.status();
-  auto session = Session::create(
-      artifact.take(), emulates ? emulator::makeEmulatedDevice() : makeCpuDevice({.threads = threads, .level = ""}),
-      training);
+  auto device = openDevice(threads);
+  if (!device.ok())
+    return device.status();
+  auto session = Session::create(artifact.take(), device.take(), training);
   if (!session.ok())
     return session.status();
   auto module = std::make_unique<CompiledModule>();
@@ -80,8 +90,10 @@ Result<std::unique_ptr<CompiledModule>> CompiledModule::load(const std::string &
 /// Only the level that this machine runs best: half the time of both.
 static CompileOptions nativeOptions() {
   CompileOptions options;
-  options.phases.cpu = !emulates;
-  options.phases.cuda = emulates;
+  options.phases.cpu = deviceName == "cpu";
+  options.phases.cuda = !options.phases.cpu;
+  if (deviceName == "cuda")
+    options.phases.cudaArchitectures = {"sm_80", "sm_90"};
   options.phases.cpuLevels = {cpuHasLevel("x86-64-v4") ? "x86-64-v4" : "x86-64-v3"};
   return options;
 }

@@ -31,7 +31,7 @@ struct HostTensor {
 /// A module taken through all phases and loaded on a device, all in this process.
 class CompiledModule {
 public:
-  /// From here on modules are compiled for this device, `cpu` or `cuda-emu`, and loaded on it.
+  /// From here on modules are compiled for this device, `cpu`, `cuda` or `cuda-emu`, and loaded on it.
   static void useDevice(const std::string &name);
   /// `text` is MLIR with bifocal functions.
   static Result<std::unique_ptr<CompiledModule>> ofText(std::string_view text, bool training = false, int threads = 2);

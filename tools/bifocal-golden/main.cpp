@@ -94,7 +94,7 @@ int main(int argc, char **argv) {
   std::string folder, device = "cpu", filter;
   app.add_option("folder", folder, "folder of golden files")->required()->check(CLI::ExistingDirectory);
   app.add_option("--device", device, "device to run on")
-      ->check(CLI::IsMember({"cpu", "cuda-emu"}))
+      ->check(CLI::IsMember({"cpu", "cuda", "cuda-emu"}))
       ->capture_default_str();
   app.add_option("--filter", filter, "only files whose path contains this text");
   try {

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# Usage: tools/ci/pack-gpu-check.sh [FOLDER]
+# Usage: tools/ci/pack-gpu-check.sh [FOLDER] [PEERS]
 # Makes what tools/ci/gpu-check.sh needs on a machine with a GPU: the programs of a build without the compiler, their
-# libraries, and compiled models. FOLDER is gpu-check by default; all of it is under 64 MiB.
+# libraries, compiled models and kernels, and the PyTorch programs in PEERS where that is given. FOLDER is gpu-check by
+# default; all of it is also in FOLDER.tar.xz, which has at most 64 MiB.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 folder=${1:-$root/gpu-check}
+peers=${2:-}
 compiler=$root/build/bin/bifocal
 if [[ ! -x $compiler ]]; then
   echo "error: expects build/bin/bifocal: run make build" >&2
@@ -13,11 +15,11 @@ if [[ ! -x $compiler ]]; then
 fi
 cd "$root"
 cmake --preset runtime-only >/dev/null
-cmake --build --preset runtime-only --target bifocal bifocal-conformance bench-step bench-generate
+cmake --build --preset runtime-only --target bifocal bifocal-conformance bench-step bench-generate bench-entries
 
 rm -rf "$folder"
 mkdir -p "$folder/bin" "$folder/lib" "$folder/models"
-for program in bifocal bifocal-conformance bench-step bench-generate; do
+for program in bifocal bifocal-conformance bench-step bench-generate bench-entries; do
   strip -o "$folder/bin/$program" "build-runtime/bin/$program"
 done
 # Everything down to the C library: the other machine need not have the same system. The driver's library is not among
@@ -40,8 +42,16 @@ for preset in lightconv dynamicconv transformer; do
       -o "$folder/models/${preset}_iwslt_de_en-$precision.bifocal"
   done
 done
-bytes=$(du -sb "$folder" | cut -f1)
-echo "$folder: $bytes bytes"
+python3 tools/ci/gpu_kernels.py ir |
+  "$compiler" compile - --compile-from=import --target=cuda:sm_80,cuda:sm_90 -o "$folder/models/kernels.bifocal"
+if [[ -n $peers ]]; then
+  mkdir "$folder/peers"
+  cp "$peers"/*.py "$folder/peers/"
+fi
+archive=$folder.tar.xz
+tar -C "$folder" -c . | xz -T0 -3 >"$archive"
+bytes=$(stat -c %s "$archive")
+echo "$archive: $bytes bytes"
 if ((bytes > 64 << 20)); then
   echo "error: expects at most $((64 << 20)) bytes" >&2
   exit 6
