@@ -4,11 +4,16 @@
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <link.h>
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 
 int64_t bifocal::allocationCount() { return 0; }
+int64_t bifocal::driverAllocationCount() { return 0; }
+void bifocal::setDriversApart() {}
 bool bifocal::allocationsAreCounted() { return false; }
 
 #else
@@ -23,9 +28,44 @@ void __libc_free(void *memory);
 
 namespace {
 
-std::atomic<int64_t> allocations{0};
+std::atomic<int64_t> allocations{0}, driverAllocations{0};
 
-inline void count() { allocations.fetch_add(1, std::memory_order_relaxed); }
+/// Where libraries of the driver lie, from `begin` on, up to `end`.
+struct Region {
+  uintptr_t begin, end;
+};
+constexpr size_t mostRegions = 64;
+Region regions[mostRegions];
+std::atomic<size_t> regionCount{0};
+
+int addRegions(dl_phdr_info *library, size_t, void *) {
+  for (const char *name : {"libcuda", "libcublas", "libnvidia"}) {
+    if (!std::strstr(library->dlpi_name, name))
+      continue;
+    for (int i = 0; i < library->dlpi_phnum; ++i) {
+      const auto &segment = library->dlpi_phdr[i];
+      const size_t number = regionCount;
+      if (segment.p_type != PT_LOAD || number == mostRegions)
+        continue;
+      regions[number].begin = library->dlpi_addr + segment.p_vaddr;
+      regions[number].end = regions[number].begin + segment.p_memsz;
+      regionCount = number + 1;
+    }
+    break;
+  }
+  return 0;
+}
+
+/// An allocation that was called from `caller`.
+inline void count(const void *caller) {
+  const auto address = reinterpret_cast<uintptr_t>(caller);
+  for (size_t i = 0; i < regionCount; ++i)
+    if (address >= regions[i].begin && address < regions[i].end) {
+      driverAllocations.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+  allocations.fetch_add(1, std::memory_order_relaxed);
+}
 
 void *allocate(size_t size) {
   void *memory = __libc_malloc(size ? size : 1);
@@ -44,31 +84,33 @@ void *allocate(size_t size, std::align_val_t alignment) {
 } // namespace
 
 int64_t bifocal::allocationCount() { return allocations; }
+int64_t bifocal::driverAllocationCount() { return driverAllocations; }
+void bifocal::setDriversApart() { dl_iterate_phdr(addRegions, nullptr); }
 bool bifocal::allocationsAreCounted() { return true; }
 
 extern "C" {
 void *malloc(size_t size) {
-  count();
+  count(__builtin_return_address(0));
   return __libc_malloc(size);
 }
 void *calloc(size_t number, size_t size) {
-  count();
+  count(__builtin_return_address(0));
   return __libc_calloc(number, size);
 }
 void *realloc(void *old, size_t size) {
-  count();
+  count(__builtin_return_address(0));
   return __libc_realloc(old, size);
 }
 void *memalign(size_t alignment, size_t size) {
-  count();
+  count(__builtin_return_address(0));
   return __libc_memalign(alignment, size);
 }
 void *aligned_alloc(size_t alignment, size_t size) {
-  count();
+  count(__builtin_return_address(0));
   return __libc_memalign(alignment, size);
 }
 int posix_memalign(void **memory, size_t alignment, size_t size) {
-  count();
+  count(__builtin_return_address(0));
   *memory = __libc_memalign(alignment, size);
   return *memory ? 0 : ENOMEM;
 }
@@ -76,15 +118,15 @@ void free(void *memory) { __libc_free(memory); }
 }
 
 void *operator new(size_t size) {
-  count();
+  count(__builtin_return_address(0));
   return allocate(size);
 }
 void *operator new[](size_t size) {
-  count();
+  count(__builtin_return_address(0));
   return allocate(size);
 }
 void *operator new(size_t size, std::align_val_t alignment) {
-  count();
+  count(__builtin_return_address(0));
   return allocate(size, alignment);
 }
 void operator delete(void *memory) noexcept { __libc_free(memory); }

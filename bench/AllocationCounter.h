@@ -6,9 +6,14 @@
 
 namespace bifocal {
 
-/// Heap allocations since the program started, over all threads and libraries. A program that links this has its malloc
-/// and operator new replaced by counting ones. Under a sanitizer nothing is counted.
+/// Heap allocations since the program started, over all threads and libraries but for those of `setDriversApart`. A
+/// program that links this has its malloc and operator new replaced by counting ones. Under a sanitizer nothing is
+/// counted.
 int64_t allocationCount();
+
+/// From here on what the NVIDIA driver and its libraries of products allocate for themselves is counted apart.
+void setDriversApart();
+int64_t driverAllocationCount();
 
 /// False under a sanitizer, which needs malloc for itself.
 bool allocationsAreCounted();

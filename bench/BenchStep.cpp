@@ -31,7 +31,7 @@ struct Measurement {
   std::vector<double> seconds, rates;
   std::vector<FamilyTime> families;
   double flops = 0, loss = 0;
-  int64_t allocations = 0, arenaBytes = 0, formulaBytes = 0, peakBytes = 0, parameters = 0;
+  int64_t allocations = 0, driverAllocations = 0, arenaBytes = 0, formulaBytes = 0, peakBytes = 0, parameters = 0;
   /// B, S and T of the batch that needs the largest arena.
   int64_t largest[3] = {};
   int64_t targetTokens = 0;
@@ -98,7 +98,8 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
     BIFOCAL_RETURN_IF_ERROR(step.run(batches[(largest + static_cast<size_t>(i)) % batches.size()]));
   result.seconds.reserve(static_cast<size_t>(options.steps)), result.rates.reserve(static_cast<size_t>(options.steps));
   session->profile(options.profile.value_or(options.device.device == "cpu"));
-  const int64_t before = allocationCount();
+  setDriversApart();
+  const int64_t before = allocationCount(), driverBefore = driverAllocationCount();
   for (int64_t i = 0; i < options.steps; ++i) {
     BenchBatch &batch = batches[static_cast<size_t>(i) % batches.size()];
     const auto begin = std::chrono::steady_clock::now();
@@ -109,6 +110,7 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
     result.targetTokens += batch.targetTokens;
   }
   result.allocations = allocationCount() - before;
+  result.driverAllocations = driverAllocationCount() - driverBefore;
   result.families = session->profileResult();
   result.flops = session->profiledFlops();
   result.loss = step.lossPerToken();
@@ -141,6 +143,7 @@ void print(const Options &options, Measurement &m) {
                            {"peak_bytes", m.peakBytes},
                            {"largest", {{"B", m.largest[0]}, {"S", m.largest[1]}, {"T", m.largest[2]}}},
                            {"allocations", m.allocations},
+                           {"driver_allocations", m.driverAllocations},
                            {"loss_per_token", m.loss}};
     json["allocations_per_step"] = static_cast<double>(m.allocations) / steps;
     for (const FamilyTime &time : m.families)

@@ -19,9 +19,9 @@ static KernelSchedule scheduleRows(Operation *op, const RowShape &shape) {
   int64_t columns = 0;
   for (Value sum : shape.columnSums)
     columns += llvm::alignTo(lastAxis(sum), widestVector);
-  schedule.stages = {getAffineConstantExpr(rowShares, context),
-                     getAffineConstantExpr(static_cast<int64_t>(shape.columnSums.size()), context)};
-  schedule.scratch = {{getAffineConstantExpr(rowShares, context), columns * int64_t{4}}};
+  AffineExpr shares = shape.rows.ceilDiv(rowsPerShare);
+  schedule.stages = {shares, getAffineConstantExpr(static_cast<int64_t>(shape.columnSums.size()), context)};
+  schedule.scratch = {{shares, columns * int64_t{4}}};
   return schedule;
 }
 

@@ -17,8 +17,8 @@ std::optional<KernelSchedule> scheduleOptim(Operation *op) {
     schedule.stages = {one};
   } else if (isa<GlobalNormOp>(op)) {
     // Sums of squares by shares of elements (f64); then their sum in order.
-    schedule.stages = {getAffineConstantExpr(lossShares, context), one};
-    schedule.scratch = {{getAffineConstantExpr(lossShares, context), 8}};
+    schedule.stages = {getAffineConstantExpr(normShares, context), one};
+    schedule.scratch = {{getAffineConstantExpr(normShares, context), 8}};
   } else {
     schedule.stages = {getAffineSymbolExpr(0, context).ceilDiv(elementsPerTile)};
   }

@@ -6,10 +6,11 @@
 
 namespace bifocal {
 
-/// Sums over rows are taken in so many shares of neighbouring rows, whatever the number of threads.
-constexpr int64_t rowShares = 16;
-/// The same for scalar sums over rows (losses) and over elements (norms).
-constexpr int64_t lossShares = 64;
+/// Sums over rows are taken in shares of so many neighbouring rows, whatever the number of threads: enough shares for
+/// all warps of a GPU, and few enough that adding them up costs little.
+constexpr int64_t rowsPerShare = 16;
+/// The number of shares of scalar sums over rows (losses) and over elements (norms).
+constexpr int64_t lossShares = 256, normShares = 1024;
 /// Elements of one tile of an element-wise kernel (optimizer, accumulation).
 constexpr int64_t elementsPerTile = 65536;
 /// Channels of one tile of an embedding gradient.

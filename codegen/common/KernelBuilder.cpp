@@ -226,6 +226,11 @@ Value KernelBuilder::shuffle(Value a, Value b, ArrayRef<int64_t> lanes) {
   return builder.create<vector::ShuffleOp>(loc, a, b, lanes);
 }
 
+std::pair<Value, Value> KernelBuilder::deinterleave(Value vector) {
+  auto op = builder.create<vector::DeinterleaveOp>(loc, vector);
+  return {op.getRes1(), op.getRes2()};
+}
+
 Value KernelBuilder::concatenate(ArrayRef<Value> vectors) {
   if (vectors.size() == 1)
     return vectors[0];
@@ -236,6 +241,10 @@ Value KernelBuilder::concatenate(ArrayRef<Value> vectors) {
 /// A warp keeps its lanes: each half gets the result, in the same order of operations.
 static Value reduceByExchange(KernelBuilder &kernel, Value vector, llvm::function_ref<Value(Value, Value)> combine) {
   int64_t lanes = cast<VectorType>(vector.getType()).getNumElements();
+  for (; lanes > kernel.target().lanesOfWarp; lanes /= 2) {
+    auto [even, odd] = kernel.deinterleave(vector);
+    vector = combine(even, odd);
+  }
   for (int64_t half = lanes / 2; half > 0; half /= 2) {
     SmallVector<int64_t> other;
     for (int64_t lane = 0; lane < lanes; ++lane)

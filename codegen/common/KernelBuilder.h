@@ -36,6 +36,9 @@ public:
   static constexpr llvm::StringLiteral tilesName = "bifocal.tiles";
 
   const VectorTarget &target() const { return machine; }
+  /// From here on vectors have `lanes` lanes of f32: on a warp a multiple of its threads, which then have neighbouring
+  /// ones.
+  void useVectors(int64_t lanes) { machine.vectorWidth = lanes; }
   /// Lanes of an f32 vector of the target.
   int64_t width() const { return machine.vectorWidth; }
   mlir::OpBuilder &raw() { return builder; }
@@ -120,6 +123,8 @@ public:
   Value insert(Value scalar, Value vector, int64_t lane);
   /// The lanes of a followed by b, picked by `lanes`.
   Value shuffle(Value a, Value b, llvm::ArrayRef<int64_t> lanes);
+  /// The lanes with even and with odd numbers.
+  std::pair<Value, Value> deinterleave(Value vector);
   /// The lanes of one vector, or of two, one behind the other.
   Value concatenate(llvm::ArrayRef<Value> vectors);
   /// Sum and maximum of the lanes, by halves: the order is fixed.

@@ -20,7 +20,10 @@ struct VectorTarget {
   /// Lanes of other vectors are a whole number of warps, and exchange what they hold lane by lane.
   bool isWarp = false;
 
-  static VectorTarget warp() { return {"warp", 32, 32, true}; }
+  /// Threads of a warp.
+  static constexpr int64_t lanesOfWarp = 32;
+
+  static VectorTarget warp() { return {"warp", lanesOfWarp, 32, true}; }
 
   /// The level called `name`; empty when there is no such level.
   static std::optional<VectorTarget> find(llvm::StringRef name) {

@@ -118,7 +118,7 @@ void ConvStepWriter::write() {
     TapRows tapRows(kernel, shape, {});
     auto useTaps = [&](Value element) {
       // As in a sequence that ends with this step.
-      TapBounds bounds = dynamic ? tapRows.boundsAt(step, kernel.add(step, 1)) : TapBounds{};
+      TapBounds bounds = dynamic ? tapBoundsAt(kernel, shape, step, kernel.add(step, 1)) : TapBounds{};
       tapRows.use(kernel.from(all, element), element, taps, bounds);
     };
     if (!dynamic)

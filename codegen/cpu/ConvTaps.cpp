@@ -23,7 +23,7 @@ int64_t TapRows::unrolled() const {
   return std::clamp<int64_t>(static_cast<int64_t>(llvm::divideCeil(shape.kernelSize, kernel.width())), 1, 4);
 }
 
-TapBounds TapRows::boundsAt(Value step, Value steps) {
+TapBounds tapBoundsAt(KernelBuilder &kernel, const ConvShape &shape, Value step, Value steps) {
   Value zero = kernel.index(0), count = kernel.index(shape.kernelSize);
   if (shape.normalized && shape.renormalized)
     return {kernel.max(kernel.sub(kernel.index(shape.leftPadding), step), zero),

@@ -73,14 +73,15 @@ struct TapBounds {
   mlir::Value low, high;
 };
 
+/// The taps of step `step` of a dynamic convolution that count, in a sequence of so many steps.
+TapBounds tapBoundsAt(KernelBuilder &kernel, const ConvShape &shape, mlir::Value step, mlir::Value steps);
+
 /// From the taps of the model to those that are used: softmax, then DropConnect, and back.
 class TapRows {
 public:
   /// `rng` may be null when nothing is dropped.
   TapRows(KernelBuilder &kernel, const ConvShape &shape, const Array &rng);
 
-  /// The taps of step `step` of a dynamic convolution that count.
-  TapBounds boundsAt(mlir::Value step, mlir::Value steps);
   /// Writes the used taps of the row `raw` to `output`; `element`: index of the row's first tap in the whole tensor.
   void use(const Array &raw, mlir::Value element, const Array &output, TapBounds bounds = {});
   /// Turns the gradient of the used taps into that of the raw taps; `used` receives the used taps. `gradient` and

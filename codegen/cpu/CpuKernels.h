@@ -25,6 +25,10 @@ struct KernelTask {
   /// Scratch buffer `index` of the schedule.
   Array scratch(int64_t index, mlir::Type element);
   Array scratch(int64_t index) { return scratch(index, builder.f32()); }
+  /// Rows of one tile where the schedule says `scheduled`: a warp takes one. `tilesOf` goes with it.
+  int64_t rowsOfTile(int64_t scheduled) const { return builder.target().isWarp ? 1 : scheduled; }
+  /// The stage's tiles for so many rows; null: as many as the schedule says.
+  mlir::AffineExpr tilesOf(mlir::AffineExpr rows) const { return builder.target().isWarp ? rows : mlir::AffineExpr(); }
   /// What follows the results: states or slabs, then scratch.
   Array behindResults(int64_t index, mlir::Type element);
 };

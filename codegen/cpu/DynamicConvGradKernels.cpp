@@ -113,7 +113,7 @@ void DynamicConvGradWriter::finishRows(const ConvTile &tile) {
     Array used = kernel.from(task.scratch(0), guardedTapAt(kernel, shape, tile, step));
     clearGuards(kernel, used, shape.kernelSize);
     rows.differentiate(raw, element, dotsAt(tile, row), result, kernel.from(used, kernel.index(tapGuard)),
-                       rows.boundsAt(step, tile.steps));
+                       tapBoundsAt(kernel, shape, step, tile.steps));
   });
 }
 

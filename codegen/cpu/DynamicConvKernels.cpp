@@ -150,7 +150,7 @@ void writeDynamicConv(KernelTask &task, DynamicConvOp op, const ConvShape &shape
       Array target = kernel.from(weights, kernel.mul(row, weightStride));
       clearGuards(kernel, target, shape.kernelSize);
       rows.use(kernel.from(raw, element), element, kernel.from(target, kernel.index(tapGuard)),
-               rows.boundsAt(step, tile.steps));
+               tapBoundsAt(kernel, shape, step, tile.steps));
     });
     Value origin = headOrigin(kernel, shape, tile);
     DynamicTile{kernel,

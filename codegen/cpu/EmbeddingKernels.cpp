@@ -10,45 +10,115 @@ namespace bifocal {
 
 using Values = KernelBuilder::Values;
 
-/// Stage 0 gives the rows of the table their start values; in stage 1 every slice of channels takes the tokens in
-/// order.
-static void writeEmbeddingGrad(KernelTask &task, EmbeddingGradOp op) {
+/// The token's row of the table counts: it is there, and not that of padding.
+static Value counts(KernelBuilder &kernel, EmbeddingGradOp op, Value id) {
+  const int64_t rows = cast<RankedTensorType>(op.getTableGrad().getType()).getDimSize(0);
+  return kernel.bitAnd(kernel.lessUnsigned(id, kernel.index(rows)),
+                       kernel.notEqual(id, kernel.index(static_cast<int32_t>(op.getPad()))));
+}
+
+/// Whether `id` is among tokens [begin, end).
+static Value isAmong(KernelBuilder &kernel, const Array &ids, Value id, Value begin, Value end) {
+  Type integers = kernel.vectorOf(kernel.i32());
+  Value wanted = kernel.splat(kernel.convert(id, kernel.i32())), zero = kernel.constantInt(integers, 0),
+        one = kernel.constantInt(integers, 1);
+  Array first = kernel.from(ids, begin);
+  Value found = kernel.columns(kernel.sub(end, begin), zero, [&](Value at, Value mask, ValueRange group) {
+    Value isEqual = kernel.equal(kernel.loadVector(first, at, mask), wanted);
+    if (mask)
+      isEqual = kernel.bitAnd(isEqual, mask);
+    return Values{kernel.select(isEqual, one, group[0])};
+  })[0];
+  return kernel.equal(kernel.horizontalMax(found), kernel.constantInt(kernel.i32(), 1));
+}
+
+/// A warp for each token: where no earlier one has the same id, it adds the gradients of all that have it, in order.
+static void addTokensOfWarp(KernelTask &task, EmbeddingGradOp op, Value token, Value tokens) {
   KernelBuilder &kernel = task.builder;
-  auto type = cast<RankedTensorType>(op.getTableGrad().getType());
-  int64_t rows = type.getDimSize(0), width = type.getDimSize(1), perTile = rowsPerTile(width);
-  kernel.stage(task.name(), 0, [&](Value tile) {
-    Array target = task.result(0);
-    Value begin = kernel.mul(tile, perTile * width);
-    Value count = kernel.sub(kernel.min(kernel.add(begin, perTile * width), kernel.index(rows * width)), begin);
+  const int64_t width = lastAxis(op.getTableGrad());
+  Array ids = task.operand(0), sums = kernel.stackArray(llvm::alignTo(width, kernel.width()));
+  Value id = kernel.loadIndex(ids, token), scale = kernel.constantVector(op.getScale().convertToFloat());
+  kernel.when(counts(kernel, op, id), [&] {
+    Value isRepeated = isAmong(kernel, ids, id, kernel.index(0), token);
+    kernel.when(
+        isRepeated, [] {},
+        [&] {
+          Array row = kernel.from(task.result(0), kernel.mul(id, width));
+          kernel.columns(width, 8, [&](Value at, Value mask, int64_t) {
+            kernel.storeVector(kernel.loadVector(row, at, mask), sums, at, mask);
+          });
+          kernel.loop(token, tokens, kernel.width(), [&](Value begin) {
+            Value end = kernel.min(kernel.add(begin, kernel.width()), tokens);
+            kernel.when(isAmong(kernel, ids, id, begin, end), [&] {
+              kernel.loop(begin, end, 1, [&](Value other) {
+                kernel.when(kernel.equal(kernel.loadIndex(ids, other), id), [&] {
+                  Array source = kernel.from(task.operand(1), kernel.mul(other, width));
+                  kernel.columns(width, 8, [&](Value at, Value mask, int64_t) {
+                    Value sum =
+                        kernel.fma(kernel.loadVector(source, at, mask), scale, kernel.loadVector(sums, at, mask));
+                    kernel.storeVector(sum, sums, at, mask);
+                  });
+                });
+              });
+            });
+          });
+          kernel.columns(width, 8, [&](Value at, Value mask, int64_t) {
+            kernel.storeVector(kernel.loadVector(sums, at, mask), row, at, mask);
+          });
+        });
+  });
+}
+
+/// Every slice of channels takes the tokens in order.
+static void addTokens(KernelTask &task, EmbeddingGradOp op, Value slice, Value tokens) {
+  KernelBuilder &kernel = task.builder;
+  const int64_t width = lastAxis(op.getTableGrad());
+  Array ids = task.operand(0), gradient = task.operand(1), target = task.result(0);
+  Value first = kernel.mul(slice, embeddingSlice);
+  Value columns = kernel.min(kernel.sub(kernel.index(width), first), kernel.index(embeddingSlice));
+  kernel.loop(kernel.index(0), tokens, 1, [&](Value token) {
+    Value id = kernel.loadIndex(ids, token);
+    Array source = kernel.from(gradient, kernel.add(kernel.mul(token, width), first));
+    Array row = kernel.from(target, kernel.add(kernel.mul(id, width), first));
+    Value count = kernel.select(counts(kernel, op, id), columns, kernel.index(0));
     kernel.columns(count, {}, [&](Value at, Value mask, ValueRange) {
-      Value place = kernel.add(begin, at);
-      Value start = op.getInitial() ? kernel.loadVector(task.operand(2), place, mask) : kernel.constantVector(0.0);
-      kernel.storeVector(start, target, place, mask);
+      Value sum = kernel.fma(kernel.loadVector(source, at, mask), kernel.constantVector(op.getScale().convertToFloat()),
+                             kernel.loadVector(row, at, mask));
+      kernel.storeVector(sum, row, at, mask);
       return Values{};
     });
   });
+}
+
+/// Stage 0 gives the rows of the table their start values, stage 1 adds the tokens to them.
+static void writeEmbeddingGrad(KernelTask &task, EmbeddingGradOp op) {
+  KernelBuilder &kernel = task.builder;
+  auto type = cast<RankedTensorType>(op.getTableGrad().getType());
+  const int64_t rows = type.getDimSize(0), width = type.getDimSize(1), perTile = task.rowsOfTile(rowsPerTile(width));
+  kernel.stage(
+      task.name(), 0,
+      [&](Value tile) {
+        Array target = task.result(0);
+        Value begin = kernel.mul(tile, perTile * width);
+        Value count = kernel.sub(kernel.min(kernel.add(begin, perTile * width), kernel.index(rows * width)), begin);
+        kernel.columns(count, {}, [&](Value at, Value mask, ValueRange) {
+          Value place = kernel.add(begin, at);
+          Value start = op.getInitial() ? kernel.loadVector(task.operand(2), place, mask) : kernel.constantVector(0.0);
+          kernel.storeVector(start, target, place, mask);
+          return Values{};
+        });
+      },
+      task.tilesOf(getAffineConstantExpr(rows, op.getContext())));
   AffineExpr tokens = elementCount(launchSymbols(op).operands[0], op.getContext());
-  float scale = op.getScale().convertToFloat();
-  kernel.stage(task.name(), 1, [&](Value tile) {
-    Array ids = task.operand(0), gradient = task.operand(1);
-    Array target = task.result(0);
-    Value first = kernel.mul(tile, embeddingSlice);
-    Value count = kernel.min(kernel.sub(kernel.index(width), first), kernel.index(embeddingSlice));
-    kernel.loop(kernel.index(0), kernel.expression(tokens), 1, [&](Value token) {
-      Value id = kernel.loadIndex(ids, token);
-      Value isPad = kernel.equal(id, kernel.index(static_cast<int32_t>(op.getPad())));
-      Value inside = kernel.lessUnsigned(id, kernel.index(rows));
-      Value counts = kernel.select(isPad, kernel.index(0), kernel.select(inside, count, kernel.index(0)));
-      Array source = kernel.from(gradient, kernel.add(kernel.mul(token, width), first));
-      Array row = kernel.from(target, kernel.add(kernel.mul(id, width), first));
-      kernel.columns(counts, {}, [&](Value at, Value mask, ValueRange) {
-        Value sum = kernel.fma(kernel.loadVector(source, at, mask), kernel.constantVector(scale),
-                               kernel.loadVector(row, at, mask));
-        kernel.storeVector(sum, row, at, mask);
-        return Values{};
-      });
-    });
-  });
+  kernel.stage(
+      task.name(), 1,
+      [&](Value tile) {
+        if (kernel.target().isWarp)
+          addTokensOfWarp(task, op, tile, kernel.expression(tokens));
+        else
+          addTokens(task, op, tile, kernel.expression(tokens));
+      },
+      task.tilesOf(tokens));
 }
 
 static void writePositions(KernelTask &task, PositionsOp op) {

@@ -159,26 +159,29 @@ static void writeGradRow(KernelTask &task, const LossShape &shape, const Array &
 static void writeCrossEntropyGrad(KernelTask &task, CrossEntropyGradOp op) {
   KernelBuilder &kernel = task.builder;
   LossShape shape = lossShape(op);
-  kernel.stage(task.name(), 0, [&](Value tile) {
-    Array logits = task.operand(0), targets = task.operand(1);
-    Array result = task.result(0);
-    Value scale = op.getLossGrad() ? kernel.load(task.operand(2), kernel.index(0)) : kernel.constantF32(1.0);
-    int64_t perTile = rowsPerTile(shape.classes);
-    Value begin = kernel.mul(tile, perTile),
-          end = kernel.min(kernel.add(begin, perTile), kernel.expression(shape.rows));
-    kernel.loop(begin, end, 1, [&](Value row) {
-      Value target = kernel.load(targets, row), first = kernel.mul(row, shape.classes);
-      Array output = kernel.from(result, first);
-      kernel.when(
-          kernel.equal(target, kernel.constantInt(kernel.i32(), shape.ignored)),
-          [&] {
-            kernel.columns(shape.classes, 4, [&](Value at, Value mask, int64_t) {
-              kernel.storeVector(kernel.constantVector(0.0), output, at, mask);
-            });
-          },
-          [&] { writeGradRow(task, shape, kernel.from(logits, first), output, target, scale); });
-    });
-  });
+  kernel.stage(
+      task.name(), 0,
+      [&](Value tile) {
+        Array logits = task.operand(0), targets = task.operand(1);
+        Array result = task.result(0);
+        Value scale = op.getLossGrad() ? kernel.load(task.operand(2), kernel.index(0)) : kernel.constantF32(1.0);
+        int64_t perTile = task.rowsOfTile(rowsPerTile(shape.classes));
+        Value begin = kernel.mul(tile, perTile),
+              end = kernel.min(kernel.add(begin, perTile), kernel.expression(shape.rows));
+        kernel.loop(begin, end, 1, [&](Value row) {
+          Value target = kernel.load(targets, row), first = kernel.mul(row, shape.classes);
+          Array output = kernel.from(result, first);
+          kernel.when(
+              kernel.equal(target, kernel.constantInt(kernel.i32(), shape.ignored)),
+              [&] {
+                kernel.columns(shape.classes, 4, [&](Value at, Value mask, int64_t) {
+                  kernel.storeVector(kernel.constantVector(0.0), output, at, mask);
+                });
+              },
+              [&] { writeGradRow(task, shape, kernel.from(logits, first), output, target, scale); });
+        });
+      },
+      task.tilesOf(shape.rows));
 }
 
 FailureOr<bool> generateLoss(KernelTask &task) {

@@ -68,12 +68,6 @@ bool RowWriter::hasRow(Value value) const {
   return op && llvm::is_contained(ops, op);
 }
 
-void RowWriter::write() {
-  kernel.stage(task.name(), 0, [&](Value tile) { writeTile(tile); });
-  if (!shape.columnSums.empty())
-    kernel.stage(task.name(), 1, [&](Value tile) { writeColumnSums(tile); });
-}
-
 static int64_t paddedWidth(Value sum) { return llvm::alignTo(lastAxis(sum), widestVector); }
 
 static int64_t partialWidth(const RowShape &shape) {
@@ -83,47 +77,99 @@ static int64_t partialWidth(const RowShape &shape) {
   return width;
 }
 
+void RowWriter::write() {
+  // Threads of a warp read neighbours at once, as many as there are in rows without a tail.
+  constexpr int64_t wide = 4 * VectorTarget::lanesOfWarp;
+  const bool isWarp = kernel.target().isWarp;
+  if (isWarp && shape.width % wide == 0)
+    kernel.useVectors(wide);
+  const bool hasSums = !shape.columnSums.empty();
+  kernel.stage(
+      task.name(), 0, [&](Value tile) { writeTile(tile); }, hasSums ? AffineExpr() : task.tilesOf(shape.rows));
+  if (!hasSums)
+    return;
+  if (isWarp)
+    kernel.useVectors(VectorTarget::lanesOfWarp);
+  AffineExpr vectors = getAffineConstantExpr(partialWidth(shape) / widestVector, task.op->getContext());
+  kernel.stage(
+      task.name(), 1, [&](Value tile) { writeColumnSums(tile); }, isWarp ? vectors : AffineExpr());
+}
+
 void RowWriter::writeTile(Value tile) {
   Value rows = kernel.expression(shape.rows);
-  Value perTile =
-      shape.columnSums.empty() ? kernel.index(rowsPerTile(shape.width)) : kernel.ceilDiv(rows, kernel.index(rowShares));
+  const int64_t perTile = shape.columnSums.empty() ? task.rowsOfTile(rowsPerTile(shape.width)) : rowsPerShare;
   Value first = kernel.min(kernel.mul(tile, perTile), rows);
   Value last = kernel.min(kernel.add(first, perTile), rows);
   if (!shape.columnSums.empty()) {
-    int64_t width = partialWidth(shape);
-    partials = kernel.from(task.scratch(0), kernel.mul(tile, width));
-    kernel.columns(width, 4, [&](Value at, Value tail, int64_t) {
+    // What a warp adds to again and again is near it.
+    partials = kernel.target().isWarp ? kernel.stackArray(partialWidth(shape)) : shareOf(tile);
+    kernel.columns(partialWidth(shape), 4, [&](Value at, Value tail, int64_t) {
       kernel.storeVector(kernel.constantVector(0.0), partials, at, tail);
     });
   }
   for (Operation *op : ops)
     if (auto dropout = dyn_cast<DropoutOp>(op)) {
       keys[op] = kernel.philoxKeys(arrayOf(dropout.getRng()), dropout.getSite());
-      draws[op] = kernel.stackArray(kernel.i32(), llvm::alignTo(lastAxis(dropout.getInput()) + 3, 64) + 64);
+      draws[op] = kernel.stackArray(
+          kernel.i32(), llvm::alignTo(lastAxis(dropout.getInput()) + 3, kernel.philoxElements()) + kernel.width());
     }
   for (auto &[value, place] : saved)
     place = kernel.stackArray(llvm::alignTo(lastAxis(value), widestVector));
   kernel.loop(first, last, 1, [&](Value row) { writeRow(row); });
+  if (!shape.columnSums.empty() && kernel.target().isWarp)
+    kernel.columns(partialWidth(shape), 4, [&](Value at, Value tail, int64_t) {
+      kernel.storeVector(kernel.loadVector(partials, at, tail), shareOf(tile), at, tail);
+    });
 }
 
-/// Adds the shares of one sum in order.
+Array RowWriter::shareOf(Value tile) { return kernel.from(task.scratch(0), kernel.mul(tile, partialWidth(shape))); }
+
+/// Adds the shares of one sum in order; a warp those of one vector of columns.
 void RowWriter::writeColumnSums(Value tile) {
-  int64_t width = partialWidth(shape), number = 0;
-  Array base = task.scratch(0);
+  int64_t number = 0;
   for (auto [index, sum] : llvm::enumerate(outputs)) {
     if (!isColumnSum(sum))
       continue;
     Array target = task.result(index);
-    int64_t offset = partialOffset(index), columns = lastAxis(sum);
+    const int64_t offset = partialOffset(index), columns = lastAxis(sum);
+    if (kernel.target().isWarp) {
+      Value column = kernel.sub(kernel.mul(tile, kernel.width()), kernel.index(offset));
+      Value isHere = kernel.lessUnsigned(column, kernel.index(columns));
+      kernel.when(isHere, [&] {
+        Value mask = columns % kernel.width() ? kernel.tailMask(kernel.sub(kernel.index(columns), column)) : Value();
+        kernel.storeVector(sumOfShares(kernel.add(column, offset)), target, column, mask);
+      });
+      continue;
+    }
     kernel.when(kernel.equal(tile, kernel.index(number++)), [&] {
       kernel.columns(columns, 1, [&](Value at, Value tail, int64_t) {
-        Value total = kernel.loadVector(base, kernel.add(at, offset));
-        for (int64_t share = 1; share < rowShares; ++share)
-          total = kernel.add(total, kernel.loadVector(base, kernel.add(at, offset + share * width)));
-        kernel.storeVector(total, target, at, tail);
+        kernel.storeVector(sumOfShares(kernel.add(at, offset)), target, at, tail);
       });
     });
   }
+}
+
+/// The sum of the vectors at `column` of all shares: of every fourth one, so that additions need not wait for each
+/// other, then of these.
+Value RowWriter::sumOfShares(Value column) {
+  constexpr int64_t sums = 4;
+  const int64_t width = partialWidth(shape);
+  Array base = kernel.from(task.scratch(0), column);
+  Value shares = kernel.ceilDiv(kernel.expression(shape.rows), kernel.index(rowsPerShare));
+  Value whole = kernel.mul(kernel.div(shares, kernel.index(sums)), sums);
+  auto add = [&](Value total, Value share) {
+    return kernel.add(total, kernel.loadVector(base, kernel.mul(share, width)));
+  };
+  SmallVector<Value> zeros(sums, kernel.constantVector(0.0));
+  auto carried = kernel.loop(kernel.index(0), whole, sums, zeros, [&](Value share, ValueRange totals) {
+    KernelBuilder::Values next;
+    for (auto [number, total] : llvm::enumerate(totals))
+      next.push_back(add(total, kernel.add(share, static_cast<int64_t>(number))));
+    return next;
+  });
+  Value total = kernel.add(kernel.add(carried[0], carried[1]), kernel.add(carried[2], carried[3]));
+  return kernel.loop(whole, shares, 1, total,
+                     [&](Value share, ValueRange totals) { return KernelBuilder::Values{add(totals[0], share)}; })[0];
 }
 
 int64_t RowWriter::partialOffset(int64_t index) const {

@@ -27,7 +27,10 @@ private:
   // Set-up.
   void findDependents();
   void writeTile(Value tile);
+  /// Where the partial sums of a tile lie.
+  Array shareOf(Value tile);
   void writeColumnSums(Value tile);
+  Value sumOfShares(Value column);
 
   // One row.
   void startRow(Value row);

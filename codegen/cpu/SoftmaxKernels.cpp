@@ -101,23 +101,26 @@ FailureOr<bool> generateSoftmax(KernelTask &task) {
     group = grad.getGroup();
   KernelBuilder &kernel = task.builder;
   AffineExpr rowCountExpr = rowCount(launchSymbols(task.op).operands[0], task.op->getContext());
-  kernel.stage(task.name(), 0, [&](Value tile) {
-    Value perTile = kernel.index(rowsPerTile(width) * (width / group));
-    Value groups = kernel.mul(kernel.expression(rowCountExpr), width / group);
-    Value begin = kernel.mul(tile, perTile), end = kernel.min(kernel.add(begin, perTile), groups);
-    const bool needsRow = isa<SoftmaxOp>(task.op) && isNarrow(task.op->getResult(0).getType());
-    Array row = needsRow ? kernel.stackArray(group) : Array();
-    kernel.loop(begin, end, 1, [&](Value number) {
-      Value offset = kernel.mul(number, group);
-      Array input = kernel.from(task.operand(0), offset), output = kernel.from(task.result(0), offset);
-      if (isa<SoftmaxOp>(task.op))
-        writeSoftmax(kernel, input, needsRow ? row : output, output, group);
-      else if (isa<SoftmaxGradOp>(task.op))
-        writeSoftmaxGrad(kernel, input, kernel.from(task.operand(1), offset), output, group);
-      else
-        writeLogSoftmax(kernel, input, output, group);
-    });
-  });
+  kernel.stage(
+      task.name(), 0,
+      [&](Value tile) {
+        Value perTile = kernel.index(task.rowsOfTile(rowsPerTile(width)) * (width / group));
+        Value groups = kernel.mul(kernel.expression(rowCountExpr), width / group);
+        Value begin = kernel.mul(tile, perTile), end = kernel.min(kernel.add(begin, perTile), groups);
+        const bool needsRow = isa<SoftmaxOp>(task.op) && isNarrow(task.op->getResult(0).getType());
+        Array row = needsRow ? kernel.stackArray(group) : Array();
+        kernel.loop(begin, end, 1, [&](Value number) {
+          Value offset = kernel.mul(number, group);
+          Array input = kernel.from(task.operand(0), offset), output = kernel.from(task.result(0), offset);
+          if (isa<SoftmaxOp>(task.op))
+            writeSoftmax(kernel, input, needsRow ? row : output, output, group);
+          else if (isa<SoftmaxGradOp>(task.op))
+            writeSoftmaxGrad(kernel, input, kernel.from(task.operand(1), offset), output, group);
+          else
+            writeLogSoftmax(kernel, input, output, group);
+        });
+      },
+      task.tilesOf(rowCountExpr));
   return true;
 }
 

@@ -17,8 +17,8 @@
 
 namespace bifocal {
 
-/// A band of fewer taps is mostly zeros.
-constexpr int64_t fewestBandTaps = 8;
+/// A band of few taps is mostly zeros; still it takes less time than threads that add up steps one by one.
+constexpr int64_t fewestBandTaps = 2;
 /// Pieces of a band that a warp holds in registers, or sums of as many.
 constexpr int64_t mostBandPieces = 8;
 

@@ -6,11 +6,14 @@
 #include "codegen/cpu/DynamicConvTiles.h"
 #include "codegen/cpu/LightConvTiles.h"
 #include "codegen/cuda/ConvProducts.h"
+#include "codegen/cuda/TapBatch.h"
 #include "codegen/cuda/TensorCoreKernels.h"
 
 using namespace mlir;
 
 namespace bifocal {
+
+using Values = KernelBuilder::Values;
 
 namespace {
 
@@ -36,7 +39,10 @@ private:
     Value place = kernel.add(headOrigin(kernel, shape, tile), channel);
     return {kernel.from(sequence, place), kernel.index(shape.channels)};
   }
-  TileBands writeBands(const ConvTile &tile, TapRows taps, const Array &raw);
+  /// Calls `body(row, number)` for the rows of the tile, whose taps are in `taps` under that number.
+  void forTaps(const ConvTile &tile, TapBatch &taps, const Array &raw,
+               llvm::function_ref<void(Value row, Value step, int64_t number)> body);
+  TileBands writeBands(const ConvTile &tile, const Array &rng, const Array &raw);
   void addDots(const ConvTile &tile, const Matrix &gradients, const Matrix &inputs, int64_t width, const Matrix &dots);
   Array usedTaps(const ConvTile &tile, Value step);
   TileBands writeTurnedBands(const ConvTile &tile);
@@ -58,22 +64,37 @@ private:
 
 } // namespace
 
-TileBands DynamicConvWriter::writeBands(const ConvTile &tile, TapRows taps, const Array &raw) {
+void DynamicConvWriter::forTaps(const ConvTile &tile, TapBatch &taps, const Array &raw,
+                                llvm::function_ref<void(Value row, Value step, int64_t number)> body) {
+  kernel.loop(kernel.index(0), tile.rows, taps.rows(), [&](Value first) {
+    SmallVector<TapBatch::Row> rows;
+    for (int64_t number = 0; number < taps.rows(); ++number) {
+      Value row = kernel.add(first, number), step = kernel.add(tile.first, row);
+      Value count = kernel.select(kernel.less(row, tile.rows), kernel.index(shape.kernelSize), kernel.index(0));
+      rows.push_back({firstTapAt(kernel, shape, tile, step), count, tapBoundsAt(kernel, shape, step, tile.steps)});
+    }
+    taps.read(raw, rows);
+    for (int64_t number = 0; number < taps.rows(); ++number) {
+      Value row = kernel.add(first, number);
+      body(row, kernel.add(tile.first, row), number);
+    }
+  });
+}
+
+TileBands DynamicConvWriter::writeBands(const ConvTile &tile, const Array &rng, const Array &raw) {
   TileBands bands{tiles.stackMatrix(element, dynamicConvChunk, 16 * pieces),
                   tiles.stackMatrix(element, dynamicConvChunk, 16 * pieces)};
   tiles.clear(bands.rounded, dynamicConvChunk, 16 * pieces);
   tiles.clear(bands.rest, dynamicConvChunk, 16 * pieces);
-  Array used = kernel.stackArray(llvm::alignTo(shape.kernelSize, kernel.width()));
-  kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
-    Value step = kernel.add(tile.first, row), element = firstTapAt(kernel, shape, tile, step);
-    taps.use(kernel.from(raw, element), element, used, taps.boundsAt(step, tile.steps));
+  TapBatch taps(kernel, shape, rng);
+  forTaps(tile, taps, raw, [&](Value row, Value, int64_t number) {
     Value begin = kernel.bitAnd(row, kernel.index(15));
     Array rounded = tiles.at(bands.rounded, row, begin).array, rest = tiles.at(bands.rest, row, begin).array;
-    kernel.columns(shape.kernelSize, 1, [&](Value at, Value mask, int64_t) {
-      Value tap = kernel.loadVector(used, at, mask);
-      kernel.storeVector(tap, rounded, at, mask);
-      kernel.storeVector(tiles.rest(tap, rest.element), rest, at, mask);
-    });
+    for (int64_t vector = 0; vector < taps.vectors(); ++vector) {
+      Value tap = taps.used(number, vector), mask = taps.mask(number, vector);
+      kernel.storeVector(tap, rounded, taps.columnOf(vector), mask);
+      kernel.storeVector(tiles.rest(tap, rest.element), rest, taps.columnOf(vector), mask);
+    }
   });
   return bands;
 }
@@ -81,7 +102,7 @@ TileBands DynamicConvWriter::writeBands(const ConvTile &tile, TapRows taps, cons
 void DynamicConvWriter::writeForward(DynamicConvOp op) {
   kernel.stage(task.name(), 0, [&](Value number) {
     ConvTile tile = placeConvTile(kernel, shape, number, dynamicConvChunk);
-    TileBands bands = writeBands(tile, TapRows(kernel, shape, task.operand(op.getRng())), task.operand(1));
+    TileBands bands = writeBands(tile, task.operand(op.getRng()), task.operand(1));
     Array bias = biasOfHead(task, op.getBias(), shape, tile);
     const int64_t rows = bandRows(dynamicConvChunk, shape.kernelSize);
     Matrix inputs = slab(rows), staging = slab(16);
@@ -139,12 +160,18 @@ void DynamicConvWriter::writeTapGradients(DynamicConvGradOp op) {
       fillSlab(kernel, tiles, tile, slice(task.operand(0), tile, channel), 0, dynamicConvChunk, width, gradients);
       addDots(tile, gradients, inputs, width, dots);
     });
-    TapRows taps(kernel, shape, task.operand(op.getRng()));
-    kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
-      Value step = kernel.add(tile.first, row), element = firstTapAt(kernel, shape, tile, step);
-      taps.differentiate(kernel.from(task.operand(2), element), element,
-                         tiles.at(dots, row, kernel.bitAnd(row, kernel.index(15))).array,
-                         kernel.from(task.result(1), element), usedTaps(tile, step), taps.boundsAt(step, tile.steps));
+    TapBatch taps(kernel, shape, task.operand(op.getRng()));
+    forTaps(tile, taps, task.operand(2), [&](Value row, Value step, int64_t number) {
+      Array gradient = tiles.at(dots, row, kernel.bitAnd(row, kernel.index(15))).array;
+      Array result = kernel.from(task.result(1), firstTapAt(kernel, shape, tile, step)), used = usedTaps(tile, step);
+      TapBatch::Values gradients = taps.differentiate(number, [&](int64_t vector) {
+        return kernel.loadVector(gradient, taps.columnOf(vector), taps.mask(number, vector));
+      });
+      for (auto [index, value] : llvm::enumerate(gradients)) {
+        const auto vector = static_cast<int64_t>(index);
+        kernel.storeVector(value, result, taps.columnOf(vector), taps.mask(number, vector));
+        kernel.storeVector(taps.used(number, vector), used, taps.columnOf(vector), taps.mask(number, vector));
+      }
     });
   });
 }
@@ -156,20 +183,27 @@ TileBands DynamicConvWriter::writeTurnedBands(const ConvTile &tile) {
   TileBands bands{tiles.stackMatrix(element, rows, turnedSteps), tiles.stackMatrix(element, rows, turnedSteps)};
   static_assert(turnedSteps == 32, "one for each lane of a warp");
   Value lanes = kernel.lanes(kernel.i32(), turnedSteps), zero = kernel.constantInt(lanes.getType(), 0);
+  auto wide = [&](Value number) { return kernel.splat(kernel.convert(number, kernel.i32()), turnedSteps); };
+  auto read = [&](Value row, int64_t part) {
+    Value step = kernel.add(tile.first, kernel.add(row, turnedSteps * part - reversedPadding()));
+    Value isReal = kernel.bitAnd(kernel.lessEqual(kernel.index(0), step), kernel.less(step, tile.steps));
+    Value count = kernel.select(isReal, kernel.index(shape.kernelSize), kernel.index(0));
+    // Lane r has tap kernelSize - 1 - row + r.
+    Value begin = kernel.sub(kernel.index(shape.kernelSize - 1), row), tap = kernel.add(lanes, wide(begin));
+    Value mask = kernel.bitAnd(kernel.lessEqual(zero, tap), kernel.less(tap, wide(count)));
+    return kernel.loadVector(usedTaps(tile, step), begin, mask);
+  };
+  constexpr int64_t atOnce = 8; // loads under way
   for (int64_t part = 0; part < dynamicConvChunk / turnedSteps; ++part)
-    kernel.loop(kernel.index(0), kernel.index(turnedRows()), 1, [&](Value row) {
-      Value step = kernel.add(tile.first, kernel.add(row, turnedSteps * part - reversedPadding()));
-      Value isReal = kernel.bitAnd(kernel.lessEqual(kernel.index(0), step), kernel.less(step, tile.steps));
-      Value count = kernel.select(isReal, kernel.index(shape.kernelSize), kernel.index(0));
-      // Lane r has tap kernelSize - 1 - row + r.
-      Value begin = kernel.sub(kernel.index(shape.kernelSize - 1), row);
-      auto wide = [&](Value number) { return kernel.splat(kernel.convert(number, kernel.i32()), turnedSteps); };
-      Value tap = kernel.add(lanes, wide(begin));
-      Value mask = kernel.bitAnd(kernel.lessEqual(zero, tap), kernel.less(tap, wide(count)));
-      Value taps = kernel.loadVector(usedTaps(tile, step), begin, mask);
-      Value place = kernel.add(row, part * turnedRows());
-      kernel.storeVector(taps, tiles.at(bands.rounded, place).array, kernel.index(0));
-      kernel.storeVector(tiles.rest(taps, element), tiles.at(bands.rest, place).array, kernel.index(0));
+    kernel.loop(kernel.index(0), kernel.index(turnedRows()), atOnce, [&](Value first) {
+      Values rows;
+      for (int64_t number = 0; number < atOnce; ++number)
+        rows.push_back(read(kernel.add(first, number), part));
+      for (auto [number, taps] : llvm::enumerate(rows)) {
+        Value place = kernel.add(first, part * turnedRows() + static_cast<int64_t>(number));
+        kernel.storeVector(taps, tiles.at(bands.rounded, place).array, kernel.index(0));
+        kernel.storeVector(tiles.rest(taps, element), tiles.at(bands.rest, place).array, kernel.index(0));
+      }
     });
   return bands;
 }

@@ -27,10 +27,17 @@ static void writeOperand(ModuleOp functions, Location location, StringRef name, 
     Array in = kernel.from(source, begin), out = kernel.from(target, begin);
     // Rows that do not count may hold anything, NaN as well: they are not read.
     Value count = kernel.select(kernel.notEqual(real, kernel.index(0)), columns, kernel.index(0));
-    kernel.columns(columns, {}, [&](Value column, Value, ValueRange) {
-      Value exists = kernel.tailMask(kernel.sub(columns, column)), counts = kernel.tailMask(kernel.sub(count, column));
-      kernel.storeVector(kernel.loadVector(in, column, counts), out, column, exists);
-      return Values{};
+    // Some loads are under way before the first store waits.
+    constexpr int64_t atOnce = 4;
+    kernel.loop(kernel.index(0), columns, atOnce * kernel.width(), [&](Value first) {
+      Values vectors;
+      auto column = [&](int64_t number) { return kernel.add(first, number * kernel.width()); };
+      for (int64_t number = 0; number < atOnce; ++number)
+        vectors.push_back(kernel.loadVector(in, column(number), kernel.tailMask(kernel.sub(count, column(number)))));
+      for (auto [number, vector] : llvm::enumerate(vectors)) {
+        Value at = column(static_cast<int64_t>(number));
+        kernel.storeVector(vector, out, at, kernel.tailMask(kernel.sub(columns, at)));
+      }
     });
   });
 }

@@ -171,6 +171,8 @@ LogicalResult WarpWriter::writeOp(Operation &op) {
     writeInsert(insert);
   else if (auto interleave = dyn_cast<vector::InterleaveOp>(op))
     writeInterleave(interleave);
+  else if (auto deinterleave = dyn_cast<vector::DeinterleaveOp>(op))
+    writeDeinterleave(deinterleave);
   else if (auto gep = dyn_cast<LLVM::GEPOp>(op))
     writeGep(gep);
   else if (auto load = dyn_cast<LLVM::LoadOp>(op))

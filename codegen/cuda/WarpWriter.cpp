@@ -212,6 +212,20 @@ void WarpWriter::writeInterleave(vector::InterleaveOp op) {
   map.map(op.getResult(), result);
 }
 
+/// Of a vector of two warps or more: threads have pairs.
+void WarpWriter::writeDeinterleave(vector::DeinterleaveOp op) {
+  Value vector = mapped(op.getSource());
+  for (auto [first, result] : llvm::enumerate(op.getResults())) {
+    SmallVector<Value> lanes;
+    for (int64_t lane = static_cast<int64_t>(first), own = share(op.getSource().getType()); lane < own; lane += 2)
+      lanes.push_back(builder.create<vector::ExtractOp>(loc, vector, lane));
+    Type type = distributed(result.getType());
+    map.map(result, isa<VectorType>(type)
+                        ? builder.create<vector::FromElementsOp>(loc, cast<VectorType>(type), lanes).getResult()
+                        : lanes.front());
+  }
+}
+
 LogicalResult WarpWriter::writeShuffle(vector::ShuffleOp op) {
   int64_t lanes = lanesOf(op.getV1().getType());
   SmallVector<int64_t> sources;

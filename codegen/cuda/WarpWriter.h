@@ -42,6 +42,7 @@ private:
   void writeExtract(mlir::vector::ExtractOp op);
   void writeInsert(mlir::vector::InsertOp op);
   void writeInterleave(mlir::vector::InterleaveOp op);
+  void writeDeinterleave(mlir::vector::DeinterleaveOp op);
   mlir::LogicalResult writeFor(mlir::scf::ForOp op);
   mlir::LogicalResult writeIf(mlir::scf::IfOp op);
   mlir::LogicalResult writeRegion(mlir::Region &from, mlir::Region &to);

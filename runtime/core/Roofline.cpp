@@ -67,6 +67,9 @@ private:
       BIFOCAL_RETURN_IF_ERROR(evaluate(launch->multiplyAdds, multiplyAdds));
       cost.flops = 2.0 * static_cast<double>(multiplyAdds);
       cost.launches = static_cast<int64_t>(launch->stages.size());
+      // Sums of products of convolutions and attention, whose kernels run on tensor cores where inputs are narrow.
+      if (!launch->buffers.empty() && multiplyAdds > 0)
+        cost.narrow = byteSize(entry_.buffers[launch->buffers.front().id].type) == 2;
       return addBytes(launch->buffers, cost);
     }
     cost.launches = 1;

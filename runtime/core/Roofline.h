@@ -33,7 +33,7 @@ struct StepCost {
   const PlanStep *step = nullptr;
   int64_t launches = 0; ///< with those of all windows
   double flops = 0, bytes = 0;
-  bool narrow = false; ///< a product with factors of 16 bits
+  bool narrow = false; ///< products with factors of 16 bits
 
   /// The longer one of memory and arithmetic, and a microsecond for each launch, which is what one costs in a graph.
   double seconds(const Card &card) const;

@@ -9,25 +9,29 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
 
+import gpu_kernels
+
 ROOT = Path(__file__).resolve().parents[2]
 BUDGET = 460  # seconds, for everything
+DRIVER_FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/local/nvidia/lib64", "/usr/lib64")
 FAMILIES = ("lightconv", "dynamicconv", "transformer")
 
 
 class Check:
     """One run of the suite: what it found, and how much of the time is left."""
 
-    def __init__(self, folder: Path, peers: Path | None) -> None:
-        self.folder, self.peers = folder, peers
+    def __init__(self, folder: Path, peers: Path | None, budget: float, card: str) -> None:
+        self.folder, self.peers, self.budget, self.card = folder, peers, budget, card
         self.begin = time.monotonic()
         self.results: list[dict[str, Any]] = []
 
     def left(self) -> float:
-        return BUDGET - (time.monotonic() - self.begin)
+        return self.budget - (time.monotonic() - self.begin)
 
     def run(self, command: list[str], limit: float, cwd: Path | None = None) -> tuple[int, str, str]:
         limit = min(limit, self.left())
@@ -45,7 +49,9 @@ class Check:
         binary = str(self.folder / "bin" / name)
         if loader is None:
             return [binary, *arguments]
-        return [str(loader), "--library-path", str(self.folder / "lib"), binary, *arguments]
+        driver = [folder for folder in DRIVER_FOLDERS if (Path(folder) / "libcuda.so.1").exists()]
+        path = ":".join([str(self.folder / "lib"), *driver])
+        return [str(loader), "--library-path", path, binary, *arguments]
 
     def add(self, kind: str, name: str, passed: bool, **more: Any) -> None:
         self.results.append({"kind": kind, "name": name, "passed": passed, **more})
@@ -57,11 +63,38 @@ class Check:
             lines = said.splitlines()
             self.add("conformance", model.stem, code == 0, summary=lines[-1:], failures=[*lines[:-1][:20], problem[-2000:]])
 
-    def step(self, model: str, tokens: int) -> dict[str, Any]:
+    def kernels(self) -> None:
+        """Our kernels beside a copy of memory, and beside the best of PyTorch's ways to write the same."""
+        path = str(self.folder / "models" / "kernels.bifocal")
+        sizes = [f"--size={name}={value}" for name, value in (("B", gpu_kernels.BATCH), ("T", gpu_kernels.STEPS))]
+        code, said, problem = self.run(
+            self.program("bench-entries", path, "--device=cuda", "--json", "--repeat=5", *sizes, "--card", self.card), 60
+        )
+        ours = [json.loads(line) for line in said.splitlines()]
+        peers, copy = self.kernel_peers()
+        for row in ours:
+            peer = peers.get(row["entry"])
+            more = {"ours": row, "peer": peer, "ratio": peer["us"] / row["us"] if peer else None}
+            if copy:
+                more["share_of_copy"] = row["gb_per_s"] / copy
+            self.add("kernel", row["entry"], True, **more)
+        if code != 0:
+            self.add("kernel", "all", False, problem=problem[-2000:])
+
+    def kernel_peers(self) -> tuple[dict[str, Any], float | None]:
+        if self.peers is None:
+            return {}, None
+        script = ROOT / "tools" / "ci" / "gpu_kernels.py"
+        _, said, _ = self.run([sys.executable, str(script), "peers", str(self.peers)], 90)
+        rows = [json.loads(line) for line in said.splitlines()]
+        copies = [row["copy_gb_per_s"] for row in rows if "copy_gb_per_s" in row]
+        return {row["entry"]: row for row in rows if "entry" in row}, copies[0] if copies else None
+
+    def step(self, model: str, tokens: int, *more: str) -> dict[str, Any]:
         path = self.folder / "models" / f"{model}.bifocal"
         arguments = [str(path), "--device=cuda", "--json", "--max-tokens", str(tokens), "--steps", "30", "--warmup", "70"]
-        code, said, problem = self.run(self.program("bench-step", *arguments), 60)
-        return json.loads(said) if code == 0 else {"problem": problem[-2000:]}
+        code, said, problem = self.run(self.program("bench-step", *arguments, *more), 60)
+        return json.loads(said) | ({"problem": problem} if code else {}) if said else {"problem": problem[-2000:]}
 
     def peer(self, verb: str, model: str, precision: str, mode: str, *more: str) -> dict[str, Any]:
         if self.peers is None:
@@ -77,7 +110,12 @@ class Check:
         peers = {mode: self.peer("train", model, precision, mode, "--max-tokens", str(tokens)) for mode in modes}
         rates = [peer["tokens_per_s"] for peer in peers.values() if "tokens_per_s" in peer]
         ratio = ours["tokens_per_s"] / max(rates) if rates and "tokens_per_s" in ours else None
-        self.add("training", f"{model} {precision} {tokens}", "tokens_per_s" in ours, ours=ours, peers=peers, ratio=ratio)
+        self.add("training", f"{model} {precision} {tokens}", "problem" not in ours, ours=ours, peers=peers, ratio=ratio)
+
+    def profile(self, family: str, precision: str, tokens: int) -> None:
+        model = f"{family}_iwslt_de_en-{precision}"
+        ours = self.step(model, tokens, "--profile")
+        self.add("profile", f"{model} {tokens}", "problem" not in ours, ours=ours)
 
     def decoding(self, family: str, precision: str) -> None:
         model = f"{family}_iwslt_de_en"
@@ -87,12 +125,15 @@ class Check:
         )
         ours = json.loads(said) if code == 0 else {"problem": problem[-2000:]}
         peer = self.peer("generate", model, precision, "eager", "--steps", "5")
-        self.add("decoding", f"{model} {precision}", code == 0, ours=ours, peer=peer)
+        ratio = ours["tokens_per_s"] / peer["tokens_per_s"] if "tokens_per_s" in ours and "tokens_per_s" in peer else None
+        self.add("decoding", f"{model} {precision}", code == 0, ours=ours, peer=peer, ratio=ratio)
 
     def all(self) -> None:
         self.conformance()
+        self.kernels()
         for tokens in (512, 4096, 16384):
             self.training("lightconv", "bf16", tokens, ("eager",))
+        self.profile("lightconv", "bf16", 4096)
         for family in FAMILIES:
             self.training(family, "f32", 4096, ("eager",))
             self.decoding(family, "f32")
@@ -101,7 +142,10 @@ class Check:
 
 def gpu() -> dict[str, str]:
     query = "name,driver_version,memory.total,clocks.max.sm"
-    done = subprocess.run(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"], capture_output=True, text=True, check=False)  # fmt: skip
+    try:
+        done = subprocess.run(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"], capture_output=True, text=True, check=False)  # fmt: skip
+    except FileNotFoundError:
+        return {}
     values = [value.strip() for value in done.stdout.splitlines()[0].split(",")] if done.stdout.strip() else []
     return dict(zip(query.split(","), values, strict=False))
 
@@ -111,14 +155,22 @@ def main() -> int:
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "gpu-check", help="what pack-gpu-check.sh made")
     parser.add_argument("--peers", type=Path, help="folder of the PyTorch programs")
     parser.add_argument("--output", type=Path, help="the JSON file")
+    parser.add_argument("--seconds", type=float, default=BUDGET, help="the most time that it takes")
     options = parser.parse_args()
+    archive = options.folder.with_name(options.folder.name + ".tar.xz")
+    if not options.folder.exists() and archive.exists():
+        with tarfile.open(archive) as packed:
+            packed.extractall(options.folder, filter="tar")
     if not (options.folder / "bin").is_dir():
-        parser.error(f"expects the folder that pack-gpu-check.sh made, but {options.folder} has no programs")
+        parser.error(f"expects the folder that pack-gpu-check.sh made, or {archive}, but there is none")
     machine = gpu()
     if not machine:
         print("error: nvidia-smi names no GPU", file=sys.stderr)
         return 7
-    check = Check(options.folder.resolve(), options.peers.resolve() if options.peers else None)
+    packed_peers = options.folder / "peers"
+    peers = options.peers or (packed_peers if packed_peers.is_dir() else None)
+    card = next((card for card in ("a100", "h100") if card in machine["name"].lower()), "h200")
+    check = Check(options.folder.resolve(), peers.resolve() if peers else None, options.seconds, card)
     check.all()
     name = re.sub(r"[^a-z0-9]+", "-", machine["name"].lower()).strip("-")
     output = options.output or ROOT / "bench" / "results" / f"gpu-{name}.json"
