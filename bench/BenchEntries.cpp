@@ -62,12 +62,16 @@ Result<std::vector<int64_t>> valuesOf(const EntryPlan &plan, const std::vector<s
 /// Floats between -1 and 1, all integers 0 (of masks: no padding is 1).
 void draw(TensorView &view, std::mt19937 &engine) {
   std::uniform_real_distribution<float> uniform(-1, 1);
+  // The same numbers again and again, of a count that no axis has.
+  std::vector<float> numbers(65521);
+  for (float &number : numbers)
+    number = uniform(engine);
   int64_t count = 1;
   for (size_t axis = 0; axis < view.rank; ++axis)
     count *= view.extents[axis];
   auto *bytes = static_cast<std::byte *>(view.data);
   for (int64_t i = 0; i < count; ++i) {
-    const float value = uniform(engine);
+    const float value = numbers[static_cast<size_t>(i) % numbers.size()];
     const auto bits = std::bit_cast<uint32_t>(value);
     if (view.type == ElementType::f32)
       std::memcpy(bytes + 4 * i, &value, 4);

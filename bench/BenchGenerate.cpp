@@ -54,21 +54,38 @@ public:
     return status;
   }
   Status step(const Rows &rows, std::span<float> logProbabilities) override {
-    const auto begin = std::chrono::steady_clock::now();
-    const int64_t before = allocationCount();
-    BIFOCAL_RETURN_IF_ERROR(model_.step(rows, logProbabilities));
-    allocations_ += allocationCount() - before;
-    seconds_ += secondsSince(begin);
-    ++steps_;
+    BIFOCAL_RETURN_IF_ERROR(timed([&] { return model_.step(rows, logProbabilities); }));
     const auto vocabulary = static_cast<size_t>(vocabularySize());
     for (size_t row = 0; row < rows.tokens.size(); ++row) {
       const std::span<float> scores = logProbabilities.subspan(row * vocabulary, vocabulary);
-      if (rows.step + 1 < lengths_[static_cast<size_t>(rows.sentences[row])]) {
+      if (!isLast(rows, row)) {
         scores[eos_] = minusInfinity_;
       } else {
         std::fill(scores.begin(), scores.end(), minusInfinity_);
         scores[eos_] = 0;
       }
+    }
+    return {};
+  }
+  int64_t candidateCount() const override { return model_.candidateCount(); }
+  Status candidates(const Rows &rows, std::span<float> logProbabilities, std::span<int32_t> tokens) override {
+    BIFOCAL_RETURN_IF_ERROR(timed([&] { return model_.candidates(rows, logProbabilities, tokens); }));
+    const auto count = static_cast<size_t>(candidateCount());
+    for (size_t row = 0; row < rows.tokens.size(); ++row) {
+      const std::span<float> scores = logProbabilities.subspan(row * count, count);
+      const std::span<int32_t> best = tokens.subspan(row * count, count);
+      if (isLast(rows, row)) {
+        std::fill(scores.begin(), scores.end(), minusInfinity_);
+        best[0] = static_cast<int32_t>(eos_), scores[0] = 0;
+        continue;
+      }
+      // The end goes behind all others.
+      const auto place = std::find(best.begin(), best.end(), static_cast<int32_t>(eos_)) - best.begin();
+      if (place == static_cast<std::ptrdiff_t>(count))
+        continue;
+      std::rotate(best.begin() + place, best.begin() + place + 1, best.end());
+      std::rotate(scores.begin() + place, scores.begin() + place + 1, scores.end());
+      scores.back() = minusInfinity_;
     }
     return {};
   }
@@ -80,6 +97,20 @@ public:
   int64_t beginAllocations() const { return beginAllocations_; }
 
 private:
+  /// Whether the sentence of a row ends with this step.
+  bool isLast(const Rows &rows, size_t row) const {
+    return rows.step + 1 >= lengths_[static_cast<size_t>(rows.sentences[row])];
+  }
+  template <typename Step> Status timed(const Step &step) {
+    const auto begin = std::chrono::steady_clock::now();
+    const int64_t before = allocationCount();
+    BIFOCAL_RETURN_IF_ERROR(step());
+    allocations_ += allocationCount() - before;
+    seconds_ += secondsSince(begin);
+    ++steps_;
+    return {};
+  }
+
   static constexpr float minusInfinity_ = -std::numeric_limits<float>::infinity();
   static constexpr size_t eos_ = 2;
   SessionStepper &model_;

@@ -97,7 +97,12 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   for (int64_t i = 0; i < std::max<int64_t>(1, options.warmup); ++i)
     BIFOCAL_RETURN_IF_ERROR(step.run(batches[(largest + static_cast<size_t>(i)) % batches.size()]));
   result.seconds.reserve(static_cast<size_t>(options.steps)), result.rates.reserve(static_cast<size_t>(options.steps));
-  session->profile(options.profile.value_or(options.device.device == "cpu"));
+  const bool profiles = options.profile.value_or(options.device.device == "cpu");
+  session->profile(profiles);
+  if (profiles) { // which then has all the memory that it needs itself
+    BIFOCAL_RETURN_IF_ERROR(step.run(batches[largest]));
+    session->profile(true);
+  }
   setDriversApart();
   const int64_t before = allocationCount(), driverBefore = driverAllocationCount();
   for (int64_t i = 0; i < options.steps; ++i) {

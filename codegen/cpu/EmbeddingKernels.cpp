@@ -35,37 +35,39 @@ static Value isAmong(KernelBuilder &kernel, const Array &ids, Value id, Value be
 /// A warp for each token: where no earlier one has the same id, it adds the gradients of all that have it, in order.
 static void addTokensOfWarp(KernelTask &task, EmbeddingGradOp op, Value token, Value tokens) {
   KernelBuilder &kernel = task.builder;
-  const int64_t width = lastAxis(op.getTableGrad());
-  Array ids = task.operand(0), sums = kernel.stackArray(llvm::alignTo(width, kernel.width()));
-  Value id = kernel.loadIndex(ids, token), scale = kernel.constantVector(op.getScale().convertToFloat());
-  kernel.when(counts(kernel, op, id), [&] {
-    Value isRepeated = isAmong(kernel, ids, id, kernel.index(0), token);
-    kernel.when(
-        isRepeated, [] {},
-        [&] {
-          Array row = kernel.from(task.result(0), kernel.mul(id, width));
-          kernel.columns(width, 8, [&](Value at, Value mask, int64_t) {
-            kernel.storeVector(kernel.loadVector(row, at, mask), sums, at, mask);
-          });
-          kernel.loop(token, tokens, kernel.width(), [&](Value begin) {
-            Value end = kernel.min(kernel.add(begin, kernel.width()), tokens);
-            kernel.when(isAmong(kernel, ids, id, begin, end), [&] {
-              kernel.loop(begin, end, 1, [&](Value other) {
-                kernel.when(kernel.equal(kernel.loadIndex(ids, other), id), [&] {
-                  Array source = kernel.from(task.operand(1), kernel.mul(other, width));
-                  kernel.columns(width, 8, [&](Value at, Value mask, int64_t) {
-                    Value sum =
-                        kernel.fma(kernel.loadVector(source, at, mask), scale, kernel.loadVector(sums, at, mask));
-                    kernel.storeVector(sum, sums, at, mask);
-                  });
-                });
-              });
-            });
-          });
-          kernel.columns(width, 8, [&](Value at, Value mask, int64_t) {
-            kernel.storeVector(kernel.loadVector(sums, at, mask), row, at, mask);
-          });
+  const int64_t width = lastAxis(op.getTableGrad()), lanes = kernel.width();
+  Array ids = task.operand(0), sums = kernel.stackArray(llvm::alignTo(width, lanes));
+  Value id = kernel.loadIndex(ids, token);
+  // Rows go by as many neighbours for each thread as leave no tail.
+  auto overRow = [&](const Array &from, const Array &to,
+                     llvm::function_ref<Value(Value x, Value at, Value mask)> next) {
+    kernel.useVectors(width % (4 * lanes) == 0 ? 4 * lanes : lanes);
+    kernel.columns(width, 4, [&](Value at, Value mask, int64_t) {
+      kernel.storeVector(next(kernel.loadVector(from, at, mask), at, mask), to, at, mask);
+    });
+    kernel.useVectors(lanes);
+  };
+  auto same = [](Value x, Value, Value) { return x; };
+  auto addGradient = [&](Value x, Value at, Value mask) {
+    return kernel.fma(x, kernel.constantVector(op.getScale().convertToFloat()), kernel.loadVector(sums, at, mask));
+  };
+  auto addAll = [&] {
+    Array row = kernel.from(task.result(0), kernel.mul(id, width));
+    overRow(row, sums, same);
+    kernel.loop(token, tokens, lanes, [&](Value begin) {
+      Value end = kernel.min(kernel.add(begin, lanes), tokens);
+      kernel.when(isAmong(kernel, ids, id, begin, end), [&] {
+        kernel.loop(begin, end, 1, [&](Value other) {
+          kernel.when(kernel.equal(kernel.loadIndex(ids, other), id),
+                      [&] { overRow(kernel.from(task.operand(1), kernel.mul(other, width)), sums, addGradient); });
         });
+      });
+    });
+    overRow(sums, row, same);
+  };
+  kernel.when(counts(kernel, op, id), [&] {
+    kernel.when(
+        isAmong(kernel, ids, id, kernel.index(0), token), [] {}, addAll);
   });
 }
 

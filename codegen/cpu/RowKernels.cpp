@@ -149,10 +149,10 @@ void RowWriter::writeColumnSums(Value tile) {
   }
 }
 
-/// The sum of the vectors at `column` of all shares: of every fourth one, so that additions need not wait for each
-/// other, then of these.
+/// The sum of the vectors at `column` of all shares: of every fourth one (on a warp every 32nd), so that additions need
+/// not wait for each other, then of these.
 Value RowWriter::sumOfShares(Value column) {
-  constexpr int64_t sums = 4;
+  const int64_t sums = kernel.target().isWarp ? 32 : 4;
   const int64_t width = partialWidth(shape);
   Array base = kernel.from(task.scratch(0), column);
   Value shares = kernel.ceilDiv(kernel.expression(shape.rows), kernel.index(rowsPerShare));
@@ -167,7 +167,9 @@ Value RowWriter::sumOfShares(Value column) {
       next.push_back(add(total, kernel.add(share, static_cast<int64_t>(number))));
     return next;
   });
-  Value total = kernel.add(kernel.add(carried[0], carried[1]), kernel.add(carried[2], carried[3]));
+  Value total = carried[0];
+  for (Value sum : ArrayRef<Value>(carried).drop_front())
+    total = kernel.add(total, sum);
   return kernel.loop(whole, shares, 1, total,
                      [&](Value share, ValueRange totals) { return KernelBuilder::Values{add(totals[0], share)}; })[0];
 }
