@@ -17,10 +17,10 @@ bool fitsTensorCores(const ConvShape &shape, ArrayRef<Value> sequences) {
 }
 
 void fillSlab(KernelBuilder &kernel, TileBuilder &tiles, const ConvTile &tile, const Matrix &source, int64_t padding,
-              int64_t rows, int64_t width, const Matrix &slab) {
+              int64_t width, const ConvSlab &slab) {
   Value first = kernel.add(tile.first, -padding);
-  tiles.copyRows(tiles.at(source, first), kernel.sub(kernel.index(0), first), kernel.sub(tile.steps, first), rows,
-                 width, lightConvSlice, slab);
+  tiles.copyRows(tiles.at(source, first), kernel.sub(kernel.index(0), first), kernel.sub(tile.steps, first), slab.rows,
+                 width, slab.slice, slab.matrix);
 }
 
 void correlate(KernelBuilder &kernel, TileBuilder &tiles, const Matrix &gradients, const Matrix &inputs, int64_t width,

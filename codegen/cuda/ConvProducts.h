@@ -32,10 +32,16 @@ constexpr int64_t bandRows(int64_t rows, int64_t kernelSize) { return rows - 16 
 /// at a time.
 bool fitsTensorCores(const ConvShape &shape, llvm::ArrayRef<mlir::Value> sequences);
 
-/// Fills `slab` with `rows` steps from `padding` before the tile's first one on, of `width` channels; `source` has step
-/// 0 of the sequence. Steps that the sequence has not, and channels up to the end of a slice, become 0.
+/// Rows of a tile's channels in shared memory, `slice` channels at a time.
+struct ConvSlab {
+  Matrix matrix;
+  int64_t rows, slice;
+};
+
+/// Fills `slab` with the steps from `padding` before the tile's first one on, of `width` channels; `source` has step 0
+/// of the sequence. Steps that the sequence has not, and channels up to the end of the slice, become 0.
 void fillSlab(KernelBuilder &kernel, TileBuilder &tiles, const ConvTile &tile, const Matrix &source, int64_t padding,
-              int64_t rows, int64_t width, const Matrix &slab);
+              int64_t width, const ConvSlab &slab);
 
 /// Adds to the 16 x 16 pieces of a band, two columns of tiles each, the products of 16 rows of gradients and of the
 /// inputs that their taps meet: element (r, c) belongs to tap c - r of row r.

@@ -33,7 +33,7 @@ public:
   void writeInputGradients(DynamicConvGradOp op);
 
 private:
-  Matrix slab(int64_t rows) { return tiles.stackMatrix(element, rows, lightConvSlice); }
+  ConvSlab slab(int64_t rows) { return {tiles.stackMatrix(element, rows, lightConvSlice), rows, lightConvSlice}; }
   /// The slice of the tile's head that begins with `channel`, from step 0 of the sequence on.
   Matrix slice(const Array &sequence, const ConvTile &tile, Value channel) {
     Value place = kernel.add(headOrigin(kernel, shape, tile), channel);
@@ -105,15 +105,15 @@ void DynamicConvWriter::writeForward(DynamicConvOp op) {
     TileBands bands = writeBands(tile, task.operand(op.getRng()), task.operand(1));
     Array bias = biasOfHead(task, op.getBias(), shape, tile);
     const int64_t rows = bandRows(dynamicConvChunk, shape.kernelSize);
-    Matrix inputs = slab(rows), staging = slab(16);
+    ConvSlab inputs = slab(rows), staging = slab(16);
     forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {
       Matrix source = slice(task.operand(0), tile, channel), target = slice(task.result(0), tile, channel);
-      fillSlab(kernel, tiles, tile, source, shape.leftPadding, rows, width, inputs);
+      fillSlab(kernel, tiles, tile, source, shape.leftPadding, width, inputs);
       ConvolveProducts products{kernel,
                                 tiles,
                                 tile,
-                                inputs,
-                                staging,
+                                inputs.matrix,
+                                staging.matrix,
                                 tiles.at(target, tile.first),
                                 bias ? kernel.from(bias, channel) : Array(),
                                 width};
@@ -154,11 +154,11 @@ void DynamicConvWriter::writeTapGradients(DynamicConvGradOp op) {
     Matrix dots = tiles.stackMatrix(kernel.f32(), dynamicConvChunk, 16 * pieces);
     tiles.clear(dots, dynamicConvChunk, 16 * pieces);
     const int64_t rows = bandRows(dynamicConvChunk, shape.kernelSize);
-    Matrix inputs = slab(rows), gradients = slab(dynamicConvChunk);
+    ConvSlab inputs = slab(rows), gradients = slab(dynamicConvChunk);
     forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {
-      fillSlab(kernel, tiles, tile, slice(task.operand(1), tile, channel), shape.leftPadding, rows, width, inputs);
-      fillSlab(kernel, tiles, tile, slice(task.operand(0), tile, channel), 0, dynamicConvChunk, width, gradients);
-      addDots(tile, gradients, inputs, width, dots);
+      fillSlab(kernel, tiles, tile, slice(task.operand(1), tile, channel), shape.leftPadding, width, inputs);
+      fillSlab(kernel, tiles, tile, slice(task.operand(0), tile, channel), 0, width, gradients);
+      addDots(tile, gradients.matrix, inputs.matrix, width, dots);
     });
     TapBatch taps(kernel, shape, task.operand(op.getRng()));
     forTaps(tile, taps, task.operand(2), [&](Value row, Value step, int64_t number) {
@@ -238,11 +238,11 @@ void DynamicConvWriter::writeInputGradients(DynamicConvGradOp op) {
     ConvTile tile = placeConvTile(kernel, shape, number, dynamicConvChunk);
     TileBands bands = writeTurnedBands(tile);
     const int64_t rows = bandRows(dynamicConvChunk, shape.kernelSize);
-    Matrix gradients = slab(rows), staging = slab(16);
+    ConvSlab gradients = slab(rows), staging = slab(16);
     forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {
-      fillSlab(kernel, tiles, tile, slice(task.operand(0), tile, channel), reversedPadding(), rows, width, gradients);
+      fillSlab(kernel, tiles, tile, slice(task.operand(0), tile, channel), reversedPadding(), width, gradients);
       Matrix output = tiles.at(slice(task.result(0), tile, channel), tile.first);
-      addTurned(bands, {kernel, tiles, tile, gradients, staging, output, {}, width});
+      addTurned(bands, {kernel, tiles, tile, gradients.matrix, staging.matrix, output, {}, width});
     });
   });
 }
