@@ -22,7 +22,7 @@ struct Options {
   tools::DeviceOptions device{.device = "cpu", .cpu = {.threads = 2}};
   uint64_t seed = 2;
   bool json = false;
-  std::optional<bool> profile; ///< of each family; a GPU then issues steps one by one, and is slower
+  bool profile = false; ///< on other devices than a CPU
 };
 
 struct Measurement {
@@ -169,7 +169,7 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   for (int64_t i = 0; i < options.warmup; ++i)
     BIFOCAL_RETURN_IF_ERROR(
         translateBatch(*model, batches[static_cast<size_t>(i) % batches.size()], options, vocabulary.pad, warm));
-  session->profile(options.profile.value_or(options.device.device == "cpu"));
+  session->profile(options.profile || options.device.device == "cpu");
   for (const BenchBatch &batch : batches)
     BIFOCAL_RETURN_IF_ERROR(translateBatch(*model, batch, options, vocabulary.pad, result));
   result.families = session->profileResult();
@@ -254,8 +254,8 @@ int main(int argc, char **argv) {
   app.add_option("--warmup", options.warmup, "Batches before")->check(CLI::Range(0, 1000))->capture_default_str();
   options.device.add(app);
   app.add_option("--seed", options.seed, "Seed of parameters and sentences")->capture_default_str();
-  app.add_flag("--profile,!--no-profile", options.profile,
-               "Time spent in each family of steps; default: on a CPU, where it costs nothing");
+  app.add_flag("--profile", options.profile,
+               "Time spent in each family of steps on a GPU, too, which then issues them one by one and is slower");
   app.add_flag("--json", options.json, "One line of JSON");
   app.footer("Exit codes: as those of bifocal.");
   if (const std::optional<int> code = parse(app, argc, argv))

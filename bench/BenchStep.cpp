@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <optional>
 
 using namespace bifocal;
 
@@ -23,7 +22,7 @@ struct Options {
   tools::DeviceOptions device{.device = "cpu", .cpu = {.threads = 2}};
   uint64_t seed = 1;
   bool json = false;
-  std::optional<bool> profile; ///< of each family; a GPU then issues steps one by one, and is slower
+  bool profile = false; ///< on other devices than a CPU
 };
 
 struct Measurement {
@@ -97,7 +96,7 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   for (int64_t i = 0; i < std::max<int64_t>(1, options.warmup); ++i)
     BIFOCAL_RETURN_IF_ERROR(step.run(batches[(largest + static_cast<size_t>(i)) % batches.size()]));
   result.seconds.reserve(static_cast<size_t>(options.steps)), result.rates.reserve(static_cast<size_t>(options.steps));
-  const bool profiles = options.profile.value_or(options.device.device == "cpu");
+  const bool profiles = options.profile || options.device.device == "cpu";
   session->profile(profiles);
   if (profiles) { // which then has all the memory that it needs itself
     BIFOCAL_RETURN_IF_ERROR(step.run(batches[largest]));
@@ -211,8 +210,8 @@ int main(int argc, char **argv) {
   app.add_option("--warmup", options.warmup, "Steps before")->check(CLI::Range(1, 1000))->capture_default_str();
   options.device.add(app);
   app.add_option("--seed", options.seed, "Seed of parameters and batches")->capture_default_str();
-  app.add_flag("--profile,!--no-profile", options.profile,
-               "Time spent in each family of steps; default: on a CPU, where it costs nothing");
+  app.add_flag("--profile", options.profile,
+               "Time spent in each family of steps on a GPU, too, which then issues them one by one and is slower");
   app.add_flag("--json", options.json, "One line of JSON");
   app.footer("Exit codes: 0; 70 the steps allocated on the heap, or the arena is not as large as its formula says; "
              "others as those of bifocal.");

@@ -98,8 +98,7 @@ static void forParts(int64_t width, llvm::function_ref<void(int64_t column, int6
 }
 
 void TileBuilder::copyRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns, int64_t width,
-                           const Matrix &target) {
-  constexpr int64_t mostUnderWay = 10; // loads at the same time
+                           const Matrix &target, int64_t mostUnderWay) {
   forParts(width, [&](int64_t column, int64_t part) {
     const int64_t height = elementsAtOnce / part;
     Value real = kernel.index(columns - column);
@@ -116,6 +115,8 @@ void TileBuilder::copyRows(const Matrix &source, Value low, Value high, int64_t 
     const int64_t loads = llvm::divideCeil(rows, height), rounds = llvm::divideCeil(loads, mostUnderWay);
     const int64_t underWay = llvm::divideCeil(loads, rounds);
     const int64_t together = height * underWay, whole = rows / together * together;
+    if (rounds == 1)
+      return copy(kernel.index(0), loads);
     if (whole > 0)
       kernel.loop(kernel.index(0), kernel.index(whole), together, [&](Value row) { copy(row, underWay); });
     if (whole < rows)

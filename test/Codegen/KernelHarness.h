@@ -30,8 +30,9 @@ struct KernelTensor {
 class KernelHarness {
 public:
   /// `source`: a module with one plan.kernel `k` (and the states that its op names). The level `warp` is that of GPUs:
-  /// the kernel runs on the emulator, and what it finds fails a run. Null, with a message in `error`,
-  /// when it cannot be compiled. `instructions`: the level whose instructions it uses; that of `level` when empty.
+  /// the kernel runs on the emulator, and what it finds fails a run, or on a GPU (StagedKernel.h). Null, with a message
+  /// in `error`, when it cannot be compiled. `instructions`: the level whose instructions it uses; that of `level` when
+  /// empty.
   static std::unique_ptr<KernelHarness> create(std::string_view source, std::string_view level, std::string &error,
                                                std::string_view instructions = {});
   /// A kernel of one stage with one tile and no scratch that `write` writes under the name `k`.

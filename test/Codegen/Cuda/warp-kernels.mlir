@@ -51,7 +51,7 @@ plan.kernel @filter "light_conv" stages 1 {
 
 // -----
 
-// From eight taps on inputs of 16 bits meet their taps on tensor cores. A band of nine taps has two pieces of 16 columns,
+// From two taps on inputs of 16 bits meet their taps on tensor cores. A band of nine taps has two pieces of 16 columns,
 // and a tap is two factors: four products for each of four groups of eight channels.
 
 // CHECK: gpu.func @narrow_filter_0
@@ -67,14 +67,14 @@ plan.kernel @narrow_filter "light_conv" stages 1 {
 
 // -----
 
-// Fewer taps are not worth a product.
+// A single tap is not worth a product.
 
 // CHECK: gpu.func @short_filter_0
 // CHECK-NOT: mma
 // CHECK: gpu.return
 plan.kernel @short_filter "light_conv" stages 1 {
-^bb0(%x: tensor<?x?x64xbf16>, %w: tensor<2x1x7xf32>):
-  %y = bifocal.light_conv %x, %w {left_padding = 6 : i64} : (tensor<?x?x64xbf16>, tensor<2x1x7xf32>) -> tensor<?x?x64xbf16>
+^bb0(%x: tensor<?x?x64xbf16>, %w: tensor<2x1x1xf32>):
+  %y = bifocal.light_conv %x, %w {left_padding = 0 : i64} : (tensor<?x?x64xbf16>, tensor<2x1x1xf32>) -> tensor<?x?x64xbf16>
   plan.return %y : tensor<?x?x64xbf16>
 }
 
