@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "bench/BenchModel.h"
 #include "bench/CommandLine.h"
-#include "runtime/core/Nearest.h"
 #include "runtime/core/Roofline.h"
 #include "runtime/core/Session.h"
+#include "tools/common/ModelShape.h"
 
 #include <algorithm>
 #include <bit>
@@ -18,8 +18,7 @@ using namespace bifocal;
 namespace {
 
 struct Options {
-  std::string artifact, only, card;
-  std::vector<std::string> sizes;
+  std::string artifact, only, card, shape;
   int64_t repeat = 10;
   tools::DeviceOptions device{.device = "cpu", .cpu = {.threads = 2}};
   bool json = false;
@@ -48,18 +47,7 @@ struct Tensors {
   }
 };
 
-Result<std::vector<int64_t>> valuesOf(const EntryPlan &plan, const std::vector<std::string> &sizes) {
-  std::vector<int64_t> values;
-  for (const std::string &symbol : plan.symbols) {
-    const auto given = std::ranges::find_if(sizes, [&](auto &size) { return size.starts_with(symbol + "="); });
-    if (given == sizes.end() && &symbol != &plan.symbols.back())
-      return Status(StatusCode::usage, fmt::format("'{}' expects --size {}=N", plan.name, symbol));
-    values.push_back(given == sizes.end() ? 0 : std::atoll(given->c_str() + symbol.size() + 1));
-  }
-  return values;
-}
-
-/// Floats between -1 and 1, all integers 0 (of masks: no padding is 1).
+/// Floats of f32 and bf16 between -1 and 1, true masks; all else stays 0.
 void draw(TensorView &view, std::mt19937 &engine) {
   std::uniform_real_distribution<float> uniform(-1, 1);
   // The same numbers again and again, of a count that no axis has.
@@ -82,17 +70,15 @@ void draw(TensorView &view, std::mt19937 &engine) {
   }
 }
 
-Result<Row> measure(Session &session, const EntryPlan &plan, const Options &options, const Card *card) {
-  const Result<std::vector<int64_t>> symbols = valuesOf(plan, options.sizes);
-  if (!symbols.ok())
-    return symbols.status();
+Result<Row> measure(Session &session, const EntryPlan &plan, const std::vector<int64_t> &symbols, int64_t repeat,
+                    const Card *card) {
   Tensors inputs, outputs;
   std::mt19937 engine(1);
   for (auto [arguments, tensors] : {std::pair(&plan.inputs, &inputs), {&plan.outputs, &outputs}})
     for (const PlanArgument &argument : *arguments) {
       std::vector<int64_t> dims;
       for (const Expression &dim : argument.dims)
-        dims.push_back(dim.evaluate(*symbols).value_or(0));
+        dims.push_back(dim.evaluate(symbols).value_or(0));
       tensors->add(argument.type, dims);
     }
   for (TensorView &view : inputs.views)
@@ -102,7 +88,7 @@ Result<Row> measure(Session &session, const EntryPlan &plan, const Options &opti
   Row row;
   row.entry = plan.name;
   std::vector<double> seconds;
-  for (int64_t round = 0; round < options.repeat; ++round) {
+  for (int64_t round = 0; round < repeat; ++round) {
     session.profile(true);
     BIFOCAL_RETURN_IF_ERROR(session.run(plan.name, inputs.views, outputs.views));
     double sum = 0;
@@ -113,7 +99,7 @@ Result<Row> measure(Session &session, const EntryPlan &plan, const Options &opti
   }
   session.profile(false);
   row.seconds = median(seconds);
-  const Result<std::vector<StepCost>> costs = stepCosts(plan, *symbols);
+  const Result<std::vector<StepCost>> costs = stepCosts(plan, symbols);
   if (!costs.ok())
     return costs.status();
   for (const StepCost &cost : *costs) {
@@ -142,23 +128,48 @@ void print(const Row &row, const Options &options) {
   fmt::print("{}\n", json.dump());
 }
 
+/// The entry points that are asked for.
+Result<std::vector<const EntryPlan *>> choose(const Artifact &artifact, const std::string &only) {
+  std::vector<const EntryPlan *> entries;
+  try {
+    const std::regex wanted(only);
+    for (const EntryPlan &plan : artifact.plan().entries)
+      if (std::regex_search(plan.name, wanted))
+        entries.push_back(&plan);
+  } catch (const std::regex_error &) {
+    return Status(StatusCode::usage, fmt::format("--only expects a regular expression, but got '{}'", only));
+  }
+  if (entries.empty())
+    return Status(StatusCode::usage, fmt::format("--only expects a part of an entry point's name, but got '{}'", only));
+  return entries;
+}
+
 Status run(const Options &options) {
   Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(options.artifact);
   if (!artifact.ok())
     return artifact.status();
+  const Result<std::vector<const EntryPlan *>> entries = choose(**artifact, options.only);
+  if (!entries.ok())
+    return entries.status();
+  const Result<tools::Shape> given = tools::parseShape(options.shape);
+  if (!given.ok())
+    return given.status();
+  const Result<tools::Shape> shape = tools::completeShape(*given, **artifact);
+  if (!shape.ok())
+    return shape.status();
   Result<std::unique_ptr<Device>> device = options.device.open();
   if (!device.ok())
     return device.status();
-  Result<std::unique_ptr<Session>> session = Session::create(*artifact, device.take(), /*training=*/false);
+  const bool training = std::ranges::any_of(*entries, &EntryPlan::needsTraining);
+  Result<std::unique_ptr<Session>> session = Session::create(*artifact, device.take(), training);
   if (!session.ok())
     return session.status();
   (*session)->initialize(1);
-  const Card *card = findCard(options.card);
-  const std::regex wanted(options.only);
-  for (const EntryPlan &plan : (*artifact)->plan().entries) {
-    if (!std::regex_search(plan.name, wanted))
-      continue;
-    Result<Row> row = measure(**session, plan, options, card);
+  if (!(*artifact)->manifest().states.empty())
+    BIFOCAL_RETURN_IF_ERROR((*session)->sizeStates(*shape));
+  for (const EntryPlan *plan : *entries) {
+    const std::vector<int64_t> symbols = *tools::symbolValues(*plan, *shape); // all of them have a value
+    Result<Row> row = measure(**session, *plan, symbols, options.repeat, findCard(options.card));
     if (!row.ok())
       return row.status();
     print(*row, options);
@@ -171,16 +182,17 @@ Status run(const Options &options) {
 
 int main(int argc, char **argv) {
   CLI::App app{
-      "Times the entry points of an artifact on random tensors: what the device spends in their steps, without "
-      "what carries inputs and outputs."};
+      "Times the entry points of an artifact on random tensors: what the device spends in their steps, without what "
+      "carries inputs and outputs; on a GPU with waits where the host issues steps more slowly than they run."};
   Options options;
   app.add_option("artifact", options.artifact, "The artifact")->required();
-  app.add_option("--size", options.sizes, "Values of symbols, e.g. B=32")->type_name("NAME=N");
+  app.add_option("--shape", options.shape, "Values of symbols, e.g. B=32,T=1024; default: sentences of 32 tokens");
   app.add_option("--only", options.only, "Entry points whose names match this expression");
   app.add_option("--repeat", options.repeat, "Runs, of which the median counts")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
-  app.add_option("--card", options.card, "Predict times for this card, too: a100, h100 or h200");
+  app.add_option("--card", options.card, "Predict times for this card, too")
+      ->check(CLI::IsMember({"a100", "h100", "h200"}));
   options.device.add(app);
   app.add_flag("--json", options.json, "One line of JSON for each entry point");
   app.footer("Exit codes: as those of bifocal.");

@@ -170,6 +170,7 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
     BIFOCAL_RETURN_IF_ERROR(
         translateBatch(*model, batches[static_cast<size_t>(i) % batches.size()], options, vocabulary.pad, warm));
   session->profile(options.profile || options.device.device == "cpu");
+  setDriversApart();
   for (const BenchBatch &batch : batches)
     BIFOCAL_RETURN_IF_ERROR(translateBatch(*model, batch, options, vocabulary.pad, result));
   result.families = session->profileResult();

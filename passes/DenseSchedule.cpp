@@ -15,12 +15,12 @@ static KernelSchedule scheduleRows(Operation *op, const RowShape &shape) {
     schedule.stages = {shape.rows.ceilDiv(schedule.rowsPerTile)};
     return schedule;
   }
-  // Partial sums by shares of rows; then one tile for each sum adds them in order.
+  // Partial sums by shares of rows; then a tile for every 32 columns adds them in order.
   int64_t columns = 0;
   for (Value sum : shape.columnSums)
     columns += llvm::alignTo(lastAxis(sum), widestVector);
   AffineExpr shares = shape.rows.ceilDiv(rowsPerShare);
-  schedule.stages = {shares, getAffineConstantExpr(static_cast<int64_t>(shape.columnSums.size()), context)};
+  schedule.stages = {shares, getAffineConstantExpr(columns / widestVector, context)};
   schedule.scratch = {{shares, columns * int64_t{4}}};
   return schedule;
 }

@@ -6,6 +6,7 @@
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
+#include <utility>
 
 namespace bifocal {
 
@@ -36,9 +37,13 @@ public:
   static constexpr llvm::StringLiteral tilesName = "bifocal.tiles";
 
   const VectorTarget &target() const { return machine; }
-  /// From here on vectors have `lanes` lanes of f32: on a warp a multiple of its threads, which then have neighbouring
-  /// ones.
-  void useVectors(int64_t lanes) { machine.vectorWidth = lanes; }
+  /// Calls `body`, which writes vectors of `lanes` lanes of f32: on a warp a multiple of its threads, which then have
+  /// neighbouring ones.
+  void withVectors(int64_t lanes, llvm::function_ref<void()> body) {
+    const int64_t before = std::exchange(machine.vectorWidth, lanes);
+    body();
+    machine.vectorWidth = before;
+  }
   /// Lanes of an f32 vector of the target.
   int64_t width() const { return machine.vectorWidth; }
   mlir::OpBuilder &raw() { return builder; }

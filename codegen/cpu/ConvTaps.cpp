@@ -10,13 +10,31 @@ namespace bifocal {
 
 using Values = KernelBuilder::Values;
 
+Array tapDraws(KernelBuilder &kernel, const ConvShape &shape) {
+  return kernel.stackArray(kernel.i32(), llvm::alignTo(shape.kernelSize + 3, kernel.philoxElements()) + kernel.width());
+}
+
+Array drawTaps(KernelBuilder &kernel, const ConvShape &shape, const KernelBuilder::PhiloxKeys &keys, Value element,
+               const Array &draws) {
+  Value block = kernel.shiftRight(element, 2);
+  const int64_t perCall = kernel.philoxElements();
+  for (int64_t first = 0; first < shape.kernelSize + 3; first += perCall)
+    kernel.storeVector(kernel.philoxDraws(keys, kernel.add(block, first / 4)), draws, kernel.index(first));
+  return kernel.from(draws, kernel.bitAnd(element, kernel.index(3)));
+}
+
+Value dropTaps(KernelBuilder &kernel, const ConvShape &shape, Value taps, const Array &drawn, Value column) {
+  Value draw = kernel.loadVector(drawn, column);
+  Value threshold = kernel.constantInt(draw.getType(), static_cast<int32_t>(dropThreshold(shape.dropRate)));
+  Value kept = kernel.mul(taps, kernel.constantVector(1.0f / (1.0f - shape.dropRate)));
+  return kernel.select(kernel.lessUnsigned(draw, threshold), kernel.constantVector(0.0), kept);
+}
+
 TapRows::TapRows(KernelBuilder &kernel, const ConvShape &shape, const Array &rng) : kernel(kernel), shape(shape) {
   if (shape.dropRate == 0.0f)
     return;
   keys = kernel.philoxKeys(rng, shape.site);
-  // A row starts anywhere in its first block of four.
-  draws =
-      kernel.stackArray(kernel.i32(), llvm::alignTo(shape.kernelSize + 3, kernel.philoxElements()) + kernel.width());
+  draws = tapDraws(kernel, shape);
 }
 
 int64_t TapRows::unrolled() const {
@@ -72,20 +90,11 @@ Value TapRows::exponentials(const Array &raw, const Array &output, TapBounds bou
 Array TapRows::drawRow(Value element) {
   if (!draws)
     return {};
-  Value block = kernel.shiftRight(element, 2);
-  const int64_t perCall = kernel.philoxElements();
-  for (int64_t first = 0; first < shape.kernelSize + 3; first += perCall)
-    kernel.storeVector(kernel.philoxDraws(keys, kernel.add(block, first / 4)), draws, kernel.index(first));
-  return kernel.from(draws, kernel.bitAnd(element, kernel.index(3)));
+  return drawTaps(kernel, shape, keys, element, draws);
 }
 
 Value TapRows::drop(Value taps, const Array &drawn, Value column) {
-  if (!drawn)
-    return taps;
-  Value draw = kernel.loadVector(drawn, column);
-  Value threshold = kernel.constantInt(draw.getType(), static_cast<int32_t>(dropThreshold(shape.dropRate)));
-  Value kept = kernel.mul(taps, kernel.constantVector(1.0f / (1.0f - shape.dropRate)));
-  return kernel.select(kernel.lessUnsigned(draw, threshold), kernel.constantVector(0.0), kept);
+  return drawn ? dropTaps(kernel, shape, taps, drawn, column) : taps;
 }
 
 void TapRows::use(const Array &raw, Value element, const Array &output, TapBounds bounds) {

@@ -76,6 +76,15 @@ struct TapBounds {
 /// The taps of step `step` of a dynamic convolution that count, in a sequence of so many steps.
 TapBounds tapBoundsAt(KernelBuilder &kernel, const ConvShape &shape, mlir::Value step, mlir::Value steps);
 
+/// Memory for the draws of one row of taps; a row starts anywhere in its first block of four.
+Array tapDraws(KernelBuilder &kernel, const ConvShape &shape);
+/// Fills it for the row whose first tap is `element` of the whole tensor; where the draws of the row begin.
+Array drawTaps(KernelBuilder &kernel, const ConvShape &shape, const KernelBuilder::PhiloxKeys &keys,
+               mlir::Value element, const Array &draws);
+/// Taps from `column` on, or their gradients, after DropConnect.
+mlir::Value dropTaps(KernelBuilder &kernel, const ConvShape &shape, mlir::Value taps, const Array &drawn,
+                     mlir::Value column);
+
 /// From the taps of the model to those that are used: softmax, then DropConnect, and back.
 class TapRows {
 public:

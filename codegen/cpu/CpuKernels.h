@@ -9,6 +9,9 @@
 
 namespace bifocal {
 
+/// The most bytes of sums that a warp keeps near it, in shared memory: with more, few warps fit a multiprocessor.
+constexpr int64_t mostNearBytes = 16 << 10;
+
 /// One kernel to be written: `op` is the op in the body of `kernel`; its operands are the body's arguments.
 struct KernelTask {
   plan::KernelOp kernel;

@@ -17,7 +17,7 @@ static Value counts(KernelBuilder &kernel, EmbeddingGradOp op, Value id) {
                        kernel.notEqual(id, kernel.index(static_cast<int32_t>(op.getPad()))));
 }
 
-/// Whether `id` is among tokens [begin, end).
+/// Whether `id` is among tokens [begin, end), as 0 or 1.
 static Value isAmong(KernelBuilder &kernel, const Array &ids, Value id, Value begin, Value end) {
   Type integers = kernel.vectorOf(kernel.i32());
   Value wanted = kernel.splat(kernel.convert(id, kernel.i32())), zero = kernel.constantInt(integers, 0),
@@ -29,45 +29,55 @@ static Value isAmong(KernelBuilder &kernel, const Array &ids, Value id, Value be
       isEqual = kernel.bitAnd(isEqual, mask);
     return Values{kernel.select(isEqual, one, group[0])};
   })[0];
-  return kernel.equal(kernel.horizontalMax(found), kernel.constantInt(kernel.i32(), 1));
+  return kernel.horizontalMax(found);
 }
 
-/// A warp for each token: where no earlier one has the same id, it adds the gradients of all that have it, in order.
-static void addTokensOfWarp(KernelTask &task, EmbeddingGradOp op, Value token, Value tokens) {
+/// Adds to the row of `id` the gradients of all tokens from `token` on that have it, in order.
+static void addTokensOf(KernelTask &task, EmbeddingGradOp op, Value id, Value token, Value tokens) {
   KernelBuilder &kernel = task.builder;
   const int64_t width = lastAxis(op.getTableGrad()), lanes = kernel.width();
-  Array ids = task.operand(0), sums = kernel.stackArray(llvm::alignTo(width, lanes));
-  Value id = kernel.loadIndex(ids, token);
+  Array ids = task.operand(0), row = kernel.from(task.result(0), kernel.mul(id, width)), sums = row;
+  // What is added to again and again is near the warp, where that has room.
+  const bool isNear = width * int64_t{sizeof(float)} <= mostNearBytes;
+  if (isNear)
+    sums = kernel.stackArray(llvm::alignTo(width, lanes));
   // Rows go by as many neighbours for each thread as leave no tail.
   auto overRow = [&](const Array &from, const Array &to,
                      llvm::function_ref<Value(Value x, Value at, Value mask)> next) {
-    kernel.useVectors(width % (4 * lanes) == 0 ? 4 * lanes : lanes);
-    kernel.columns(width, 4, [&](Value at, Value mask, int64_t) {
-      kernel.storeVector(next(kernel.loadVector(from, at, mask), at, mask), to, at, mask);
+    kernel.withVectors(width % (4 * lanes) == 0 ? 4 * lanes : lanes, [&] {
+      kernel.columns(width, 4, [&](Value at, Value mask, int64_t) {
+        kernel.storeVector(next(kernel.loadVector(from, at, mask), at, mask), to, at, mask);
+      });
     });
-    kernel.useVectors(lanes);
   };
   auto same = [](Value x, Value, Value) { return x; };
   auto addGradient = [&](Value x, Value at, Value mask) {
     return kernel.fma(x, kernel.constantVector(op.getScale().convertToFloat()), kernel.loadVector(sums, at, mask));
   };
-  auto addAll = [&] {
-    Array row = kernel.from(task.result(0), kernel.mul(id, width));
+  Value none = kernel.constantInt(kernel.i32(), 0);
+  if (isNear)
     overRow(row, sums, same);
-    kernel.loop(token, tokens, lanes, [&](Value begin) {
-      Value end = kernel.min(kernel.add(begin, lanes), tokens);
-      kernel.when(isAmong(kernel, ids, id, begin, end), [&] {
-        kernel.loop(begin, end, 1, [&](Value other) {
-          kernel.when(kernel.equal(kernel.loadIndex(ids, other), id),
-                      [&] { overRow(kernel.from(task.operand(1), kernel.mul(other, width)), sums, addGradient); });
-        });
+  kernel.loop(token, tokens, lanes, [&](Value begin) {
+    Value end = kernel.min(kernel.add(begin, lanes), tokens);
+    kernel.when(kernel.notEqual(isAmong(kernel, ids, id, begin, end), none), [&] {
+      kernel.loop(begin, end, 1, [&](Value other) {
+        kernel.when(kernel.equal(kernel.loadIndex(ids, other), id),
+                    [&] { overRow(kernel.from(task.operand(1), kernel.mul(other, width)), sums, addGradient); });
       });
     });
+  });
+  if (isNear)
     overRow(sums, row, same);
-  };
+}
+
+/// A warp for each token: where no earlier one has the same id, it takes all that have it.
+static void addTokensOfWarp(KernelTask &task, EmbeddingGradOp op, Value token, Value tokens) {
+  KernelBuilder &kernel = task.builder;
+  Array ids = task.operand(0);
+  Value id = kernel.loadIndex(ids, token), none = kernel.constantInt(kernel.i32(), 0);
   kernel.when(counts(kernel, op, id), [&] {
-    kernel.when(
-        isAmong(kernel, ids, id, kernel.index(0), token), [] {}, addAll);
+    Value earlier = isAmong(kernel, ids, id, kernel.index(0), token);
+    kernel.when(kernel.equal(earlier, none), [&] { addTokensOf(task, op, id, token, tokens); });
   });
 }
 

@@ -80,19 +80,13 @@ static int64_t partialWidth(const RowShape &shape) {
 void RowWriter::write() {
   // Threads of a warp read neighbours at once, as many as there are in rows without a tail.
   constexpr int64_t wide = 4 * VectorTarget::lanesOfWarp;
-  const bool isWarp = kernel.target().isWarp;
-  if (isWarp && shape.width % wide == 0)
-    kernel.useVectors(wide);
-  const bool hasSums = !shape.columnSums.empty();
-  kernel.stage(
-      task.name(), 0, [&](Value tile) { writeTile(tile); }, hasSums ? AffineExpr() : task.tilesOf(shape.rows));
-  if (!hasSums)
-    return;
-  if (isWarp)
-    kernel.useVectors(VectorTarget::lanesOfWarp);
-  AffineExpr vectors = getAffineConstantExpr(partialWidth(shape) / widestVector, task.op->getContext());
-  kernel.stage(
-      task.name(), 1, [&](Value tile) { writeColumnSums(tile); }, isWarp ? vectors : AffineExpr());
+  const bool isWide = kernel.target().isWarp && shape.width % wide == 0, hasSums = !shape.columnSums.empty();
+  kernel.withVectors(isWide ? wide : kernel.width(), [&] {
+    kernel.stage(
+        task.name(), 0, [&](Value tile) { writeTile(tile); }, hasSums ? AffineExpr() : task.tilesOf(shape.rows));
+  });
+  if (hasSums)
+    kernel.stage(task.name(), 1, [&](Value tile) { writeColumnSums(tile); });
 }
 
 void RowWriter::writeTile(Value tile) {
@@ -101,8 +95,7 @@ void RowWriter::writeTile(Value tile) {
   Value first = kernel.min(kernel.mul(tile, perTile), rows);
   Value last = kernel.min(kernel.add(first, perTile), rows);
   if (!shape.columnSums.empty()) {
-    // What a warp adds to again and again is near it.
-    partials = kernel.target().isWarp ? kernel.stackArray(partialWidth(shape)) : shareOf(tile);
+    partials = keepsPartialsNear() ? kernel.stackArray(partialWidth(shape)) : shareOf(tile);
     kernel.columns(partialWidth(shape), 4, [&](Value at, Value tail, int64_t) {
       kernel.storeVector(kernel.constantVector(0.0), partials, at, tail);
     });
@@ -116,7 +109,7 @@ void RowWriter::writeTile(Value tile) {
   for (auto &[value, place] : saved)
     place = kernel.stackArray(llvm::alignTo(lastAxis(value), widestVector));
   kernel.loop(first, last, 1, [&](Value row) { writeRow(row); });
-  if (!shape.columnSums.empty() && kernel.target().isWarp)
+  if (!shape.columnSums.empty() && keepsPartialsNear())
     kernel.columns(partialWidth(shape), 4, [&](Value at, Value tail, int64_t) {
       kernel.storeVector(kernel.loadVector(partials, at, tail), shareOf(tile), at, tail);
     });
@@ -124,27 +117,26 @@ void RowWriter::writeTile(Value tile) {
 
 Array RowWriter::shareOf(Value tile) { return kernel.from(task.scratch(0), kernel.mul(tile, partialWidth(shape))); }
 
-/// Adds the shares of one sum in order; a warp those of one vector of columns.
+/// What a warp adds to again and again is near it where that has room.
+bool RowWriter::keepsPartialsNear() const {
+  return kernel.target().isWarp && partialWidth(shape) * int64_t{sizeof(float)} <= mostNearBytes;
+}
+
+/// The sums of 32 columns, over all shares in order.
 void RowWriter::writeColumnSums(Value tile) {
-  int64_t number = 0;
+  Value place = kernel.mul(tile, widestVector);
   for (auto [index, sum] : llvm::enumerate(outputs)) {
     if (!isColumnSum(sum))
       continue;
     Array target = task.result(index);
-    const int64_t offset = partialOffset(index), columns = lastAxis(sum);
-    if (kernel.target().isWarp) {
-      Value column = kernel.sub(kernel.mul(tile, kernel.width()), kernel.index(offset));
-      Value isHere = kernel.lessUnsigned(column, kernel.index(columns));
-      kernel.when(isHere, [&] {
-        Value mask = columns % kernel.width() ? kernel.tailMask(kernel.sub(kernel.index(columns), column)) : Value();
-        kernel.storeVector(sumOfShares(kernel.add(column, offset)), target, column, mask);
-      });
-      continue;
-    }
-    kernel.when(kernel.equal(tile, kernel.index(number++)), [&] {
-      kernel.columns(columns, 1, [&](Value at, Value tail, int64_t) {
-        kernel.storeVector(sumOfShares(kernel.add(at, offset)), target, at, tail);
-      });
+    const int64_t columns = lastAxis(sum);
+    Value first = kernel.sub(place, kernel.index(partialOffset(index)));
+    kernel.when(kernel.lessUnsigned(first, kernel.index(columns)), [&] {
+      for (int64_t vector = 0; vector < widestVector; vector += kernel.width()) {
+        Value column = kernel.add(first, vector);
+        Value mask = columns % widestVector ? kernel.tailMask(kernel.sub(kernel.index(columns), column)) : Value();
+        kernel.storeVector(sumOfShares(kernel.add(place, vector)), target, column, mask);
+      }
     });
   }
 }

@@ -29,6 +29,7 @@ private:
   void writeTile(Value tile);
   /// Where the partial sums of a tile lie.
   Array shareOf(Value tile);
+  bool keepsPartialsNear() const;
   void writeColumnSums(Value tile);
   Value sumOfShares(Value column);
 

@@ -20,7 +20,7 @@ void fillSlab(KernelBuilder &kernel, TileBuilder &tiles, const ConvTile &tile, c
               int64_t width, const ConvSlab &slab) {
   Value first = kernel.add(tile.first, -padding);
   tiles.copyRows(tiles.at(source, first), kernel.sub(kernel.index(0), first), kernel.sub(tile.steps, first), slab.rows,
-                 width, slab.slice, slab.matrix, /*mostUnderWay=*/10);
+                 width, slab.slice, slab.matrix);
 }
 
 void correlate(KernelBuilder &kernel, TileBuilder &tiles, const Matrix &gradients, const Matrix &inputs, int64_t width,

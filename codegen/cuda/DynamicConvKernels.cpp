@@ -39,7 +39,8 @@ private:
     Value place = kernel.add(headOrigin(kernel, shape, tile), channel);
     return {kernel.from(sequence, place), kernel.index(shape.channels)};
   }
-  /// Calls `body(row, number)` for the rows of the tile, whose taps are in `taps` under that number.
+  /// Calls `body` for every row of the tile, with its step and the number under which `taps` has its taps; and for some
+  /// rows behind the last one, which have none.
   void forTaps(const ConvTile &tile, TapBatch &taps, const Array &raw,
                llvm::function_ref<void(Value row, Value step, int64_t number)> body);
   TileBands writeBands(const ConvTile &tile, const Array &rng, const Array &raw);
@@ -164,10 +165,10 @@ void DynamicConvWriter::writeTapGradients(DynamicConvGradOp op) {
     forTaps(tile, taps, task.operand(2), [&](Value row, Value step, int64_t number) {
       Array gradient = tiles.at(dots, row, kernel.bitAnd(row, kernel.index(15))).array;
       Array result = kernel.from(task.result(1), firstTapAt(kernel, shape, tile, step)), used = usedTaps(tile, step);
-      TapBatch::Values gradients = taps.differentiate(number, [&](int64_t vector) {
+      Values rawGradients = taps.differentiate(number, [&](int64_t vector) {
         return kernel.loadVector(gradient, taps.columnOf(vector), taps.mask(number, vector));
       });
-      for (auto [index, value] : llvm::enumerate(gradients)) {
+      for (auto [index, value] : llvm::enumerate(rawGradients)) {
         const auto vector = static_cast<int64_t>(index);
         kernel.storeVector(value, result, taps.columnOf(vector), taps.mask(number, vector));
         kernel.storeVector(taps.used(number, vector), used, taps.columnOf(vector), taps.mask(number, vector));

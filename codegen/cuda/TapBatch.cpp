@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cuda/TapBatch.h"
 
-#include "runtime/core/Philox.h"
-
 #include <limits>
 
 using namespace mlir;
@@ -13,10 +11,8 @@ TapBatch::TapBatch(KernelBuilder &kernel, const ConvShape &shape, const Array &r
   if (shape.dropRate == 0.0f)
     return;
   keys = kernel.philoxKeys(rng, shape.site);
-  // A row starts anywhere in its first block of four.
-  const int64_t room = llvm::alignTo(shape.kernelSize + 3, kernel.philoxElements()) + kernel.width();
   for (int64_t row = 0; row < rows(); ++row)
-    draws.push_back(kernel.stackArray(kernel.i32(), room));
+    draws.push_back(tapDraws(kernel, shape));
 }
 
 void TapBatch::read(const Array &raw, ArrayRef<Row> rows) {
@@ -36,16 +32,8 @@ void TapBatch::read(const Array &raw, ArrayRef<Row> rows) {
     if (shape.normalized)
       normalise(static_cast<int64_t>(number), row.bounds);
     if (shape.dropRate > 0)
-      draw(static_cast<int64_t>(number), row.element);
+      drawn.push_back(drawTaps(kernel, shape, keys, row.element, draws[number]));
   }
-}
-
-void TapBatch::draw(int64_t row, Value element) {
-  Value block = kernel.shiftRight(element, 2);
-  const int64_t perCall = kernel.philoxElements();
-  for (int64_t first = 0; first < shape.kernelSize + 3; first += perCall)
-    kernel.storeVector(kernel.philoxDraws(keys, kernel.add(block, first / 4)), draws[row], kernel.index(first));
-  drawn.push_back(kernel.from(draws[row], kernel.bitAnd(element, kernel.index(3))));
 }
 
 void TapBatch::normalise(int64_t row, const TapBounds &bounds) {
@@ -73,12 +61,7 @@ void TapBatch::normalise(int64_t row, const TapBounds &bounds) {
 }
 
 Value TapBatch::drop(int64_t row, int64_t vector, Value values) {
-  if (shape.dropRate == 0.0f)
-    return values;
-  Value draw = kernel.loadVector(drawn[row], columnOf(vector));
-  Value threshold = kernel.constantInt(draw.getType(), static_cast<int32_t>(dropThreshold(shape.dropRate)));
-  Value kept = kernel.mul(values, kernel.constantVector(1.0f / (1.0f - shape.dropRate)));
-  return kernel.select(kernel.lessUnsigned(draw, threshold), kernel.constantVector(0.0), kept);
+  return shape.dropRate == 0.0f ? values : dropTaps(kernel, shape, values, drawn[row], columnOf(vector));
 }
 
 KernelBuilder::Values TapBatch::differentiate(int64_t row, llvm::function_ref<Value(int64_t vector)> gradient) {

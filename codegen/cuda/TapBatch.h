@@ -38,7 +38,6 @@ public:
   Value columnOf(int64_t vector) { return kernel.index(vector * kernel.width()); }
 
 private:
-  void draw(int64_t row, Value element);
   void normalise(int64_t row, const TapBounds &bounds);
   Value drop(int64_t row, int64_t vector, Value values);
 

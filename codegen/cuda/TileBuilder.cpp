@@ -98,7 +98,8 @@ static void forParts(int64_t width, llvm::function_ref<void(int64_t column, int6
 }
 
 void TileBuilder::copyRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns, int64_t width,
-                           const Matrix &target, int64_t mostUnderWay) {
+                           const Matrix &target) {
+  constexpr int64_t underWay = 4; // loads at the same time
   forParts(width, [&](int64_t column, int64_t part) {
     const int64_t height = elementsAtOnce / part;
     Value real = kernel.index(columns - column);
@@ -112,11 +113,7 @@ void TileBuilder::copyRows(const Matrix &source, Value low, Value high, int64_t 
       for (int64_t i = 0; i < count; ++i)
         store(held[i], at(target, kernel.add(row, height * i), column), part, pieceBytes);
     };
-    const int64_t loads = llvm::divideCeil(rows, height), rounds = llvm::divideCeil(loads, mostUnderWay);
-    const int64_t underWay = llvm::divideCeil(loads, rounds);
     const int64_t together = height * underWay, whole = rows / together * together;
-    if (rounds == 1)
-      return copy(kernel.index(0), loads);
     if (whole > 0)
       kernel.loop(kernel.index(0), kernel.index(whole), together, [&](Value row) { copy(row, underWay); });
     if (whole < rows)

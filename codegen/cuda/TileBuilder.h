@@ -62,12 +62,11 @@ public:
   /// The numbers of the elements of an 8 x 8 tile as i32: row behind row.
   Value elements() { return kernel.lanes(kernel.i32(), 64); }
 
-  /// Copies rows 0 to `rows` - 1 of `columns` elements onto the stack, eight elements of 16 bits to a thread at a time;
-  /// so many loads at once, whose registers others may want.
+  /// Copies rows 0 to `rows` - 1 of `columns` elements onto the stack, eight elements of 16 bits to a thread at a time.
   /// Rows outside of [low, high) and columns from `columns` to `width` become 0. `rows` and `width` are multiples of
   /// 16, `columns` one of 8.
   void copyRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns, int64_t width,
-                const Matrix &target, int64_t mostUnderWay = 4);
+                const Matrix &target);
   /// Writes zeros to a matrix on the stack, of rows that are a multiple of 8 and columns that are one of 16.
   void clear(const Matrix &matrix, int64_t rows, int64_t columns);
   /// Writes 16 rows of the stack to memory, those below `high`.

@@ -34,7 +34,7 @@ public:
   explicit CudaDriver(std::shared_ptr<const CudaLibrary> library) : library_(std::move(library)) {}
 
   ~CudaDriver() override {
-    (void)wait();
+    const bool isBroken = !wait().ok();
     forgetRecordings();
     for (CUevent mark : marks_)
       library_->cuEventDestroy(mark);
@@ -43,7 +43,10 @@ public:
       library_->cuModuleUnload(module_);
     if (stream_)
       library_->cuStreamDestroy(stream_);
-    // The context stays, as that of CUDA's own runtime does: making it anew takes longer than most programs.
+    // The context stays, as that of CUDA's own runtime does: making it anew takes longer than most programs. But after
+    // a fault it is of no use to anyone.
+    if (isBroken && context_)
+      library_->cuDevicePrimaryCtxReset(device_);
   }
 
   Status open() {

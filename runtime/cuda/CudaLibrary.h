@@ -21,6 +21,7 @@ namespace bifocal::cuda {
   X(cuDeviceGetName)                                                                                                   \
   X(cuDeviceGetAttribute)                                                                                              \
   X(cuDevicePrimaryCtxRetain)                                                                                          \
+  X(cuDevicePrimaryCtxReset)                                                                                           \
   X(cuCtxSetCurrent)                                                                                                   \
   X(cuMemAlloc)                                                                                                        \
   X(cuMemFree)                                                                                                         \

@@ -122,10 +122,12 @@ std::vector<TypedKernel> attentionGrid() {
   return cases;
 }
 
-/// Rows of one element, of a part of a vector, of a whole one and of more.
+/// Rows of one element, of a part of a vector, of a whole one and of more, and of four neighbours for each thread; and
+/// sums of more shares than are added up at once.
 std::vector<TypedKernel> rowGrid() {
   std::vector<TypedKernel> cases;
-  for (auto [width, rows] : {std::pair{1, 1}, std::pair{31, 3}, std::pair{32, 5}, std::pair{100, 2}}) {
+  for (auto [width, rows] :
+       {std::pair{1, 1}, std::pair{31, 3}, std::pair{32, 5}, std::pair{100, 2}, std::pair{128, 3}}) {
     const std::string w = std::to_string(width), row = "?x" + w + "xE", name = "_" + w;
     const int64_t count = rows;
     const std::string group = "{group = " + w + " : i64}";
@@ -161,6 +163,7 @@ std::vector<TypedKernel> rowGrid() {
     cases.push_back({"cross_entropy_grad" + name,
                      op("cross_entropy_grad", "x:" + row + " t:?xi32", "", "d:" + row, smoothed), times(3), width});
   }
+  cases.push_back({"column_sum_shares", op("column_sum", "x:?x40xE", "", "y:40xE"), {600}, 3, 0, 0.1});
   return cases;
 }
 

@@ -36,7 +36,7 @@ struct KernelHarness::State {
 
   std::string link();
   std::string runOnWarps(KernelHarness &harness, const std::vector<void *> &buffers, const std::vector<int64_t> &sizes,
-                      size_t given);
+                         size_t given);
   std::vector<std::vector<char>> addScratch(std::vector<void *> &buffers, const std::vector<int64_t> &sizes);
 };
 
@@ -127,7 +127,7 @@ bool KernelHarness::createForWarps(std::string &error) {
 
 /// Buffers of tensors are as large as these say; the elements of a slab are the launch's next size.
 std::string KernelHarness::State::runOnWarps(KernelHarness &harness, const std::vector<void *> &buffers,
-                                          const std::vector<int64_t> &sizes, size_t given) {
+                                             const std::vector<int64_t> &sizes, size_t given) {
   size_t results = 0, size = 0;
   std::vector<StagedKernel::Buffer> memory;
   for (const KernelTensor &tensor : harness.tensors(results)) {

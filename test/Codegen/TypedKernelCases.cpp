@@ -177,6 +177,10 @@ static std::vector<TypedKernel> rowCases() {
        op("embedding_grad", "t:?xi32 g:?x37xE", "", "w:9x37xf32", "{scale = 3.0 : f32}"),
        {30, 30},
        9},
+      {"embedding_grad_wide",
+       op("embedding_grad", "t:?xi32 g:?x128xE", "", "w:9x128xf32", "{scale = 3.0 : f32}"),
+       {30, 30},
+       9},
       {"store_gradient",
        "bifocal.param @w : tensor<5x9xE> init {kind = \"zeros\"}\n" +
            kernelSource("%g: tensor<5x9xE>", "bifocal.store_gradient %g into @w accumulate : tensor<5x9xE>", ""),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import subprocess
@@ -22,10 +23,19 @@ BUDGET = 460  # seconds, for everything
 DRIVER_FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/local/nvidia/lib64", "/usr/lib64")
 
 
+def rows_of(text: str) -> list[dict[str, Any]]:
+    """The lines of JSON in what a program said, which may have ended within one."""
+    rows = []
+    for line in text.splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            rows.append(json.loads(line))
+    return [row for row in rows if isinstance(row, dict)]
+
+
 class Check:
     """One run of the suite: what it found, and how much of the time is left."""
 
-    def __init__(self, folder: Path, peers: Path | None, budget: float, card: str) -> None:
+    def __init__(self, folder: Path, peers: Path | None, budget: float, card: str | None) -> None:
         self.folder, self.peers, self.budget, self.card = folder, peers, budget, card
         self.begin = time.monotonic()
         self.results: list[dict[str, Any]] = []
@@ -40,8 +50,9 @@ class Check:
             return -1, "", "no time is left"
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False, cwd=cwd)
-        except subprocess.TimeoutExpired:
-            return 124, "", f"took longer than {limit:.0f} s"
+        except subprocess.TimeoutExpired as late:
+            said = late.stdout.decode(errors="replace") if isinstance(late.stdout, bytes) else late.stdout or ""
+            return 124, said, f"took longer than {limit:.0f} s"
         return done.returncode, done.stdout, done.stderr
 
     def program(self, name: str, *arguments: str) -> list[str]:
@@ -58,20 +69,31 @@ class Check:
         self.results.append({"kind": kind, "name": name, "passed": passed, **more})
         print(f"{self.left():4.0f} s left: {'pass' if passed else 'FAIL'} {kind} {name}", file=sys.stderr, flush=True)
 
+    def write(self, output: Path | None, machine: dict[str, str]) -> Path:
+        """What there is so far, whatever happened."""
+        name = re.sub(r"[^a-z0-9]+", "-", machine["name"].lower()).strip("-")
+        path = output or ROOT / "bench" / "results" / f"gpu-{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        seconds = time.monotonic() - self.begin
+        document = {"date": time.strftime("%Y-%m-%d"), "gpu": machine, "seconds": seconds, "left_out": self.left_out}
+        path.write_text(json.dumps(document | {"results": self.results}, indent=1) + "\n")
+        return path
+
     def conformance(self) -> None:
         for model in sorted((self.folder / "models").glob("tiny-*.bifocal")):
             code, said, problem = self.run(self.program("bifocal-conformance", str(model), "--device=cuda"), 60)
             lines = said.splitlines()
-            self.add("conformance", model.stem, code == 0, summary=lines[-1:], failures=[*lines[:-1][:20], problem[-2000:]])
+            failures = [*lines[:-1][:20], problem[-2000:]]
+            self.add("conformance", model.stem, code == 0, summary=lines[-1:], failures=failures)
 
     def kernels(self) -> None:
         """Our kernels beside a copy of memory, and beside the best of PyTorch's ways to write the same."""
         path = str(self.folder / "models" / "kernels.bifocal")
-        sizes = [f"--size={name}={value}" for name, value in (("B", gpu_kernels.BATCH), ("T", gpu_kernels.STEPS))]
-        code, said, problem = self.run(
-            self.program("bench-entries", path, "--device=cuda", "--json", "--repeat=5", *sizes, "--card", self.card), 60
-        )
-        ours = [json.loads(line) for line in said.splitlines()]
+        shape = f"--shape=B={gpu_kernels.BATCH},T={gpu_kernels.STEPS}"
+        card = ["--card", self.card] if self.card else []
+        program = self.program("bench-entries", path, "--device=cuda", "--json", "--repeat=5", shape, *card)
+        code, said, problem = self.run(program, 60)
+        ours = rows_of(said)
         peers, copy = self.kernel_peers()
         for row in ours:
             peer = peers.get(row["entry"])
@@ -87,15 +109,16 @@ class Check:
             return {}, None
         script = ROOT / "tools" / "ci" / "gpu_kernels.py"
         _, said, _ = self.run([sys.executable, str(script), "peers", str(self.peers)], 90)
-        rows = [json.loads(line) for line in said.splitlines()]
+        rows = rows_of(said)
         copies = [row["copy_gb_per_s"] for row in rows if "copy_gb_per_s" in row]
         return {row["entry"]: row for row in rows if "entry" in row}, copies[0] if copies else None
 
     def step(self, model: str, tokens: int, *more: str) -> dict[str, Any]:
         path = self.folder / "models" / f"{model}.bifocal"
-        arguments = [str(path), "--device=cuda", "--json", "--max-tokens", str(tokens), "--steps", "30", "--warmup", "70"]
+        arguments = [str(path), "--device=cuda", "--json", "--max-tokens", str(tokens), "--steps=30", "--warmup=70"]
         code, said, problem = self.run(self.program("bench-step", *arguments, *more), 60)
-        return json.loads(said) | ({"problem": problem} if code else {}) if said else {"problem": problem[-2000:]}
+        rows = rows_of(said)
+        return (rows[-1] if rows else {}) | ({"problem": problem[-2000:]} if code or not rows else {})
 
     def peer(self, verb: str, model: str, precision: str, mode: str, *more: str) -> dict[str, Any]:
         """Over few batches, all of which it has seen before: the library prepares each new shape for seconds."""
@@ -104,7 +127,8 @@ class Check:
         command = [sys.executable, "bench.py", verb, "--model", model, "--device", "cuda", "--precision", precision,
                    "--mode", mode, "--json", "--steps", "4", "--warmup", "4", *more]  # fmt: skip
         code, said, problem = self.run(command, 90, cwd=self.peers)
-        return json.loads(said.splitlines()[-1]) if code == 0 and said else {"problem": problem[-2000:]}
+        rows = rows_of(said)
+        return rows[-1] if code == 0 and rows else {"problem": problem[-2000:]}
 
     def training(self, family: str, precision: str, tokens: int, *more: str) -> None:
         """Ragged batches; `more` goes to the peer, which runs as written."""
@@ -122,7 +146,8 @@ class Check:
         self.compare("training, compiled peer", f"{model} {precision} {tokens}", ours, peer)
 
     def compare(self, kind: str, name: str, ours: dict[str, Any], peer: dict[str, Any]) -> None:
-        ratio = ours["tokens_per_s"] / peer["tokens_per_s"] if "tokens_per_s" in ours and "tokens_per_s" in peer else None
+        measured = "tokens_per_s" in ours and "tokens_per_s" in peer
+        ratio = ours["tokens_per_s"] / peer["tokens_per_s"] if measured else None
         self.add(kind, name, "problem" not in ours, ours=ours, peer=peer, ratio=ratio)
 
     def profile(self, family: str, precision: str, tokens: int) -> None:
@@ -135,7 +160,8 @@ class Check:
         path = self.folder / "models" / f"{model}-{precision}.bifocal"
         options = ["--device=cuda", "--json", "--steps=4", "--warmup=4"]
         code, said, problem = self.run(self.program("bench-generate", str(path), *options), 60)
-        ours = json.loads(said) if code == 0 else {"problem": problem[-2000:]}
+        rows = rows_of(said)
+        ours = rows[-1] if code == 0 and rows else {"problem": problem[-2000:]}
         self.compare("decoding", f"{model} {precision}", ours, self.peer("generate", model, precision, "eager"))
 
     def all(self) -> None:
@@ -167,10 +193,13 @@ class Check:
 def gpu() -> dict[str, str]:
     query = "name,driver_version,memory.total,clocks.max.sm"
     try:
-        done = subprocess.run(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"], capture_output=True, text=True, check=False)  # fmt: skip
+        command = ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return {}
-    values = [value.strip() for value in done.stdout.splitlines()[0].split(",")] if done.stdout.strip() else []
+    if done.returncode != 0 or not done.stdout.strip():
+        return {}
+    values = [value.strip() for value in done.stdout.splitlines()[0].split(",")]
     return dict(zip(query.split(","), values, strict=False))
 
 
@@ -181,6 +210,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="the JSON file")
     parser.add_argument("--seconds", type=float, default=BUDGET, help="the most time that it takes")
     options = parser.parse_args()
+    options.folder = options.folder.resolve()
     archive = options.folder.with_name(options.folder.name + ".tar.xz")
     if not options.folder.exists() and archive.exists():
         with tarfile.open(archive) as packed:
@@ -193,16 +223,14 @@ def main() -> int:
         return 7
     packed_peers = options.folder / "peers"
     peers = options.peers or (packed_peers if packed_peers.is_dir() else None)
-    card = next((card for card in ("a100", "h100") if card in machine["name"].lower()), "h200")
+    card = next((card for card in ("a100", "h100", "h200") if card in machine["name"].lower()), None)
     check = Check(options.folder.resolve(), peers.resolve() if peers else None, options.seconds, card)
-    check.all()
-    name = re.sub(r"[^a-z0-9]+", "-", machine["name"].lower()).strip("-")
-    output = options.output or ROOT / "bench" / "results" / f"gpu-{name}.json"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    document = {"date": time.strftime("%Y-%m-%d"), "gpu": machine, "seconds": time.monotonic() - check.begin, "left_out": check.left_out, "results": check.results}
-    output.write_text(json.dumps(document, indent=1) + "\n")
+    try:
+        check.all()
+    finally:
+        document = check.write(options.output, machine)
     failed = sum(not result["passed"] for result in check.results)
-    print(f"{len(check.results) - failed} passed, {failed} failed; {output}")
+    print(f"{len(check.results) - failed} passed, {failed} failed; {document}")
     return 0 if failed == 0 else 8
 
 

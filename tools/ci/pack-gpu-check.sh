@@ -7,7 +7,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 folder=${1:-$root/gpu-check}
-peers=${2:-}
+peers=${2:+$(realpath "$2")}
 compiler=$root/build/bin/bifocal
 if [[ ! -x $compiler ]]; then
   echo "error: expects build/bin/bifocal: run make build" >&2
