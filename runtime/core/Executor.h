@@ -25,7 +25,8 @@ struct Profile {
 };
 
 /// One entry point, prepared: kernels found, argument arrays allocated. `run` checks sizes, gives every buffer its
-/// address and issues the steps to the backend; it allocates nothing itself.
+/// address and issues the steps to the backend; it allocates nothing itself, but
+/// for what a profile notes of more steps than ever before.
 class Executor {
 public:
   /// Everything must outlive the executor.
