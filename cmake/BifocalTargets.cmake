@@ -13,6 +13,7 @@ function(bifocal_add_runtime_library name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PUBLIC fmt::fmt ${ARG_LINK})
+  bifocal_use_pch(${name} bifocal-runtime-pch RuntimePch.h fmt::fmt nlohmann_json::nlohmann_json)
 endfunction()
 
 # A static library over MLIR with a shared precompiled header: bifocal_add_mlir_library(NAME SOURCES... LINK libs... DEPENDS tablegen targets...
@@ -31,12 +32,17 @@ function(bifocal_add_mlir_library name)
   endif()
 endfunction()
 
-# Sources share precompiled headers, each built once by a target of its own: those of MLIR, and with those of LibTorch.
+# Sources share precompiled headers, each built once by a target of its own: those of MLIR, the same with those of LibTorch, and those of programs
+# with a command line; runtime libraries have theirs.
 function(bifocal_use_mlir_pch name)
   bifocal_use_pch(${name} bifocal-pch MlirPch.h)
 endfunction()
 function(bifocal_use_torch_pch name)
   bifocal_use_pch(${name} bifocal-torch-pch TorchPch.h bifocal-torch)
+endfunction()
+
+function(bifocal_use_tool_pch name)
+  bifocal_use_pch(${name} bifocal-tool-pch ToolPch.h fmt::fmt nlohmann_json::nlohmann_json CLI11::CLI11)
 endfunction()
 
 # bifocal_use_pch(NAME PCH_TARGET HEADER libs whose headers it includes...)

@@ -54,6 +54,18 @@ static json describeStates(ModuleOp module) {
   return states;
 }
 
+/// Moments that the optimizer keeps: the slabs that a buffer lies in.
+static int64_t countMoments(ModuleOp module) {
+  int64_t moments = 0;
+  module.walk([&](plan::BufferOp buffer) {
+    if (buffer.getRegion() == plan::Region::moment1)
+      moments = std::max<int64_t>(moments, 1);
+    if (buffer.getRegion() == plan::Region::moment2)
+      moments = 2;
+  });
+  return moments;
+}
+
 static json describeModel(ModuleOp module, const std::map<std::string, std::string> &files) {
   auto dictionary = [&](StringRef name) {
     Attribute attribute = module->getAttr(name);
@@ -75,6 +87,7 @@ static json describeModel(ModuleOp module, const std::map<std::string, std::stri
           {"parameters", describeParameters(layout)},
           {"parameter_elements", layout.elements()},
           {"trained_elements", layout.trainedElements()},
+          {"moments", countMoments(module)},
           {"states", describeStates(module)}};
 }
 

@@ -32,6 +32,9 @@ private:
                     StringRef path);
   void setAttributes();
   DictionaryAttr trainingAttribute();
+  DictionaryAttr optimizerAttribute();
+  /// The optimizer's op and its attributes.
+  DictionaryAttr updateAttribute();
   DictionaryAttr modelAttribute();
 
   void buildLoss();
@@ -122,15 +125,39 @@ DictionaryAttr Importer::modelAttribute() {
        named("cache_steps", builder.getDictionaryAttr(cacheSteps))});
 }
 
+/// What the runtime has to know of the optimizer: its name, and what it makes of the learning rate.
+DictionaryAttr Importer::optimizerAttribute() {
+  const OptimizerSpec &optimizer = spec.training.optimizer;
+  SmallVector<NamedAttribute> settings{named("name", optimizer.name), named("weight_decay", optimizer.weightDecay)};
+  if (optimizer.name == "adam")
+    settings.push_back(named("betas", builder.getF64ArrayAttr({optimizer.beta1, optimizer.beta2})));
+  if (optimizer.name == "adagrad")
+    settings.push_back(named("lr_decay", optimizer.lrDecay));
+  return builder.getDictionaryAttr(settings);
+}
+
+DictionaryAttr Importer::updateAttribute() {
+  const OptimizerSpec &optimizer = spec.training.optimizer;
+  auto f32 = [&](StringRef name, double value) {
+    return named(name, builder.getF32FloatAttr(static_cast<float>(value)));
+  };
+  SmallVector<NamedAttribute> settings{named("optimizer", optimizer.name), f32("weight_decay", optimizer.weightDecay)};
+  if (optimizer.name == "adam")
+    llvm::append_values(settings, f32("beta1", optimizer.beta1), f32("beta2", optimizer.beta2));
+  if (optimizer.name == "adam" || optimizer.name == "adagrad")
+    settings.push_back(f32("epsilon", optimizer.epsilon));
+  if (optimizer.name == "adagrad")
+    settings.push_back(f32("clip", optimizer.clip));
+  if (optimizer.name == "nag" || optimizer.name == "sgd")
+    settings.push_back(f32("momentum", optimizer.momentum));
+  return builder.getDictionaryAttr(settings);
+}
+
 DictionaryAttr Importer::trainingAttribute() {
   const TrainingSpec &training = spec.training;
-  const OptimizerSpec &adam = training.optimizer;
   const ScheduleSpec &schedule = training.schedule;
   Attribute criterion = builder.getDictionaryAttr(
       {named("name", training.criterion.name), named("smoothing", training.criterion.smoothing)});
-  Attribute optimizer = builder.getDictionaryAttr(
-      {named("name", adam.name), named("betas", builder.getF64ArrayAttr({adam.beta1, adam.beta2})),
-       named("epsilon", adam.epsilon), named("weight_decay", adam.weightDecay)});
   Attribute rates = builder.getDictionaryAttr(
       {named("name", schedule.name), named("lr", schedule.lr), named("warmup_updates", schedule.warmupUpdates),
        named("warmup_init_lr", schedule.warmupInitLr), named("min_lr", schedule.minLr),
@@ -138,7 +165,7 @@ DictionaryAttr Importer::trainingAttribute() {
        named("shrink", schedule.shrink), named("end_lr", schedule.endLr), named("power", schedule.power),
        named("total_updates", schedule.totalUpdates)});
   return builder.getDictionaryAttr(
-      {named("criterion", criterion), named("optimizer", optimizer), named("schedule", rates),
+      {named("criterion", criterion), named("optimizer", optimizerAttribute()), named("schedule", rates),
        named("max_tokens", training.maxTokens), named("max_sentences", training.maxSentences),
        named("batch_multiple", training.batchMultiple), named("validate_every", training.validateEvery),
        named("save_every", training.saveEvery), named("patience", training.patience),
@@ -180,13 +207,7 @@ void Importer::buildLoss() {
   func::FuncOp function =
       begin("loss", {tokens("source", {"B", "S"}), tokens("previous", {"B", "T"}), tokens("target", {"B", "T"}), rng},
             "training");
-  const OptimizerSpec &adam = spec.training.optimizer;
-  auto f32 = [&](StringRef name, double value) {
-    return named(name, builder.getF32FloatAttr(static_cast<float>(value)));
-  };
-  function->setAttr("bifocal.train",
-                    builder.getDictionaryAttr({f32("beta1", adam.beta1), f32("beta2", adam.beta2),
-                                               f32("epsilon", adam.epsilon), f32("weight_decay", adam.weightDecay)}));
+  function->setAttr("bifocal.train", updateAttribute());
   GraphBuilder graph(spec, builder, parameterTypes, function.getArgument(3));
   Value mask = graph.sourceMask(function.getArgument(0));
   Value encoded = graph.encoder(function.getArgument(0), mask);

@@ -51,12 +51,15 @@ struct CriterionSpec {
   double smoothing = 0.1;
 };
 
+/// All optimizers share one set of numbers; those of another are zero.
 struct OptimizerSpec {
   std::string name = "adam";
-  double beta1 = 0.9;
-  double beta2 = 0.98;
-  double epsilon = 1e-8;
+  double beta1 = 0, beta2 = 0; ///< adam
+  double epsilon = 0;          ///< adam, adagrad
   double weightDecay = 0;
+  double momentum = 0; ///< nag, sgd
+  double clip = 0;     ///< adagrad: the longest gradient of one parameter that is not clipped; 0: none is
+  double lrDecay = 0;  ///< adagrad
 };
 
 /// All schedules share one set of numbers; docs of the runtime's schedules say who reads which.

@@ -41,13 +41,23 @@ static std::string printStack(std::string_view table, const StackSpec &stack) {
   return text;
 }
 
+static std::string printOptimizer(const OptimizerSpec &optimizer) {
+  std::string own;
+  if (optimizer.name == "adam")
+    own = fmt::format("betas = [{}, {}], epsilon = {}", optimizer.beta1, optimizer.beta2, optimizer.epsilon);
+  else if (optimizer.name == "adagrad")
+    own = fmt::format("epsilon = {}, clip = {}, lr_decay = {}", optimizer.epsilon, optimizer.clip, optimizer.lrDecay);
+  else
+    own = fmt::format("momentum = {}", optimizer.momentum);
+  return fmt::format("optimizer = {{ name = \"{}\", {}, weight_decay = {} }}\n", optimizer.name, own,
+                     optimizer.weightDecay);
+}
+
 static std::string printTraining(const TrainingSpec &training) {
-  const OptimizerSpec &optimizer = training.optimizer;
   const ScheduleSpec &schedule = training.schedule;
   std::string text = fmt::format("\n[training]\ncriterion = {{ name = \"{}\", smoothing = {} }}\n",
                                  training.criterion.name, training.criterion.smoothing);
-  text += fmt::format("optimizer = {{ name = \"{}\", betas = [{}, {}], epsilon = {}, weight_decay = {} }}\n",
-                      optimizer.name, optimizer.beta1, optimizer.beta2, optimizer.epsilon, optimizer.weightDecay);
+  text += printOptimizer(training.optimizer);
   text += fmt::format("schedule = {{ name = \"{}\", lr = {}, warmup_updates = {}, warmup_init_lr = {}, min_lr = {}, "
                       "period_updates = {}, "
                       "period_mult = {}, shrink = {}, end_lr = {}, power = {}, total_updates = {} }}\n",

@@ -109,7 +109,7 @@ LogicalResult EntryLowering::lower(Operation *op) {
       .Case([&](ProjectedCrossEntropyOp loss) { return lowerProjectedLoss(loss), success(); })
       .Case([&](StoreGradientOp store) { return lowerStore(store), success(); })
       .Case([&](GlobalNormOp norm) { return lowerNorm(norm); })
-      .Case([&](AdamOp adam) { return lowerUpdate(adam), success(); })
+      .Case([&](OptimizerOpInterface update) { return lowerUpdate(update), success(); })
       .Case([&](EmbeddingGradOp scatter) { return lowerScatter(scatter), success(); })
       .Case([&](StateWriteOp write) {
         if (direct.contains(write))
@@ -186,15 +186,25 @@ LogicalResult EntryLowering::lowerNorm(GlobalNormOp norm) {
   return success();
 }
 
-void EntryLowering::lowerUpdate(AdamOp adam) {
-  for (auto &[first, parameters] : findRuns(adam.getParams())) {
+void EntryLowering::lowerUpdate(OptimizerOpInterface update) {
+  SmallVector<std::pair<int64_t, SmallVector<Attribute>>> runs;
+  if (update.isElementwise())
+    runs = findRuns(update.getParams());
+  else
+    for (Attribute name : update.getParams())
+      runs.push_back({plan.layout.find(cast<FlatSymbolRefAttr>(name).getValue())->offset, {name}});
+  const plan::Region regions[] = {plan::Region::parameter, plan::Region::gradient, plan::Region::moment1,
+                                  plan::Region::moment2};
+  for (auto &[first, parameters] : runs) {
+    // With the gaps behind parameters, which are zero and stay zero.
     int64_t elements = runElements(parameters);
-    SmallVector<Value> buffers{plan.bufferOf(adam.getFactor()), plan.bufferOf(adam.getHyper())};
-    for (plan::Region region :
-         {plan::Region::parameter, plan::Region::gradient, plan::Region::moment1, plan::Region::moment2})
+    SmallVector<Value> buffers;
+    for (Value operand : update->getOperands())
+      buffers.push_back(plan.bufferOf(operand));
+    for (plan::Region region : ArrayRef(regions).take_front(2 + update.getMoments()))
       buffers.push_back(plan.slabBuffer(region, first, elements));
-    adam.setParamsAttr(ArrayAttr::get(adam.getContext(), parameters));
-    plan.launch(adam, buffers, getAffineConstantExpr(elements, adam.getContext()));
+    update.setParamsAttr(ArrayAttr::get(update.getContext(), parameters));
+    plan.launch(update, buffers, getAffineConstantExpr(elements, update.getContext()));
   }
 }
 

@@ -36,7 +36,7 @@ private:
   void lowerScatter(EmbeddingGradOp scatter);
   void lowerStore(StoreGradientOp store);
   llvm::LogicalResult lowerNorm(GlobalNormOp norm);
-  void lowerUpdate(AdamOp adam);
+  void lowerUpdate(OptimizerOpInterface update);
   void lowerReturn(mlir::Operation *terminator);
   mlir::SmallVector<std::pair<int64_t, mlir::SmallVector<mlir::Attribute>>> findRuns(mlir::ArrayAttr parameters);
   int64_t runElements(mlir::ArrayRef<mlir::Attribute> run) const;

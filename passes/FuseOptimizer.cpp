@@ -12,24 +12,27 @@ namespace bifocal {
 namespace {
 
 /// Whether two updates differ in nothing but their parameters.
-bool sameUpdate(AdamOp a, AdamOp b) {
-  return a.getFactor() == b.getFactor() && a.getHyper() == b.getHyper() && a.getBeta1Attr() == b.getBeta1Attr() &&
-         a.getBeta2Attr() == b.getBeta2Attr() && a.getEpsilonAttr() == b.getEpsilonAttr() &&
-         a.getWeightDecayAttr() == b.getWeightDecayAttr() && a.getClearGradients() == b.getClearGradients();
+bool sameUpdate(OptimizerOpInterface a, OptimizerOpInterface b) {
+  auto settings = [](Operation *op) {
+    NamedAttrList list(op->getAttrDictionary());
+    list.erase("params");
+    return list.getDictionary(op->getContext());
+  };
+  return a->getName() == b->getName() && llvm::equal(a->getOperands(), b->getOperands()) && settings(a) == settings(b);
 }
 
 /// Joins a run of equal updates into its first op.
-void joinRun(ArrayRef<AdamOp> run, const Remarks &remarks) {
+void joinRun(ArrayRef<OptimizerOpInterface> run, const Remarks &remarks) {
   if (run.size() < 2)
     return;
   SmallVector<Attribute> parameters;
-  for (AdamOp adam : run)
-    llvm::append_range(parameters, adam.getParams());
-  AdamOp first = run.front();
+  for (OptimizerOpInterface update : run)
+    llvm::append_range(parameters, update.getParams());
+  OptimizerOpInterface first = run.front();
   first.setParamsAttr(ArrayAttr::get(first.getContext(), parameters));
   remarks.fused(first, "updates of " + Twine(parameters.size()) + " parameters");
-  for (AdamOp adam : run.drop_front())
-    adam.erase();
+  for (OptimizerOpInterface update : run.drop_front())
+    update.erase();
 }
 
 class FuseOptimizer : public impl::FuseOptimizerPassBase<FuseOptimizer> {
@@ -38,7 +41,7 @@ public:
 
   void runOnOperation() override {
     Remarks report(remarks);
-    SmallVector<AdamOp> run;
+    SmallVector<OptimizerOpInterface> run;
     Operation *between = nullptr;
     auto close = [&] {
       joinRun(run, report);
@@ -46,21 +49,21 @@ public:
       between = nullptr;
     };
     for (Operation &op : llvm::make_early_inc_range(getOperation().front())) {
-      auto adam = dyn_cast<AdamOp>(op);
-      if (!adam) {
+      auto update = dyn_cast<OptimizerOpInterface>(op);
+      if (!update) {
         // A param_ref reads what the update writes; a value that is already computed does not.
         if (!run.empty() && !between && (!isPure(&op) || isa<ParamRefOp>(op)))
           between = &op;
         continue;
       }
       if (!run.empty() && between) {
-        report.kept(adam, describeOp(between) + " stands between the updates");
+        report.kept(update, describeOp(between) + " stands between the updates");
         close();
-      } else if (!run.empty() && !sameUpdate(run.front(), adam)) {
-        report.kept(adam, "other factor, hyperparameters or attributes than " + describeOp(run.front()));
+      } else if (!run.empty() && !sameUpdate(run.front(), update)) {
+        report.kept(update, "other factor, hyperparameters or attributes than " + describeOp(run.front()));
         close();
       }
-      run.push_back(adam);
+      run.push_back(update);
     }
     close();
   }

@@ -186,12 +186,16 @@ Value InsertGradients::writeUpdate(OpBuilder &builder, Location location, Value 
     symbols.push_back(FlatSymbolRefAttr::get(parameter.getSymNameAttr()));
   Value norm = builder.create<GlobalNormOp>(location, count.getType(), count, builder.getArrayAttr(symbols));
   Value factor = builder.create<ClipOp>(location, count.getType(), norm, count, hyper);
-  auto setting = [&](StringRef name) { return cast<FloatAttr>(settings.get(name)); };
+  auto optimizer = settings.getAs<StringAttr>("optimizer");
+  NamedAttrList attributes(settings);
+  attributes.erase("optimizer");
+  if (clearGradients)
+    attributes.set("clear_gradients", builder.getUnitAttr());
   for (ParamOp parameter : trainedParameters()) {
-    auto symbol = FlatSymbolRefAttr::get(parameter.getSymNameAttr());
-    builder.create<AdamOp>(parameter.getLoc(), factor, hyper, builder.getArrayAttr(symbol), setting("beta1"),
-                           setting("beta2"), setting("epsilon"), setting("weight_decay"),
-                           clearGradients ? builder.getUnitAttr() : UnitAttr());
+    attributes.set("params", builder.getArrayAttr(FlatSymbolRefAttr::get(parameter.getSymNameAttr())));
+    OperationState update(parameter.getLoc(), ("bifocal." + optimizer.getValue()).str(), ValueRange{factor, hyper}, {},
+                          attributes);
+    builder.create(update);
   }
   return norm;
 }

@@ -26,8 +26,8 @@ static std::string textOf(AffineExpr expression) {
 
 /// Slabs of parameters, gradients and moments that ops name instead of taking them as operands.
 static size_t namedSlabs(Operation *op) {
-  if (isa<AdamOp>(op))
-    return 4;
+  if (auto update = dyn_cast<OptimizerOpInterface>(op))
+    return 2 + static_cast<size_t>(update.getMoments());
   return isa<GlobalNormOp, StoreGradientOp>(op) ? 1 : 0;
 }
 

@@ -13,8 +13,9 @@ def VerifyDifferentiateInputPass : Pass<"bifocal-verify-differentiate-input", ":
   let description = [{
     The phase reads what the importer writes:
     - every function has one block, and `bifocal.dims` (where present) has one string per axis;
-    - the training graph `@loss`, where present, has the dictionary `bifocal.train` with the f32 settings `beta1`, `beta2`,
-      `epsilon` and `weight_decay`, and rank-0 f32 results named `loss` and `count`.
+    - the training graph `@loss`, where present, has the dictionary `bifocal.train` with `optimizer`, the mnemonic of an
+      optimizer, and its f32 settings (for `adam`: `beta1`, `beta2`, `epsilon` and `weight_decay`), and rank-0 f32 results
+      named `loss` and `count`.
   }];
 }
 
@@ -72,7 +73,7 @@ def InsertGradientsPass : Pass<"bifocal-insert-gradients", "::mlir::ModuleOp"> {
     Reverse mode over `DifferentiableOpInterface`.
 
     - `@loss(inputs...) -> (loss, nll, count)` becomes `@train_step` (forward, backward, `store_gradient` for every
-      parameter, `global_norm`, `clip`, one `adam` per parameter), `@accumulate_gradients` (adds to the gradients) and
+      parameter, `global_norm`, `clip`, one `adam` or other optimizer per parameter), `@accumulate_gradients` (adds to the gradients) and
       `@apply_gradients` (the update alone, leaving gradients of zero). `@loss` itself disappears.
     - A function with the unit attribute `bifocal.gradient` gets a sibling `@<name>_gradient` that takes one gradient per
       float result after the arguments, and returns one gradient per float argument after the float results.
@@ -170,8 +171,9 @@ def FuseRowMapsPass : Pass<"bifocal-fuse-row-maps", "::mlir::func::FuncOp"> {
 def FuseOptimizerPass : Pass<"bifocal-fuse-optimizer", "::mlir::func::FuncOp"> {
   let summary = "update all parameters by one op";
   let description = [{
-    Neighbouring `adam` ops with the same factor, hyperparameters and attributes become one that lists the parameters of
-    all: parameters, gradients and moments each are one range of memory, so this is one kernel instead of hundreds.
+    Neighbouring updates by one optimizer with the same factor, hyperparameters and attributes become one that lists the
+    parameters of all: parameters, gradients and moments each are one range of memory, so this is one kernel instead of
+    hundreds, unless an update needs the norm of its parameter.
     `global_norm` has one list from the start.
 
     Left alone: updates with other attributes (no decay for some parameters), and updates with an op that has an effect

@@ -19,16 +19,21 @@ std::string elementName(Type type) {
 }
 
 /// The text of `kernel`, a copy of `op`, with the names of states and parameters replaced by their types: equal for
-/// kernels that differ in nothing but which state or parameter they serve.
+/// kernels that differ in nothing but which states or parameters they serve.
 static std::string structuralKey(plan::KernelOp kernel, Operation *op) {
   Operation *copy = &kernel.getBody().front().front();
   SmallVector<NamedAttribute> names;
   for (NamedAttribute attribute : copy->getAttrs())
-    if (isa<FlatSymbolRefAttr>(attribute.getValue()))
+    if (isa<FlatSymbolRefAttr>(attribute.getValue()) || attribute.getName() == "params")
       names.push_back(attribute);
   for (NamedAttribute attribute : names) {
     std::string type;
-    if (auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(op, cast<FlatSymbolRefAttr>(attribute.getValue())))
+    auto symbol = dyn_cast<FlatSymbolRefAttr>(attribute.getValue());
+    if (!symbol) { // the parameters of an optimizer: a kernel knows of them no more than their number of elements
+      copy->setAttr(attribute.getName(), ArrayAttr::get(op->getContext(), {}));
+      continue;
+    }
+    if (auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(op, symbol))
       llvm::raw_string_ostream(type) << state.getType();
     copy->setAttr(attribute.getName(), FlatSymbolRefAttr::get(op->getContext(), type));
   }

@@ -133,7 +133,7 @@ Value EntryLowering::workspaceOf(Location location, AffineExpr columns, AffineEx
 /// take longer to write.
 bool EntryLowering::keepsPanels(const Product &product) {
   auto b = product.b.getDefiningOp<plan::BufferOp>();
-  bool updates = !function.front().getOps<AdamOp>().empty();
+  bool updates = !function.front().getOps<OptimizerOpInterface>().empty();
   bool quantized = product.quantization != plan::Quantization::none;
   return (isa<AffineSymbolExpr>(product.m) || quantized) && !updates && b && b.getRegion() == plan::Region::parameter;
 }

@@ -15,7 +15,8 @@ namespace {
 /// Whether a function trains a model or judges it.
 bool hasLoss(func::FuncOp function) {
   return llvm::any_of(function.front(), [](Operation &op) {
-    return isa<CrossEntropyOp, CrossEntropyGradOp, ProjectedCrossEntropyOp, AdamOp, LinearWeightGradOp>(op);
+    return isa<CrossEntropyOp, CrossEntropyGradOp, ProjectedCrossEntropyOp, OptimizerOpInterface, LinearWeightGradOp>(
+        op);
   });
 }
 

@@ -13,6 +13,8 @@ constexpr int64_t rowsPerShare = 16;
 constexpr int64_t lossShares = 256, normShares = 1024;
 /// Elements of one tile of an element-wise kernel (optimizer, accumulation).
 constexpr int64_t elementsPerTile = 65536;
+/// Elements of one share of the norm of a parameter.
+constexpr int64_t elementsPerShare = 8192;
 /// Channels of one tile of an embedding gradient.
 constexpr int64_t embeddingSlice = 64;
 

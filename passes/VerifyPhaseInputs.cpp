@@ -61,15 +61,29 @@ LogicalResult verifySignature(func::FuncOp function, bool named) {
   return success();
 }
 
+/// The settings of the optimizer of 'bifocal.train' are the f32 attributes of its op.
+LogicalResult verifyOptimizer(func::FuncOp loss, DictionaryAttr settings) {
+  auto optimizer = settings.getAs<StringAttr>("optimizer");
+  auto op = optimizer ? RegisteredOperationName::lookup(("bifocal." + optimizer.getValue()).str(), loss.getContext())
+                      : std::nullopt;
+  if (!op || !op->hasInterface<OptimizerOpInterface>())
+    return loss.emitOpError("expects the mnemonic of an optimizer as 'optimizer' in 'bifocal.train'");
+  for (StringAttr name : op->getAttributeNames()) {
+    if (name == "params" || name == "clear_gradients")
+      continue;
+    auto setting = settings.getAs<FloatAttr>(name);
+    if (!setting || !setting.getType().isF32())
+      return loss.emitOpError("expects the f32 setting '") << name.getValue() << "' in 'bifocal.train'";
+  }
+  return success();
+}
+
 LogicalResult verifyLoss(func::FuncOp loss) {
   auto settings = loss->getAttrOfType<DictionaryAttr>("bifocal.train");
   if (!settings)
     return loss.emitOpError("expects the dictionary 'bifocal.train'");
-  for (StringRef name : {"beta1", "beta2", "epsilon", "weight_decay"}) {
-    auto setting = dyn_cast_or_null<FloatAttr>(settings.get(name));
-    if (!setting || !setting.getType().isF32())
-      return loss.emitOpError("expects the f32 setting '") << name << "' in 'bifocal.train'";
-  }
+  if (failed(verifyOptimizer(loss, settings)))
+    return failure();
   for (StringRef name : {"loss", "count"}) {
     bool found = false;
     for (unsigned i = 0; i < loss.getNumResults(); ++i) {

@@ -45,13 +45,13 @@ static void writeStoreGradient(KernelTask &task, StoreGradientOp op) {
       elementTiles(task));
 }
 
-/// The sum of the squares of [begin, end) as an f64: in f32 over short runs, whose sums are added in f64.
-static Value sumOfSquares(KernelBuilder &kernel, const Array &gradient, Value begin, Value end) {
+/// The sum of the squares of the elements [begin, end), which `load(place, mask)` gives, as an f64: in f32 over short
+/// runs, whose sums are added in f64.
+static Value sumOfSquares(KernelBuilder &kernel, Value begin, Value end, llvm::function_ref<Value(Value, Value)> load) {
   constexpr int64_t run = 2048;
   Value total = kernel.constant(kernel.f64(), 0.0);
   return kernel.loop(begin, end, run, ValueRange{total}, [&](Value first, ValueRange carried) {
     Value count = kernel.min(kernel.sub(end, first), kernel.index(run));
-    Array base = kernel.from(gradient, first);
     Value zero = kernel.constantVector(0.0);
     // Four sums, so that additions need not wait for each other.
     Value whole = kernel.mul(kernel.div(count, kernel.index(4 * kernel.width())), 4 * kernel.width());
@@ -59,15 +59,16 @@ static Value sumOfSquares(KernelBuilder &kernel, const Array &gradient, Value be
                               [&](Value at, ValueRange lanes) {
                                 Values next;
                                 for (int64_t lane = 0; lane < 4; ++lane) {
-                                  Value x = kernel.loadVector(base, kernel.add(at, lane * kernel.width()));
+                                  Value place = kernel.add(first, kernel.add(at, lane * kernel.width()));
+                                  Value x = load(place, nullptr);
                                   next.push_back(kernel.fma(x, x, lanes[lane]));
                                 }
                                 return next;
                               });
     Value sum = kernel.add(kernel.add(sums[0], sums[1]), kernel.add(sums[2], sums[3]));
-    Array rest = kernel.from(base, whole);
+    Value rest = kernel.add(first, whole);
     sum = kernel.columns(kernel.sub(count, whole), ValueRange{sum}, [&](Value at, Value mask, ValueRange group) {
-      Value x = kernel.loadVector(rest, at, mask);
+      Value x = load(kernel.add(rest, at), mask);
       return Values{kernel.fma(x, x, group[0])};
     })[0];
     Value wide = kernel.convert(sum, kernel.f64());
@@ -85,7 +86,9 @@ static void writeGlobalNorm(KernelTask &task) {
     Value perShare = kernel.mul(kernel.ceilDiv(elements, kernel.index(normShares * 16)), 16);
     Value begin = kernel.min(kernel.mul(share, perShare), elements),
           end = kernel.min(kernel.add(begin, perShare), elements);
-    Value sum = sumOfSquares(kernel, gradients(), begin, end);
+    Array gradient = gradients();
+    Value sum =
+        sumOfSquares(kernel, begin, end, [&](Value at, Value mask) { return kernel.loadVector(gradient, at, mask); });
     kernel.store(sum, partials(), share);
   });
   kernel.stage(task.name(), 1, [&](Value) {
@@ -117,37 +120,173 @@ static void writeClip(KernelTask &task) {
   });
 }
 
+namespace {
+/// One optimizer's kernel. Buffers: factor, hyper, parameters, gradients, what is remembered.
+class Update {
+public:
+  Update(KernelTask &task, int64_t rate) : kernel(task.builder), task(task) {
+    factor = kernel.splat(kernel.load(task.operand(0), kernel.index(0)));
+    this->rate = kernel.load(task.operand(1), kernel.index(rate));
+    parameter = task.behindResults(0, kernel.f32());
+    gradient = task.behindResults(1, kernel.f32());
+  }
+
+  Value hyper(int64_t place) { return kernel.load(task.operand(1), kernel.index(place)); }
+  Array remembered(int64_t order) { return task.behindResults(2 + order, kernel.f32()); }
+  Value constant(const llvm::APFloat &value) { return kernel.constantVector(value.convertToFloat()); }
+
+  /// The gradient of the mean.
+  Value meanGradient(Value at, Value mask) { return kernel.mul(kernel.loadVector(gradient, at, mask), factor); }
+  /// The same with the gradient of weight_decay / 2 * p^2.
+  Value decayedGradient(Value at, Value mask, const llvm::APFloat &decay) {
+    Value g = meanGradient(at, mask);
+    return decay.isZero() ? g : kernel.fma(kernel.loadVector(parameter, at, mask), constant(decay), g);
+  }
+  /// The parameters, made smaller by the rate times `decay`.
+  Value decayedParameter(Value at, Value mask, const llvm::APFloat &decay) {
+    Value p = kernel.loadVector(parameter, at, mask);
+    if (decay.isZero())
+      return p;
+    Value step = kernel.mul(rate, kernel.constantF32(decay.convertToFloat()));
+    return kernel.mul(p, kernel.splat(kernel.sub(kernel.constantF32(1.0), step)));
+  }
+  void store(Value p, Value at, Value mask, bool clearGradients) {
+    kernel.storeVector(p, parameter, at, mask);
+    if (clearGradients)
+      kernel.storeVector(kernel.constantVector(0.0), gradient, at, mask);
+  }
+
+  KernelBuilder &kernel;
+  KernelTask &task;
+  Array parameter, gradient;
+  Value factor, rate;
+};
+} // namespace
+
 static void writeAdam(KernelTask &task, AdamOp op) {
   KernelBuilder &kernel = task.builder;
-  // Buffers: factor, hyper, parameters, gradients, both moments.
-  auto slab = [&](int64_t index) { return task.behindResults(index, kernel.f32()); };
   kernel.stage(
       task.name(), 0,
       [&](Value tile) {
-        Array hyper = task.operand(1);
-        Value factor = kernel.splat(kernel.load(task.operand(0), kernel.index(0)));
-        Value rate = kernel.load(hyper, kernel.index(0)), step = kernel.splat(kernel.load(hyper, kernel.index(1)));
-        auto constant = [&](llvm::APFloat value) { return kernel.constantVector(value.convertToFloat()); };
+        Update update(task, 0);
+        Value step = kernel.splat(update.hyper(1));
+        Array moment1 = update.remembered(0), moment2 = update.remembered(1);
         float beta1 = op.getBeta1().convertToFloat(), beta2 = op.getBeta2().convertToFloat();
-        float decay = op.getWeightDecay().convertToFloat();
-        Value keep = kernel.splat(kernel.sub(kernel.constantF32(1.0), kernel.mul(rate, kernel.constantF32(decay))));
-        Array parameter = slab(0), gradient = slab(1), moment1 = slab(2), moment2 = slab(3);
         overElements(kernel, tile, [&](Value at, Value mask) {
-          Value g = kernel.mul(kernel.loadVector(gradient, at, mask), factor);
-          Value m = kernel.fma(kernel.loadVector(moment1, at, mask), constant(op.getBeta1()),
+          Value g = update.meanGradient(at, mask);
+          Value m = kernel.fma(kernel.loadVector(moment1, at, mask), update.constant(op.getBeta1()),
                                kernel.mul(g, kernel.constantVector(1.0f - beta1)));
-          Value v = kernel.fma(kernel.loadVector(moment2, at, mask), constant(op.getBeta2()),
+          Value v = kernel.fma(kernel.loadVector(moment2, at, mask), update.constant(op.getBeta2()),
                                kernel.mul(kernel.mul(g, g), kernel.constantVector(1.0f - beta2)));
-          Value p = kernel.loadVector(parameter, at, mask);
-          if (decay != 0.0f)
-            p = kernel.mul(p, keep);
-          Value denominator = kernel.add(kernel.sqrt(v), constant(op.getEpsilon()));
+          Value p = update.decayedParameter(at, mask, op.getWeightDecay());
+          Value denominator = kernel.add(kernel.sqrt(v), update.constant(op.getEpsilon()));
           p = kernel.sub(p, kernel.div(kernel.mul(step, m), denominator));
           kernel.storeVector(m, moment1, at, mask);
           kernel.storeVector(v, moment2, at, mask);
-          kernel.storeVector(p, parameter, at, mask);
-          if (op.getClearGradients())
-            kernel.storeVector(kernel.constantVector(0.0), gradient, at, mask);
+          update.store(p, at, mask, op.getClearGradients());
+        });
+      },
+      elementTiles(task));
+}
+
+/// First stage of a clipped update: shares of the squared norm of its parameter.
+static void writeShares(KernelTask &task, AdagradOp op, llvm::function_ref<Array()> partials) {
+  KernelBuilder &kernel = task.builder;
+  kernel.stage(task.name(), 0, [&](Value share) {
+    Update update(task, 1);
+    Value begin = kernel.mul(share, elementsPerShare);
+    Value end = kernel.min(kernel.add(begin, elementsPerShare), kernel.size(0));
+    Value sum = sumOfSquares(kernel, begin, end, [&](Value at, Value mask) {
+      return update.decayedGradient(at, mask, op.getWeightDecay());
+    });
+    kernel.store(sum, partials(), share);
+  });
+}
+
+/// Second stage: the rate of the step, which takes the place behind the shares.
+static void writeRate(KernelTask &task, AdagradOp op, AffineExpr shareCount, llvm::function_ref<Array()> partials) {
+  KernelBuilder &kernel = task.builder;
+  kernel.stage(task.name(), 1, [&](Value) {
+    Array place = partials();
+    Value zeros = kernel.constant(kernel.vectorOf(kernel.f64()), 0.0), shares = kernel.expression(shareCount);
+    Value sums = kernel.columns(shares, ValueRange{zeros}, [&](Value share, Value mask, ValueRange group) {
+      return Values{kernel.add(group[0], kernel.loadVector(place, share, mask))};
+    })[0];
+    Value norm = kernel.sqrt(kernel.horizontalSum(sums)),
+          clip = kernel.constant(kernel.f64(), op.getClip().convertToFloat());
+    Value rate = kernel.convert(kernel.load(task.operand(1), kernel.index(1)), kernel.f64());
+    Value shorter = kernel.div(kernel.mul(rate, clip), kernel.add(norm, kernel.constant(kernel.f64(), 1e-10)));
+    kernel.store(kernel.select(kernel.less(clip, norm), shorter, rate), place, shares);
+  });
+}
+
+static void writeAdagrad(KernelTask &task, AdagradOp op) {
+  KernelBuilder &kernel = task.builder;
+  const bool clips = !op.isElementwise();
+  AffineExpr shareCount = getAffineSymbolExpr(0, op.getContext()).ceilDiv(elementsPerShare);
+  auto partials = [&] { return task.behindResults(3, kernel.f64()); };
+  if (clips) {
+    writeShares(task, op, partials);
+    writeRate(task, op, shareCount, partials);
+  }
+  kernel.stage(
+      task.name(), clips ? 2 : 0,
+      [&](Value tile) {
+        Update update(task, 1);
+        Value rate = update.rate;
+        if (clips)
+          rate = kernel.convert(kernel.load(partials(), kernel.expression(shareCount)), kernel.f32());
+        Array squares = update.remembered(0);
+        overElements(kernel, tile, [&](Value at, Value mask) {
+          Value g = update.decayedGradient(at, mask, op.getWeightDecay());
+          Value s = kernel.fma(g, g, kernel.loadVector(squares, at, mask));
+          Value denominator = kernel.add(kernel.sqrt(s), update.constant(op.getEpsilon()));
+          Value p = kernel.loadVector(update.parameter, at, mask);
+          p = kernel.sub(p, kernel.div(kernel.mul(kernel.splat(rate), g), denominator));
+          kernel.storeVector(s, squares, at, mask);
+          update.store(p, at, mask, op.getClearGradients());
+        });
+      },
+      elementTiles(task));
+}
+
+static void writeNag(KernelTask &task, NagOp op) {
+  KernelBuilder &kernel = task.builder;
+  kernel.stage(
+      task.name(), 0,
+      [&](Value tile) {
+        Update update(task, 0);
+        const float momentum = op.getMomentum().convertToFloat();
+        Value kept = kernel.mul(update.hyper(1), kernel.constantF32(momentum));
+        Value ahead = kernel.splat(kernel.mul(kept, kernel.constantF32(momentum)));
+        Value step = kernel.splat(kernel.mul(update.rate, kernel.constantF32(1.0f + momentum)));
+        Value rate = kernel.splat(update.rate), kept0 = kernel.splat(kept);
+        Array velocity = update.remembered(0);
+        overElements(kernel, tile, [&](Value at, Value mask) {
+          Value g = update.meanGradient(at, mask), u = kernel.loadVector(velocity, at, mask);
+          Value p = update.decayedParameter(at, mask, op.getWeightDecay());
+          p = kernel.sub(kernel.fma(ahead, u, p), kernel.mul(step, g));
+          kernel.storeVector(kernel.sub(kernel.mul(kept0, u), kernel.mul(rate, g)), velocity, at, mask);
+          update.store(p, at, mask, op.getClearGradients());
+        });
+      },
+      elementTiles(task));
+}
+
+static void writeSgd(KernelTask &task, SgdOp op) {
+  KernelBuilder &kernel = task.builder;
+  kernel.stage(
+      task.name(), 0,
+      [&](Value tile) {
+        Update update(task, 0);
+        Value rate = kernel.splat(update.rate);
+        Array velocity = update.remembered(0);
+        overElements(kernel, tile, [&](Value at, Value mask) {
+          Value g = update.decayedGradient(at, mask, op.getWeightDecay());
+          Value u = kernel.fma(kernel.loadVector(velocity, at, mask), update.constant(op.getMomentum()), g);
+          Value p = kernel.sub(kernel.loadVector(update.parameter, at, mask), kernel.mul(rate, u));
+          kernel.storeVector(u, velocity, at, mask);
+          update.store(p, at, mask, op.getClearGradients());
         });
       },
       elementTiles(task));
@@ -162,6 +301,12 @@ FailureOr<bool> generateOptim(KernelTask &task) {
     writeClip(task);
   else if (auto op = dyn_cast<AdamOp>(task.op))
     writeAdam(task, op);
+  else if (auto op = dyn_cast<AdagradOp>(task.op))
+    writeAdagrad(task, op);
+  else if (auto op = dyn_cast<NagOp>(task.op))
+    writeNag(task, op);
+  else if (auto op = dyn_cast<SgdOp>(task.op))
+    writeSgd(task, op);
   else
     return false;
   return true;

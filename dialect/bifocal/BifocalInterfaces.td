@@ -39,6 +39,21 @@ def CostOpInterface : OpInterface<"CostOpInterface"> {
     [{ return ::bifocal::compulsoryBytes($_op.getOperation(), dims); }]>];
 }
 
+def OptimizerOpInterface : OpInterface<"OptimizerOpInterface"> {
+  let cppNamespace = "::bifocal";
+  let description = [{
+    One update of the parameters that `params` lists, in place, from their gradients: `factor` makes a gradient of a sum
+    one of a mean, `hyper` has the rates, `clear_gradients` leaves gradients of zero. What an optimizer remembers of each
+    element lies in slabs with the offsets of the parameters.
+  }];
+  let methods = [
+    InterfaceMethod<"The parameters.", "::mlir::ArrayAttr", "getParams">,
+    InterfaceMethod<"Replaces the parameters.", "void", "setParamsAttr", (ins "::mlir::ArrayAttr":$params)>,
+    InterfaceMethod<"Numbers that it remembers of every element: 1 or 2.", "int64_t", "getMoments">,
+    InterfaceMethod<"Whether an element's update reads no other element, so that parameters may be joined to one range.",
+      "bool", "isElementwise", (ins), [{}], [{ return true; }]>];
+}
+
 def SymbolicShapeOpInterface : OpInterface<"SymbolicShapeOpInterface"> {
   let cppNamespace = "::bifocal";
   let description = [{

@@ -76,35 +76,105 @@ void ClipOp::inferSymbolicDims(ArrayRef<Dims>, SmallVectorImpl<Dims> &results) {
 
 AffineExpr ClipOp::getFlops(const SymbolicDims &) { return getAffineConstantExpr(4, getContext()); }
 
+//--- Updates -----------------------------------------------------------------------------------------------------
+
+/// `value` is in [0, 1).
+static LogicalResult verifyShare(Operation *op, StringRef name, const llvm::APFloat &share) {
+  float value = share.convertToFloat();
+  if (!(value >= 0.0f && value < 1.0f))
+    return op->emitOpError("expects ") << name << " in [0, 1), but got " << value;
+  return success();
+}
+
+static LogicalResult verifyNotNegative(Operation *op, StringRef name, const llvm::APFloat &number) {
+  float value = number.convertToFloat();
+  if (!(value >= 0.0f))
+    return op->emitOpError("expects ") << name << " >= 0, but got " << value;
+  return success();
+}
+
+static LogicalResult verifyEpsilon(Operation *op, const llvm::APFloat &number) {
+  float epsilon = number.convertToFloat();
+  if (!(epsilon > 0.0f))
+    return op->emitOpError("expects epsilon > 0, but got ") << epsilon;
+  return success();
+}
+
+/// `perElement` operations for every element of the parameters.
+static AffineExpr updateFlops(OptimizerOpInterface op, int64_t perElement) {
+  return getAffineConstantExpr(perElement * parameterElements(op, op.getParams()), op->getContext());
+}
+
+/// Parameters and what is remembered are read and written, gradients read, and written where they are cleared: f32.
+static AffineExpr updateBytes(OptimizerOpInterface op, bool clears) {
+  const int64_t numbers = 2 + 2 * op.getMoments() + (clears ? 2 : 1);
+  return getAffineConstantExpr(4 * numbers * parameterElements(op, op.getParams()), op->getContext());
+}
+
 LogicalResult AdamOp::verify() {
   // (C4)
-  for (auto [name, beta] : {std::pair("beta1", getBeta1()), std::pair("beta2", getBeta2())}) {
-    float value = beta.convertToFloat();
-    if (!(value >= 0.0f && value < 1.0f))
-      return emitOpError("expects ") << name << " in [0, 1), but got " << value;
-  }
-  // (C5)
-  float epsilon = getEpsilon().convertToFloat(), decay = getWeightDecay().convertToFloat();
-  if (!(epsilon > 0.0f))
-    return emitOpError("expects epsilon > 0, but got ") << epsilon;
-  // (C6)
-  if (!(decay >= 0.0f))
-    return emitOpError("expects weight_decay >= 0, but got ") << decay;
-  return success();
+  if (failed(verifyShare(*this, "beta1", getBeta1())) || failed(verifyShare(*this, "beta2", getBeta2())))
+    return failure();
+  // (C5), (C6)
+  if (failed(verifyEpsilon(*this, getEpsilon())))
+    return failure();
+  return verifyNotNegative(*this, "weight_decay", getWeightDecay());
+}
+
+LogicalResult AdagradOp::verify() {
+  // (C4), (C5), (C6)
+  if (failed(verifyNotNegative(*this, "clip", getClip())) || failed(verifyEpsilon(*this, getEpsilon())))
+    return failure();
+  return verifyNotNegative(*this, "weight_decay", getWeightDecay());
+}
+
+LogicalResult NagOp::verify() {
+  // (C4), (C5)
+  if (failed(verifyShare(*this, "momentum", getMomentum())))
+    return failure();
+  return verifyNotNegative(*this, "weight_decay", getWeightDecay());
+}
+
+LogicalResult SgdOp::verify() {
+  // (C4), (C5)
+  if (failed(verifyShare(*this, "momentum", getMomentum())))
+    return failure();
+  return verifyNotNegative(*this, "weight_decay", getWeightDecay());
 }
 
 LogicalResult AdamOp::verifySymbolUses(SymbolTableCollection &tables) {
   return verifyParams(*this, getParams(), tables);
 }
+LogicalResult AdagradOp::verifySymbolUses(SymbolTableCollection &tables) {
+  return verifyParams(*this, getParams(), tables);
+}
+LogicalResult NagOp::verifySymbolUses(SymbolTableCollection &tables) {
+  return verifyParams(*this, getParams(), tables);
+}
+LogicalResult SgdOp::verifySymbolUses(SymbolTableCollection &tables) {
+  return verifyParams(*this, getParams(), tables);
+}
+
+int64_t AdamOp::getMoments() { return 2; }
+int64_t AdagradOp::getMoments() { return 1; }
+int64_t NagOp::getMoments() { return 1; }
+int64_t SgdOp::getMoments() { return 1; }
+
+// The norm of a parameter has all of its elements.
+bool AdagradOp::isElementwise() { return getClip().isZero(); }
 
 // Scaled gradient 1, moments 3 and 4, decay 2, root, sum, quotient, step 2.
-AffineExpr AdamOp::getFlops(const SymbolicDims &) {
-  return getAffineConstantExpr(15 * parameterElements(*this, getParams()), getContext());
-}
+AffineExpr AdamOp::getFlops(const SymbolicDims &) { return updateFlops(*this, 15); }
+// Gradient with decay 3, twice with its square 2 where there is a norm, sum of squares 2, root, sum, quotient, step 2.
+AffineExpr AdagradOp::getFlops(const SymbolicDims &) { return updateFlops(*this, isElementwise() ? 10 : 15); }
+// Scaled gradient 1, decay 2, step 4, velocity 2.
+AffineExpr NagOp::getFlops(const SymbolicDims &) { return updateFlops(*this, 9); }
+// Gradient with decay 3, velocity 2, step 2.
+AffineExpr SgdOp::getFlops(const SymbolicDims &) { return updateFlops(*this, 7); }
 
-// Parameters and both moments are read and written, gradients read, and written where they are cleared; all in f32.
-AffineExpr AdamOp::getBytes(const SymbolicDims &) {
-  return getAffineConstantExpr((getClearGradients() ? 32 : 28) * parameterElements(*this, getParams()), getContext());
-}
+AffineExpr AdamOp::getBytes(const SymbolicDims &) { return updateBytes(*this, getClearGradients()); }
+AffineExpr AdagradOp::getBytes(const SymbolicDims &) { return updateBytes(*this, getClearGradients()); }
+AffineExpr NagOp::getBytes(const SymbolicDims &) { return updateBytes(*this, getClearGradients()); }
+AffineExpr SgdOp::getBytes(const SymbolicDims &) { return updateBytes(*this, getClearGradients()); }
 
 } // namespace bifocal

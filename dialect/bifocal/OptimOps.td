@@ -58,7 +58,7 @@ def Bifocal_ClipOp : Bifocal_PureOp<"clip"> {
   let description = [{
         factor = min(1, hyper[2] / (norm + 1e-6)) / count, with hyper[2] = 0: 1 / count
 
-    `hyper` is `[4]`: learning rate, bias-corrected learning rate, clip norm, reserved. All elements are f32.
+    `hyper` is `[4]`: learning rate, the rate as the optimizer corrects it, clip norm, reserved. All elements are f32.
 
     Example:
 
@@ -71,8 +71,15 @@ def Bifocal_ClipOp : Bifocal_PureOp<"clip"> {
   let assemblyFormat = "$norm `,` $count `,` $hyper attr-dict `:` functional-type(operands, results)";
 }
 
-def Bifocal_AdamOp : Bifocal_Op<"adam", [DeclareOpInterfaceMethods<SymbolUserOpInterface>,
-    DeclareOpInterfaceMethods<CostOpInterface, ["getBytes"]>]> {
+// An update of parameters. `hyper[1]` is the caller's: it depends on the number of the update, which no op knows.
+class Bifocal_UpdateOp<string mnemonic, list<string> overridden = []> : Bifocal_Op<mnemonic,
+    [DeclareOpInterfaceMethods<SymbolUserOpInterface>, DeclareOpInterfaceMethods<CostOpInterface, ["getBytes"]>,
+     DeclareOpInterfaceMethods<OptimizerOpInterface, overridden>]> {
+  let assemblyFormat = "$factor `,` $hyper `of` $params (`clear_gradients` $clear_gradients^)? attr-dict `:` type(operands)";
+  let hasVerifier = 1;
+}
+
+def Bifocal_AdamOp : Bifocal_UpdateOp<"adam"> {
   let summary = "one Adam update of the listed parameters, in place";
   let description = [{
     For every element p of the parameters, with its gradient and its moments m and v:
@@ -103,7 +110,92 @@ def Bifocal_AdamOp : Bifocal_Op<"adam", [DeclareOpInterfaceMethods<SymbolUserOpI
   }];
   let arguments = (ins Bifocal_Scalar:$factor, Bifocal_Hyper:$hyper, TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
     F32Attr:$beta1, F32Attr:$beta2, F32Attr:$epsilon, F32Attr:$weight_decay, UnitAttr:$clear_gradients);
-  let assemblyFormat = "$factor `,` $hyper `of` $params (`clear_gradients` $clear_gradients^)? attr-dict `:` type(operands)";
-  let hasVerifier = 1;
+}
+
+def Bifocal_AdagradOp : Bifocal_UpdateOp<"adagrad", ["isElementwise"]> {
+  let summary = "one Adagrad update of the listed parameters, in place, each clipped by itself";
+  let description = [{
+    For every parameter, whose elements are p, with their gradients and their sums of squares s:
+
+        g = factor * gradient + weight_decay * p
+        norm = sqrt(sum over the elements of this parameter of g^2)
+        rate = hyper[1], with clip > 0 and norm > clip: hyper[1] * clip / (norm + 1e-10)
+        s = s + g^2
+        p = p - rate * g / (sqrt(s) + epsilon)
+
+    The clip makes a step shorter, not the gradient that is remembered (Sukhbaatar et al. 2019, section 4.1, and the code
+    published with it). hyper[1] holds the learning rate divided by 1 + (t - 1) * lr_decay: the caller knows t. With
+    `clear_gradients` the gradients are set to zero. Everything is f32; norms are summed in f64, in an order that the
+    sizes alone fix.
+
+    Constraints: (C1) to (C3) as for `bifocal.adam`.
+    - (C4) `clip` >= 0; 0 leaves every step as it is.
+    - (C5) `epsilon` > 0.
+    - (C6) `weight_decay` >= 0.
+
+    Example:
+
+    ```mlir
+    bifocal.adagrad %factor, %hyper of [@fc1.weight]
+        {clip = 0.03 : f32, epsilon = 1.0e-10 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Bifocal_Scalar:$factor, Bifocal_Hyper:$hyper, TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
+    F32Attr:$clip, F32Attr:$epsilon, F32Attr:$weight_decay, UnitAttr:$clear_gradients);
+}
+
+def Bifocal_NagOp : Bifocal_UpdateOp<"nag"> {
+  let summary = "one update by Nesterov's accelerated gradient of the listed parameters, in place";
+  let description = [{
+    For every element p of the parameters, with its gradient and its velocity u:
+
+        g = factor * gradient
+        p = p - weight_decay * hyper[0] * p
+        p = p + momentum^2 * hyper[1] * u - (1 + momentum) * hyper[0] * g
+        u = momentum * hyper[1] * u - hyper[0] * g
+
+    hyper[1] holds the learning rate divided by that of the update before (1 at the first), because u is a sum of steps:
+    Sutskever et al. 2013, section 3, in the form in which fairseq's `nag` takes it. With `clear_gradients` the
+    gradients are set to zero. Everything is f32.
+
+    Constraints: (C1) to (C3) as for `bifocal.adam`.
+    - (C4) `momentum` is in [0, 1).
+    - (C5) `weight_decay` >= 0.
+
+    Example:
+
+    ```mlir
+    bifocal.nag %factor, %hyper of [@fc1.weight, @fc1.bias]
+        {momentum = 0.99 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Bifocal_Scalar:$factor, Bifocal_Hyper:$hyper, TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
+    F32Attr:$momentum, F32Attr:$weight_decay, UnitAttr:$clear_gradients);
+}
+
+def Bifocal_SgdOp : Bifocal_UpdateOp<"sgd"> {
+  let summary = "one update by stochastic gradient descent with momentum of the listed parameters, in place";
+  let description = [{
+    For every element p of the parameters, with its gradient and its velocity u:
+
+        g = factor * gradient + weight_decay * p
+        u = momentum * u + g
+        p = p - hyper[0] * u
+
+    This is `torch.optim.SGD` without dampening. With `clear_gradients` the gradients are set to zero. Everything is f32.
+
+    Constraints: (C1) to (C3) as for `bifocal.adam`.
+    - (C4) `momentum` is in [0, 1).
+    - (C5) `weight_decay` >= 0.
+
+    Example:
+
+    ```mlir
+    bifocal.sgd %factor, %hyper of [@fc1.weight, @fc1.bias]
+        {momentum = 0.9 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Bifocal_Scalar:$factor, Bifocal_Hyper:$hyper, TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
+    F32Attr:$momentum, F32Attr:$weight_decay, UnitAttr:$clear_gradients);
 }
 #endif

@@ -138,7 +138,7 @@ int64_t Manifest::trainedParameters() const {
 std::array<int64_t, 4> Manifest::slabBytes(bool training) const {
   constexpr int64_t element = sizeof(float);
   const int64_t trained = training ? trainedElements * element : 0;
-  return {parameterElements * element, trained, trained, trained};
+  return {parameterElements * element, trained, moments > 0 ? trained : 0, moments > 1 ? trained : 0};
 }
 
 Result<Manifest> Manifest::parse(std::string_view text) {
@@ -169,6 +169,9 @@ Result<Manifest> Manifest::parse(std::string_view text) {
   if (manifest.trainedElements < 0 || manifest.parameterElements < manifest.trainedElements ||
       manifest.parameterElements > Manifest::mostParameters)
     reader.fail("parameter_elements", "expects 0 <= trained_elements <= parameter_elements <= 2^40");
+  manifest.moments = reader.integer("moments", manifest.moments);
+  if (manifest.moments < 0 || manifest.moments > 2)
+    reader.fail("moments", fmt::format("expects 0 to 2, but got {}", manifest.moments));
   const nlohmann::json &parameters = reader.array("parameters"), &states = reader.array("states");
   BIFOCAL_RETURN_IF_ERROR(reader.status());
 

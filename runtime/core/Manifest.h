@@ -59,7 +59,7 @@ struct Manifest {
 
   /// Numbers that training changes: `trainedElements` without the gaps between parameters.
   int64_t trainedParameters() const;
-  /// Bytes of the slabs of a session: parameters and, for training, gradients and two moments.
+  /// Bytes of the slabs of a session: parameters and, for training, gradients and the moments that the optimizer has.
   std::array<int64_t, 4> slabBytes(bool training) const;
 
   std::string compilerVersion;
@@ -71,6 +71,7 @@ struct Manifest {
   std::vector<Parameter> parameters;
   int64_t parameterElements = 0;
   int64_t trainedElements = 0;
+  int64_t moments = 2; ///< numbers that the optimizer remembers of each trained element, at most 2
   std::vector<StateInfo> states;
   std::vector<std::string> stateSymbols; ///< all symbols that the states' dims use, in order of appearance
 };

@@ -116,10 +116,12 @@ Status EntryReader::readBuffer(const nlohmann::json &json, const std::string &wh
     break;
   case Region::gradient:
   case Region::moment1:
-  case Region::moment2:
+  case Region::moment2: {
     entry_.needsTraining = true;
-    readSlabExtent(reader, buffer, manifest_.trainedElements);
+    const auto order = static_cast<int64_t>(buffer.region) - static_cast<int64_t>(Region::gradient);
+    readSlabExtent(reader, buffer, order <= manifest_.moments ? manifest_.trainedElements : 0);
     break;
+  }
   case Region::state:
     readStateIndex(reader, buffer);
     break;

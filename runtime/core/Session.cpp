@@ -39,7 +39,7 @@ public:
     BIFOCAL_RETURN_IF_ERROR(device_->load(*artifact_));
     const std::array<int64_t, 4> bytes = manifest.slabBytes(training);
     training_ = training;
-    for (size_t i = 0; i < (training ? 4u : 1u); ++i) {
+    for (size_t i = 0; i < (training ? 2u + static_cast<size_t>(manifest.moments) : 1u); ++i) {
       Result<std::unique_ptr<DeviceMemory>> memory =
           device_->allocate(static_cast<size_t>(bytes[i]), MemoryUse::shared);
       if (!memory.ok())

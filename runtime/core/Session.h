@@ -21,7 +21,7 @@ namespace bifocal {
 class Session {
 public:
   /// Loads the kernels of `artifact` on `device`. Parameters are uninitialised until `initialize` or `readParameters`.
-  /// `training` also allocates gradients and moments (zero).
+  /// `training` also allocates gradients and the moments that the optimizer has (zero).
   static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Artifact> artifact,
                                                  std::unique_ptr<Device> device, bool training);
   virtual ~Session() = default;
@@ -50,7 +50,8 @@ public:
 
   /// The slabs in host memory, as they are now; what is written there counts from the next `run` on, which ends the
   /// validity of a span: call the function again, also because entries keep copies of the parameters until `parameters`
-  /// is called. `gradients` and the moments are empty without training. On a GPU each call copies.
+  /// is called. `gradients` and the moments are empty without training, and the second moments where the optimizer
+  /// remembers one number of each element. On a GPU each call copies.
   virtual std::span<float> parameters() = 0;
   virtual std::span<float> gradients() = 0;
   virtual std::span<float> firstMoments() = 0;

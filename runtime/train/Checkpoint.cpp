@@ -64,7 +64,7 @@ Status writeCheckpoint(const std::string &path, const Manifest &manifest, Sessio
                        const TrainingState &state) {
   std::vector<SafetensorsItem> items;
   addParameters(manifest, session, items);
-  for (size_t order : {0, 1})
+  for (size_t order = 0; order < static_cast<size_t>(manifest.moments); ++order)
     for (const Parameter &parameter : manifest.parameters)
       if (parameter.trained)
         items.push_back({momentOf(order, parameter), ElementType::f32, parameter.shape,
@@ -89,7 +89,7 @@ Result<TrainingState> readCheckpoint(const std::string &path, const Manifest &ma
   for (const Status &status : {readParameters(manifest, session.parameters(), *file), file->checkDigest()})
     if (!status.ok())
       return Status(status.code(), fmt::format("'{}': {}", path, status.message()));
-  for (size_t order : {0, 1})
+  for (size_t order = 0; order < static_cast<size_t>(manifest.moments); ++order)
     for (const Parameter &parameter : manifest.parameters)
       if (parameter.trained)
         BIFOCAL_RETURN_IF_ERROR(readInto(*file, path, momentOf(order, parameter), parameter.shape,

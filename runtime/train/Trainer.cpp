@@ -176,10 +176,7 @@ Status Trainer::update() {
   UpdateReport report;
   validationLoss_.reset();
   report.rate = schedule_.rate(state_.updates);
-  const auto t = static_cast<double>(state_.updates + 1);
-  const double correction = std::sqrt(1 - std::pow(options_.beta2, t)) / (1 - std::pow(options_.beta1, t));
-  hyper_ = {static_cast<float>(report.rate), static_cast<float>(report.rate * correction),
-            static_cast<float>(options_.clipNorm), 0};
+  hyper_ = options_.optimizer.hyper(schedule_, state_.updates, options_.clipNorm);
   // The last update of an epoch may have fewer batches than the others.
   const int64_t end = std::min<int64_t>(state_.cursor + options_.updateFrequency, training_.batches());
   for (int64_t i = state_.cursor; i < end; ++i)

@@ -25,23 +25,6 @@ Status readSchedule(const nlohmann::json &json, ScheduleOptions &schedule) {
   return reader.status();
 }
 
-Status readOptimizer(const nlohmann::json &json, TrainingOptions &options) {
-  JsonReader reader(json, "training.optimizer");
-  const std::string name = reader.string("name", "adam");
-  if (name != "adam")
-    reader.fail("name", "expects \"adam\"");
-  if (reader.has("betas")) {
-    const nlohmann::json &betas = reader.array("betas");
-    if (betas.size() != 2 || !betas[0].is_number() || !betas[1].is_number())
-      reader.fail("betas", "expects two numbers");
-    else
-      std::tie(options.beta1, options.beta2) = std::pair(betas[0].get<double>(), betas[1].get<double>());
-  }
-  if (!(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1))
-    reader.fail("betas", "expects numbers from 0 to below 1");
-  return reader.status();
-}
-
 } // namespace
 
 Result<TrainingOptions> TrainingOptions::read(const nlohmann::json &training) {
@@ -49,8 +32,12 @@ Result<TrainingOptions> TrainingOptions::read(const nlohmann::json &training) {
   JsonReader reader(training, "training");
   if (reader.has("schedule"))
     BIFOCAL_RETURN_IF_ERROR(readSchedule(reader.object("schedule"), options.schedule));
-  if (reader.has("optimizer"))
-    BIFOCAL_RETURN_IF_ERROR(readOptimizer(reader.object("optimizer"), options));
+  if (reader.has("optimizer")) {
+    Result<OptimizerOptions> optimizer = OptimizerOptions::read(reader.object("optimizer"));
+    if (!optimizer.ok())
+      return optimizer.status();
+    options.optimizer = optimizer.take();
+  }
   const auto atLeast = [&reader](const char *key, int64_t lowest, int64_t absent) {
     const int64_t value = reader.integer(key, absent);
     if (value < lowest)
@@ -86,13 +73,13 @@ std::map<std::string, std::string> TrainingOptions::decisive() const {
                                                {"end_lr", text(schedule.endRate)},
                                                {"power", text(schedule.power)},
                                                {"total_updates", text(schedule.totalUpdates)},
-                                               {"betas", fmt::format("{}, {}", beta1, beta2)},
                                                {"max_tokens", text(limits.maxTokens)},
                                                {"max_sentences", text(limits.maxSentences)},
                                                {"batch_multiple", text(limits.multiple)},
                                                {"update_freq", text(updateFrequency)},
                                                {"clip_norm", text(clipNorm)},
                                                {"validate_every", text(validateEvery)}};
+  result.merge(optimizer.decisive());
   if (schedule.followsMaxUpdates())
     result["max_update"] = text(maxUpdates);
   return result;

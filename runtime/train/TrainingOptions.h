@@ -4,7 +4,7 @@
 
 #include "runtime/core/Status.h"
 #include "runtime/data/Batching.h"
-#include "runtime/train/Schedule.h"
+#include "runtime/train/Optimizer.h"
 
 #include <cstdint>
 #include <map>
@@ -16,7 +16,7 @@ namespace bifocal {
 /// How a model is trained: the manifest's "training" object, with what a command line changes. Loss, optimizer and
 /// dropout are compiled into the model; what stands here is what the host decides.
 struct TrainingOptions {
-  double beta1 = 0.9, beta2 = 0.98; ///< as compiled in; they scale the step
+  OptimizerOptions optimizer; ///< as compiled in
   ScheduleOptions schedule;
   BatchLimits limits{4000, 0, 1};
   int64_t updateFrequency = 1; ///< batches per update

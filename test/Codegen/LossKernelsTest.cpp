@@ -193,6 +193,39 @@ TEST_P(OptimKernels, Adam) {
   }
 }
 
+// More elements than one share of the norm, and a last share with a tail.
+TEST_P(OptimKernels, Adagrad) {
+  for (float clip : {0.0f, 0.5f})
+    for (int64_t elements : {int64_t{1}, int64_t{63}, int64_t{200003}}) {
+      Guarded p = random(elements, 1), g = random(elements, 2, 10.0f), s = random(elements, 3), factor(1, 0.25f);
+      for (int64_t at = 0; at < elements; ++at)
+        s[at] = std::abs(s[at]);
+      Guarded p0 = p, g0 = g, s0 = s, scratch((elements + 8191) / 8192 * 2 + 2);
+      std::vector<float> hyper = {0.01f, 0.02f, 0.0f, 0.0f};
+      std::vector<void *> buffers = {factor, hyper.data(), p, g, s};
+      if (clip > 0)
+        buffers.push_back(scratch);
+      run(withParam(kernelSource("%f: tensor<f32>, %h: tensor<4xf32>",
+                                 "bifocal.adagrad %f, %h of [@w] clear_gradients {clip = " + std::to_string(clip) +
+                                     " : f32, epsilon = 1.0e-6 : f32, weight_decay = 0.1 : f32} : tensor<f32>, "
+                                     "tensor<4xf32>",
+                                 "")),
+          buffers, {elements});
+      auto gradient = [&](int64_t at) { return 0.25 * g0[at] + 0.1f * p0[at]; };
+      double squares = 0;
+      for (int64_t at = 0; at < elements; ++at)
+        squares += gradient(at) * gradient(at);
+      double norm = std::sqrt(squares), rate = 0.02f * (clip > 0 && norm > clip ? clip / norm : 1);
+      for (int64_t at = 0; at < elements; ++at) {
+        double sum = s0[at] + gradient(at) * gradient(at);
+        ASSERT_NEAR(s[at], sum, 10 * sumBound(1)) << at;
+        ASSERT_NEAR(p[at], p0[at] - rate * gradient(at) / (std::sqrt(sum) + 1e-6), 4 * sumBound(1)) << at;
+        ASSERT_EQ(g[at], 0.0f);
+      }
+      EXPECT_TRUE(p.intact() && g.intact() && s.intact() && scratch.intact());
+    }
+}
+
 TEST_P(OptimKernels, GlobalNormAndClip) {
   for (int64_t elements : {int64_t{1}, int64_t{1000}, int64_t{300007}}) {
     Guarded count(1, 50.0f), norm(1), gradient = random(elements, 5, 3.0f), factor(1);

@@ -166,8 +166,9 @@ TEST_P(OpTest, machine_code_computes_the_op) {
         expectNear(name + " gradient", modules().piece(code.session().gradients(), name), reference.gradients[name],
                    relative);
         expectNear(name + " first moment", modules().piece(code.session().firstMoments(), name), moment, relative);
-        expectNear(name + " second moment", modules().piece(code.session().secondMoments(), name),
-                   reference.secondMoments[name], relative);
+        if (!code.session().secondMoments().empty())
+          expectNear(name + " second moment", modules().piece(code.session().secondMoments(), name),
+                     reference.secondMoments[name], relative);
       }
     }
   }

@@ -133,23 +133,38 @@ static OpCase convStep(const std::string &name, const std::string &taps, const s
   return op;
 }
 
-static OpCase adam(const std::string &name, const std::string &store, const std::string &clear) {
-  std::string settings = "{beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 1.0e-2 : f32}";
+static OpCase update(const std::string &name, const std::string &op, const std::string &settings,
+                     const std::string &store = "", const std::string &clear = "") {
   return {.name = name,
           .arguments = "dw[o,i] db[o] count[]:positive hyper[4]:hyper",
           .body = "store_gradient %dw into @w" + store + "\nstore_gradient %db into @b" + store +
-                  "\nnorm[] = global_norm %count of [@w, @b]\nfactor[] = clip %norm, %count, %hyper\n"
-                  "adam %factor, %hyper of [@w, @b]" +
-                  clear + " " + settings,
+                  "\nnorm[] = global_norm %count of [@w, @b]\nfactor[] = clip %norm, %count, %hyper\n" + op +
+                  " %factor, %hyper of [@w, @b]" + clear + " {" + settings + ", weight_decay = 1.0e-2 : f32}",
           .results = "norm factor",
           .terms = "o*i+o",
           .params = "w[o,i] b[o]",
           .calls = 4};
 }
 
+static std::vector<OpCase> updateCases() {
+  const std::string adam = "beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32";
+  const std::string adagrad = "epsilon = 1.0e-10 : f32, clip = ", momentum = "momentum = 0.9 : f32";
+  return {
+      update("adam", "adam", adam),
+      update("adam_clears", "adam", adam, " accumulate", " clear_gradients"),
+      update("adagrad", "adagrad", adagrad + "0.0 : f32"),
+      update("adagrad_clips", "adagrad", adagrad + "1.0e-3 : f32"),
+      update("adagrad_clears", "adagrad", adagrad + "1.0e-3 : f32", " accumulate", " clear_gradients"),
+      update("nag", "nag", momentum),
+      update("nag_clears", "nag", momentum, " accumulate", " clear_gradients"),
+      update("sgd", "sgd", momentum),
+      update("sgd_clears", "sgd", momentum, " accumulate", " clear_gradients"),
+  };
+}
+
 std::vector<OpCase> test::stepCases() {
   std::string row = "k[N,h*d] v[N,h*d] ";
-  return {
+  std::vector<OpCase> cases = {
       convStep("normalized", "taps[h,1,k]", " normalized", "h=3 d=5 k=7"),
       convStep("raw", "taps[h,1,k]", "", ""),
       convStep("normalized", "taps[N,h*k]", " normalized", "h=3 d=5 k=7"),
@@ -176,9 +191,10 @@ std::vector<OpCase> test::stepCases() {
        .setupArguments = "k[B,S,h*d] v[B,S,h*d] m[B,S]:i1",
        .setup = "state_write %k into @keys\nstate_write %v into @values\nstate_write %m into @seen",
        .calls = 2},
-      adam("adam", "", ""),
-      adam("adam_clears", " accumulate", " clear_gradients"),
   };
+  for (OpCase &each : updateCases())
+    cases.push_back(std::move(each));
+  return cases;
 }
 
 std::vector<OpCase> test::convChainCases() {

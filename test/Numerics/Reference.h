@@ -41,6 +41,7 @@ private:
   bool evaluateSequenceGradient(mlir::Operation *op);
   bool evaluateFused(mlir::Operation *op);
   bool evaluateUpdate(mlir::Operation *op);
+  template <typename Op> void updateParameters(Op op);
   void evaluateBody(mlir::Block &block);
   torch::Tensor &value(mlir::Value value);
   torch::Tensor optional(mlir::Value value);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Gradient ops as LibTorch's derivatives of their forward ops, and what a training step does with them.
+// Gradient ops as LibTorch's derivatives of their forward ops.
 
 #include "dialect/bifocal/BifocalOps.h"
 #include "test/Numerics/ReferenceMath.h"
@@ -124,46 +124,6 @@ bool Reference::evaluateFused(mlir::Operation *op) {
         evaluateBody(body);
         for (auto [result, yielded] : llvm::zip(map.getResults(), body.getTerminator()->getOperands()))
           value(result) = value(yielded);
-        return true;
-      })
-      .Default([](mlir::Operation *) { return false; });
-}
-
-bool Reference::evaluateUpdate(mlir::Operation *op) {
-  return llvm::TypeSwitch<mlir::Operation *, bool>(op)
-      .Case([&](StoreGradientOp store) {
-        Tensor &slot = gradients[store.getParam().str()];
-        slot = store.getAccumulate() && slot.defined() ? slot + value(store.getGradient()) : value(store.getGradient());
-        return true;
-      })
-      .Case([&](GlobalNormOp norm) {
-        Tensor sum = torch::zeros({}, torch::kFloat64);
-        for (auto name : norm.getParams().getAsRange<mlir::FlatSymbolRefAttr>())
-          sum = sum + gradients.at(name.getValue().str()).square().sum();
-        value(norm.getNorm()) = sum.sqrt() / value(norm.getCount());
-        return true;
-      })
-      .Case([&](ClipOp clip) {
-        double bound = value(clip.getHyper())[2].item<double>();
-        Tensor factor =
-            bound > 0 ? torch::clamp_max(bound / (value(clip.getNorm()) + 1e-6), 1) : torch::ones({}, torch::kFloat64);
-        value(clip.getFactor()) = factor / value(clip.getCount());
-        return true;
-      })
-      .Case([&](AdamOp adam) {
-        Tensor hyper = value(adam.getHyper());
-        double beta1 = adam.getBeta1().convertToFloat(), beta2 = adam.getBeta2().convertToFloat();
-        for (auto reference : adam.getParams().getAsRange<mlir::FlatSymbolRefAttr>()) {
-          std::string name = reference.getValue().str();
-          Tensor &parameter = parameters.at(name), &m = firstMoments[name], &v = secondMoments[name];
-          Tensor g = gradients.at(name) * value(adam.getFactor());
-          m = (m.defined() ? m * beta1 : torch::zeros_like(g)) + (1 - beta1) * g;
-          v = (v.defined() ? v * beta2 : torch::zeros_like(g)) + (1 - beta2) * g * g;
-          parameter = parameter - adam.getWeightDecay().convertToFloat() * hyper[0] * parameter;
-          parameter = parameter - hyper[1] * m / (v.sqrt() + adam.getEpsilon().convertToFloat());
-          if (adam.getClearGradients())
-            gradients[name] = torch::zeros_like(g);
-        }
         return true;
       })
       .Default([](mlir::Operation *) { return false; });

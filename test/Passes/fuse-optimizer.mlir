@@ -48,3 +48,23 @@ func.func @keeps_updates_around_a_reader(%factor: tensor<f32>, %hyper: tensor<4x
   bifocal.adam %factor, %hyper of [@b] {beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
   return %b : tensor<8xf32>
 }
+
+// -----
+
+bifocal.param @a : tensor<4xf32> init {kind = "zeros"}
+bifocal.param @b : tensor<8xf32> init {kind = "zeros"}
+
+// Every optimizer; one does not continue another.
+
+// CHECK-LABEL: func @folds_updates_of_one_optimizer
+// CHECK:         bifocal.nag %{{.+}}, %{{.+}} of [@a, @b]
+// CHECK-NEXT:    bifocal.sgd %{{.+}}, %{{.+}} of [@a]
+// CHECK-NEXT:    return
+func.func @folds_updates_of_one_optimizer(%factor: tensor<f32>, %hyper: tensor<4xf32>) {
+  // expected-remark@+1 {{fused: updates of 2 parameters}}
+  bifocal.nag %factor, %hyper of [@a] {momentum = 0.9 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
+  bifocal.nag %factor, %hyper of [@b] {momentum = 0.9 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
+  // expected-remark@+1 {{kept: other factor, hyperparameters or attributes}}
+  bifocal.sgd %factor, %hyper of [@a] {momentum = 0.9 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
+  return
+}

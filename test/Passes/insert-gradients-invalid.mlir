@@ -24,7 +24,7 @@ bifocal.param @unused : tensor<4x4xf32> init {kind = "zeros"}
 
 func.func @loss(%x: tensor<?x?x4xf32> {bifocal.name = "x"}, %target: tensor<?x?xi32> {bifocal.name = "target"})
     -> (tensor<f32> {bifocal.name = "loss"}, tensor<f32> {bifocal.name = "count"})
-    attributes {bifocal.train = {beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 0.1 : f32}} {
+    attributes {bifocal.train = {optimizer = "adam", beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 0.1 : f32}} {
   %w = bifocal.param_ref @w : tensor<4x4xf32>
   %logits = bifocal.linear %x, %w : (tensor<?x?x4xf32>, tensor<4x4xf32>) -> tensor<?x?x4xf32>
   %loss, %nll, %count = bifocal.cross_entropy %logits, %target {ignore_index = 1 : i32}

@@ -40,7 +40,7 @@ bifocal.param @table : tensor<9x4xf32> init {kind = "zeros"} frozen
 func.func @loss(%ids: tensor<?x?xi32> {bifocal.name = "ids", bifocal.dims = ["B", "T"]},
                 %target: tensor<?x?xi32> {bifocal.name = "target", bifocal.dims = ["B", "T"]})
     -> (tensor<f32> {bifocal.name = "loss"}, tensor<f32> {bifocal.name = "count"})
-    attributes {bifocal.train = {beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 0.1 : f32}} {
+    attributes {bifocal.train = {optimizer = "adam", beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 0.1 : f32}} {
   %table = bifocal.param_ref @table : tensor<9x4xf32>
   %w = bifocal.param_ref @w : tensor<4x4xf32>
   %x = bifocal.embedding %ids, %table : (tensor<?x?xi32>, tensor<9x4xf32>) -> tensor<?x?x4xf32>
@@ -67,7 +67,7 @@ bifocal.param @table : tensor<9x4xf32> init {kind = "zeros"}
 func.func @loss(%ids: tensor<?x?xi32> {bifocal.name = "ids"}, %more: tensor<?x?xi32> {bifocal.name = "more"},
                 %target: tensor<?x?xi32> {bifocal.name = "target"})
     -> (tensor<f32> {bifocal.name = "loss"}, tensor<f32> {bifocal.name = "count"})
-    attributes {bifocal.train = {beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 0.1 : f32}} {
+    attributes {bifocal.train = {optimizer = "adam", beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 0.1 : f32}} {
   %table = bifocal.param_ref @table : tensor<9x4xf32>
   %x = bifocal.embedding %ids, %table : (tensor<?x?xi32>, tensor<9x4xf32>) -> tensor<?x?x4xf32>
   %y = bifocal.embedding %more, %table : (tensor<?x?xi32>, tensor<9x4xf32>) -> tensor<?x?x4xf32>

@@ -51,7 +51,7 @@ func.func @loss() {
 // -----
 
 // expected-error@+1 {{expects the f32 setting 'beta2' in 'bifocal.train'}}
-func.func @loss() attributes {bifocal.train = {beta1 = 0.9 : f32}} {
+func.func @loss() attributes {bifocal.train = {optimizer = "adam", beta1 = 0.9 : f32}} {
   return
 }
 
@@ -59,6 +59,6 @@ func.func @loss() attributes {bifocal.train = {beta1 = 0.9 : f32}} {
 
 // expected-error@+1 {{expects a result tensor<f32> with the 'bifocal.name' "count"}}
 func.func @loss(%x: tensor<f32>) -> (tensor<f32> {bifocal.name = "loss"})
-    attributes {bifocal.train = {beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 0.1 : f32}} {
+    attributes {bifocal.train = {optimizer = "adam", beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 0.1 : f32}} {
   return %x : tensor<f32>
 }

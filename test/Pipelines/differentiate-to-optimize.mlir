@@ -66,7 +66,7 @@ func.func @loss(%source: tensor<?x?xi32> {bifocal.name = "source", bifocal.dims 
                 %target: tensor<?x?xi32> {bifocal.name = "target", bifocal.dims = ["B", "T"]},
                 %rng: tensor<2xi64> {bifocal.name = "rng"})
     -> (tensor<f32> {bifocal.name = "loss"}, tensor<f32> {bifocal.name = "nll"}, tensor<f32> {bifocal.name = "count"})
-    attributes {bifocal.train = {beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 1.0e-4 : f32}} {
+    attributes {bifocal.train = {optimizer = "adam", beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 1.0e-4 : f32}} {
   %mask = bifocal.padding_mask %source {pad = 1 : i32} : (tensor<?x?xi32>) -> tensor<?x?xi1>
   %embed = bifocal.param_ref @embed : tensor<11x8xf32>
   %x = bifocal.embedding %source, %embed {scale = 2.0 : f32, pad = 1 : i32} : (tensor<?x?xi32>, tensor<11x8xf32>) -> tensor<?x?x8xf32>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "runtime/train/Schedule.h"
+#include "runtime/train/Optimizer.h"
 
 #include "test/Runtime/GoldenJson.h"
 
@@ -54,6 +54,38 @@ TEST(Schedule, options_out_of_range_are_errors) {
   EXPECT_EQ(code([](ScheduleOptions &o) { o.name = "cosine"; }), StatusCode::usage);
   EXPECT_EQ(code([](ScheduleOptions &o) { o.name = "polynomial"; }), StatusCode::usage);
   EXPECT_EQ(code([](ScheduleOptions &o) { o.name = "constant"; }), StatusCode::ok);
+}
+
+/// What the update after `updates` others gets as its second rate, at the rates 0.5, 1, 1, ...
+float correctedRate(std::string_view optimizer, int64_t updates) {
+  ScheduleOptions options;
+  options.name = "constant";
+  options.rate = 1;
+  options.warmupUpdates = 2;
+  const Result<Schedule> schedule = Schedule::create(options);
+  EXPECT_TRUE(schedule.ok()) << schedule.status().message();
+  const Result<OptimizerOptions> read = OptimizerOptions::read(Json::parse(optimizer));
+  EXPECT_TRUE(read.ok()) << read.status().message();
+  const std::array<float, 4> hyper = read->hyper(*schedule, updates, 0.25);
+  EXPECT_EQ(hyper[0], updates == 0 ? 0.5f : 1.0f);
+  EXPECT_EQ(hyper[2], 0.25f);
+  return hyper[1];
+}
+
+TEST(Optimizer, corrects_the_rate_by_the_number_of_the_update) {
+  EXPECT_NEAR(correctedRate(R"({"name": "adam", "betas": [0.9, 0.98]})", 1),
+              std::sqrt(1 - 0.98 * 0.98) / (1 - 0.9 * 0.9), 1e-6);
+  EXPECT_NEAR(correctedRate(R"({"name": "adagrad", "lr_decay": 0.5})", 3), 1 / 2.5, 1e-7);
+  // The rate of the first update has none before it; that of the second is twice as high; then it stays.
+  EXPECT_EQ(correctedRate(R"({"name": "nag"})", 0), 1.0f);
+  EXPECT_EQ(correctedRate(R"({"name": "nag"})", 1), 2.0f);
+  EXPECT_EQ(correctedRate(R"({"name": "nag"})", 2), 1.0f);
+}
+
+TEST(Optimizer, settings_out_of_range_are_errors) {
+  for (const char *text : {R"({"name": "adamw"})", R"({"betas": [0.9]})", R"({"betas": [0.9, 1]})",
+                           R"({"name": "adagrad", "lr_decay": -1})"})
+    EXPECT_EQ(OptimizerOptions::read(Json::parse(text)).status().code(), StatusCode::malformed) << text;
 }
 
 } // namespace

@@ -11,23 +11,51 @@ using namespace bifocal::golden;
 using nlohmann::json;
 
 namespace {
-/// One row of the trajectories: Adam's settings and what it made of the quadratic.
-struct Trajectory {
-  explicit Trajectory(const json &row) : row(row) {
-    const json &config = row["cfg"];
+/// One row of the trajectories: an optimizer's settings and what it made of the quadratic.
+class Trajectory {
+public:
+  explicit Trajectory(const json &row) : row(row), config(row["cfg"]), name(row["optimizer"]) {
     if (config.contains("adam_betas")) // a Python tuple as text
       std::sscanf(config["adam_betas"].get<std::string>().c_str(), "(%lf,%lf)", &beta1, &beta2);
-    epsilon = config.value("adam_eps", epsilon);
-    weightDecay = config.value("weight_decay", 0.0);
-    clip = row["clip_norm"].is_null() ? 0 : row["clip_norm"].get<double>();
-  }
-  double rate(size_t update) const {
-    return row["lr_per_update"].is_null() ? row["cfg"]["lr"][0].get<double>()
-                                          : row["lr_per_update"][update].get<double>();
   }
 
-  const json &row;
-  double beta1 = 0.9, beta2 = 0.98, epsilon = 1e-8, weightDecay = 0, clip = 0; // the published defaults
+  /// The op of the update, with its attributes.
+  std::string op() const {
+    const double decay = config.value("weight_decay", 0.0);
+    if (name == "adam")
+      return fmt::format("adam %factor, %hyper of [@p, @q] {{beta1 = {:.9e} : f32, beta2 = {:.9e} : f32, "
+                         "epsilon = {:.9e} : f32, weight_decay = {:.9e} : f32}}",
+                         beta1, beta2, config.value("adam_eps", 1e-8), decay);
+    if (name == "nag")
+      return fmt::format("nag %factor, %hyper of [@p, @q] {{momentum = {:.9e} : f32, weight_decay = {:.9e} : f32}}",
+                         config["momentum"].get<double>(), decay);
+    return fmt::format("adagrad %factor, %hyper of [@p, @q] {{clip = {:.9e} : f32, epsilon = 1.0e-10 : f32, "
+                       "weight_decay = {:.9e} : f32}}",
+                       config["grad_clip"].get<double>(), decay);
+  }
+
+  /// The input `hyper` of the update after `update` others.
+  std::array<float, 4> hyper(size_t update) const {
+    const double rate = this->rate(update), t = static_cast<double>(update + 1);
+    double corrected = rate * std::sqrt(1 - std::pow(beta2, t)) / (1 - std::pow(beta1, t));
+    if (name == "nag")
+      corrected = update == 0 ? 1 : rate / this->rate(update - 1);
+    else if (name != "adam")
+      corrected = rate / (1 + (t - 1) * config.value("lr_decay", 0.0));
+    const double clip = row["clip_norm"].is_null() ? 0 : row["clip_norm"].get<double>();
+    return {static_cast<float>(rate), static_cast<float>(corrected), static_cast<float>(clip), 0};
+  }
+
+private:
+  double rate(size_t update) const {
+    if (!row["lr_per_update"].is_null())
+      return row["lr_per_update"][update];
+    return config["lr"].is_array() ? config["lr"][0] : config["lr"];
+  }
+
+  const json &row, &config;
+  std::string name;
+  double beta1 = 0.9, beta2 = 0.98; // the published defaults
 };
 } // namespace
 
@@ -40,13 +68,11 @@ func.func @update(%count: tensor<f32> {{bifocal.name = "count", bifocal.dims = [
     -> (tensor<f32> {{bifocal.name = "gradient_norm"}}) {{
   %norm = bifocal.global_norm %count of [@p, @q] : (tensor<f32>) -> tensor<f32>
   %factor = bifocal.clip %norm, %count, %hyper : (tensor<f32>, tensor<f32>, tensor<4xf32>) -> tensor<f32>
-  bifocal.adam %factor, %hyper of [@p, @q]
-    {{beta1 = {:.9e} : f32, beta2 = {:.9e} : f32, epsilon = {:.9e} : f32, weight_decay = {:.9e} : f32}}
-    : tensor<f32>, tensor<4xf32>
+  bifocal.{} : tensor<f32>, tensor<4xf32>
   return %norm : tensor<f32>
 }}
 )",
-                     trajectory.beta1, trajectory.beta2, trajectory.epsilon, trajectory.weightDecay);
+                     trajectory.op());
 }
 
 /// The gradient of f = 0.5 sum a (p - c)^2.
@@ -74,10 +100,7 @@ static Status compareTrajectory(const json &file, const json &row, int index, Co
   for (size_t update = 0; update < row["params"].size(); ++update) {
     for (size_t part = 0; part < 2; ++part)
       fillGradient(**module, names[part], file["a"][part], file["c"][part]);
-    double correction =
-        std::sqrt(1 - std::pow(trajectory.beta2, update + 1)) / (1 - std::pow(trajectory.beta1, update + 1));
-    float hyper[4] = {static_cast<float>(trajectory.rate(update)),
-                      static_cast<float>(trajectory.rate(update) * correction), static_cast<float>(trajectory.clip), 0};
+    std::array<float, 4> hyper = trajectory.hyper(update);
     HostTensor hyperTensor = HostTensor::ofFloats({4}, hyper);
     BIFOCAL_RETURN_IF_ERROR(
         (*module)->run("update", {{"count", &count}, {"hyper", &hyperTensor}, {"gradient_norm", &norm}}));
@@ -95,8 +118,7 @@ static Status compareTrajectory(const json &file, const json &row, int index, Co
 Status golden::compareTrajectories(const json &file, Comparison &comparison) {
   int index = 0;
   for (const json &row : file["rows"]) {
-    if (row["optimizer"] == "adam")
-      BIFOCAL_RETURN_IF_ERROR(compareTrajectory(file, row, index, comparison));
+    BIFOCAL_RETURN_IF_ERROR(compareTrajectory(file, row, index, comparison));
     ++index;
   }
   return {};

@@ -1,0 +1,69 @@
+// RUN: bifocal-opt %s --split-input-file --verify-diagnostics
+
+bifocal.param @w : tensor<16x8xf32> init {kind = "zeros"}
+bifocal.param @table : tensor<16x8xf32> init {kind = "sinusoidal"} frozen
+func.func @c1_no_parameters(%f: tensor<f32>, %h: tensor<4xf32>) {
+  // expected-error@+1 {{'bifocal.adagrad' op expects at least 1 parameter, but got 0}}
+  bifocal.adagrad %f, %h of [] {clip = 0.25 : f32, epsilon = 0.5 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+bifocal.param @w : tensor<16x8xf32> init {kind = "zeros"}
+bifocal.param @table : tensor<16x8xf32> init {kind = "sinusoidal"} frozen
+func.func @c2_twice(%f: tensor<f32>, %h: tensor<4xf32>) {
+  // expected-error@+1 {{'bifocal.adagrad' op expects every parameter once, but got 'w' again}}
+  bifocal.adagrad %f, %h of [@w, @w] {clip = 0.25 : f32, epsilon = 0.5 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+bifocal.param @w : tensor<16x8xf32> init {kind = "zeros"}
+bifocal.param @table : tensor<16x8xf32> init {kind = "sinusoidal"} frozen
+func.func @c3_no_such_parameter(%f: tensor<f32>, %h: tensor<4xf32>) {
+  // expected-error@+1 {{'bifocal.adagrad' op expects the name of a 'bifocal.param', but there is none named 'v'}}
+  bifocal.adagrad %f, %h of [@v] {clip = 0.25 : f32, epsilon = 0.5 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+bifocal.param @w : tensor<16x8xf32> init {kind = "zeros"}
+bifocal.param @table : tensor<16x8xf32> init {kind = "sinusoidal"} frozen
+func.func @c3_frozen(%f: tensor<f32>, %h: tensor<4xf32>) {
+  // expected-error@+1 {{'bifocal.adagrad' op expects trained parameters, but 'table' is frozen}}
+  bifocal.adagrad %f, %h of [@table] {clip = 0.25 : f32, epsilon = 0.5 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+bifocal.param @w : tensor<16x8xf32> init {kind = "zeros"}
+bifocal.param @table : tensor<16x8xf32> init {kind = "sinusoidal"} frozen
+func.func @c4_clip_negative(%f: tensor<f32>, %h: tensor<4xf32>) {
+  // expected-error@+1 {{'bifocal.adagrad' op expects clip >= 0, but got -5.000000e-01}}
+  bifocal.adagrad %f, %h of [@w] {clip = -0.5 : f32, epsilon = 0.5 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+bifocal.param @w : tensor<16x8xf32> init {kind = "zeros"}
+bifocal.param @table : tensor<16x8xf32> init {kind = "sinusoidal"} frozen
+func.func @c5_epsilon_of_zero(%f: tensor<f32>, %h: tensor<4xf32>) {
+  // expected-error@+1 {{'bifocal.adagrad' op expects epsilon > 0, but got 0.000000e+00}}
+  bifocal.adagrad %f, %h of [@w] {clip = 0.25 : f32, epsilon = 0.0 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+bifocal.param @w : tensor<16x8xf32> init {kind = "zeros"}
+bifocal.param @table : tensor<16x8xf32> init {kind = "sinusoidal"} frozen
+func.func @c6_decay_negative(%f: tensor<f32>, %h: tensor<4xf32>) {
+  // expected-error@+1 {{'bifocal.adagrad' op expects weight_decay >= 0, but got -5.000000e-01}}
+  bifocal.adagrad %f, %h of [@w] {clip = 0.25 : f32, epsilon = 0.5 : f32, weight_decay = -0.5 : f32} : tensor<f32>, tensor<4xf32>
+  return
+}
