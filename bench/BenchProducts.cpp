@@ -89,6 +89,7 @@ std::vector<double> measure(const Product &product, const SharedObject &object, 
   const size_t panels = static_cast<size_t>(format::gemmWorkspace(product.n, product.k));
   std::vector<float> workspaces(panels * static_cast<size_t>(std::max<int64_t>(options.kept, 1)));
   GemmArguments arguments{product.m, product.n, product.k, a.data(), b.data(), c.data(), workspaces.data()};
+  arguments.setAdjacent(product.transA, product.transB);
   if (options.kept > 0)
     arguments.panels = GemmArguments::Panels::keep;
   // Once before: pages and threads are there when the clock runs.

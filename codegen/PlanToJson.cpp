@@ -53,6 +53,7 @@ private:
   json writeLaunch(plan::LaunchOp launch);
   json writeGemm(plan::GemmOp gemm);
   void addBuffer(plan::BufferOp buffer);
+  void addView(plan::ViewOp view);
 
   json expression(AffineMap map) { return expressionToJson(map.getResult(0), symbols); }
   json expressions(ArrayAttr maps) {
@@ -92,6 +93,14 @@ void EntryWriter::addBuffer(plan::BufferOp buffer) {
     object["name"] = buffer.getName()->str();
   ids[buffer.getBuffer()] = static_cast<int64_t>(buffers.size());
   buffers.push_back(std::move(object));
+}
+
+void EntryWriter::addView(plan::ViewOp view) {
+  ids[view.getBuffer()] = static_cast<int64_t>(buffers.size());
+  buffers.push_back({{"view_of", ids.lookup(view.getWhole())},
+                     {"column", static_cast<int64_t>(view.getColumn())},
+                     {"width", static_cast<int64_t>(view.getWidth())},
+                     {"row", static_cast<int64_t>(view.getRow())}});
 }
 
 json EntryWriter::writeLaunch(plan::LaunchOp launch) {
@@ -146,6 +155,10 @@ json EntryWriter::writeSteps(Block &block) {
     json step;
     if (auto buffer = dyn_cast<plan::BufferOp>(op)) {
       addBuffer(buffer);
+      continue;
+    }
+    if (auto view = dyn_cast<plan::ViewOp>(op)) {
+      addView(view);
       continue;
     }
     if (auto launch = dyn_cast<plan::LaunchOp>(op))

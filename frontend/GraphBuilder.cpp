@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontend/GraphBuilder.h"
 
-#include "frontend/Parameters.h"
 #include <cmath>
 
 using namespace bifocal;
@@ -19,8 +18,9 @@ GraphBuilder::Layer GraphBuilder::layerOf(bool decoder, int64_t index, Value mas
           layerPrefix(decoder, index),           mask};
 }
 
-double GraphBuilder::attentionScale(const Layer &layer) const {
-  return 1 / std::sqrt(static_cast<double>(spec.model.dim) / static_cast<double>(layer.stack.heads));
+llvm::APFloat GraphBuilder::attentionScale(Value query, int64_t heads) const {
+  auto channels = static_cast<double>(cast<RankedTensorType>(query.getType()).getShape().back());
+  return f32(1 / std::sqrt(channels / static_cast<double>(heads)));
 }
 
 RankedTensorType GraphBuilder::withLast(Value like, int64_t last) const {
@@ -89,84 +89,103 @@ Value GraphBuilder::feedForward(Value input, const Layer &layer) {
   return linear(x, layer.prefix + "fc2", layer.mask);
 }
 
-Value GraphBuilder::lightConvolution(Value input, const Layer &layer, const Step *step) {
-  const StackSpec &stack = layer.stack;
-  int64_t taps = stack.kernelSizes[layer.index];
-  Value weight = parameter(layer.prefix + "conv.weight");
-  if (stack.weightSoftmax)
-    weight = builder.create<SoftmaxOp>(location, weight.getType(), weight, taps).getOutput();
+Value GraphBuilder::lightConvolution(Value input, const MixerPart &part, const Layer &layer, const Step *step) {
+  Value weight = parameter(part.tapsPrefix + "weight");
+  if (part.weightSoftmax)
+    weight = builder.create<SoftmaxOp>(location, weight.getType(), weight, part.taps).getOutput();
   weight = dropout(weight, spec.model.weightDropout);
-  Value bias = optionalParameter(stack.convBias, layer.prefix + convBiasName(stack));
+  Value bias = optionalParameter(part.convBias, convBiasName(part));
   if (step)
     return builder
         .create<LightConvStepOp>(location, input.getType(), input, weight, bias, step->ancestors, step->step,
-                                 layer.prefix + "conv.input")
+                                 part.tapsPrefix + "input")
         .getOutput();
-  int64_t padding = layer.decoder ? taps - 1 : taps / 2;
+  int64_t padding = layer.decoder ? part.taps - 1 : part.taps / 2;
   return builder.create<LightConvOp>(location, input.getType(), input, weight, bias, Value(), padding, false, f32(0))
       .getOutput();
 }
 
-Value GraphBuilder::dynamicConvolution(Value input, const Layer &layer, const Step *step) {
-  const StackSpec &stack = layer.stack;
-  int64_t taps = stack.kernelSizes[layer.index];
-  Value weight = linear(input, layer.prefix + "conv.weight_linear", layer.mask, /*bias=*/false);
-  if (stack.weightSoftmax)
-    weight = builder.create<SoftmaxOp>(location, weight.getType(), weight, taps).getOutput();
+Value GraphBuilder::dynamicConvolution(Value input, const MixerPart &part, const Layer &layer, const Step *step) {
+  Value weight = linear(input, part.tapsPrefix + "weight_linear", layer.mask, /*bias=*/false);
+  if (part.weightSoftmax)
+    weight = builder.create<SoftmaxOp>(location, weight.getType(), weight, part.taps).getOutput();
   weight = dropout(weight, spec.model.weightDropout);
-  Value bias = optionalParameter(stack.convBias, layer.prefix + convBiasName(stack));
+  Value bias = optionalParameter(part.convBias, convBiasName(part));
   if (step)
     return builder
         .create<DynamicConvStepOp>(location, input.getType(), input, weight, bias, step->ancestors, step->step,
-                                   layer.prefix + "conv.input", stack.heads)
+                                   part.tapsPrefix + "input", part.heads)
         .getOutput();
-  int64_t padding = layer.decoder ? taps - 1 : taps / 2;
+  int64_t padding = layer.decoder ? part.taps - 1 : part.taps / 2;
   return builder
-      .create<DynamicConvOp>(location, input.getType(), input, weight, bias, Value(), stack.heads, padding,
+      .create<DynamicConvOp>(location, input.getType(), input, weight, bias, Value(), part.heads, padding,
                              /*normalized=*/false, /*renormalized=*/false, /*compat=*/false, f32(0))
       .getOutput();
 }
 
-Value GraphBuilder::convolution(Value input, const Layer &layer, Value mask, const Step *step) {
-  at(layer.side + ".layers", layer.prefix + "linear1");
-  Value x = linear(dropout(input, spec.model.inputDropout), layer.prefix + "linear1", layer.mask);
-  if (layer.stack.glu)
-    x = builder.create<GluOp>(location, withLast(x, layer.stack.convDim), x).getOutput();
-  // linear1's bias would leak from padded steps into real ones. A causal convolution never sees the right.
-  if (mask)
+Value GraphBuilder::convolution(Value input, const MixerPart &part, const Layer &layer, Value mask, const Step *step) {
+  at(part.specPath, part.prefix + "linear1");
+  Value x = linear(dropout(input, spec.model.inputDropout), part.prefix + "linear1", layer.mask);
+  if (part.glu)
+    x = builder.create<GluOp>(location, withLast(x, part.dim), x).getOutput();
+  // linear1's bias would leak from padded steps into real ones, and does where the spec asks for the published order:
+  // its own mask has made zeros before. A causal convolution never sees the right.
+  if (mask && !layer.stack.maskBeforeLinear)
     x = builder.create<MaskPaddingOp>(location, x.getType(), x, mask).getOutput();
-  at(layer.side + ".kernel_sizes[" + std::to_string(layer.index) + "]", layer.prefix + "conv");
-  x = layer.stack.mixer == Mixer::lightConv ? lightConvolution(x, layer, step) : dynamicConvolution(x, layer, step);
-  at(layer.side + ".layers", layer.prefix + "linear2");
-  return linear(x, layer.prefix + "linear2", layer.mask);
+  at(part.tapsPath, StringRef(part.tapsPrefix).drop_back());
+  x = part.kind == Mixer::lightConv ? lightConvolution(x, part, layer, step) : dynamicConvolution(x, part, layer, step);
+  at(part.specPath, part.prefix + "linear2");
+  return linear(x, part.prefix + "linear2", layer.mask);
 }
 
-Value GraphBuilder::attention(Value query, Value key, Value value, Value mask, const Layer &layer, bool causal) {
+Value GraphBuilder::attention(Value query, Value key, Value value, Value mask, int64_t heads, bool causal) {
   auto type = cast<RankedTensorType>(query.getType());
-  auto lse = RankedTensorType::get({type.getDimSize(0), layer.stack.heads, type.getDimSize(1)}, builder.getF32Type());
+  auto lse = RankedTensorType::get({type.getDimSize(0), heads, type.getDimSize(1)}, builder.getF32Type());
   uint32_t site = nextSite++;
   bool drops = rng && spec.model.attentionDropout > 0;
   return builder
-      .create<AttentionOp>(location, type, lse, query, key, value, mask, drops ? rng : Value(), layer.stack.heads,
-                           f32(attentionScale(layer)), causal, f32(drops ? spec.model.attentionDropout : 0),
+      .create<AttentionOp>(location, type, lse, query, key, value, mask, drops ? rng : Value(), heads,
+                           attentionScale(query, heads), causal, f32(drops ? spec.model.attentionDropout : 0),
                            drops ? site : 0)
       .getOutput();
 }
 
-Value GraphBuilder::selfAttention(Value input, const Layer &layer, Value mask, const Step *step) {
-  std::string prefix = layer.prefix + "self_attn";
-  at(layer.side + ".heads", prefix);
-  Value query = linear(input, prefix + ".q_proj", layer.mask), key = linear(input, prefix + ".k_proj", layer.mask);
-  Value value = linear(input, prefix + ".v_proj", layer.mask), x;
+Value GraphBuilder::selfAttention(Value input, const MixerPart &part, const Layer &layer, Value mask,
+                                  const Step *step) {
+  const std::string &prefix = part.prefix;
+  at(part.specPath, StringRef(prefix).drop_back());
+  Value query = linear(input, prefix + "q_proj", layer.mask), key = linear(input, prefix + "k_proj", layer.mask);
+  Value value = linear(input, prefix + "v_proj", layer.mask), x;
   if (step)
     x = builder
             .create<AttentionStepOp>(location, query.getType(), query, key, value, step->ancestors, step->step,
-                                     prefix + ".keys", prefix + ".values", layer.stack.heads,
-                                     f32(attentionScale(layer)))
+                                     prefix + "keys", prefix + "values", part.heads, attentionScale(query, part.heads))
             .getOutput();
   else
-    x = attention(query, key, value, mask, layer, layer.decoder);
-  return linear(x, prefix + ".out_proj", layer.mask);
+    x = attention(query, key, value, mask, part.heads, layer.decoder);
+  return linear(x, prefix + "out_proj", layer.mask);
+}
+
+Value GraphBuilder::mixPart(Value input, const MixerPart &part, const Layer &layer, Value mask, const Step *step) {
+  return part.kind == Mixer::attention ? selfAttention(input, part, layer, mask, step)
+                                       : convolution(input, part, layer, mask, step);
+}
+
+Value GraphBuilder::mix(Value input, const Layer &layer, Value mask, const Step *step) {
+  std::vector<MixerPart> parts = mixerParts(spec, layer.decoder, layer.index);
+  if (parts.size() == 1)
+    return mixPart(input, parts.front(), layer, mask, step);
+  const std::string place = layer.side + ".mixer", name = layer.prefix + "self_attn";
+  SmallVector<Type> types;
+  for (const MixerPart &part : parts)
+    types.push_back(withLast(input, part.channels));
+  at(place, name);
+  auto split = builder.create<SplitOp>(location, types, input);
+  SmallVector<Value> outputs;
+  for (auto [part, slice] : llvm::zip_equal(parts, split.getOutputs()))
+    outputs.push_back(mixPart(slice, part, layer, mask, step));
+  at(place, name);
+  return builder.create<ConcatOp>(location, input.getType(), outputs);
 }
 
 Value GraphBuilder::crossAttention(Value input, const Layer &layer, Value encoderOutput, Value mask, const Step *step) {
@@ -177,11 +196,11 @@ Value GraphBuilder::crossAttention(Value input, const Layer &layer, Value encode
     x = builder
             .create<CrossAttentionStepOp>(location, query.getType(), query, step->sentences, prefix + ".keys",
                                           prefix + ".values", "source_mask", layer.stack.heads,
-                                          f32(attentionScale(layer)))
+                                          attentionScale(query, layer.stack.heads))
             .getOutput();
   else
     x = attention(query, linear(encoderOutput, prefix + ".k_proj", mask),
-                  linear(encoderOutput, prefix + ".v_proj", mask), mask, layer,
+                  linear(encoderOutput, prefix + ".v_proj", mask), mask, layer.stack.heads,
                   /*causal=*/false);
   return linear(x, prefix + ".out_proj", layer.mask);
 }

@@ -3,7 +3,7 @@
 #define BIFOCAL_FRONTEND_GRAPHBUILDER_H
 
 #include "dialect/bifocal/BifocalOps.h"
-#include "frontend/Spec.h"
+#include "frontend/Parameters.h"
 
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringMap.h"
@@ -59,12 +59,15 @@ private:
   };
 
   Value embed(Value tokens, Value positions, bool decoder);
-  Value convolution(Value input, const Layer &layer, Value mask, const Step *step);
-  Value dynamicConvolution(Value input, const Layer &layer, const Step *step);
-  Value lightConvolution(Value input, const Layer &layer, const Step *step);
-  Value selfAttention(Value input, const Layer &layer, Value mask, const Step *step);
+  /// What mixes positions: one mixer, or branches on channels of their own.
+  Value mix(Value input, const Layer &layer, Value mask, const Step *step);
+  Value mixPart(Value input, const MixerPart &part, const Layer &layer, Value mask, const Step *step);
+  Value convolution(Value input, const MixerPart &part, const Layer &layer, Value mask, const Step *step);
+  Value dynamicConvolution(Value input, const MixerPart &part, const Layer &layer, const Step *step);
+  Value lightConvolution(Value input, const MixerPart &part, const Layer &layer, const Step *step);
+  Value selfAttention(Value input, const MixerPart &part, const Layer &layer, Value mask, const Step *step);
   Value crossAttention(Value input, const Layer &layer, Value encoderOutput, Value mask, const Step *step);
-  Value attention(Value query, Value key, Value value, Value mask, const Layer &layer, bool causal);
+  Value attention(Value query, Value key, Value value, Value mask, int64_t heads, bool causal);
   Value feedForward(Value input, const Layer &layer);
   Value encoderLayer(Value x, const Layer &layer);
   Value decoderLayer(Value x, const Layer &layer, Value encoderOutput, Value mask, const Step *step);
@@ -78,7 +81,8 @@ private:
   Value dropout(Value x, double rate);
   Value parameter(const std::string &name);
   Value optionalParameter(bool present, const std::string &name) { return present ? parameter(name) : Value(); }
-  double attentionScale(const Layer &layer) const;
+  /// Of queries with so many heads.
+  llvm::APFloat attentionScale(Value query, int64_t heads) const;
   llvm::APFloat f32(double value) const { return llvm::APFloat(static_cast<float>(value)); }
   mlir::RankedTensorType withLast(Value like, int64_t last) const;
   mlir::RankedTensorType like(Value tokens, mlir::Type element) const;

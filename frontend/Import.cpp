@@ -102,14 +102,14 @@ void Importer::declareStates() {
   declareState("source_mask", builder.getI1Type(), {any, any}, {"B", "S"}, "encoder");
   for (int64_t layer = 0; layer < stack.layers; ++layer) {
     std::string prefix = layerPrefix(true, layer);
-    if (stack.mixer == Mixer::attention) {
-      declareState(prefix + "self_attn.keys", f32, {any, any, dim}, {"P", "R", ""}, "decoder.heads");
-      declareState(prefix + "self_attn.values", f32, {any, any, dim}, {"P", "R", ""}, "decoder.heads");
-    } else {
-      int64_t taps = stack.kernelSizes[layer];
-      declareState(prefix + "conv.input", f32, {taps, any, stack.convDim}, {"", "R", ""},
-                   "decoder.kernel_sizes[" + std::to_string(layer) + "]");
-      cacheSteps.push_back(named(prefix + "conv.input", taps));
+    for (const MixerPart &part : mixerParts(spec, true, layer)) {
+      if (part.kind == Mixer::attention) {
+        declareState(part.prefix + "keys", f32, {any, any, part.dim}, {"P", "R", ""}, part.specPath);
+        declareState(part.prefix + "values", f32, {any, any, part.dim}, {"P", "R", ""}, part.specPath);
+        continue;
+      }
+      declareState(part.tapsPrefix + "input", f32, {part.taps, any, part.dim}, {"", "R", ""}, part.tapsPath);
+      cacheSteps.push_back(named(part.tapsPrefix + "input", part.taps));
     }
     declareState(prefix + "encoder_attn.keys", f32, {any, any, dim}, {"B", "S", ""}, "decoder.heads");
     declareState(prefix + "encoder_attn.values", f32, {any, any, dim}, {"B", "S", ""}, "decoder.heads");

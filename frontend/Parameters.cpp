@@ -23,27 +23,73 @@ int64_t bifocal::countTrained(const std::vector<ParameterSpec> &parameters) {
 std::string bifocal::layerPrefix(bool decoder, int64_t layer) {
   return fmt::format("{}.layers.{}.", decoder ? "decoder" : "encoder", layer);
 }
+
+/// Layers of branches are the Transformer's with another self-attention.
+static bool hasTransformerNames(const StackSpec &stack) {
+  return stack.mixer == Mixer::attention || stack.mixer == Mixer::branches;
+}
+
 std::string bifocal::mixerNormName(const StackSpec &stack, bool decoder) {
-  if (stack.mixer == Mixer::attention)
+  if (hasTransformerNames(stack))
     return "self_attn_layer_norm";
   return decoder ? "conv_layer_norm" : "layer_norm1";
 }
 std::string bifocal::ffnNormName(const StackSpec &stack, bool decoder) {
-  return decoder || stack.mixer == Mixer::attention ? "final_layer_norm" : "layer_norm2";
+  return decoder || hasTransformerNames(stack) ? "final_layer_norm" : "layer_norm2";
 }
 std::string bifocal::embeddingName(const Spec &spec, bool decoder) {
   return decoder && spec.model.sharing != Sharing::all ? "decoder.embed_tokens.weight" : "encoder.embed_tokens.weight";
 }
 std::string bifocal::outputProjectionName(const Spec &spec) {
-  return spec.model.sharing == Sharing::none ? "decoder.output_projection.weight" : embeddingName(spec, true);
+  if (spec.model.sharing != Sharing::none)
+    return embeddingName(spec, true);
+  return spec.decoder.mixer == Mixer::branches ? "decoder.embed_out" : "decoder.output_projection.weight";
 }
 std::string bifocal::positionTableName(const Spec &spec, bool decoder) {
   if (spec.model.positions == PositionKind::sinusoidal)
     return "embed_positions.sinusoidal";
   return decoder ? "decoder.embed_positions.weight" : "encoder.embed_positions.weight";
 }
-std::string bifocal::convBiasName(const StackSpec &stack) {
-  return stack.mixer == Mixer::lightConv ? "conv.bias" : "conv.conv_bias";
+std::string bifocal::convBiasName(const MixerPart &part) {
+  return part.tapsPrefix + (part.kind == Mixer::lightConv ? "bias" : "conv_bias");
+}
+
+/// The mixer of a layer that has one.
+static MixerPart wholeMixer(const StackSpec &stack, int64_t dim, const std::string &side, const std::string &prefix) {
+  MixerPart part{stack.mixer, dim, stack.convDim, stack.heads};
+  part.glu = stack.glu, part.weightSoftmax = stack.weightSoftmax, part.convBias = stack.convBias;
+  part.prefix = part.kind == Mixer::attention ? prefix + "self_attn." : prefix;
+  part.tapsPrefix = prefix + "conv.";
+  part.specPath = side + (part.kind == Mixer::attention ? ".heads" : ".layers");
+  return part;
+}
+
+static MixerPart branchMixer(const BranchSpec &branch, size_t number, const std::string &side,
+                             const std::string &prefix) {
+  MixerPart part{branch.kind, branch.dim, branch.dim, branch.heads};
+  part.glu = branch.glu, part.weightSoftmax = branch.weightSoftmax;
+  part.prefix = part.tapsPrefix = fmt::format("{}self_attn.branches.{}.", prefix, number);
+  part.specPath = fmt::format("{}.mixer[{}]", side, number);
+  return part;
+}
+
+std::vector<MixerPart> bifocal::mixerParts(const Spec &spec, bool decoder, int64_t layer) {
+  const StackSpec &stack = decoder ? spec.decoder : spec.encoder;
+  const std::string side = decoder ? "decoder" : "encoder", prefix = layerPrefix(decoder, layer);
+  std::vector<MixerPart> parts;
+  for (size_t number = 0; number < stack.branches.size(); ++number)
+    parts.push_back(branchMixer(stack.branches[number], number, side, prefix));
+  if (parts.empty())
+    parts.push_back(wholeMixer(stack, spec.model.dim, side, prefix));
+  for (size_t number = 0; number < parts.size(); ++number) {
+    MixerPart &part = parts[number];
+    if (part.kind == Mixer::attention)
+      continue;
+    const int64_t own = stack.branches.empty() ? 0 : stack.branches[number].kernelSize;
+    part.taps = own > 0 ? own : stack.kernelSizes[layer];
+    part.tapsPath = own > 0 ? part.specPath + ".kernel_size" : fmt::format("{}.kernel_sizes[{}]", side, layer);
+  }
+  return parts;
 }
 
 namespace {
@@ -70,8 +116,9 @@ private:
     add(prefix + ".weight", {spec.model.dim}, {"ones"}, "model.norm");
     add(prefix + ".bias", {spec.model.dim}, {"zeros"}, "model.norm");
   }
-  void addAttention(const std::string &prefix, const std::string &path);
-  void addConvolution(const std::string &prefix, const StackSpec &stack, int64_t kernelSize, const std::string &path);
+  void addAttention(const std::string &prefix, int64_t dim, const std::string &path);
+  void addConvolution(const MixerPart &part);
+  void addFeedForward(const std::string &prefix, int64_t out, int64_t in, const std::string &path);
   void addEmbeddings(bool decoder);
 
   const Spec &spec;
@@ -79,25 +126,29 @@ private:
 };
 } // namespace
 
-void ParameterList::addAttention(const std::string &prefix, const std::string &path) {
-  int64_t dim = spec.model.dim;
+void ParameterList::addAttention(const std::string &prefix, int64_t dim, const std::string &path) {
   double bound = 1 / std::sqrt(static_cast<double>(dim));
   for (const char *part : {"k_proj", "v_proj", "q_proj"})
-    addLinear(prefix + "." + part, dim, dim, path, std::sqrt(0.5), bound);
-  addLinear(prefix + ".out_proj", dim, dim, path);
+    addLinear(prefix + part, dim, dim, path, std::sqrt(0.5), bound);
+  addLinear(prefix + "out_proj", dim, dim, path);
 }
 
-void ParameterList::addConvolution(const std::string &prefix, const StackSpec &stack, int64_t kernelSize,
-                                   const std::string &path) {
-  addLinear(prefix + "linear1", (stack.glu ? 2 : 1) * stack.convDim, spec.model.dim, path);
-  if (stack.mixer == Mixer::lightConv)
-    add(prefix + "conv.weight", {stack.heads, 1, kernelSize}, {"xavier_uniform", 1.0}, path);
+void ParameterList::addConvolution(const MixerPart &part) {
+  addLinear(part.prefix + "linear1", (part.glu ? 2 : 1) * part.dim, part.channels, part.tapsPath);
+  if (part.kind == Mixer::lightConv)
+    add(part.tapsPrefix + "weight", {part.heads, 1, part.taps}, {"xavier_uniform", 1.0}, part.tapsPath);
   else
-    add(prefix + "conv.weight_linear.weight", {stack.heads * kernelSize, stack.convDim},
-        {"uniform", 1 / std::sqrt(static_cast<double>(stack.convDim))}, path);
-  if (stack.convBias)
-    add(prefix + convBiasName(stack), {stack.convDim}, {"zeros"}, path);
-  addLinear(prefix + "linear2", spec.model.dim, stack.convDim, path);
+    add(part.tapsPrefix + "weight_linear.weight", {part.heads * part.taps, part.dim},
+        {"uniform", 1 / std::sqrt(static_cast<double>(part.dim))}, part.tapsPath);
+  if (part.convBias)
+    add(convBiasName(part), {part.dim}, {"zeros"}, part.tapsPath);
+  addLinear(part.prefix + "linear2", part.channels, part.dim, part.tapsPath);
+}
+
+void ParameterList::addFeedForward(const std::string &prefix, int64_t out, int64_t in, const std::string &path) {
+  addLinear(prefix, out, in, path);
+  if (spec.model.ffnInit == FfnInit::fanIn)
+    parameters[parameters.size() - 2].init = {"uniform", std::sqrt(2.0 / static_cast<double>(in))};
 }
 
 void ParameterList::addEmbeddings(bool decoder) {
@@ -124,17 +175,18 @@ void ParameterList::addStack(bool decoder) {
   addEmbeddings(decoder);
   for (int64_t layer = 0; layer < stack.layers; ++layer) {
     std::string prefix = layerPrefix(decoder, layer);
-    if (stack.mixer == Mixer::attention)
-      addAttention(prefix + "self_attn", side + ".heads");
-    else
-      addConvolution(prefix, stack, stack.kernelSizes[layer], fmt::format("{}.kernel_sizes[{}]", side, layer));
+    for (const MixerPart &part : mixerParts(spec, decoder, layer))
+      if (part.kind == Mixer::attention)
+        addAttention(part.prefix, part.dim, part.specPath);
+      else
+        addConvolution(part);
     addNorm(prefix + mixerNormName(stack, decoder));
     if (decoder) {
-      addAttention(prefix + "encoder_attn", side + ".heads");
+      addAttention(prefix + "encoder_attn.", spec.model.dim, side + ".heads");
       addNorm(prefix + "encoder_attn_layer_norm");
     }
-    addLinear(prefix + "fc1", stack.ffnDim, spec.model.dim, side + ".ffn_dim");
-    addLinear(prefix + "fc2", spec.model.dim, stack.ffnDim, side + ".ffn_dim");
+    addFeedForward(prefix + "fc1", stack.ffnDim, spec.model.dim, side + ".ffn_dim");
+    addFeedForward(prefix + "fc2", spec.model.dim, stack.ffnDim, side + ".ffn_dim");
     addNorm(prefix + ffnNormName(stack, decoder));
   }
   if (spec.model.norm == NormPlace::pre)
@@ -143,7 +195,7 @@ void ParameterList::addStack(bool decoder) {
 
 void ParameterList::addOutputProjection() {
   if (spec.model.sharing == Sharing::none)
-    add("decoder.output_projection.weight", {spec.model.targetVocabulary, spec.model.dim},
+    add(outputProjectionName(spec), {spec.model.targetVocabulary, spec.model.dim},
         {"normal", 1 / std::sqrt(static_cast<double>(spec.model.dim))}, "model.share_embeddings");
 }
 

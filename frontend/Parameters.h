@@ -31,6 +31,22 @@ std::vector<ParameterSpec> listParameters(const Spec &spec);
 /// Elements of all trained parameters.
 int64_t countTrained(const std::vector<ParameterSpec> &parameters);
 
+/// What mixes positions in a layer, alone or as one of its branches: sizes, and names as in the published state dicts.
+struct MixerPart {
+  Mixer kind = Mixer::attention;
+  int64_t channels = 0; ///< of its input and its output
+  int64_t dim = 0;      ///< inside: of keys and values, or of what is convolved
+  int64_t heads = 0;
+  int64_t taps = 0; ///< of a convolution
+  bool glu = false, weightSoftmax = true, convBias = false;
+  std::string prefix;             ///< of its linears and its keys, with the dot
+  std::string tapsPrefix;         ///< of taps and of the inputs that decoding keeps, with the dot
+  std::string specPath, tapsPath; ///< the spec keys that ask for the mixer and for its taps
+};
+
+/// The mixers of a layer: one, or its branches in the order of their channels.
+std::vector<MixerPart> mixerParts(const Spec &spec, bool decoder, int64_t layer);
+
 /// The names of a layer's parts as in the published state dicts.
 std::string layerPrefix(bool decoder, int64_t layer);
 std::string mixerNormName(const StackSpec &stack, bool decoder);
@@ -38,7 +54,7 @@ std::string ffnNormName(const StackSpec &stack, bool decoder);
 std::string embeddingName(const Spec &spec, bool decoder);
 std::string outputProjectionName(const Spec &spec);
 std::string positionTableName(const Spec &spec, bool decoder);
-std::string convBiasName(const StackSpec &stack);
+std::string convBiasName(const MixerPart &part);
 
 } // namespace bifocal
 #endif

@@ -41,6 +41,71 @@ update_freq = 16
 max_update = 30000
 )";
 
+namespace {
+/// Lite Transformer (Wu et al. 2020): one half of the channels attends, the other one is convolved, and no layer is
+/// wider than the model.
+struct LiteShape {
+  std::string_view recipe, convolution;
+  int dim, crossHeads;
+  double dropout, attentionDropout, weightDropout;
+};
+} // namespace
+
+static constexpr std::string_view litePrefix = "lite_transformer_";
+static constexpr std::pair<std::string_view, LiteShape> liteShapes[] = {
+    {"iwslt_de_en_160", {"iwslt", "light_conv", 160, 4, 0.2, 0.0, 0.1}},
+    {"iwslt_de_en_240", {"iwslt", "light_conv", 240, 4, 0.2, 0.0, 0.1}},
+    {"iwslt_de_en_320", {"iwslt", "light_conv", 320, 4, 0.2, 0.0, 0.1}},
+    {"wmt_en_de_200", {"wmt_en_de", "dynamic_conv", 200, 8, 0.04, 0.03, 0.03}},
+    {"wmt_en_de_408", {"wmt_en_de", "dynamic_conv", 408, 8, 0.08, 0.06, 0.06}},
+    {"wmt_en_de_496", {"wmt_en_de", "dynamic_conv", 496, 8, 0.1, 0.08, 0.08}},
+    {"wmt_en_fr_200", {"wmt_en_fr", "dynamic_conv", 200, 8, 0.04, 0.03, 0.03}},
+    {"wmt_en_fr_408", {"wmt_en_fr", "dynamic_conv", 408, 8, 0.08, 0.07, 0.07}},
+    {"wmt_en_fr_496", {"wmt_en_fr", "dynamic_conv", 496, 8, 0.1, 0.08, 0.08}}};
+
+static std::string liteTraining(std::string_view recipe) {
+  if (recipe == "iwslt")
+    return R"(
+[training]
+criterion = { name = "label_smoothed_cross_entropy", smoothing = 0.1 }
+optimizer = { name = "adam", betas = [0.9, 0.98], weight_decay = 1e-4 }
+schedule = { name = "inverse_sqrt", lr = 5e-4, warmup_updates = 4000, warmup_init_lr = 1e-7 }
+max_tokens = 4096
+max_update = 50000
+)";
+  const bool french = recipe == "wmt_en_fr";
+  return fmt::format(R"(
+[training]
+criterion = {{ name = "label_smoothed_cross_entropy", smoothing = 0.1 }}
+optimizer = {{ name = "adam", betas = [0.9, 0.98], weight_decay = 0.0 }}
+schedule = {{ name = "cosine", lr = 1e-3, warmup_updates = {}, warmup_init_lr = 1e-7, min_lr = 1e-7, )"
+                     R"(period_updates = {}, shrink = 1.0 }}
+max_tokens = 4096
+update_freq = 16
+max_update = 50000
+)",
+                     french ? 5000 : 10000, french ? 45000 : 40000);
+}
+
+static std::string presetOf(const LiteShape &shape) {
+  const bool iwslt = shape.recipe == "iwslt";
+  const int target = iwslt ? 6632 : shape.recipe == "wmt_en_fr" ? 44512 : 32768;
+  std::string text =
+      fmt::format("[model]\nkind = \"translation\"\ndim = {}\nnorm = \"post\"\nshare_embeddings = \"{}\"\n"
+                  "positions = \"sinusoidal\"\nffn_init = \"{}\"\nmax_positions = 1024\n"
+                  "source_vocabulary = {}\ntarget_vocabulary = {}\n"
+                  "dropout = {}\nattention_dropout = {}\nweight_dropout = {}\n",
+                  shape.dim, iwslt ? "none" : "all", iwslt ? "fan_in" : "xavier", iwslt ? 8848 : target, target,
+                  shape.dropout, shape.attentionDropout, shape.weightDropout);
+  const std::string gate = iwslt ? "" : ", glu = true";
+  for (std::string_view table : {"encoder", "decoder"})
+    text += fmt::format("\n[{}]\nlayers = 6\nmixer = [{{ kind = \"attention\", dim = {}, heads = 4 }}, "
+                        "{{ kind = \"{}\", dim = {}, heads = 4{} }}]\nkernel_sizes = [3, 7, 15, 31, 31, 31]\n"
+                        "heads = {}\nffn_dim = {}\n",
+                        table, shape.dim / 2, shape.convolution, shape.dim / 2, gate, shape.crossHeads, shape.dim);
+  return text + liteTraining(shape.recipe);
+}
+
 static std::string stackText(std::string_view table, const Shape &shape, std::string_view mixer, int layers,
                              std::string_view kernelSizes) {
   std::string text = fmt::format("\n[{}]\nlayers = {}\nmixer = \"{}\"\nheads = {}\nffn_dim = {}\n", table, layers,
@@ -70,11 +135,18 @@ static std::string presetOf(const Shape &shape, std::string_view mixer) {
 }
 
 std::vector<std::string> bifocal::presetNames() {
-  return {"lightconv_iwslt_de_en", "lightconv_wmt_en_de",       "lightconv_wmt_en_de_big", "dynamicconv_iwslt_de_en",
-          "dynamicconv_wmt_en_de", "dynamicconv_wmt_en_de_big", "transformer_iwslt_de_en", "transformer_wmt_en_de"};
+  std::vector<std::string> names = {"lightconv_iwslt_de_en",   "lightconv_wmt_en_de",   "lightconv_wmt_en_de_big",
+                                    "dynamicconv_iwslt_de_en", "dynamicconv_wmt_en_de", "dynamicconv_wmt_en_de_big",
+                                    "transformer_iwslt_de_en", "transformer_wmt_en_de"};
+  for (const auto &[size, shape] : liteShapes)
+    names.push_back(fmt::format("{}{}", litePrefix, size));
+  return names;
 }
 
 std::string bifocal::presetText(std::string_view name) {
+  for (const auto &[size, shape] : liteShapes)
+    if (name.starts_with(litePrefix) && name.substr(litePrefix.size()) == size)
+      return presetOf(shape);
   for (auto [prefix, mixer] : {std::pair<std::string_view, std::string_view>{"lightconv_", "light_conv"},
                                {"dynamicconv_", "dynamic_conv"},
                                {"transformer_", "attention"}}) {

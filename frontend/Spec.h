@@ -10,25 +10,39 @@
 
 namespace bifocal {
 
-/// How a layer mixes positions.
-enum class Mixer { lightConv, dynamicConv, attention };
+/// How a layer mixes positions; `branches` is a list of others, each on channels of its own (LSRA).
+enum class Mixer { lightConv, dynamicConv, attention, branches };
 /// Where the layer norm of a residual block stands.
 enum class NormPlace { post, pre };
 /// Which embedding tables are one tensor.
 enum class Sharing { none, decoderInOut, all };
 enum class PositionKind { sinusoidal, learned };
+/// The first weights of feed-forward layers: Xavier's, or uniform in +-sqrt(2 / inputs).
+enum class FfnInit { xavier, fanIn };
+
+/// One of the mixers that a layer has side by side.
+struct BranchSpec {
+  Mixer kind = Mixer::attention;
+  int64_t dim = 0;
+  int64_t heads = 0;
+  int64_t kernelSize = 0; ///< of a convolution, in all layers; 0: that of the layer in the stack's list
+  bool glu = false;
+  bool weightSoftmax = true;
+};
 
 /// Encoder or decoder. Sizes are those of the published models; see the presets.
 struct StackSpec {
   int64_t layers = 0;
   Mixer mixer = Mixer::lightConv;
-  std::vector<int64_t> kernelSizes; ///< one per layer; empty when the mixer is attention
-  int64_t heads = 0;                ///< of convolutions, self-attention and cross-attention
+  std::vector<BranchSpec> branches; ///< of `Mixer::branches`, in the order of their channels
+  std::vector<int64_t> kernelSizes; ///< one per layer; empty when no convolution reads it
+  int64_t heads = 0;                ///< of convolutions, self-attention and cross-attention; branches have their own
   int64_t ffnDim = 0;
   int64_t convDim = 0;
   bool glu = false;
   bool weightSoftmax = true;
   bool convBias = false;
+  bool maskBeforeLinear = false; ///< of branches: padding becomes zeros before the first linear, not after it
 };
 
 struct ModelSpec {
@@ -36,6 +50,7 @@ struct ModelSpec {
   NormPlace norm = NormPlace::post;
   Sharing sharing = Sharing::none;
   PositionKind positions = PositionKind::sinusoidal;
+  FfnInit ffnInit = FfnInit::xavier;
   int64_t maxPositions = 1024;
   int64_t sourceVocabulary = 0;
   int64_t targetVocabulary = 0;
@@ -129,6 +144,7 @@ std::string_view name(Mixer mixer);
 std::string_view name(NormPlace place);
 std::string_view name(Sharing sharing);
 std::string_view name(PositionKind kind);
+std::string_view name(FfnInit init);
 
 } // namespace bifocal
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontend/Branches.h"
 #include "frontend/Parameters.h"
 #include "frontend/Presets.h"
 #include "frontend/TableReader.h"
@@ -11,7 +12,7 @@
 using namespace bifocal;
 
 static constexpr double unbounded = std::numeric_limits<double>::infinity();
-static constexpr std::string_view laterMixers[] = {"diff_attention", "adaptive_span", "transformer_xl", "lsra"};
+static constexpr std::string_view laterMixers[] = {"diff_attention", "adaptive_span", "transformer_xl"};
 
 Position Spec::whereOf(std::string_view path) const {
   for (std::string_view rest = path; !rest.empty();) {
@@ -54,11 +55,13 @@ static void readModel(TableReader table, ModelSpec &model) {
       {"none", int(Sharing::none)}, {"decoder_in_out", int(Sharing::decoderInOut)}, {"all", int(Sharing::all)}};
   static constexpr TableReader::Choice positions[] = {{"sinusoidal", int(PositionKind::sinusoidal)},
                                                       {"learned", int(PositionKind::learned)}};
+  static constexpr TableReader::Choice ffnInits[] = {{"xavier", int(FfnInit::xavier)}, {"fan_in", int(FfnInit::fanIn)}};
   table.text("kind", "translation", kinds, laterKinds);
   model.dim = table.integer("dim", 512, 1, 1 << 20);
   model.norm = NormPlace(table.choice("norm", int(model.norm), norms));
   model.sharing = Sharing(table.choice("share_embeddings", int(model.sharing), sharings));
   model.positions = PositionKind(table.choice("positions", int(model.positions), positions));
+  model.ffnInit = FfnInit(table.choice("ffn_init", int(model.ffnInit), ffnInits));
   model.maxPositions = table.integer("max_positions", model.maxPositions, 1, 1 << 24);
   // The first and the last frequency of the sinusoid stand half - 1 apart.
   if (model.positions == PositionKind::sinusoidal && model.dim < 4)
@@ -102,9 +105,22 @@ static void reportHeads(TableReader &table, const StackSpec &stack, std::string_
     table.errorAt("model.dim", std::move(message));
 }
 
-static void readConvolution(TableReader &table, StackSpec &stack, int64_t dim) {
-  // The preset's sizes suit its own mixer; they are ignored where the user asks for attention.
+static void readMixer(TableReader &table, StackSpec &stack, int64_t dim, bool decoder) {
+  // The preset's sizes suit its own mixer; they are ignored where no convolution reads them.
   std::vector<int64_t> sizes = table.integers("kernel_sizes", 1, 1 << 20);
+  if (table.isList("mixer")) {
+    readBranches(table, stack, dim, decoder);
+    if (std::ranges::any_of(stack.branches, [](const BranchSpec &branch) {
+          return branch.kind != Mixer::attention && branch.kernelSize == 0;
+        })) {
+      stack.kernelSizes = std::move(sizes);
+      checkKernelSizes(table, stack);
+    }
+    return;
+  }
+  table.accept("mask_before_linear");
+  if (table.userHas("mask_before_linear"))
+    table.error("mask_before_linear", "`mask_before_linear` belongs to a mixer that is a list of branches");
   stack.convDim = table.userHas("conv_dim") ? table.integer("conv_dim", dim, 1, 1 << 20) : dim;
   table.accept("conv_dim"); // the preset's follows its own dim
   stack.glu = table.boolean("glu", true);
@@ -129,10 +145,11 @@ static void readStack(TableReader table, StackSpec &stack, const ModelSpec &mode
                                                    {"dynamic_conv", int(Mixer::dynamicConv)},
                                                    {"attention", int(Mixer::attention)}};
   stack.layers = table.integer("layers", 6, 1, 1000);
-  stack.mixer = Mixer(table.choice("mixer", int(stack.mixer), mixers, laterMixers));
+  if (!table.isList("mixer"))
+    stack.mixer = Mixer(table.choice("mixer", int(stack.mixer), mixers, laterMixers));
   stack.heads = table.integer("heads", 8, 1, 1 << 20);
   stack.ffnDim = table.integer("ffn_dim", 2048, 1, 1 << 24);
-  readConvolution(table, stack, model.dim);
+  readMixer(table, stack, model.dim, decoder);
   // The decoder always attends to the encoder, with the same number of heads.
   if ((decoder || stack.mixer == Mixer::attention) && model.dim % stack.heads != 0)
     reportHeads(table, stack, "dim", model.dim);

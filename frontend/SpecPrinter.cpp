@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "frontend/Spec.h"
+#include "frontend/Branches.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -14,6 +14,8 @@ std::string_view bifocal::name(Mixer mixer) {
     return "dynamic_conv";
   case Mixer::attention:
     return "attention";
+  case Mixer::branches:
+    return "branches";
   }
   return "";
 }
@@ -29,12 +31,19 @@ std::string_view bifocal::name(Sharing sharing) {
   }
   return "";
 }
+std::string_view bifocal::name(FfnInit init) { return init == FfnInit::fanIn ? "fan_in" : "xavier"; }
 std::string_view bifocal::name(PositionKind kind) { return kind == PositionKind::learned ? "learned" : "sinusoidal"; }
 
 static std::string printStack(std::string_view table, const StackSpec &stack) {
-  std::string text = fmt::format("\n[{}]\nlayers = {}\nmixer = \"{}\"\nheads = {}\nffn_dim = {}\n", table, stack.layers,
-                                 name(stack.mixer), stack.heads, stack.ffnDim);
-  if (stack.mixer != Mixer::attention)
+  const bool branches = stack.mixer == Mixer::branches;
+  std::string mixer = branches ? printBranches(stack) : fmt::format("\"{}\"", name(stack.mixer));
+  std::string text = fmt::format("\n[{}]\nlayers = {}\nmixer = {}\nheads = {}\nffn_dim = {}\n", table, stack.layers,
+                                 mixer, stack.heads, stack.ffnDim);
+  if (branches && !stack.kernelSizes.empty())
+    text += fmt::format("kernel_sizes = [{}]\n", fmt::join(stack.kernelSizes, ", "));
+  if (branches && table == "encoder")
+    text += fmt::format("mask_before_linear = {}\n", stack.maskBeforeLinear);
+  if (stack.mixer != Mixer::attention && !branches)
     text +=
         fmt::format("kernel_sizes = [{}]\nconv_dim = {}\nglu = {}\nweight_softmax = {}\nconv_bias = {}\n",
                     fmt::join(stack.kernelSizes, ", "), stack.convDim, stack.glu, stack.weightSoftmax, stack.convBias);
@@ -78,9 +87,10 @@ std::string bifocal::printSpec(const Spec &spec) {
   const ModelSpec &model = spec.model;
   std::string text =
       fmt::format("[model]\nkind = \"translation\"\ndim = {}\nnorm = \"{}\"\nshare_embeddings = \"{}\"\n"
-                  "positions = \"{}\"\nmax_positions = {}\nsource_vocabulary = {}\ntarget_vocabulary = {}\n",
-                  model.dim, name(model.norm), name(model.sharing), name(model.positions), model.maxPositions,
-                  model.sourceVocabulary, model.targetVocabulary);
+                  "positions = \"{}\"\nffn_init = \"{}\"\nmax_positions = {}\nsource_vocabulary = {}\n"
+                  "target_vocabulary = {}\n",
+                  model.dim, name(model.norm), name(model.sharing), name(model.positions), name(model.ffnInit),
+                  model.maxPositions, model.sourceVocabulary, model.targetVocabulary);
   text +=
       fmt::format("dropout = {}\nattention_dropout = {}\nrelu_dropout = {}\ninput_dropout = {}\nweight_dropout = {}\n",
                   model.dropout, model.attentionDropout, model.reluDropout, model.inputDropout, model.weightDropout);

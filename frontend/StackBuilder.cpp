@@ -42,10 +42,8 @@ Value GraphBuilder::embed(Value tokens, Value positions, bool decoder) {
 }
 
 Value GraphBuilder::encoderLayer(Value x, const Layer &layer) {
-  x = residual(x, layer.prefix + mixerNormName(layer.stack, false), [&](Value input) {
-    return layer.stack.mixer == Mixer::attention ? selfAttention(input, layer, layer.mask, nullptr)
-                                                 : convolution(input, layer, layer.mask, nullptr);
-  });
+  x = residual(x, layer.prefix + mixerNormName(layer.stack, false),
+               [&](Value input) { return mix(input, layer, layer.mask, nullptr); });
   return residual(x, layer.prefix + ffnNormName(layer.stack, false),
                   [&](Value input) { return feedForward(input, layer); });
 }
@@ -61,10 +59,8 @@ Value GraphBuilder::encoder(Value source, Value mask) {
 }
 
 Value GraphBuilder::decoderLayer(Value x, const Layer &layer, Value encoderOutput, Value mask, const Step *step) {
-  x = residual(x, layer.prefix + mixerNormName(layer.stack, true), [&](Value input) {
-    return layer.stack.mixer == Mixer::attention ? selfAttention(input, layer, Value(), step)
-                                                 : convolution(input, layer, Value(), step);
-  });
+  x = residual(x, layer.prefix + mixerNormName(layer.stack, true),
+               [&](Value input) { return mix(input, layer, Value(), step); });
   x = residual(x, layer.prefix + "encoder_attn_layer_norm",
                [&](Value input) { return crossAttention(input, layer, encoderOutput, mask, step); });
   return residual(x, layer.prefix + ffnNormName(layer.stack, true),

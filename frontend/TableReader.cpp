@@ -151,9 +151,6 @@ int TableReader::choice(std::string_view key, int fallback, std::span<const Choi
   }
   if (node->is_string())
     reportChoice(key, **node->as_string(), names, later);
-  else if (node->is_array() && !later.empty())
-    error(key, fmt::format("a list of branches is not supported yet as `{}`: allowed are {}", key, listOf(names)),
-          StatusCode::unsupported);
   else
     error(key, fmt::format("`{}` expects {}, but got {}", key, listOf(names), kindOf(*node)));
   return fallback;
@@ -215,6 +212,30 @@ TableReader TableReader::table(std::string_view key) {
   return TableReader(fullPath(key), userNode ? userNode->as_table() : nullptr,
                      presetNode ? presetNode->as_table() : nullptr, userNode ? positionOf(userNode->source()) : start,
                      spec, diagnostics);
+}
+
+bool TableReader::isList(std::string_view key) const {
+  const toml::node *node = userHas(key) ? user->get(key) : preset ? preset->get(key) : nullptr;
+  return node && node->is_array();
+}
+
+std::vector<TableReader> TableReader::tables(std::string_view key, std::string_view what) {
+  std::vector<TableReader> readers;
+  const toml::node *list = find(key, "a list", &toml::node::is_array);
+  const bool own = userHas(key);
+  for (size_t i = 0; list && i < list->as_array()->size(); ++i) {
+    const toml::node &element = (*list->as_array())[i];
+    Position where = own ? positionOf(element.source()) : start;
+    if (!element.is_table()) {
+      reported.emplace(key);
+      diagnostics.error(where,
+                        fmt::format("`{}` expects a table for every {}, but got {}", key, what, kindOf(element)));
+      continue;
+    }
+    readers.emplace_back(fmt::format("{}[{}]", fullPath(key), i), own ? element.as_table() : nullptr,
+                         own ? nullptr : element.as_table(), where, spec, diagnostics);
+  }
+  return readers;
 }
 
 void TableReader::finish() {

@@ -40,6 +40,10 @@ public:
   std::vector<int64_t> integers(std::string_view key, int64_t low, int64_t high);
   std::vector<double> numbers(std::string_view key, double low, double high);
   TableReader table(std::string_view key);
+  /// Whether `key` is a list.
+  bool isList(std::string_view key) const;
+  /// One reader for each table of a list, which is the user's or the preset's as a whole; others are reported.
+  std::vector<TableReader> tables(std::string_view key, std::string_view what);
 
   /// Marks `key` as known without reading it.
   void accept(std::string_view key) { known.emplace(key); }

@@ -40,7 +40,7 @@ std::optional<std::string> writtenBy(plan::KernelOp kernel, size_t position) {
 
 std::optional<std::string> writtenBy(plan::KernelOp kernel, OperandRange buffers, Value buffer) {
   for (auto [position, other] : llvm::enumerate(buffers))
-    if (other == buffer)
+    if (plan::wholeOf(other) == plan::wholeOf(buffer))
       if (std::optional<std::string> content = writtenBy(kernel, position))
         return content;
   return std::nullopt;
@@ -61,7 +61,7 @@ std::optional<std::string> writtenBy(Operation *step, Value buffer) {
   if (gemm.getEpilogue())
     if (auto content = writtenBy(kernel(gemm.getEpilogueAttr()), gemm.getEpilogueBuffers(), buffer))
       return content;
-  if (gemm.getC() == buffer)
+  if (plan::wholeOf(gemm.getC()) == plan::wholeOf(buffer))
     return "product";
   if (gemm.getWorkspace() == buffer)
     return "packed matrix";
@@ -72,7 +72,7 @@ std::optional<std::string> writtenBy(Operation *step, Value buffer) {
 std::string contentOf(plan::BufferOp buffer) {
   std::optional<std::string> first;
   buffer->getParentOp()->walk<WalkOrder::PreOrder>([&](Operation *step) {
-    if (llvm::is_contained(step->getOperands(), buffer.getBuffer()))
+    if (llvm::any_of(step->getOperands(), [&](Value operand) { return plan::wholeOf(operand) == buffer; }))
       first = writtenBy(step, buffer.getBuffer());
     return first ? WalkResult::interrupt() : WalkResult::advance();
   });
@@ -87,7 +87,7 @@ std::vector<ArenaPlace> arenaPlaces(plan::EntryOp entry) {
   std::vector<unsigned> numbers;
   unsigned steps = 0;
   for (Operation &op : entry.getBody().front())
-    numbers.push_back(isa<plan::BufferOp>(op) ? steps : steps++);
+    numbers.push_back(isa<plan::BufferOp, plan::ViewOp>(op) ? steps : steps++);
   std::vector<ArenaPlace> places;
   for (auto &[op, life] : memory.lifetimes()) {
     auto buffer = cast<plan::BufferOp>(op);

@@ -14,6 +14,9 @@ namespace {
 struct AssignMemory : impl::AssignMemoryPassBase<AssignMemory> {
   void runOnOperation() override {
     for (auto entry : getOperation().getOps<plan::EntryOp>()) {
+      for (auto view : llvm::make_early_inc_range(entry.getBody().getOps<plan::ViewOp>()))
+        if (view.use_empty())
+          view.erase();
       for (auto buffer : llvm::make_early_inc_range(entry.getBody().getOps<plan::BufferOp>()))
         if (buffer.use_empty())
           buffer.erase();

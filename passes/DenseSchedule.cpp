@@ -9,7 +9,7 @@ namespace bifocal {
 static KernelSchedule scheduleRows(Operation *op, const RowShape &shape) {
   MLIRContext *context = op->getContext();
   KernelSchedule schedule;
-  schedule.family = isa<MapOp>(op) ? "map" : op->getName().stripDialect().str();
+  schedule.family = !isa<MapOp>(op) ? op->getName().stripDialect().str() : rowOps(op).empty() ? "copy_rows" : "map";
   if (shape.columnSums.empty()) {
     schedule.rowsPerTile = rowsPerTile(shape.width);
     schedule.stages = {shape.rows.ceilDiv(schedule.rowsPerTile)};

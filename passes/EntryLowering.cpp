@@ -16,6 +16,7 @@ LogicalResult EntryLowering::run() {
   placeStates();
   placeOutputs();
   placeInitials();
+  placeConcats();
   for (auto [value, result] : inPlace)
     plan.bind(value, plan.bufferOf(result));
   chooseEpilogues();
@@ -111,11 +112,14 @@ LogicalResult EntryLowering::lower(Operation *op) {
       .Case([&](GlobalNormOp norm) { return lowerNorm(norm); })
       .Case([&](OptimizerOpInterface update) { return lowerUpdate(update), success(); })
       .Case([&](EmbeddingGradOp scatter) { return lowerScatter(scatter), success(); })
+      .Case([&](SplitOp split) { return lowerSplit(split), success(); })
+      .Case([&](ConcatOp concat) { return lowerConcat(concat), success(); })
       .Case([&](StateWriteOp write) {
         if (direct.contains(write))
           return success();
         auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(write, write.getStateAttr());
-        plan.builder.create<plan::CopyOp>(write.getLoc(), plan.bufferOf(write.getValue()), plan.stateBuffer(state));
+        Value value = plan.denseBufferOf(write.getValue());
+        plan.builder.create<plan::CopyOp>(write.getLoc(), value, plan.stateBuffer(state));
         return success();
       })
       .Default([&](Operation *other) { return plan.launch(other), success(); });
@@ -135,7 +139,7 @@ void EntryLowering::lowerScatter(EmbeddingGradOp scatter) {
   builder.setInsertionPointToStart(&scratch);
   auto op = builder.create<EmbeddingGradOp>(location, table.getType(), ids, gradient, initial, scatter.getScaleAttr(),
                                             scatter.getPadAttr());
-  plan.launch(op, {plan.bufferOf(scatter.getIds()), plan.bufferOf(scatter.getOutputGrad()), slab, slab},
+  plan.launch(op, {plan.bufferOf(scatter.getIds()), plan.denseBufferOf(scatter.getOutputGrad()), slab, slab},
               plan.launchSizes(scatter));
 }
 
@@ -144,7 +148,7 @@ void EntryLowering::lowerStore(StoreGradientOp store) {
     return;
   const PlacedParameter *parameter = plan.layout.find(store.getParam());
   Value slab = plan.slabBuffer(plan::Region::gradient, parameter->offset, parameter->elements);
-  Value gradient = plan.bufferOf(store.getGradient());
+  Value gradient = plan.denseBufferOf(store.getGradient());
   if (store.getAccumulate())
     plan.launch(store, {gradient, slab}, getAffineConstantExpr(parameter->elements, store.getContext()));
   else
@@ -210,7 +214,7 @@ void EntryLowering::lowerUpdate(OptimizerOpInterface update) {
 
 void EntryLowering::lowerReturn(Operation *terminator) {
   for (OpOperand &value : terminator->getOpOperands()) {
-    auto bound = plan.bufferOf(value.get()).getDefiningOp<plan::BufferOp>();
+    auto bound = plan.denseBufferOf(value.get()).getDefiningOp<plan::BufferOp>();
     bool inPlace = bound.getRegion() == plan::Region::output && bound.getIndex() == value.getOperandNumber();
     if (!inPlace)
       plan.builder.create<plan::CopyOp>(terminator->getLoc(), bound,

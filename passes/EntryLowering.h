@@ -41,6 +41,12 @@ private:
   mlir::SmallVector<std::pair<int64_t, mlir::SmallVector<mlir::Attribute>>> findRuns(mlir::ArrayAttr parameters);
   int64_t runElements(mlir::ArrayRef<mlir::Attribute> run) const;
 
+  // ChannelLowering.cpp: parts of tensors, which are views where that is possible.
+  void placeConcats();
+  bool mayBeView(mlir::Value value) const;
+  void lowerSplit(SplitOp split);
+  void lowerConcat(ConcatOp concat);
+
   // ProductLowering.cpp: products with their epilogues, and the projection with its loss.
   void splitActivations();
   void chooseEpilogues();
@@ -60,6 +66,8 @@ private:
   llvm::DenseSet<mlir::Value> accumulated;
   /// Results of products that become results of the map behind them.
   llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> inPlace;
+  /// Operands of concats that their producers write where the concat has them.
+  llvm::DenseSet<mlir::OpOperand *> placed;
   /// Products that wait for the map that is their epilogue, and the reverse.
   llvm::DenseMap<mlir::Operation *, mlir::Operation *> epilogueOf, productFor;
 };

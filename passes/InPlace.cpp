@@ -42,11 +42,7 @@ public:
   bool isRowInput(Value input) const {
     for (OpOperand &use : input.getUses()) {
       Operation *user = use.getOwner();
-      if (!llvm::is_contained(ops, user))
-        return false;
-      bool side = use.getOperandNumber() > 0 && isa<AddBiasOp, DropoutOp, MaskPaddingOp, LayerNormOp>(user);
-      side |= use.getOperandNumber() > 1 && isa<LayerNormGradOp>(user);
-      if (side || isa<EmbeddingOp>(user))
+      if (!llvm::is_contained(ops, user) || isSideOperand(user, use.getOperandNumber()))
         return false;
     }
     return true;

@@ -9,15 +9,16 @@ using namespace mlir;
 
 namespace bifocal {
 
+/// The buffer of the arena that `value` is, or is a view of.
 static plan::BufferOp arenaBuffer(Value value) {
-  auto buffer = value.getDefiningOp<plan::BufferOp>();
+  plan::BufferOp buffer = plan::wholeOf(value);
   return buffer && buffer.getRegion() == plan::Region::arena ? buffer : plan::BufferOp();
 }
 
 MemoryPlan::MemoryPlan(plan::EntryOp entry) : entry(entry) {
   SmallVector<std::pair<unsigned, Operation *>> steps;
   for (auto [number, op] : llvm::enumerate(entry.getBody().front()))
-    if (!isa<plan::BufferOp>(op))
+    if (!isa<plan::BufferOp, plan::ViewOp>(op))
       steps.push_back({number, &op});
   for (auto [number, step] : steps)
     step->walk([&, number = number](Operation *inner) {
@@ -57,9 +58,12 @@ void MemoryPlan::findSharing(Operation *step, unsigned number, plan::KernelOp ke
   llvm::DenseSet<Operation *> taken;
   for (InPlacePair pair : kernel ? inPlacePairs(kernel) : SmallVector<InPlacePair>()) {
     auto input = arenaBuffer(buffers[pair.input]), result = arenaBuffer(buffers[pair.result]);
-    if (!input || !result || input == result || shared.contains(result) || taken.contains(input))
+    // What is beside a view, other steps write or read.
+    bool views = plan::rowStrideOf(buffers[pair.input]) != 0 || plan::rowStrideOf(buffers[pair.result]) != 0;
+    if (!input || !result || input == result || views || shared.contains(result) || taken.contains(input))
       continue;
-    bool alone = llvm::count(buffers, input.getBuffer()) == 1 && !llvm::is_contained(kept, input.getBuffer());
+    auto isInput = [&](Value buffer) { return plan::wholeOf(buffer) == input; };
+    bool alone = llvm::count_if(buffers, isInput) == 1 && llvm::none_of(kept, isInput);
     bool equal = input.getClassIndex() == result.getClassIndex() && input.getSize() == result.getSize();
     if (!alone || !equal || lives[input].last != number || lives[result].first != number)
       continue;

@@ -2,6 +2,7 @@
 #include "passes/PlanBuilder.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "passes/RowSchedule.h"
 #include "runtime/core/ArtifactFormat.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -45,10 +46,22 @@ static std::string structuralKey(plan::KernelOp kernel, Operation *op) {
   return key;
 }
 
-plan::KernelOp KernelTable::kernelFor(Operation *op, const KernelSchedule &schedule, bool accumulate) {
+/// The row strides of the operands and results of `op` in `buffers`; null where all rows are adjacent.
+static DenseI64ArrayAttr rowStrides(Operation *op, ValueRange buffers) {
+  SmallVector<int64_t> strides;
+  for (Value buffer : buffers.take_front(std::min<size_t>(buffers.size(), op->getNumOperands() + op->getNumResults())))
+    strides.push_back(plan::rowStrideOf(buffer));
+  if (llvm::all_of(strides, [](int64_t stride) { return stride == 0; }))
+    return {};
+  return DenseI64ArrayAttr::get(op->getContext(), strides);
+}
+
+plan::KernelOp KernelTable::kernelFor(Operation *op, const KernelSchedule &schedule, ValueRange buffers,
+                                      bool accumulate) {
   OpBuilder builder(module.getContext());
   OwningOpRef<plan::KernelOp> kernel =
-      builder.create<plan::KernelOp>(op->getLoc(), "", schedule.stages.size(), schedule.family);
+      builder.create<plan::KernelOp>(op->getLoc(), "", schedule.stages.size(), schedule.family, /*sites=*/0,
+                                     rowStrides(op, buffers));
   if (accumulate)
     (*kernel)->setAttr("accumulate", builder.getUnitAttr());
   Block *body = builder.createBlock(&kernel->getBody());
@@ -197,12 +210,62 @@ Value PlanBuilder::bufferOf(Value value) {
   } else if (auto reference = value.getDefiningOp<ParamRefOp>()) {
     const PlacedParameter *parameter = layout.find(reference.getParam());
     buffer = slabBuffer(plan::Region::parameter, parameter->offset, parameter->elements);
+  } else if (auto split = value.getDefiningOp<SplitOp>()) {
+    int64_t column = 0;
+    for (Value before : split.getOutputs().take_front(cast<OpResult>(value).getResultNumber()))
+      column += lastAxis(before);
+    buffer = viewOf(bufferOf(split.getInput()), split.getInput(), value, column);
   } else {
     buffer = arenaBuffer(value.getLoc(), elementCount(dimsOf(value), context), elementBytes(value.getType()),
                          elementName(value.getType()));
   }
   buffers[value] = buffer;
   return buffer;
+}
+
+Value PlanBuilder::viewOf(Value whole, Value tensor, Value part, int64_t column) {
+  int64_t width = lastAxis(part), row = lastAxis(tensor);
+  if (auto view = whole.getDefiningOp<plan::ViewOp>()) {
+    column += static_cast<int64_t>(view.getColumn());
+    row = static_cast<int64_t>(view.getRow());
+    whole = view.getWhole();
+  }
+  Value &known = views[{whole, column, width}];
+  if (!known) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointAfter(lastBuffer);
+    auto view = builder.create<plan::ViewOp>(whole.getLoc(), plan::BufferType::get(context), whole, column, width, row);
+    lastBuffer = view;
+    known = view;
+  }
+  return known;
+}
+
+Value PlanBuilder::denseBufferOf(Value value) {
+  Value buffer = bufferOf(value);
+  if (plan::rowStrideOf(buffer) == 0)
+    return buffer;
+  Value &copy = dense[value];
+  if (!copy) {
+    copy = arenaBuffer(value.getLoc(), elementCount(dimsOf(value), context), elementBytes(value.getType()),
+                       elementName(value.getType()));
+    copyRows(value, buffer, copy);
+  }
+  return copy;
+}
+
+void PlanBuilder::copyRows(Value value, Value from, Value to) {
+  Block scratch;
+  Location location = value.getLoc();
+  auto type = RankedTensorType::get({ShapedType::kDynamic, lastAxis(value)}, getElementTypeOrSelf(value));
+  OpBuilder ops(context);
+  ops.setInsertionPointToStart(&scratch);
+  auto map = ops.create<MapOp>(location, TypeRange(type), ValueRange(scratch.addArgument(type, location)));
+  Block *body = ops.createBlock(&map.getBody());
+  // Inside of a map all floats are f32.
+  Value row = body->addArgument(type.clone(ops.getF32Type()), location);
+  ops.create<YieldOp>(location, row);
+  launch(map, {from, to}, {rowsOf(value), rowsOf(value)});
 }
 
 Value PlanBuilder::inputBuffer(unsigned index) {
@@ -250,8 +313,9 @@ SmallVector<AffineExpr> PlanBuilder::launchSizes(Operation *op) {
 
 SmallVector<Value> PlanBuilder::launchBuffers(Operation *op) {
   SmallVector<Value> result;
-  for (Value operand : op->getOperands())
-    result.push_back(bufferOf(operand));
+  for (OpOperand &operand : op->getOpOperands())
+    result.push_back(readsByRows(op, operand.getOperandNumber()) ? bufferOf(operand.get())
+                                                                 : denseBufferOf(operand.get()));
   for (Value value : op->getResults())
     result.push_back(bufferOf(value));
   for (FlatSymbolRefAttr name : namedStates(op))
@@ -269,7 +333,7 @@ SmallVector<Value> PlanBuilder::scratchBuffers(Location location, const KernelSc
 
 void PlanBuilder::launch(Operation *op, ArrayRef<Value> buffers, ArrayRef<AffineExpr> sizes) {
   KernelSchedule schedule = scheduleKernel(op);
-  plan::KernelOp kernel = kernels.kernelFor(op, schedule);
+  plan::KernelOp kernel = kernels.kernelFor(op, schedule, buffers);
   SmallVector<Value> all(buffers);
   llvm::append_range(all, scratchBuffers(op->getLoc(), schedule, sizes));
   SmallVector<AffineExpr> stages;

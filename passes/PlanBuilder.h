@@ -20,8 +20,10 @@ class KernelTable {
 public:
   explicit KernelTable(mlir::ModuleOp module) : module(module) {}
 
-  /// The kernel whose body is a copy of `op`. With `accumulate` it adds to its results.
-  plan::KernelOp kernelFor(mlir::Operation *op, const KernelSchedule &schedule, bool accumulate = false);
+  /// The kernel whose body is a copy of `op`, for launches whose first buffers are `buffers`: its operands and results,
+  /// some of them views. With `accumulate` it adds to its results.
+  plan::KernelOp kernelFor(mlir::Operation *op, const KernelSchedule &schedule, mlir::ValueRange buffers,
+                           bool accumulate = false);
 
 private:
   mlir::ModuleOp module;
@@ -47,8 +49,15 @@ public:
   mlir::AffineExpr rowsOf(mlir::Value value) const { return rowCount(dimsOf(value), context); }
   unsigned symbolCount() const { return dims.names().size(); }
 
-  /// The buffer of `value`; made in the arena unless `bind` has placed it.
+  /// The buffer of `value`; made in the arena unless `bind` has placed it. A view where `value` is a part of another
+  /// one, or was placed in one.
   mlir::Value bufferOf(mlir::Value value);
+  /// The buffer of `value` for those who need its rows to be adjacent: where it is a view, a copy, made once.
+  mlir::Value denseBufferOf(mlir::Value value);
+  /// `part` is columns from `column` on of `tensor`, whose buffer is `whole`.
+  mlir::Value viewOf(mlir::Value whole, mlir::Value tensor, mlir::Value part, int64_t column);
+  /// A launch that copies all rows of `value` from one buffer to another.
+  void copyRows(mlir::Value value, mlir::Value from, mlir::Value to);
   void bind(mlir::Value value, mlir::Value buffer) { buffers[value] = buffer; }
   bool isBound(mlir::Value value) const { return buffers.count(value) != 0; }
 
@@ -66,7 +75,7 @@ public:
 
   /// The launch's sizes for `op`: dynamic dims of operands, results, states, then the sites of dropouts.
   llvm::SmallVector<mlir::AffineExpr> launchSizes(mlir::Operation *op);
-  /// Operands, results, states of `op`, without scratch.
+  /// Operands, results, states of `op`, without scratch. Views are where the kernel reads or writes row by row.
   llvm::SmallVector<mlir::Value> launchBuffers(mlir::Operation *op);
   /// Appends a launch of `op`'s kernel over `buffers` plus its scratch.
   void launch(mlir::Operation *op, mlir::ArrayRef<mlir::Value> buffers, mlir::ArrayRef<mlir::AffineExpr> sizes);
@@ -89,7 +98,8 @@ private:
   mlir::func::FuncOp function;
   mlir::MLIRContext *context;
   NamedDims dims;
-  llvm::DenseMap<mlir::Value, mlir::Value> buffers;
+  llvm::DenseMap<mlir::Value, mlir::Value> buffers, dense;
+  llvm::DenseMap<std::tuple<mlir::Value, int64_t, int64_t>, mlir::Value> views; ///< by buffer, column and width
   llvm::StringMap<mlir::Value> states;
   llvm::DenseMap<std::tuple<mlir::Value, unsigned, mlir::StringRef>, mlir::Value> panels;
   int64_t panelBytes = 0;

@@ -142,7 +142,7 @@ bool EntryLowering::keepsPanels(const Product &product) {
 StringRef EntryLowering::factorOf(const Product &product) {
   if (product.quantization != plan::Quantization::none)
     return "i8";
-  auto elementOf = [](Value matrix) { return matrix.getDefiningOp<plan::BufferOp>().getDtype(); };
+  auto elementOf = [](Value matrix) { return plan::wholeOf(matrix).getDtype(); };
   return format::gemmFactor<StringRef>(elementOf(product.a), elementOf(product.b), elementOf(product.c), "f32");
 }
 
@@ -153,8 +153,8 @@ void EntryLowering::emit(const Product &product, MapOp epilogue) {
   int64_t rows = 0;
   if (epilogue) {
     KernelSchedule schedule = scheduleKernel(epilogue);
-    kernelName = FlatSymbolRefAttr::get(plan.kernels.kernelFor(epilogue, schedule).getSymNameAttr());
     buffers = plan.launchBuffers(epilogue);
+    kernelName = FlatSymbolRefAttr::get(plan.kernels.kernelFor(epilogue, schedule, buffers).getSymNameAttr());
     sizes = plan.mapsOf(plan.launchSizes(epilogue));
     rows = schedule.rowsPerTile;
   }
@@ -188,7 +188,7 @@ void EntryLowering::lowerProjectedLoss(ProjectedCrossEntropyOp op) {
                                              builder.getI64IntegerAttr(slabRows));
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&slabs.getBody());
-  Product product{location, plan.bufferOf(op.getInput()), plan.bufferOf(op.getWeight()), logits, window, classes,
+  Product product{location, plan.denseBufferOf(op.getInput()), plan.bufferOf(op.getWeight()), logits, window, classes,
                   channels};
   product.mask = op.getMask() ? plan.bufferOf(op.getMask()) : Value();
   emitWindow(op, product, window);
@@ -233,7 +233,7 @@ void EntryLowering::emitWindow(ProjectedCrossEntropyOp op, const Product &produc
       stages.push_back(stage.replaceSymbols(sizes));
     SmallVector<int64_t> windowed(buffers.size(), 0);
     windowed[1] = 4;
-    plan::KernelOp kernel = plan.kernels.kernelFor(kernelOp, schedule, accumulate);
+    plan::KernelOp kernel = plan.kernels.kernelFor(kernelOp, schedule, buffers, accumulate);
     builder.create<plan::LaunchOp>(location, FlatSymbolRefAttr::get(kernel.getSymNameAttr()), buffers,
                                    plan.mapsOf(sizes, 1), plan.mapsOf(stages, 1),
                                    builder.getDenseI64ArrayAttr(windowed));

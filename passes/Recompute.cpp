@@ -181,6 +181,26 @@ Value gateAgain(OpBuilder &builder, OpResult value, const Timeline &timeline, Op
   return builder.create<GluOp>(linear.getLoc(), value.getType(), linear.getPreactivation());
 }
 
+/// A part of a tensor is a view: the backward pass takes its own, so that the tensor counts as what it reads late.
+void splitAgain(Block &block) {
+  const Timeline timeline(block);
+  if (!timeline.hasLoss())
+    return;
+  for (SplitOp split : llvm::to_vector(block.getOps<SplitOp>())) {
+    if (!timeline.isForward(split))
+      continue;
+    SmallVector<OpOperand *> late;
+    for (Value part : split.getOutputs())
+      llvm::append_range(late, timeline.lateUses(part));
+    if (late.empty())
+      continue;
+    OpBuilder builder(timeline.firstReader(late));
+    auto again = cast<SplitOp>(builder.clone(*split));
+    for (OpOperand *use : late)
+      use->set(again.getOutputs()[cast<OpResult>(use->get()).getResultNumber()]);
+  }
+}
+
 /// Goes through one function.
 class Recomputation {
 public:
@@ -248,8 +268,10 @@ public:
       return;
     Remarks report(remarks);
     for (auto function : getOperation().getOps<func::FuncOp>())
-      if (!function.isExternal())
+      if (!function.isExternal()) {
+        splitAgain(function.front());
         Recomputation(function.front(), what == "attention", report).run();
+      }
   }
 };
 

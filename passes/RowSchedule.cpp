@@ -23,6 +23,34 @@ SmallVector<Value> rowOutputs(Operation *op) {
   return SmallVector<Value>(op->getResults());
 }
 
+bool isSideOperand(Operation *op, unsigned index) {
+  if (isa<AddBiasOp, DropoutOp, MaskPaddingOp, LayerNormOp>(op))
+    return index > 0;
+  if (isa<EmbeddingOp>(op))
+    return true;
+  return isa<LayerNormGradOp>(op) && index > 1;
+}
+
+bool readsByRows(Operation *op, unsigned index) {
+  if (!describeRows(op))
+    return false;
+  auto map = dyn_cast<MapOp>(op);
+  if (!map)
+    return !isSideOperand(op, index);
+  return llvm::none_of(map.getBody().getArgument(index).getUses(),
+                       [](OpOperand &use) { return isSideOperand(use.getOwner(), use.getOperandNumber()); });
+}
+
+bool writesByRows(OpResult result) {
+  if (!describeRows(result.getOwner()))
+    return false;
+  auto inner = dyn_cast<OpResult>(rowOutputs(result.getOwner())[result.getResultNumber()]);
+  if (!inner)
+    return true;
+  bool isStatistic = isa<LayerNormOp>(inner.getOwner()) && inner.getResultNumber() > 0;
+  return !isStatistic && !isColumnSum(inner);
+}
+
 bool isColumnSum(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op)
@@ -56,9 +84,17 @@ std::optional<RowShape> describeRows(Operation *op) {
   if (!isa<MapOp>(op) && !isa<FusibleOpInterface>(op))
     return std::nullopt;
   SmallVector<Operation *> ops = rowOps(op);
-  if (ops.empty() || (isa<MapOp>(op) && !isa<BlockArgument>(ops.front()->getOperand(0))))
+  if (!ops.empty() && isa<MapOp>(op) && !isa<BlockArgument>(ops.front()->getOperand(0)))
     return std::nullopt;
   RowShape shape;
+  // A map of no ops is a copy.
+  if (ops.empty()) {
+    if (op->getNumOperands() != 1 || lastAxis(op->getOperand(0)) <= 0)
+      return std::nullopt;
+    shape.rows = rowCount(launchSymbols(op).operands[0], op->getContext());
+    shape.width = lastAxis(op->getOperand(0));
+    return shape;
+  }
   shape.rows = rowsOf(op);
   shape.width = lastAxis(rowTensor(ops.front()));
   for (Operation *inner : ops) {

@@ -35,6 +35,13 @@ llvm::SmallVector<mlir::Value> rowOutputs(mlir::Operation *op);
 /// Empty when `op` is no row kernel.
 std::optional<RowShape> describeRows(mlir::Operation *op);
 
+/// Operands of row ops that are not rows of the iteration space: vectors, tables, ids, masks, statistics, generators.
+bool isSideOperand(mlir::Operation *op, unsigned index);
+/// Whether `op` is a row kernel that reads operand `index` element by element of its own row: rows need not be adjacent
+/// then. The same for what it writes.
+bool readsByRows(mlir::Operation *op, unsigned index);
+bool writesByRows(mlir::OpResult result);
+
 /// Whether `value` is a sum over all rows.
 bool isColumnSum(mlir::Value value);
 /// The static size of the last axis; 1 for a scalar.

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "passes/RowSchedule.h"
 #include "runtime/core/ArtifactFormat.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -29,6 +30,19 @@ Array KernelTask::operand(int64_t index) { return operand(op->getOperand(index))
 
 Array KernelTask::result(int64_t index) {
   return builder.buffer(kernel.getBody().getNumArguments() + index, storedElement(op->getResult(index).getType()));
+}
+
+int64_t KernelTask::rowStride(Value argument) {
+  return rowStrideAt(cast<BlockArgument>(argument).getArgNumber(), argument);
+}
+
+int64_t KernelTask::resultRowStride(int64_t index) {
+  return rowStrideAt(kernel.getBody().getNumArguments() + index, op->getResult(index));
+}
+
+int64_t KernelTask::rowStrideAt(int64_t position, Value tensor) {
+  const int64_t stride = kernel.getRowStrides() ? (*kernel.getRowStrides())[position] : 0;
+  return stride == 0 ? lastAxis(tensor) : stride;
 }
 
 Array KernelTask::behindResults(int64_t index, Type element) {
@@ -67,7 +81,7 @@ static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, c
   return op->emitOpError("has no CPU kernel");
 }
 
-static StringRef elementOf(Value matrix) { return matrix.getDefiningOp<plan::BufferOp>().getDtype(); }
+static StringRef elementOf(Value matrix) { return plan::wholeOf(matrix).getDtype(); }
 
 std::string productKernel(plan::GemmOp gemm) {
   if (gemm.getQuantization() != plan::Quantization::none)

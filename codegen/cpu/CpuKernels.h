@@ -24,6 +24,9 @@ struct KernelTask {
   /// One of the op's operands; a null array for a null value.
   Array operand(mlir::Value value);
   Array result(int64_t index);
+  /// Elements from one row to the next: the channels of the tensor, or of what it is a view of.
+  int64_t rowStride(mlir::Value argument);
+  int64_t resultRowStride(int64_t index);
   Array state(int64_t index);
   /// Scratch buffer `index` of the schedule.
   Array scratch(int64_t index, mlir::Type element);
@@ -34,6 +37,9 @@ struct KernelTask {
   mlir::AffineExpr tilesOf(mlir::AffineExpr rows) const { return builder.target().isWarp ? rows : mlir::AffineExpr(); }
   /// What follows the results: states or slabs, then scratch.
   Array behindResults(int64_t index, mlir::Type element);
+
+private:
+  int64_t rowStrideAt(int64_t position, mlir::Value tensor);
 };
 
 using KernelGenerator = mlir::FailureOr<bool> (*)(KernelTask &);

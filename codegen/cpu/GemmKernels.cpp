@@ -61,8 +61,8 @@ Type GemmForm::factor() const { return format::gemmFactor<Type>(a, b, c, Float32
 
 void FloatGemm::packB(Value column, Value inner, Value count, const Array &panel, int64_t panels) {
   if (!form.transB) {
-    const Neighbours source{kernel.from(b(), kernel.add(kernel.mul(inner, n()), column)), form.factor(), realSteps, n(),
-                            kernel.sub(n(), column)};
+    const Neighbours source{kernel.from(b(), kernel.add(kernel.mul(inner, strideB()), column)), form.factor(),
+                            realSteps, strideB(), kernel.sub(n(), column)};
     return packNeighbours(kernel, source, count, {panel, panelColumns, panels, kernel.mul(panelSteps(), panelColumns)});
   }
   packTransposed(kernel, rowsOfB(column, inner, panelColumns), form.factor(), count, panel);
@@ -81,8 +81,8 @@ void FloatGemm::packA(const GemmTile &tile, Value inner, Value count) {
     constexpr int64_t panels = 2;
     return kernel.loop(kernel.index(0), tile.real, microRows * panels, [&](Value position) {
       Value first = kernel.add(tile.firstRow, position);
-      const Neighbours source{kernel.from(a(), kernel.add(kernel.mul(inner, m()), first)), form.factor(), realSteps,
-                              m(), kernel.sub(m(), first)};
+      const Neighbours source{kernel.from(a(), kernel.add(kernel.mul(inner, strideA()), first)), form.factor(),
+                              realSteps, strideA(), kernel.sub(m(), first)};
       packNeighbours(kernel, source, count, {panelOfA(position), microRows, panels, kernel.index(panelStride)});
     });
   }

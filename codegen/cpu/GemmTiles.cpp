@@ -52,7 +52,7 @@ SmallVector<Array> GemmTiles::rowsOfA(const GemmTile &tile, Value position, Valu
   SmallVector<Array> rows;
   for (int64_t i = 0; i < microRows; ++i) {
     Value row = rowOf(kernel.min(kernel.add(position, i), kernel.sub(tile.real, kernel.index(1))));
-    rows.push_back(kernel.from(a(), kernel.add(kernel.mul(kernel.add(tile.firstRow, row), k()), inner)));
+    rows.push_back(kernel.from(a(), kernel.add(kernel.mul(kernel.add(tile.firstRow, row), strideA()), inner)));
   }
   return rows;
 }
@@ -61,7 +61,7 @@ SmallVector<Array> GemmTiles::rowsOfB(Value column, Value inner, int64_t count) 
   SmallVector<Array> rows;
   for (int64_t i = 0; i < count; ++i) {
     Value row = kernel.min(kernel.add(column, i), kernel.sub(n(), kernel.index(1)));
-    rows.push_back(kernel.from(b(), kernel.add(kernel.mul(row, k()), inner)));
+    rows.push_back(kernel.from(b(), kernel.add(kernel.mul(row, strideB()), inner)));
   }
   return rows;
 }

@@ -75,6 +75,10 @@ protected:
   Value m() { return kernel.size(0); }
   Value n() { return kernel.size(1); }
   Value k() { return kernel.size(2); }
+  // Elements from one row of a matrix, as it is stored, to the next.
+  Value strideA() { return kernel.size(7); }
+  Value strideB() { return kernel.size(8); }
+  Value strideC() { return kernel.size(9); }
 
   KernelBuilder &kernel;
   const GemmForm form;
@@ -106,7 +110,8 @@ private:
 
   /// The elements of C from the first one of a tile on.
   GemmSums c(const GemmTile &tile) {
-    return {kernel.from(kernel.buffer(2, form.c), kernel.add(kernel.mul(tile.firstRow, n()), tile.firstColumn)), n()};
+    Value first = kernel.add(kernel.mul(tile.firstRow, strideC()), tile.firstColumn);
+    return {kernel.from(kernel.buffer(2, form.c), first), strideC()};
   }
   Value accumulate() { return kernel.size(3); }
   Value rowsPerTile() { return kernel.size(4); }

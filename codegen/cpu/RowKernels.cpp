@@ -10,15 +10,6 @@ RowWriter::RowWriter(KernelTask &task, RowShape shape)
   findDependents();
 }
 
-// Operands that are not rows of the iteration space: vectors, tables, ids, masks, statistics, generators.
-static bool isSideOperand(Operation *op, unsigned index) {
-  if (isa<AddBiasOp, DropoutOp, MaskPaddingOp, LayerNormOp>(op))
-    return index > 0;
-  if (isa<EmbeddingOp>(op))
-    return true;
-  return isa<LayerNormGradOp>(op) && index > 1;
-}
-
 void RowWriter::findDependents() {
   for (Operation *op : ops)
     if (isa<LayerNormOp, LayerNormGradOp>(op))
@@ -57,11 +48,12 @@ LogicalResult RowWriter::check() {
   return success();
 }
 
-Array RowWriter::arrayOf(Value argument) {
-  if (isa<MapOp>(task.op))
-    argument = task.op->getOperand(cast<BlockArgument>(argument).getArgNumber());
-  return task.operand(argument);
+/// The operand that `argument`, a value inside of the kernel, stands for.
+Value RowWriter::operandOf(Value argument) const {
+  return isa<MapOp>(task.op) ? task.op->getOperand(cast<BlockArgument>(argument).getArgNumber()) : argument;
 }
+
+Array RowWriter::arrayOf(Value argument) { return task.operand(operandOf(argument)); }
 
 bool RowWriter::hasRow(Value value) const {
   Operation *op = value.getDefiningOp();
@@ -80,7 +72,9 @@ static int64_t partialWidth(const RowShape &shape) {
 void RowWriter::write() {
   // Threads of a warp read neighbours at once, as many as there are in rows without a tail.
   constexpr int64_t wide = 4 * VectorTarget::lanesOfWarp;
-  const bool isWide = kernel.target().isWarp && shape.width % wide == 0, hasSums = !shape.columnSums.empty();
+  // Rows of a view may begin anywhere.
+  const bool isWide = kernel.target().isWarp && shape.width % wide == 0 && !task.kernel.getRowStrides();
+  const bool hasSums = !shape.columnSums.empty();
   kernel.withVectors(isWide ? wide : kernel.width(), [&] {
     kernel.stage(
         task.name(), 0, [&](Value tile) { writeTile(tile); }, hasSums ? AffineExpr() : task.tilesOf(shape.rows));
@@ -179,11 +173,12 @@ void RowWriter::startRow(Value row) {
   outputRows.clear();
   scalars.clear();
   savedIsReady = false;
-  auto rowOf = [&](const Array &array, Value tensor) { return kernel.from(array, kernel.mul(row, lastAxis(tensor))); };
+  auto rowOf = [&](const Array &array, int64_t stride) { return kernel.from(array, kernel.mul(row, stride)); };
+  auto inputRow = [&](Value argument) { return rowOf(arrayOf(argument), task.rowStride(operandOf(argument))); };
   for (Operation *op : ops) {
     for (auto [index, operand] : llvm::enumerate(op->getOperands()))
       if (!isSideOperand(op, index) && !hasRow(operand) && !inputRows.contains(operand))
-        inputRows[operand] = rowOf(arrayOf(operand), operand);
+        inputRows[operand] = inputRow(operand);
     if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
       int64_t ids = cast<ShapedType>(embedding.getTable().getType()).getDimSize(0);
       Value id = kernel.loadIndex(arrayOf(embedding.getIds()), row);
@@ -199,11 +194,11 @@ void RowWriter::startRow(Value row) {
   }
   for (auto [index, output] : llvm::enumerate(outputs)) {
     if (!hasRow(output) && !inputRows.contains(output))
-      inputRows[output] = rowOf(arrayOf(output), output);
+      inputRows[output] = inputRow(output);
     bool statistics =
         isa_and_nonnull<LayerNormOp>(output.getDefiningOp()) && cast<OpResult>(output).getResultNumber() > 0;
     Array array = isColumnSum(output) ? Array() : task.result(index);
-    outputRows.push_back(!array || statistics ? array : rowOf(array, output));
+    outputRows.push_back(!array || statistics ? array : rowOf(array, task.resultRowStride(index)));
   }
 }
 

@@ -57,6 +57,7 @@ private:
   Value columnAt(int64_t block);
 
   int64_t blocks(Value value) const { return lastAxis(value) / shape.width; }
+  Value operandOf(Value argument) const;
   Array arrayOf(Value argument);
   bool hasRow(Value value) const;
 

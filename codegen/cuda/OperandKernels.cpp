@@ -23,8 +23,9 @@ static void writeOperand(ModuleOp functions, Location location, StringRef name, 
     Value real = kernel.choose(
         kernel.notEqual(kernel.size(2), kernel.index(0)), [&] { return Values{kernel.loadIndex(mask, row)}; },
         [&] { return Values{kernel.index(1)}; })[0];
-    Value begin = kernel.mul(row, columns);
-    Array in = kernel.from(source, begin), out = kernel.from(target, begin);
+    // Rows of the source may be parts of longer ones.
+    Array in = kernel.from(source, kernel.mul(row, kernel.size(3))),
+          out = kernel.from(target, kernel.mul(row, columns));
     // Rows that do not count may hold anything, NaN as well: they are not read.
     Value count = kernel.select(kernel.notEqual(real, kernel.index(0)), columns, kernel.index(0));
     // Some loads are under way before the first store waits.
@@ -44,7 +45,7 @@ static void writeOperand(ModuleOp functions, Location location, StringRef name, 
 
 void writeOperandKernels(ModuleOp module, ModuleOp functions) {
   llvm::StringSet<> written;
-  auto elementOf = [](Value matrix) { return matrix.getDefiningOp<plan::BufferOp>().getDtype(); };
+  auto elementOf = [](Value matrix) { return plan::wholeOf(matrix).getDtype(); };
   auto typeOf = [&](StringRef element) { return parseType(element, module.getContext()); };
   module.walk([&](plan::GemmOp gemm) {
     const GemmForm form{gemm.getTransA(), gemm.getTransB(), typeOf(elementOf(gemm.getA())),

@@ -38,13 +38,13 @@ static void narrow(float value, std::byte *memory, ElementType type) {
   std::memcpy(memory, &bits, sizeof bits);
 }
 
-/// A matrix as [rows, columns] in f32, whatever it is stored as.
+/// A matrix as [rows, columns] in f32, whatever it is stored as; stored rows are `stride` elements apart.
 static std::vector<float> unpacked(const std::byte *memory, int64_t rows, int64_t columns, bool transposed,
-                                   ElementType type) {
+                                   int64_t stride, ElementType type) {
   std::vector<float> matrix(static_cast<size_t>(rows * columns));
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t column = 0; column < columns; ++column) {
-      const int64_t place = transposed ? column * rows + row : row * columns + column;
+      const int64_t place = transposed ? column * stride + row : row * stride + column;
       matrix[static_cast<size_t>(row * columns + column)] =
           widened(memory + place * static_cast<int64_t>(byteSize(type)), type);
     }
@@ -60,12 +60,12 @@ static std::vector<float> unpacked(const std::byte *memory, int64_t rows, int64_
 
 void multiply(const cuda::Product &product) {
   const auto &[m, n, k] = std::tie(product.m, product.n, product.k);
-  const std::vector<float> a = unpacked(product.a, m, k, product.transA, product.factor);
-  const std::vector<float> b = unpacked(product.b, k, n, product.transB, product.factor);
+  const std::vector<float> a = unpacked(product.a, m, k, product.transA, product.strideA, product.factor);
+  const std::vector<float> b = unpacked(product.b, k, n, product.transB, product.strideB, product.factor);
   const auto elementBytes = static_cast<int64_t>(byteSize(product.result));
   std::vector<float> sums(static_cast<size_t>(n));
   for (int64_t i = 0; i < m; ++i) {
-    std::byte *row = product.c + i * n * elementBytes;
+    std::byte *row = product.c + i * product.strideC * elementBytes;
     for (int64_t j = 0; j < n; ++j)
       sums[static_cast<size_t>(j)] = product.accumulate ? widened(row + j * elementBytes, product.result) : 0.0f;
     for (int64_t p = 0; p < k; ++p)

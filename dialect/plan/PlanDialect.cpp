@@ -24,6 +24,23 @@ void PlanDialect::initialize() {
       >();
 }
 
+BufferOp bifocal::plan::wholeOf(Value value) {
+  if (auto view = value.getDefiningOp<ViewOp>())
+    value = view.getWhole();
+  return value.getDefiningOp<BufferOp>();
+}
+
+int64_t bifocal::plan::rowStrideOf(Value value) {
+  auto view = value.getDefiningOp<ViewOp>();
+  return view ? static_cast<int64_t>(view.getRow()) : 0;
+}
+
+static LogicalResult verifyNoView(Operation *op, StringRef name, Value value) {
+  if (!value || !value.getDefiningOp<ViewOp>())
+    return success();
+  return op->emitOpError("expects '") << name << "' to be a whole buffer, but got a view";
+}
+
 /// A size: one expression, symbols only.
 static LogicalResult verifyExpression(Operation *op, StringRef name, AffineMap map) {
   if (map.getNumDims() == 0 && map.getNumResults() == 1)
@@ -36,6 +53,25 @@ static LogicalResult verifyExpressions(Operation *op, StringRef name, ArrayAttr 
   for (auto map : maps.getAsRange<AffineMapAttr>())
     if (failed(verifyExpression(op, name, map.getValue())))
       return failure();
+  return success();
+}
+
+static LogicalResult verifyRowStrides(KernelOp op) {
+  if (!op.getRowStrides())
+    return success();
+  SmallVector<Type> types(op.getBody().getArgumentTypes());
+  llvm::append_range(types, op.getBody().front().back().getOperandTypes());
+  ArrayRef<int64_t> strides = *op.getRowStrides();
+  if (strides.size() != types.size())
+    return op.emitOpError("expects a row stride for each of ")
+           << types.size() << " arguments and returned values, but got " << strides.size();
+  for (auto [index, stride, type] : llvm::enumerate(strides, types)) {
+    auto shaped = dyn_cast<ShapedType>(type);
+    int64_t channels = shaped && shaped.getRank() > 0 ? shaped.getShape().back() : 1;
+    if (stride != 0 && stride < channels)
+      return op.emitOpError("expects row stride ")
+             << index << " to be 0 or at least the " << channels << " channels of its tensor, but got " << stride;
+  }
   return success();
 }
 
@@ -60,7 +96,8 @@ LogicalResult KernelOp::verify() {
     op->emitOpError("expects a site below the kernel's sites, ") << sites << ", but got " << site.getInt();
     return WalkResult::interrupt();
   });
-  return failure(result.wasInterrupted());
+  // (C4)
+  return result.wasInterrupted() ? failure() : verifyRowStrides(*this);
 }
 
 static LogicalResult verifyTensors(EntryOp op, StringRef what, ArrayAttr tensors) {
@@ -122,6 +159,30 @@ LogicalResult BufferOp::verify() {
   return success();
 }
 
+LogicalResult ViewOp::verify() {
+  // (C1)
+  auto whole = getWhole().getDefiningOp<BufferOp>();
+  if (!whole)
+    return emitOpError("expects a view of a 'plan.buffer'");
+  if (whole.getRegion() == Region::panels)
+    return emitOpError("expects a view of a buffer with rows, but got panels");
+  // (C2)
+  int64_t column = getColumn(), width = getWidth(), row = getRow();
+  if (column < 0 || width < 1 || column > row - width)
+    return emitOpError("expects columns within the row, but got ") << width << " from " << column << " of " << row;
+  return success();
+}
+
+LogicalResult FillOp::verify() {
+  // (C1)
+  return verifyNoView(*this, "buffer", getBuffer());
+}
+
+LogicalResult CopyOp::verify() {
+  // (C1)
+  return failure(failed(verifyNoView(*this, "from", getFrom())) || failed(verifyNoView(*this, "to", getTo())));
+}
+
 LogicalResult LaunchOp::verify() {
   // (C2)
   if (getWindowed() && getWindowed()->size() != getBuffers().size())
@@ -140,6 +201,18 @@ static FailureOr<KernelOp> lookUpKernel(Operation *op, FlatSymbolRefAttr name, S
   return kernel;
 }
 
+/// Whether views are where the code of `kernel` counts on them.
+static LogicalResult verifyViews(Operation *step, KernelOp kernel, ValueRange buffers) {
+  ArrayRef<int64_t> strides = kernel.getRowStrides().value_or(ArrayRef<int64_t>());
+  for (auto [index, buffer] : llvm::enumerate(buffers)) {
+    int64_t expected = index < strides.size() ? strides[index] : 0, stride = rowStrideOf(buffer);
+    if (stride != expected)
+      return step->emitOpError("expects buffer ")
+             << index << " with a row stride of " << expected << ", as its kernel has, but got " << stride;
+  }
+  return success();
+}
+
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
   // (C1)
   FailureOr<KernelOp> kernel = lookUpKernel(*this, getKernelAttr(), tables);
@@ -148,7 +221,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
   if (kernel->getStages() != getStages().size())
     return emitOpError("expects one number of tiles per stage of the kernel, but got ")
            << getStages().size() << " numbers and " << kernel->getStages() << " stages";
-  return success();
+  // (C4)
+  return verifyViews(*this, *kernel, getBuffers());
 }
 
 static LogicalResult verifyWorkspace(GemmOp op) {
@@ -173,7 +247,7 @@ static LogicalResult verifyWorkspace(GemmOp op) {
 static LogicalResult verifyElements(GemmOp op) {
   StringRef narrow;
   for (auto [name, value] : {std::pair("a", op.getA()), std::pair("b", op.getB()), std::pair("c", op.getC())}) {
-    auto buffer = value.getDefiningOp<BufferOp>();
+    BufferOp buffer = wholeOf(value);
     if (!buffer || buffer.getDtype() == "f32")
       continue;
     if (buffer.getDtype() != "bf16" && buffer.getDtype() != "f16")
@@ -189,7 +263,7 @@ static LogicalResult verifyQuantization(GemmOp op) {
   if (op.getQuantization() == Quantization::none)
     return success();
   for (auto [name, value] : {std::pair("a", op.getA()), std::pair("b", op.getB()), std::pair("c", op.getC())})
-    if (auto buffer = value.getDefiningOp<BufferOp>(); buffer && buffer.getDtype() != "f32")
+    if (BufferOp buffer = wholeOf(value); buffer && buffer.getDtype() != "f32")
       return op.emitOpError("expects '") << name << "' of f32 in a quantised product, but got " << buffer.getDtype();
   if (op.getTransA() || !op.getTransB())
     return op.emitOpError("expects b alone to be transposed in a quantised product");
@@ -230,6 +304,9 @@ LogicalResult GemmOp::verify() {
   // (C8)
   if (failed(verifyQuantization(*this)))
     return failure();
+  // (C9)
+  if (failed(verifyNoView(*this, "mask", getMask())) || failed(verifyNoView(*this, "workspace", getWorkspace())))
+    return failure();
   // (C4)
   if (!getEpilogue())
     return getEpilogueBuffers().empty()
@@ -251,7 +328,8 @@ LogicalResult GemmOp::verifySymbolUses(SymbolTableCollection &tables) {
     return failure();
   if (kernel->getStages() != 1)
     return emitOpError("expects an epilogue of one stage, but '") << *getEpilogue() << "' has " << kernel->getStages();
-  return success();
+  // (C9)
+  return verifyViews(*this, *kernel, getEpilogueBuffers());
 }
 
 LogicalResult SlabsOp::verify() {

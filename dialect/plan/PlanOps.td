@@ -49,10 +49,14 @@ def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> 
     Layers that differ in nothing but the sites of their dropouts share a kernel: its body numbers them from 0 to
     `sites` - 1, and the last `sites` sizes of a launch say the true ones. Without `sites` those in the body are true.
 
+    `row_strides` has an element for every argument, then for every returned value: the elements from one row to the next
+    where a launch gives a `plan.view` of such rows, 0 where rows are adjacent. Without it all are.
+
     Constraints:
     - (C1) `stages` >= 1.
     - (C2) The body is one op and a `plan.return` of its results in order.
     - (C3) `sites` >= 0; unless it is 0 every site in the body is one of 0 to `sites` - 1.
+    - (C4) `row_strides` has an element per argument and returned value: 0, or no less than the tensor has channels.
 
     Example:
 
@@ -64,9 +68,10 @@ def Plan_KernelOp : Plan_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock]> 
     }
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$stages, StrAttr:$family, DefaultValuedAttr<I64Attr, "0">:$sites);
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$stages, StrAttr:$family, DefaultValuedAttr<I64Attr, "0">:$sites,
+    OptionalAttr<DenseI64ArrayAttr>:$row_strides);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$sym_name $family `stages` $stages (`sites` $sites^)? attr-dict-with-keyword $body";
+  let assemblyFormat = "$sym_name $family `stages` $stages (`sites` $sites^)? (`row_strides` $row_strides^)? attr-dict-with-keyword $body";
   let hasVerifier = 1;
 }
 
@@ -142,6 +147,29 @@ def Plan_BufferOp : Plan_Op<"buffer", []> {
   let hasVerifier = 1;
 }
 
+def Plan_ViewOp : Plan_Op<"view", [Pure]> {
+  let summary = "some columns of the rows of a buffer";
+  let description = [{
+    What a `bifocal.split` gives and a `bifocal.concat` takes: elements [column, column + width) of every row of `whole`, whose
+    rows have `row` elements. Nothing is moved. It has the element type of `whole`, and lives as long as that. Products read and write
+    views by the distance of their rows, launches where the `row_strides` of their kernel say so; nothing else takes them.
+
+    Constraints:
+    - (C1) `whole` is a `plan.buffer`, not of the panels.
+    - (C2) `column` >= 0, `width` >= 1 and `column` + `width` <= `row`.
+
+    Example:
+
+    ```mlir
+    %near = plan.view %x column 80 width 80 of 160
+    ```
+  }];
+  let arguments = (ins Plan_BufferType:$whole, I64Attr:$column, I64Attr:$width, I64Attr:$row);
+  let results = (outs Plan_BufferType:$buffer);
+  let assemblyFormat = "$whole `column` $column `width` $width `of` $row attr-dict";
+  let hasVerifier = 1;
+}
+
 def Plan_LaunchOp : Plan_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "run of all stages of a kernel";
   let description = [{
@@ -152,6 +180,7 @@ def Plan_LaunchOp : Plan_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInt
     - (C1) `kernel` names a `plan.kernel` with as many stages.
     - (C2) `windowed` has one element per buffer.
     - (C3) Every size and every stage is one expression without dims.
+    - (C4) Buffer i is a view of rows of `row_strides[i]` elements of the kernel, or no view where that is 0.
 
     Example:
 
@@ -180,7 +209,7 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     elements; quantised, n rounded up to 32 times the groups of k and a quarter of k rounded up to 32. Without it the product is slower, not different. In the arena the copy is made anew by every product; in the
     panels it is made once and stays as long as the parameters do.
     The epilogue is a kernel of one stage whose tile i covers rows [i * rows_per_tile, (i + 1) * rows_per_tile) of c, so it
-    may run on rows that are still in cache.
+    may run on rows that are still in cache. Where `a`, `b` or `c` is a view, its rows are as far apart as the view says.
 
     Constraints:
     - (C1) `beta` is 0 or 1.
@@ -192,6 +221,7 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
     - (C6) `mask` is i1, and not both of `a` and `b` are transposed beside it.
     - (C7) `a`, `b` and `c` are f32, bf16 or f16, and not both bf16 and f16.
     - (C8) Quantised, all three are f32, and `b` alone is transposed.
+    - (C9) `mask` and `workspace` are no views, and the buffers of the epilogue are as in (C4) of `plan.launch`.
 
     Example:
 
@@ -212,6 +242,9 @@ def Plan_GemmOp : Plan_Op<"gemm", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
 def Plan_FillOp : Plan_Op<"fill", []> {
   let summary = "one f32 value in every element of a buffer";
   let description = [{
+    Constraints:
+    - (C1) `buffer` is no view.
+
     Example:
 
     ```mlir
@@ -220,12 +253,16 @@ def Plan_FillOp : Plan_Op<"fill", []> {
   }];
   let arguments = (ins Plan_BufferType:$buffer, F32Attr:$value);
   let assemblyFormat = "$buffer `with` $value attr-dict";
+  let hasVerifier = 1;
 }
 
 def Plan_CopyOp : Plan_Op<"copy", []> {
   let summary = "copy of a whole buffer";
   let description = [{
     Both buffers have the same size in bytes.
+
+    Constraints:
+    - (C1) Neither `from` nor `to` is a view.
 
     Example:
 
@@ -235,6 +272,7 @@ def Plan_CopyOp : Plan_Op<"copy", []> {
   }];
   let arguments = (ins Plan_BufferType:$from, Plan_BufferType:$to);
   let assemblyFormat = "$from `to` $to attr-dict";
+  let hasVerifier = 1;
 }
 
 def Plan_SlabsOp : Plan_Op<"slabs", [SingleBlock, NoTerminator]> {

@@ -11,7 +11,7 @@
 namespace bifocal::format {
 
 /// The value of "format" in the manifest. Raised when an older runtime could misread a newer artifact.
-inline constexpr int64_t version = 3;
+inline constexpr int64_t version = 4;
 
 inline constexpr std::string_view manifestEntry = "manifest.json";
 inline constexpr std::string_view planEntry = "plan.json";
@@ -106,7 +106,8 @@ template <typename T> T gemmFactor(T a, T b, T c, T f32) {
 
 /// The kernel of GPUs that copies a factor of a product, rows that are not real as zeros, from one element type to
 /// another: their libraries of products know no masks, and want both factors of one type. Buffers: from, to, mask (or
-/// nothing); sizes: rows, columns, whether there is a mask (0 or 1); a tile is a row.
+/// nothing); sizes: rows, columns, whether there is a mask (0 or 1), elements from one row of the source to the next; a
+/// tile is a row.
 inline std::string gemmOperand(std::string_view from, std::string_view to) {
   return std::string("gemm_operand_").append(from).append("_").append(to);
 }

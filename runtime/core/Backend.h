@@ -14,7 +14,7 @@
 namespace bifocal {
 
 /// A matrix product of row-major matrices: C[m,n] = op(A) op(B) + (accumulate ? C : 0). With `transA` A is stored
-/// [k,m], with `transB` B is stored [n,k]; rows are adjacent. The element types are those that the kernels are for.
+/// [k,m], with `transB` B is stored [n,k]. The element types are those that the kernels are for.
 struct GemmArguments {
   int64_t m = 0, n = 0, k = 0;
   const void *a = nullptr, *b = nullptr;
@@ -28,6 +28,15 @@ struct GemmArguments {
   /// that are 0 or, with accumulate, stay; with transA, steps of the inner axis that the sums leave out. Not for both
   /// transposed.
   const unsigned char *mask = nullptr;
+  /// Elements from one row of a matrix, as it is stored, to the next.
+  int64_t strideA = 0, strideB = 0, strideC = 0;
+
+  /// For matrices whose rows are adjacent.
+  void setAdjacent(bool transA, bool transB) {
+    strideA = transA ? m : k;
+    strideB = transB ? k : n;
+    strideC = n;
+  }
 };
 
 /// What differs between devices when a plan runs: where kernels come from and how they, products, fills and copies are

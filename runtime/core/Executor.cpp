@@ -83,13 +83,19 @@ Status Executor::badSize(const PlanStep &step, const std::string &what, const Ex
 
 Status Executor::checkMatrix(const PlanStep &step, std::string_view what, int64_t rows, int64_t columns,
                              const BufferRef &ref) const {
-  const ElementType type = plan_.buffers[ref.id].type;
-  auto bytes = static_cast<int64_t>(byteSize(type));
-  if (!__builtin_mul_overflow(bytes, rows, &bytes) && !__builtin_mul_overflow(bytes, columns, &bytes) &&
-      bytes <= bytesFrom(ref))
+  const PlanBuffer &buffer = plan_.buffers[ref.id];
+  const int64_t stride = buffer.row == 0 ? columns : buffer.row, most = buffer.row == 0 ? columns : buffer.width;
+  auto bytes = static_cast<int64_t>(byteSize(buffer.type));
+  // The last row of a view ends with its columns.
+  int64_t elements = 0;
+  const bool fits = rows == 0 || (!__builtin_mul_overflow(rows - 1, stride, &elements) &&
+                                  !__builtin_add_overflow(elements, columns, &elements));
+  if (fits && columns <= most && !__builtin_mul_overflow(bytes, elements, &bytes) && bytes <= bytesFrom(ref))
     return {};
-  return error(step, fmt::format("expects room for {} x {} {} in {}, but got {} bytes in buffer {}", rows, columns,
-                                 name(type), what, bytesFrom(ref), ref.id));
+  return error(step,
+               fmt::format("expects room for {} x {} {}{} in {}, but got {} bytes in buffer {}", rows, columns,
+                           name(buffer.type), buffer.row == 0 ? "" : fmt::format(", {} of {} apart,", most, stride),
+                           what, bytesFrom(ref), ref.id));
 }
 
 /// Windows that came before may have left nothing of a buffer.
@@ -102,6 +108,15 @@ Status Executor::checkWindow(const PlanStep &step, std::string_view what, const 
 }
 
 void Executor::locateBuffers(const Bindings &bindings) {
+  locateWholes(bindings);
+  for (size_t i = 0; i < plan_.buffers.size(); ++i)
+    if (const int64_t column = std::min(plan_.buffers[i].column, bytes_[i]); column != 0) {
+      addresses_[i] += column;
+      bytes_[i] -= column;
+    }
+}
+
+void Executor::locateWholes(const Bindings &bindings) {
   for (size_t i = 0; i < plan_.buffers.size(); ++i) {
     const PlanBuffer &buffer = plan_.buffers[i];
     switch (buffer.region) {
@@ -232,9 +247,18 @@ Status Executor::measure(const PlanStep &owner, const GemmStep &step, GemmArgume
       return badSize(owner, name, expression);
     extent = *value;
   }
-  BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "a", product.m, product.k, step.a));
-  BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, "b", product.k, product.n, step.b));
-  return checkMatrix(owner, "c", product.m, product.n, step.c);
+  product.setAdjacent(step.transA, step.transB);
+  const auto rows = [](int64_t first, int64_t second, bool transposed) { return transposed ? second : first; };
+  const std::tuple<const char *, const BufferRef &, int64_t, int64_t &> matrices[] = {
+      {"a", step.a, rows(product.m, product.k, step.transA), product.strideA},
+      {"b", step.b, rows(product.k, product.n, step.transB), product.strideB},
+      {"c", step.c, product.m, product.strideC}};
+  for (const auto &[name, matrix, height, stride] : matrices) {
+    BIFOCAL_RETURN_IF_ERROR(checkMatrix(owner, name, height, stride, matrix));
+    if (const int64_t row = plan_.buffers[matrix.id].row; row != 0)
+      stride = row;
+  }
+  return {};
 }
 
 Status Executor::multiply(Prepared &prepared, const GemmStep &step) {

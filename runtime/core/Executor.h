@@ -53,6 +53,8 @@ private:
   Status prepare(const std::vector<PlanStep> &steps, std::vector<Prepared> &prepared);
   Status prepareKernel(const std::string &kernel, size_t stages, size_t buffers, size_t sizes, Prepared &prepared);
   void locateBuffers(const Bindings &bindings);
+  /// The buffers, and what views are views of.
+  void locateWholes(const Bindings &bindings);
   Status runAll(std::vector<Prepared> &steps);
   Status collectTimes();
   Status runStep(Prepared &prepared);

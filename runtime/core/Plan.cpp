@@ -96,8 +96,33 @@ void EntryReader::readClasses(JsonReader &reader) {
                                         c, entry_.peak[c], *value));
 }
 
+/// Some columns of the rows of a buffer before it.
+Status EntryReader::readView(JsonReader &reader) {
+  const int64_t whole = reader.integer("view_of");
+  const int64_t column = reader.integer("column"), width = reader.integer("width"), row = reader.integer("row");
+  if (whole < 0 || static_cast<size_t>(whole) >= entry_.buffers.size() ||
+      entry_.buffers[static_cast<size_t>(whole)].row != 0 ||
+      entry_.buffers[static_cast<size_t>(whole)].region == Region::panels)
+    reader.fail("view_of", fmt::format("expects the id of an earlier buffer with rows, but got {}", whole));
+  // Bounds, so that places in rows do not overflow.
+  if (row < 1 || row > INT32_MAX)
+    reader.fail("row", fmt::format("expects from 1 to {}, but got {}", INT32_MAX, row));
+  else if (width < 1 || width > row)
+    reader.fail("width", fmt::format("expects from 1 to {}, but got {}", row, width));
+  else if (column < 0 || column > row - width)
+    reader.fail("column", fmt::format("expects from 0 to {}, but got {}", row - width, column));
+  BIFOCAL_RETURN_IF_ERROR(reader.status());
+  PlanBuffer view = entry_.buffers[static_cast<size_t>(whole)];
+  view.column = column * static_cast<int64_t>(byteSize(view.type));
+  view.width = width, view.row = row;
+  entry_.buffers.push_back(view);
+  return {};
+}
+
 Status EntryReader::readBuffer(const nlohmann::json &json, const std::string &where) {
   JsonReader reader(json, where);
+  if (!reader.member("view_of").is_null())
+    return readView(reader);
   PlanBuffer buffer;
   const std::string region = reader.string("region");
   const auto found = std::find(regionNames.begin(), regionNames.end(), region);
@@ -216,6 +241,13 @@ BufferRef EntryReader::reference(JsonReader &reader, const char *key, const nloh
     reader.fail(key, fmt::format("expects a buffer id below {}, but got {}", entry_.buffers.size(), json.dump()));
   else
     result.id = static_cast<size_t>(id);
+  return result;
+}
+
+BufferRef EntryReader::whole(JsonReader &reader, const char *key, bool window) {
+  const BufferRef result = reference(reader, key, reader.member(key), window);
+  if (reader.status().ok() && entry_.buffers[result.id].row != 0)
+    reader.fail(key, fmt::format("expects a whole buffer, but {} is a view", result.id));
   return result;
 }
 

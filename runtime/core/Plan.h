@@ -26,6 +26,9 @@ struct PlanBuffer {
   size_t index = 0;   ///< arena: the size class; state, input, output: the position in its list
   int64_t offset = 0; ///< arena: bytes per class unit; slabs and panels: bytes
   int64_t size = 0;   ///< like offset; not used for states, inputs and outputs
+  /// Of a view, `width` columns of the rows of another buffer: bytes before the first one, and the elements of a row;
+  /// else 0.
+  int64_t column = 0, width = 0, row = 0;
 };
 
 /// A buffer as a step uses it: inside `slabs` it is advanced by rowBytes for every row before the window.

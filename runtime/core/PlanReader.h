@@ -26,12 +26,15 @@ private:
   void readArguments(JsonReader &owner, const char *key, std::vector<PlanArgument> &arguments);
   void readClasses(JsonReader &reader);
   Status readBuffer(const nlohmann::json &json, const std::string &where);
+  Status readView(JsonReader &reader);
   void readPanelExtent(JsonReader &reader, PlanBuffer &buffer);
   void readArenaExtent(JsonReader &reader, PlanBuffer &buffer);
   void readSlabExtent(JsonReader &reader, PlanBuffer &buffer, int64_t elements);
   void readStateIndex(JsonReader &reader, PlanBuffer &buffer);
   void readIndex(JsonReader &reader, PlanBuffer &buffer, const std::vector<PlanArgument> &arguments);
   BufferRef reference(JsonReader &reader, const char *key, const nlohmann::json &json, bool window);
+  /// A buffer whose rows are adjacent.
+  BufferRef whole(JsonReader &reader, const char *key, bool window);
   std::vector<BufferRef> references(JsonReader &reader, const char *key, bool window);
 
   // PlanSteps.cpp

@@ -22,8 +22,7 @@ Status EntryReader::readSteps(const nlohmann::json &json, const std::string &whe
     else if (op == "fill")
       step.action = readFill(reader, window);
     else if (op == "copy")
-      step.action = CopyStep{reference(reader, "from", reader.member("from"), window),
-                             reference(reader, "to", reader.member("to"), window)};
+      step.action = CopyStep{whole(reader, "from", window), whole(reader, "to", window)};
     else if (op == "slabs" && !window)
       step.action = readSlabs(reader);
     else
@@ -58,10 +57,10 @@ GemmStep EntryReader::readGemm(JsonReader &reader, bool window) {
   gemm.a = reference(reader, "a", reader.member("a"), window);
   gemm.b = reference(reader, "b", reader.member("b"), window);
   gemm.c = reference(reader, "c", reader.member("c"), window);
-  if (const nlohmann::json &mask = reader.member("mask"); !mask.is_null())
-    gemm.mask = reference(reader, "mask", mask, window);
-  if (const nlohmann::json &workspace = reader.member("workspace"); !workspace.is_null())
-    gemm.workspace = reference(reader, "workspace", workspace, window);
+  if (!reader.member("mask").is_null())
+    gemm.mask = whole(reader, "mask", window);
+  if (!reader.member("workspace").is_null())
+    gemm.workspace = whole(reader, "workspace", window);
   const double beta = reader.number("beta", 0.0);
   if (beta != 0.0 && beta != 1.0)
     reader.fail("beta", fmt::format("expects 0 or 1, but got {}", beta));
@@ -120,12 +119,13 @@ void EntryReader::checkMatrices(JsonReader &reader, GemmStep &gemm) const {
   const bool kept = entry_.buffers[gemm.workspace->id].region == Region::panels;
   if (!kept && entry_.buffers[gemm.workspace->id].region != Region::arena)
     reader.fail("workspace", "expects a buffer of the arena or of the panels");
-  if (kept && (entry_.buffers[gemm.b.id].region != Region::parameter || gemm.b.rowBytes != 0))
+  const PlanBuffer &b = entry_.buffers[gemm.b.id];
+  if (kept && (b.region != Region::parameter || b.row != 0 || gemm.b.rowBytes != 0))
     reader.fail("workspace", "expects panels of a whole parameter, but b is something else");
 }
 
 FillStep EntryReader::readFill(JsonReader &reader, bool window) {
-  FillStep fill{reference(reader, "buffer", reader.member("buffer"), window), 0};
+  FillStep fill{whole(reader, "buffer", window), 0};
   const int64_t value = reader.integer("value", 0);
   if (value < 0 || value > int64_t{UINT32_MAX})
     reader.fail("value", fmt::format("expects the 32 bits of a number, but got {}", value));

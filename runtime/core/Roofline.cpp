@@ -108,6 +108,8 @@ private:
       double bytes = static_cast<double>(ref.rowBytes) * static_cast<double>(symbols_.back());
       if (ref.rowBytes == 0)
         BIFOCAL_RETURN_IF_ERROR(bytesOf(entry_.buffers[ref.id], bytes));
+      if (const PlanBuffer &buffer = entry_.buffers[ref.id]; buffer.row != 0)
+        bytes *= static_cast<double>(buffer.width) / static_cast<double>(buffer.row);
       cost.bytes += bytes;
     }
     return {};

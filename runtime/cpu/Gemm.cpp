@@ -55,7 +55,9 @@ void gemm(int threads, const GemmKernels &kernels, const GemmArguments &g, const
   const Tiling tiling(g, fewRows && !kept, granularity, threads);
   void *const buffers[] = {const_cast<void *>(g.a), const_cast<void *>(g.b), g.c, g.workspace,
                            const_cast<unsigned char *>(g.mask)};
-  const int64_t sizes[] = {g.m, g.n, g.k, g.accumulate ? 1 : 0, tiling.rows, tiling.columns, g.mask ? 1 : 0};
+  const int64_t sizes[] = {
+      g.m,       g.n,       g.k,      g.accumulate ? 1 : 0, tiling.rows, tiling.columns, g.mask ? 1 : 0,
+      g.strideA, g.strideB, g.strideC};
   if (packs)
     parallelFor(threads, ceilDiv(g.n, format::gemmColumnUnit),
                 [&](int, int64_t begin, int64_t end) { kernels[0](buffers, sizes, begin, end); });

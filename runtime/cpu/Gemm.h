@@ -14,7 +14,7 @@ using CpuKernel = void (*)(void *const *buffers, const int64_t *sizes, int64_t b
 
 /// The generated stages of a product (codegen/cpu/GemmKernels.h), for one choice of transA, transB and element types:
 ///   buffers: a, b, c, workspace, mask; sizes: m, n, k, accumulate (0 or 1), rows per tile, columns per tile, whether
-///   there is a mask (0 or 1).
+///   there is a mask (0 or 1), elements from one row of a, b and c to the next.
 /// Stage 0 packs `format::gemmColumnUnit` columns of B per tile into the workspace. Stage 1 computes tiles of C,
 /// numbered row by row, from the workspace. Stage 2 does the same from B itself.
 using GemmKernels = std::array<CpuKernel, 3>;

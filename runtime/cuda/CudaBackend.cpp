@@ -39,7 +39,7 @@ Result<Backend::Handle> CudaBackend::kernel(const std::string &name, size_t stag
 Result<CudaBackend::Operand> CudaBackend::operand(ElementType from, ElementType to, bool masked) {
   if (from == to && !masked)
     return Operand{from};
-  const Result<Handle> found = kernel(format::gemmOperand(bifocal::name(from), bifocal::name(to)), 0, 3, 3);
+  const Result<Handle> found = kernel(format::gemmOperand(bifocal::name(from), bifocal::name(to)), 0, 3, 4);
   if (!found.ok())
     return found.status();
   return Operand{from, true, *found};
@@ -107,21 +107,24 @@ Status CudaBackend::grow(size_t index, int64_t bytes) {
   return {};
 }
 
-/// The address of the factor `index` as the library wants it.
-Result<const std::byte *> CudaBackend::prepare(const Operand &operand, size_t index, const void *source, int64_t rows,
-                                               int64_t columns, ElementType factor, const unsigned char *mask) {
+/// The factor `index` as the library wants it.
+Result<CudaBackend::Matrix> CudaBackend::prepare(const Operand &operand, size_t index, const Matrix &source,
+                                                 ElementType factor, const unsigned char *mask) {
   if (!operand.copied)
-    return static_cast<const std::byte *>(source);
+    return source;
+  const auto &[data, rows, columns, stride] = source;
   // The product's matrices fit their buffers, so these do not overflow.
-  const int64_t elements = rows * columns, bytes = elements * static_cast<int64_t>(byteSize(factor));
+  const int64_t bytes = rows * columns * static_cast<int64_t>(byteSize(factor));
+  const int64_t bytesOfSource =
+      rows == 0 ? 0 : ((rows - 1) * stride + columns) * static_cast<int64_t>(byteSize(operand.type));
   if (Status status = grow(index, std::max<int64_t>(bytes, 1)); !status.ok())
     return status;
-  void *const buffers[] = {const_cast<void *>(source), copies_[index].begin, const_cast<unsigned char *>(mask)};
-  const int64_t sizesOfBuffers[] = {elements * static_cast<int64_t>(byteSize(operand.type)), bytes, mask ? rows : 0};
-  const int64_t sizes[] = {rows, columns, mask ? 1 : 0};
+  void *const buffers[] = {const_cast<void *>(data), copies_[index].begin, const_cast<unsigned char *>(mask)};
+  const int64_t sizesOfBuffers[] = {bytesOfSource, bytes, mask ? rows : 0};
+  const int64_t sizes[] = {rows, columns, mask ? 1 : 0, stride};
   if (Status status = launch(operand.kernel, {buffers, sizesOfBuffers, sizes}, rows); !status.ok())
     return status;
-  return copies_[index].begin;
+  return Matrix{copies_[index].begin, rows, columns, columns};
 }
 
 Status CudaBackend::multiply(Handle handle, const GemmArguments &arguments, const Epilogue *epilogue) {
@@ -132,19 +135,24 @@ Status CudaBackend::multiply(Handle handle, const GemmArguments &arguments, cons
   const auto [m, n, k] = std::tuple(arguments.m, arguments.n, arguments.k);
   const auto c = static_cast<std::byte *>(arguments.c);
   if (k == 0) {
-    if (!arguments.accumulate)
-      BIFOCAL_RETURN_IF_ERROR(driver_.fill({c, m * n * static_cast<int64_t>(byteSize(form.result))}, 0));
+    const auto bytes = static_cast<int64_t>(byteSize(form.result));
+    const bool adjacent = arguments.strideC == n;
+    for (int64_t row = 0; row < (adjacent ? 1 : m) && !arguments.accumulate; ++row)
+      BIFOCAL_RETURN_IF_ERROR(driver_.fill({c + row * arguments.strideC * bytes, (adjacent ? m : 1) * n * bytes}, 0));
   } else {
-    const Result<const std::byte *> a = prepare(form.operands[0], 0, arguments.a, form.transA ? k : m,
-                                                form.transA ? m : k, form.factor, arguments.mask);
+    const Result<Matrix> a =
+        prepare(form.operands[0], 0, {arguments.a, form.transA ? k : m, form.transA ? m : k, arguments.strideA},
+                form.factor, arguments.mask);
     if (!a.ok())
       return a.status();
-    const Result<const std::byte *> b =
-        prepare(form.operands[1], 1, arguments.b, form.transB ? n : k, form.transB ? k : n, form.factor, nullptr);
+    const Result<Matrix> b =
+        prepare(form.operands[1], 1, {arguments.b, form.transB ? n : k, form.transB ? k : n, arguments.strideB},
+                form.factor, nullptr);
     if (!b.ok())
       return b.status();
     BIFOCAL_RETURN_IF_ERROR(driver_.multiply(
-        {m, n, k, *a, *b, c, form.transA, form.transB, arguments.accumulate, form.factor, form.result}));
+        {m, n, k, static_cast<const std::byte *>(a->data), static_cast<const std::byte *>(b->data), c, form.transA,
+         form.transB, arguments.accumulate, form.factor, form.result, a->stride, b->stride, arguments.strideC}));
   }
   if (!epilogue)
     return {};

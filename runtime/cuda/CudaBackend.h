@@ -50,8 +50,13 @@ private:
   };
 
   Result<Operand> operand(ElementType from, ElementType to, bool masked);
-  Result<const std::byte *> prepare(const Operand &operand, size_t index, const void *source, int64_t rows,
-                                    int64_t columns, ElementType factor, const unsigned char *mask);
+  /// A matrix in memory: as it is stored, `stride` elements from one row to the next.
+  struct Matrix {
+    const void *data;
+    int64_t rows, columns, stride;
+  };
+  Result<Matrix> prepare(const Operand &operand, size_t index, const Matrix &source, ElementType factor,
+                         const unsigned char *mask);
   Status grow(size_t index, int64_t bytes);
 
   Driver &driver_;

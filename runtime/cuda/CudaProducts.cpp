@@ -46,13 +46,16 @@ void CudaProducts::destroy(Choice &choice) const {
 Status CudaProducts::choose(const Product &product, Choice &choice) const {
   const auto check = [](cublasStatus_t result) { return CudaLibrary::check(result, "describing a product"); };
   const auto rows = [](int64_t extent) { return static_cast<uint64_t>(extent); };
-  const auto layout = [&](cublasLtMatrixLayout_t &result, ElementType type, int64_t inner, int64_t outer) {
-    return check(library_->cublasLtMatrixLayoutCreate(&result, typeOf(type), rows(inner), rows(outer), inner));
+  const auto layout = [&](cublasLtMatrixLayout_t &result, ElementType type, int64_t inner, int64_t outer,
+                          int64_t stride) {
+    return check(library_->cublasLtMatrixLayoutCreate(&result, typeOf(type), rows(inner), rows(outer), stride));
   };
   const auto &[m, n, k] = std::tie(product.m, product.n, product.k);
-  BIFOCAL_RETURN_IF_ERROR(layout(choice.a, product.factor, product.transB ? k : n, product.transB ? n : k));
-  BIFOCAL_RETURN_IF_ERROR(layout(choice.b, product.factor, product.transA ? m : k, product.transA ? k : m));
-  BIFOCAL_RETURN_IF_ERROR(layout(choice.c, product.result, n, m));
+  BIFOCAL_RETURN_IF_ERROR(
+      layout(choice.a, product.factor, product.transB ? k : n, product.transB ? n : k, product.strideB));
+  BIFOCAL_RETURN_IF_ERROR(
+      layout(choice.b, product.factor, product.transA ? m : k, product.transA ? k : m, product.strideA));
+  BIFOCAL_RETURN_IF_ERROR(layout(choice.c, product.result, n, m, product.strideC));
   BIFOCAL_RETURN_IF_ERROR(check(library_->cublasLtMatmulDescCreate(&choice.operation, CUBLAS_COMPUTE_32F, CUDA_R_32F)));
   for (auto [attribute, transposed] : {std::pair(CUBLASLT_MATMUL_DESC_TRANSA, product.transB),
                                        std::pair(CUBLASLT_MATMUL_DESC_TRANSB, product.transA)}) {
@@ -99,7 +102,10 @@ Status CudaProducts::multiply(const Product &product) {
                    static_cast<int64_t>(product.factor) * 16 + static_cast<int64_t>(product.result),
                    alignmentOf(product.a),
                    alignmentOf(product.b),
-                   alignmentOf(product.c)};
+                   alignmentOf(product.c),
+                   product.strideA,
+                   product.strideB,
+                   product.strideC};
   auto known = choices_.find(key);
   if (known == choices_.end()) {
     Choice choice;

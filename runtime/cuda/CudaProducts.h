@@ -29,8 +29,8 @@ private:
     cublasLtMatrixLayout_t a = nullptr, b = nullptr, c = nullptr;
     cublasLtMatmulAlgo_t algorithm{};
   };
-  /// Extents, what is transposed, element types and the alignment of the addresses.
-  using Key = std::array<int64_t, 8>;
+  /// Extents, what is transposed, element types, the alignment of the addresses and the distance of rows.
+  using Key = std::array<int64_t, 11>;
 
   Status choose(const Product &product, Choice &choice) const;
   void destroy(Choice &choice) const;

@@ -44,6 +44,7 @@ struct Product {
   bool transA = false, transB = false; ///< stored [k,m] and [n,k]
   bool accumulate = false;
   ElementType factor = ElementType::f32, result = ElementType::f32;
+  int64_t strideA = 0, strideB = 0, strideC = 0; ///< elements from one row, as it is stored, to the next
 };
 
 /// One GPU with one queue: calls take effect in order, and may return before they have.

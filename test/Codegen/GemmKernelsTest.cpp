@@ -95,6 +95,40 @@ TEST_P(GemmKernelsTest, InnerAxesAroundEveryEdge) {
         ASSERT_NO_FATAL_FAILURE(checkShape({m, n, k}));
 }
 
+// Rows of a view are further apart: the same bits, and nothing is written between them.
+TEST_P(GemmKernelsTest, RowsFurtherApart) {
+  auto spread = [](const Guarded &matrix, int64_t rows, int64_t columns, int64_t stride) {
+    Guarded wide(rows * stride, 7.0f);
+    for (int64_t row = 0; row < rows; ++row)
+      std::copy_n(&matrix[row * columns], columns, &wide[row * stride]);
+    return wide;
+  };
+  for (const Shape shape : {Shape{1, 5, 17}, {13, 33, 20}, {67, 70, 5}, {150, 40, 530}})
+    for (const Layout layout : layouts)
+      for (const bool accumulate : {false, true})
+        for (const bool packed : {false, true}) {
+          const auto [m, n, k] = shape;
+          SCOPED_TRACE(testing::Message()
+                       << format::gemmKernel(layout.a, layout.b) << ' ' << m << 'x' << n << 'x' << k);
+          Problem problem(shape, accumulate);
+          const Guarded expected = run(problem, layout, 1, packed);
+          GemmArguments arguments = problem.arguments(layout, problem.c, nullptr);
+          arguments.strideA += 3, arguments.strideB += 8, arguments.strideC += 5;
+          Guarded a = spread(problem.a[layout.a], layout.a ? k : m, layout.a ? m : k, arguments.strideA);
+          Guarded b = spread(problem.b[layout.b], layout.b ? n : k, layout.b ? k : n, arguments.strideB);
+          Guarded c = spread(problem.c, m, n, arguments.strideC), workspace(format::gemmWorkspace(n, k));
+          auto floats = [](Guarded &values) { return static_cast<float *>(static_cast<void *>(values)); };
+          arguments.a = floats(a), arguments.b = floats(b), arguments.c = floats(c);
+          arguments.workspace = packed ? floats(workspace) : nullptr;
+          gemm(2, kernels(layout), arguments);
+          EXPECT_TRUE(c.intact() && workspace.intact());
+          for (int64_t row = 0; row < m; ++row)
+            for (int64_t column = 0; column < arguments.strideC; ++column)
+              ASSERT_EQ(c[row * arguments.strideC + column], column < n ? expected[row * n + column] : 7.0f)
+                  << row << ' ' << column;
+        }
+}
+
 // Several tiles in both directions, in one, and more rows than tiles have together.
 TEST_P(GemmKernelsTest, ManyTiles) {
   for (const Shape shape : {Shape{400, 300, 20}, {1200, 24, 16}, {40, 1500, 16}, {577, 600, 9}, {289, 130, 515}})

@@ -46,14 +46,16 @@ struct Problem {
 
   GemmArguments arguments(Layout layout, Guarded &result, Guarded *workspace) {
     auto floats = [](Guarded &values) { return static_cast<float *>(static_cast<void *>(values)); };
-    return {shape.m,
-            shape.n,
-            shape.k,
-            floats(a[layout.a]),
-            floats(b[layout.b]),
-            floats(result),
-            workspace ? floats(*workspace) : nullptr,
-            accumulate};
+    GemmArguments all{shape.m,
+                      shape.n,
+                      shape.k,
+                      floats(a[layout.a]),
+                      floats(b[layout.b]),
+                      floats(result),
+                      workspace ? floats(*workspace) : nullptr,
+                      accumulate};
+    all.setAdjacent(layout.a, layout.b);
+    return all;
   }
 
   /// The contract: every element is one chain of fused multiply-adds in ascending order.

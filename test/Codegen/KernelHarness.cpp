@@ -133,10 +133,14 @@ std::string KernelHarness::State::runOnWarps(KernelHarness &harness, const std::
   for (const KernelTensor &tensor : harness.tensors(results)) {
     const size_t bits =
         static_cast<size_t>(std::stoi(tensor.element.substr(tensor.element.find_first_of("0123456789"))));
-    size_t bytes = std::max<size_t>(1, bits / 8);
-    for (int64_t dim : tensor.dims)
-      bytes *= static_cast<size_t>(dim < 0 ? sizes.at(size++) : dim);
-    memory.push_back({buffers[memory.size()], bytes});
+    size_t elements = 1, last = 1;
+    for (int64_t dim : tensor.dims) {
+      last = static_cast<size_t>(dim < 0 ? sizes.at(size++) : dim);
+      elements *= last;
+    }
+    if (tensor.stride > 0 && elements > 0)
+      elements = (elements / last - 1) * static_cast<size_t>(tensor.stride) + last;
+    memory.push_back({buffers[memory.size()], std::max<size_t>(1, bits / 8) * elements});
   }
   for (size_t slab = memory.size(); slab < given; ++slab)
     memory.push_back({buffers[slab], static_cast<size_t>(sizes.at(size)) * sizeof(float)});
@@ -285,6 +289,8 @@ std::vector<KernelTensor> KernelHarness::tensors(size_t &results) const {
   results = tensors.size();
   for (Type type : op->getResultTypes())
     add(type);
+  for (auto [tensor, stride] : llvm::zip(tensors, kernel.getRowStrides().value_or(ArrayRef<int64_t>())))
+    tensor.stride = stride;
   for (FlatSymbolRefAttr name : namedStates(op))
     add(SymbolTable::lookupNearestSymbolFrom<StateOp>(op, name).getType());
   return tensors;

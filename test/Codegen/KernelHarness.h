@@ -24,6 +24,7 @@ using KernelFunction = void (*)(void *const *buffers, const int64_t *sizes, int6
 struct KernelTensor {
   std::string element;
   std::vector<int64_t> dims;
+  int64_t stride = 0; ///< elements from one row to the next; 0 where rows are adjacent
 };
 
 /// One kernel, from IR to machine code in this process.

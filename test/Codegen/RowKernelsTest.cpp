@@ -105,6 +105,50 @@ TEST_P(RowKernels, LayerNormGradInMapWithResidualAndColumnSum) {
   EXPECT_TRUE(dx.intact() && ds.intact() && db.intact() && sum.intact());
 }
 
+// A map on parts of longer rows gives the bits that it gives on rows of their own, and writes nothing beside them.
+TEST_P(RowKernels, MapsReadAndWriteViews) {
+  const int64_t stride = width() + 7, column = 3;
+  Guarded x = random(rows() * width(), 1), bias = random(width(), 2), other = random(rows() * width(), 3);
+  Guarded y(rows() * width()), sums(width()), ySums(width()), wide(rows() * stride, 7.0f), out(rows() * stride, 7.0f);
+  for (int64_t row = 0; row < rows(); ++row)
+    std::copy_n(&x[row * width()], width(), &wide[row * stride + column]);
+  const std::string m = matrix(), v = vector();
+  auto source = [&](const std::string &attributes) {
+    return kernelSource("%x: " + m + ", %b: " + v + ", %o: " + m,
+                        "%r:2 = bifocal.map (%a = %x : " + m + ", %c = %b : " + v + ", %d = %o : " + m + ") -> (" + m +
+                            ", " + v + ") {\n%s = bifocal.add_bias %a, %c : (" + m + ", " + v + ") -> " + m +
+                            "\n%t = bifocal.add %s, %d : " + m + "\n%u = bifocal.column_sum %t : (" + m + ") -> " + v +
+                            "\nbifocal.yield %t, %u : " + m + ", " + v + "\n}",
+                        "%r#0, %r#1 : " + m + ", " + v, attributes);
+  };
+  run(source(""), {x, bias, other, y, sums}, 3);
+  const std::string apart = std::to_string(stride);
+  run(source("row_strides = array<i64: " + apart + ", 0, 0, " + apart + ", 0>"),
+      {&wide[column], bias, other, &out[column], ySums}, 3);
+  for (int64_t row = 0; row < rows(); ++row)
+    for (int64_t at = 0; at < stride; ++at) {
+      const bool inside = at >= column && at < column + width();
+      ASSERT_EQ(out[row * stride + at], inside ? y[row * width() + at - column] : 7.0f) << row << ' ' << at;
+    }
+  for (int64_t c = 0; c < width(); ++c)
+    ASSERT_EQ(ySums[c], sums[c]);
+  EXPECT_TRUE(out.intact() && ySums.intact());
+}
+
+// A map of no ops copies.
+TEST_P(RowKernels, EmptyMapCopies) {
+  const int64_t stride = width() + 5;
+  Guarded x = random(rows() * width(), 1), out(rows() * stride, 7.0f);
+  run(kernelSource("%x: " + matrix(),
+                   "%y = bifocal.map (%a = %x : " + matrix() + ") -> (" + matrix() +
+                       ") {\nbifocal.yield %a : " + matrix() + "\n}",
+                   "%y : " + matrix(), "row_strides = array<i64: 0, " + std::to_string(stride) + ">"),
+      {x, &out[2]}, 2);
+  for (int64_t row = 0; row < rows(); ++row)
+    for (int64_t at = 0; at < stride; ++at)
+      ASSERT_EQ(out[row * stride + at], at >= 2 && at < 2 + width() ? x[row * width() + at - 2] : 7.0f);
+}
+
 TEST_P(RowKernels, EmbeddingDropoutAddNormMap) {
   // What an encoder starts with: token and position embeddings, their sum, dropout, layer_norm, padding set to zero.
   int64_t table = 37;

@@ -192,3 +192,30 @@ plan.entry @c8_quantized_and_not_transposed symbols ["N"] attributes {inputs = [
   // expected-error@+1 {{'plan.gemm' op expects b alone to be transposed in a quantised product}}
   plan.gemm %a, %a into %a quantized weights m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
 }
+
+// -----
+
+plan.entry @c9_view_as_a_mask symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %b = plan.buffer arena class 0 at 0 size 64 "f32"
+  %m = plan.buffer arena class 0 at 0 size 64 "i1"
+  %v = plan.view %m column 4 width 4 of 16
+  // expected-error@+1 {{'plan.gemm' op expects 'mask' to be a whole buffer, but got a view}}
+  plan.gemm %a, %b into %a mask %v m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (s0)> k affine_map<()[s0] -> (s0)>
+}
+
+// -----
+
+plan.kernel @relu "map" stages 1 {
+^bb0(%x: tensor<?x8xf32>):
+  %y = bifocal.relu %x : tensor<?x8xf32>
+  plan.return %y : tensor<?x8xf32>
+}
+plan.entry @c9_view_for_a_kernel_without symbols ["N"] attributes {inputs = [], outputs = []} {
+  %a = plan.buffer arena class 0 at 0 size 64 "f32"
+  %b = plan.buffer arena class 0 at 0 size 64 "f32"
+  %c = plan.buffer arena class 0 at 0 size 64 "f32"
+  %v = plan.view %c column 0 width 8 of 16
+  // expected-error@+1 {{'plan.gemm' op expects buffer 0 with a row stride of 0, as its kernel has, but got 16}}
+  plan.gemm %a, %b into %v m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (8)> k affine_map<()[s0] -> (8)> epilogue @relu(%v, %b) sizes [affine_map<()[s0] -> (s0)>] rows_per_tile 64
+}

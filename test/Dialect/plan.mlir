@@ -63,3 +63,27 @@ plan.entry @forward symbols ["N"] attributes {
   }
   plan.copy %t to %s
 }
+
+// A view takes part of the rows of a buffer; kernels and launches agree on how far rows are apart.
+
+// CHECK-LABEL: plan.kernel @relu_1 "map" stages 1 row_strides [1024, 0] {
+plan.kernel @relu_1 "map" stages 1 row_strides [1024, 0] {
+^bb0(%x: tensor<?x512xf32>):
+  %y = bifocal.relu %x : tensor<?x512xf32>
+  plan.return %y : tensor<?x512xf32>
+}
+
+// CHECK-LABEL: plan.entry @views
+// CHECK:         %[[X:.+]] = plan.buffer input[0]
+// CHECK:         %[[V:.+]] = plan.view %[[X]] column 512 width 512 of 1024
+// CHECK:         plan.launch @relu_1(%[[V]], %{{.+}})
+// CHECK:         plan.gemm %[[V]], %{{.+}} transposed into %{{.+}} m
+plan.entry @views symbols ["N"] attributes {
+    inputs = [{dims = ["N", 1024], dtype = "f32", name = "x"}], outputs = [{dims = ["N", 512], dtype = "f32", name = "y"}]} {
+  %x = plan.buffer input[0] class 0 at 0 size 0 "f32"
+  %y = plan.buffer output[0] class 0 at 0 size 0 "f32"
+  %w = plan.buffer parameter class 0 at 64 size 1048576 "f32"
+  %v = plan.view %x column 512 width 512 of 1024
+  plan.launch @relu_1(%v, %y) sizes [affine_map<()[s0] -> (s0)>] stages [affine_map<()[s0] -> (s0 ceildiv 64)>]
+  plan.gemm %v, %w transposed into %y m affine_map<()[s0] -> (s0)> n affine_map<()[s0] -> (512)> k affine_map<()[s0] -> (512)>
+}

@@ -38,13 +38,13 @@ relu_dropout = 0.1
 attention_dropout = 0.1
 [encoder]
 layers = 2
-mixer = "{}"
+mixer = {}
 heads = 4
 ffn_dim = 64
 {}
 [decoder]
 layers = 2
-mixer = "{}"
+mixer = {}
 heads = 4
 ffn_dim = 64
 {}
@@ -52,7 +52,8 @@ ffn_dim = 64
 
 static std::string smallSpec(std::string_view mixer) {
   std::string_view kernels = mixer == "attention" ? "" : "kernel_sizes = [3, 7]";
-  return fmt::format(small, mixer, kernels, mixer, kernels);
+  const std::string value = mixer.starts_with('[') ? std::string(mixer) : fmt::format("\"{}\"", mixer);
+  return fmt::format(small, value, kernels, value, kernels);
 }
 
 class ImportMixer : public testing::TestWithParam<const char *> {};
@@ -109,7 +110,39 @@ TEST_P(ImportMixer, linears_leave_padding_out) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Mixers, ImportMixer, testing::Values("light_conv", "dynamic_conv", "attention"));
+static constexpr const char *branches =
+    R"([{ kind = "attention", dim = 16 }, { kind = "dynamic_conv", dim = 16, glu = true }])";
+
+INSTANTIATE_TEST_SUITE_P(Mixers, ImportMixer, testing::Values("light_conv", "dynamic_conv", "attention", branches));
+
+// Each layer takes its input apart and puts together what the branches give, in a step of decoding as well.
+TEST(Import, branches_split_and_concat) {
+  Imported imported(smallSpec(branches));
+  for (const auto &[name, layers] : {std::pair<StringRef, int>{"loss", 4}, {"encode", 2}, {"decode_step", 2}}) {
+    int splits = 0, concats = 0;
+    imported.function(name).walk([&](SplitOp) { ++splits; });
+    imported.function(name).walk([&](ConcatOp) { ++concats; });
+    EXPECT_EQ(splits, layers) << name.str();
+    EXPECT_EQ(concats, layers) << name.str();
+  }
+  for (StringRef state : {"decoder.layers.1.self_attn.branches.0.keys", "decoder.layers.1.self_attn.branches.1.input"})
+    EXPECT_TRUE(imported.module->lookupSymbol<StateOp>(state)) << state.str();
+}
+
+// Unless the spec asks for the published order, padding is zero where a convolution reads it.
+TEST(Import, padding_is_masked_where_it_is_convolved) {
+  for (const bool published : {false, true}) {
+    std::string text = smallSpec(branches);
+    if (published)
+      text.insert(text.find("kernel_sizes"), "mask_before_linear = true\n");
+    Imported imported(text);
+    int masks = 0;
+    imported.function("encode").walk([&](MaskPaddingOp) { ++masks; });
+    EXPECT_EQ(masks, published ? 0 : 2);
+    imported.function("encode").walk(
+        [&](DynamicConvOp conv) { EXPECT_EQ(conv.getInput().getDefiningOp<MaskPaddingOp>() != nullptr, !published); });
+  }
+}
 
 TEST(Import, operations_carry_the_line_of_their_key) {
   Imported imported(smallSpec("light_conv"));

@@ -3,8 +3,10 @@
 #include "frontend/Parameters.h"
 #include "frontend/Presets.h"
 
+#include <cmath>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <map>
 
 using namespace bifocal;
 
@@ -32,6 +34,70 @@ TEST(Spec, presets_have_the_published_sizes) {
   EXPECT_EQ(millions(trained("preset = \"dynamicconv_wmt_en_de\"")), "61.75M");
   EXPECT_EQ(millions(trained("preset = \"lightconv_iwslt_de_en\"")), "38.14M");
   EXPECT_EQ(millions(trained("preset = \"dynamicconv_iwslt_de_en\"")), "38.69M");
+}
+
+TEST(Spec, lite_transformers_have_the_published_sizes) {
+  // Parameters of the published code, tables of words included.
+  for (const auto &[preset, count] : {std::pair<std::string_view, int64_t>{"iwslt_de_en_160", 5251504},
+                                      {"iwslt_de_en_240", 9143984},
+                                      {"iwslt_de_en_320", 13881264},
+                                      {"wmt_en_de_200", 9438000},
+                                      {"wmt_en_de_408", 25109136},
+                                      {"wmt_en_de_496", 33536544},
+                                      {"wmt_en_fr_200", 11786800},
+                                      {"wmt_en_fr_408", 29900688},
+                                      {"wmt_en_fr_496", 39361568}})
+    EXPECT_EQ(trained(fmt::format("preset = \"lite_transformer_{}\"", preset)), count) << preset;
+}
+
+TEST(Spec, branches_have_their_own_sizes_and_names) {
+  Result<Spec> spec = parseSpec(R"([model]
+dim = 24
+vocabulary = 41
+[encoder]
+layers = 2
+heads = 4
+mixer = [{ kind = "attention", dim = 8 },
+         { kind = "dynamic_conv", dim = 12, heads = 3, glu = true },
+         { kind = "light_conv", dim = 4, heads = 2, kernel_size = 9 }]
+kernel_sizes = [3, 5]
+mask_before_linear = true
+[decoder]
+layers = 1
+heads = 4
+mixer = [{ kind = "attention", dim = 8 }, { kind = "light_conv", dim = 16, kernel_size = 7 }]
+)",
+                                "m.toml");
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  std::map<std::string, std::vector<int64_t>> shapes;
+  for (const ParameterSpec &parameter : listParameters(*spec))
+    shapes[parameter.name] = parameter.shape;
+  using Shape = std::vector<int64_t>;
+  EXPECT_EQ(shapes["encoder.layers.1.self_attn.branches.0.q_proj.weight"], (Shape{8, 8}));
+  EXPECT_EQ(shapes["encoder.layers.1.self_attn.branches.1.linear1.weight"], (Shape{24, 12}));
+  EXPECT_EQ(shapes["encoder.layers.1.self_attn.branches.1.weight_linear.weight"], (Shape{15, 12}));
+  EXPECT_EQ(shapes["encoder.layers.1.self_attn.branches.2.weight"], (Shape{2, 1, 9}));
+  EXPECT_EQ(shapes["encoder.layers.0.self_attn_layer_norm.weight"], (Shape{24}));
+  EXPECT_EQ(shapes["encoder.layers.0.final_layer_norm.weight"], (Shape{24}));
+  EXPECT_EQ(shapes["decoder.layers.0.self_attn.branches.1.weight"], (Shape{4, 1, 7}));
+  EXPECT_EQ(shapes["decoder.layers.0.encoder_attn.q_proj.weight"], (Shape{24, 24}));
+  EXPECT_EQ(shapes["decoder.embed_out"], (Shape{41, 24}));
+  const std::string printed = printSpec(*spec);
+  Result<Spec> again = parseSpec(printed, "m.toml");
+  ASSERT_TRUE(again.ok()) << again.status().message();
+  EXPECT_EQ(printSpec(*again), printed);
+  EXPECT_TRUE(again->encoder.maskBeforeLinear);
+  EXPECT_TRUE(spec->decoder.kernelSizes.empty());
+}
+
+TEST(Spec, feed_forward_layers_may_start_from_their_inputs_alone) {
+  Result<Spec> spec = parseSpec("preset = \"lite_transformer_iwslt_de_en_160\"", "m.toml");
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  for (const ParameterSpec &parameter : listParameters(*spec))
+    if (parameter.name.ends_with("fc1.weight")) {
+      EXPECT_EQ(parameter.init.kind, "uniform");
+      EXPECT_DOUBLE_EQ(parameter.init.value, std::sqrt(2.0 / 160));
+    }
 }
 
 TEST(Spec, gates_off_give_the_published_sizes) {
@@ -111,7 +177,7 @@ TEST(Spec, half_precision_waits_for_loss_scaling) {
 
 TEST(Spec, another_error_beside_a_later_family_is_an_error) {
   Result<Spec> spec =
-      parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nmixer = \"lsra\"\nheads = 0\n", "m.toml");
+      parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nmixer = \"transformer_xl\"\nheads = 0\n", "m.toml");
   ASSERT_FALSE(spec.ok());
   EXPECT_EQ(spec.status().code(), StatusCode::diagnostics);
 }

@@ -58,6 +58,7 @@ std::vector<OpCase> stepCases();
 std::vector<OpCase> chainCases();
 std::vector<OpCase> embeddingChainCases();
 std::vector<OpCase> convChainCases();
+std::vector<OpCase> channelCases();
 
 /// All of the above.
 const std::vector<OpCase> &allCases();

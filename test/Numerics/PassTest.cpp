@@ -26,7 +26,9 @@ class DroppedModel : public testing::TestWithParam<Variant> {
 protected:
   void SetUp() override {
     const Variant &variant = GetParam();
-    std::string stack = "layers = 2\nheads = 4\nffn_dim = 24\nmixer = \"" + variant.mixer + "\"\n" + variant.stack;
+    const bool isList = variant.mixer.starts_with("[");
+    std::string mixer = isList ? variant.mixer : "\"" + variant.mixer + "\"";
+    std::string stack = "layers = 2\nheads = 4\nffn_dim = 24\nmixer = " + mixer + "\n" + variant.stack;
     Result<Spec> spec =
         parseSpec("[model]\ndim = 16\nvocabulary = 23\nmax_positions = 40\nnorm = \"" + variant.norm +
                       "\"\nshare_embeddings = \"" + variant.sharing +
@@ -83,6 +85,7 @@ TEST_P(DroppedModel, optimize_keeps_the_derivative) { compareGradients({Phase::D
 
 static std::vector<Variant> variants() {
   std::string conv = "kernel_sizes = [3, 7]\nconv_dim = 8\n";
+  std::string far = "[{ kind = \"attention\", dim = 8, heads = 2 }, ";
   return {{"light_post", "light_conv", "post", "none", conv + "glu = true\n"},
           {"light_pre_bias", "light_conv", "pre", "all", conv + "glu = false\nconv_bias = true\n"},
           {"light_raw_taps", "light_conv", "post", "decoder_in_out", conv + "weight_softmax = false\n"},
@@ -90,7 +93,11 @@ static std::vector<Variant> variants() {
           {"dynamic_pre_bias", "dynamic_conv", "pre", "none", conv + "conv_bias = true\n"},
           {"dynamic_raw_taps", "dynamic_conv", "pre", "decoder_in_out", conv + "weight_softmax = false\n"},
           {"attention_post", "attention", "post", "decoder_in_out", ""},
-          {"attention_pre", "attention", "pre", "all", ""}};
+          {"attention_pre", "attention", "pre", "all", ""},
+          {"branches_post", far + "{ kind = \"dynamic_conv\", dim = 8, heads = 2, glu = true }]", "post", "none",
+           "kernel_sizes = [3, 7]\n"},
+          {"branches_pre", far + "{ kind = \"light_conv\", dim = 4, heads = 2 }, { kind = \"dynamic_conv\", dim = 4 }]",
+           "pre", "all", "kernel_sizes = [3, 7]\n"}};
 }
 
 INSTANTIATE_TEST_SUITE_P(Variants, DroppedModel, testing::ValuesIn(variants()),

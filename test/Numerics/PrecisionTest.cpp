@@ -43,8 +43,8 @@ protected:
 
   static std::string specText(const std::string &precision) {
     const Variant &variant = GetParam();
-    const std::string stack =
-        "layers = 2\nheads = 4\nffn_dim = 48\nmixer = \"" + variant.mixer + "\"\n" + variant.stack;
+    const std::string mixer = variant.mixer.starts_with("[") ? variant.mixer : "\"" + variant.mixer + "\"";
+    const std::string stack = "layers = 2\nheads = 4\nffn_dim = 48\nmixer = " + mixer + "\n" + variant.stack;
     return "[model]\ndim = 32\nvocabulary = 23\nmax_positions = 40\nnorm = \"" + variant.norm +
            "\"\nshare_embeddings = \"all\"\npositions = \"learned\"\ndropout = 0.3\nattention_dropout = 0.2\n"
            "relu_dropout = 0.1\ninput_dropout = 0.25\nweight_dropout = 0.15\n[encoder]\n" +
@@ -218,7 +218,12 @@ static std::vector<Variant> variants() {
           {"dynamic_post", "dynamic_conv", "post", conv + "glu = false\n"},
           {"dynamic_pre", "dynamic_conv", "pre", conv},
           {"attention_post", "attention", "post", ""},
-          {"attention_pre", "attention", "pre", ""}};
+          {"attention_pre", "attention", "pre", ""},
+          {"branches_light",
+           "[{ kind = \"attention\", dim = 16, heads = 4 }, { kind = \"light_conv\", dim = 16, heads = 4 }]", "post",
+           conv},
+          {"branches_dynamic",
+           "[{ kind = \"dynamic_conv\", dim = 20, glu = true }, { kind = \"attention\", dim = 12 }]", "pre", conv}};
 }
 
 static std::string nameOf(const testing::TestParamInfo<Variant> &info) { return info.param.name; }

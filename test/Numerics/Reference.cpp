@@ -87,6 +87,19 @@ bool Reference::evaluateTokens(mlir::Operation *op) {
         value(best.getIndices()) = indices;
         return true;
       })
+      .Case([&](SplitOp split) {
+        std::vector<int64_t> widths;
+        for (mlir::Value part : split.getOutputs())
+          widths.push_back(mlir::cast<mlir::ShapedType>(part.getType()).getShape().back());
+        return setResults(split, value(split.getInput()).split_with_sizes(widths, -1));
+      })
+      .Case([&](ConcatOp concat) {
+        std::vector<Tensor> parts;
+        for (mlir::Value part : concat.getInputs())
+          parts.push_back(value(part));
+        value(concat.getOutput()) = torch::cat(parts, -1);
+        return true;
+      })
       .Case([&](MaskPaddingOp mask) {
         value(mask.getOutput()) = masked(value(mask.getInput()), mask.getMask());
         return true;

@@ -61,3 +61,27 @@ plan.entry @workspaces_take_turns symbols ["N"] attributes {inputs = [], outputs
     plan.gemm %c, %a into %b workspace %v m affine_map<()[s0, s1] -> (4)> n affine_map<()[s0, s1] -> (4)> k affine_map<()[s0, s1] -> (s1)> {windowed = array<i64: 0, 0, 0>}
   }
 }
+
+// -----
+
+// A buffer that a kernel also reads through a view is not overwritten by it; it lives as long as the view.
+
+plan.kernel @add_0 "add" stages 1 row_strides [0, 8, 0] {
+^bb0(%a: tensor<?x8xf32>, %b: tensor<?x8xf32>):
+  %y = bifocal.add %a, %b : tensor<?x8xf32>
+  plan.return %y : tensor<?x8xf32>
+}
+// CHECK-LABEL: plan.entry @keeps_what_a_view_shows
+// CHECK:         %[[A:[0-9]+]] = plan.buffer arena class 0 at 0 size 32 "f32"
+// CHECK:         %[[Y:[0-9]+]] = plan.buffer arena class 0 at 32 size 32 "f32"
+// CHECK:         %[[Z:[0-9]+]] = plan.buffer arena class 0 at 64 size 32 "f32"
+plan.entry @keeps_what_a_view_shows symbols ["N"] attributes {inputs = [], outputs = [], classes = [affine_map<()[s0] -> (s0)>], peak = array<i64: 0>} {
+  %a = plan.buffer arena class 0 at -1 size 32 "f32"
+  %y = plan.buffer arena class 0 at -1 size 32 "f32"
+  %z = plan.buffer arena class 0 at -1 size 32 "f32"
+  %v = plan.view %a column 0 width 8 of 8
+  plan.fill %a with 0.0
+  plan.launch @add_0(%a, %v, %y) sizes [affine_map<()[s0] -> (s0)>, affine_map<()[s0] -> (s0)>, affine_map<()[s0] -> (s0)>] stages [affine_map<()[s0] -> (s0 ceildiv 128)>]
+  plan.copy %y to %z
+  plan.launch @add_0(%y, %v, %z) sizes [affine_map<()[s0] -> (s0)>, affine_map<()[s0] -> (s0)>, affine_map<()[s0] -> (s0)>] stages [affine_map<()[s0] -> (s0 ceildiv 128)>]
+}

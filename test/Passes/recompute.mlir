@@ -223,3 +223,33 @@ module attributes {bifocal.training = {recompute = 1 : i64}} {
 
 // CHECK-LABEL: func private @elsewhere
 func.func private @elsewhere(tensor<4xf32>)
+
+// -----
+
+// A part is a view of the norm: backward takes its own of the norm that it makes again.
+
+// CHECK-LABEL: func @norm_of_which_parts_are_read
+// CHECK:         bifocal.projected_cross_entropy
+// CHECK-NEXT:    %[[AGAIN:.+]] = bifocal.map
+// CHECK:           bifocal.layer_norm
+// CHECK:         %[[PARTS:.+]]:2 = bifocal.split %[[AGAIN]]
+// CHECK-NEXT:    bifocal.linear_weight_grad %{{.+}}, %[[PARTS]]#1
+func.func @norm_of_which_parts_are_read(%x: tensor<?x4xf32>, %s: tensor<4xf32>, %v: tensor<4x2xf32>, %w: tensor<9x4xf32>, %targets: tensor<?xi32>)
+    -> (tensor<4x2xf32>, tensor<?x4xf32>) {
+  // expected-remark@+2 {{computed again: for 'bifocal.layer_norm_grad' at}}
+  // expected-remark@+1 {{computed again: for 'bifocal.split' at}}
+  %sum, %n, %mean, %rstd = bifocal.map (%a = %x : tensor<?x4xf32>, %c = %s : tensor<4xf32>)
+      -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<?xf32>, tensor<?xf32>) {
+    %add = bifocal.add %a, %a : tensor<?x4xf32>
+    %norm, %m, %rs = bifocal.layer_norm %add, %c, %c : (tensor<?x4xf32>, tensor<4xf32>, tensor<4xf32>) -> (tensor<?x4xf32>, tensor<?xf32>, tensor<?xf32>)
+    bifocal.yield %add, %norm, %m, %rs : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?xf32>, tensor<?xf32>
+  }
+  %p, %q = bifocal.split %n : (tensor<?x4xf32>) -> (tensor<?x2xf32>, tensor<?x2xf32>)
+  %h = bifocal.linear %q, %v : (tensor<?x2xf32>, tensor<4x2xf32>) -> tensor<?x4xf32>
+  %loss, %nll, %count, %grads:2 = bifocal.projected_cross_entropy %h, %w, %targets {ignore_index = 1 : i32}
+      : (tensor<?x4xf32>, tensor<9x4xf32>, tensor<?xi32>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<?x4xf32>, tensor<9x4xf32>)
+  %dv = bifocal.linear_weight_grad %grads#0, %q : (tensor<?x4xf32>, tensor<?x2xf32>) -> tensor<4x2xf32>
+  %dsum, %ds, %db = bifocal.layer_norm_grad %grads#0, %sum, %s, %mean, %rstd
+      : (tensor<?x4xf32>, tensor<?x4xf32>, tensor<4xf32>, tensor<?xf32>, tensor<?xf32>) -> (tensor<?x4xf32>, tensor<4xf32>, tensor<4xf32>)
+  return %dv, %dsum : tensor<4x2xf32>, tensor<?x4xf32>
+}

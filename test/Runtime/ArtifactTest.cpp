@@ -121,9 +121,9 @@ TEST(Artifact, missesAHostObjectThatTheManifestLists) {
 
 TEST(Artifact, refusesOtherFormatsAndCompression) {
   const Result<std::shared_ptr<const Artifact>> future =
-      Artifact::fromBytes(buildArtifact({{"format", 4}, {"digest", json::object()}}, examplePlan(), {}));
+      Artifact::fromBytes(buildArtifact({{"format", 5}, {"digest", json::object()}}, examplePlan(), {}));
   EXPECT_EQ(future.status().code(), StatusCode::unsupported);
-  EXPECT_EQ(future.status().message(), "expects artifact format 3, but the file has format 4; compile it again");
+  EXPECT_EQ(future.status().message(), "expects artifact format 4, but the file has format 5; compile it again");
   const Result<std::shared_ptr<const Artifact>> compressed =
       Artifact::fromBytes(buildArtifact(exampleManifest(), examplePlan(), {}, false));
   EXPECT_EQ(compressed.status().message(), "expects the entry 'manifest.json' to be stored, not compressed");
@@ -204,6 +204,33 @@ TEST(Plan, checksMasks) {
               e["steps"][0]["kernel"] = "gemm_tt";
             }),
             "plan.entries.layer.steps[0].mask: expects no mask where both matrices are stored transposed");
+}
+
+TEST(Plan, checksViews) {
+  const auto error = [](int64_t whole, int64_t column, int64_t width, int64_t row, auto edit) {
+    return planError([&](json &e) {
+      e["buffers"].push_back({{"view_of", whole}, {"column", column}, {"width", width}, {"row", row}});
+      edit(e);
+    });
+  };
+  const auto nothing = [](json &) {};
+  EXPECT_EQ(error(3, 1, 3, 4, nothing), "");
+  EXPECT_EQ(error(7, 1, 3, 4, nothing),
+            "plan.entries.layer.buffers[7].view_of: expects the id of an earlier buffer with rows, but got 7");
+  EXPECT_EQ(error(3, 0, 1, 0, nothing), "plan.entries.layer.buffers[7].row: expects from 1 to 2147483647, but got 0");
+  EXPECT_EQ(error(3, 0, 5, 4, nothing), "plan.entries.layer.buffers[7].width: expects from 1 to 4, but got 5");
+  EXPECT_EQ(error(3, 2, 3, 4, nothing), "plan.entries.layer.buffers[7].column: expects from 0 to 1, but got 2");
+  EXPECT_EQ(error(3, INT64_MIN, 3, 4, nothing),
+            "plan.entries.layer.buffers[7].column: expects from 0 to 1, but got -9223372036854775808");
+  EXPECT_EQ(error(3, 1, 3, 4,
+                  [](json &e) {
+                    e["buffers"].push_back({{"view_of", 7}, {"column", 0}, {"width", 1}, {"row", 4}});
+                  }),
+            "plan.entries.layer.buffers[8].view_of: expects the id of an earlier buffer with rows, but got 7");
+  EXPECT_EQ(error(3, 1, 3, 4, [](json &e) { e["steps"][2]["buffer"] = 7; }),
+            "plan.entries.layer.steps[2].buffer: expects a whole buffer, but 7 is a view");
+  EXPECT_EQ(error(3, 1, 3, 4, [](json &e) { e["steps"][0]["workspace"] = 7; }),
+            "plan.entries.layer.steps[0].workspace: expects a whole buffer, but 7 is a view");
 }
 
 TEST(Plan, checksPanels) {

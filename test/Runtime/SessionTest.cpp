@@ -4,7 +4,7 @@
 #include "bench/AllocationCounter.h"
 #include "runtime/core/Weights.h"
 #include "runtime/cpu/CpuDevice.h"
-#include "test/Runtime/ArtifactBuilder.h"
+#include "test/Runtime/SessionOfExample.h"
 
 #include <bit>
 #include <cmath>
@@ -14,37 +14,9 @@
 #include <gtest/gtest.h>
 
 using namespace bifocal;
+using test::makeSession, test::ramp, test::runLayer;
 
 namespace {
-
-std::unique_ptr<Session> makeSession(int threads = 2, bool training = false,
-                                     const nlohmann::json &plan = test::examplePlan()) {
-  Result<std::shared_ptr<const Artifact>> artifact = Artifact::fromBytes(test::exampleArtifact(plan));
-  EXPECT_TRUE(artifact.ok()) << artifact.status().message();
-  if (!artifact.ok())
-    return nullptr;
-  Result<std::unique_ptr<Session>> session = Session::create(*artifact, makeCpuDevice({.threads = threads}), training);
-  EXPECT_TRUE(session.ok()) << session.status().message();
-  return session.ok() ? session.take() : nullptr;
-}
-
-std::vector<float> ramp(int64_t count) {
-  std::vector<float> values(static_cast<size_t>(count));
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<float>(i % 11) - 5.0f;
-  return values;
-}
-
-/// y and, at its end, the sum.
-Result<std::vector<float>> runLayer(Session &session, int64_t rows) {
-  std::vector<float> x = ramp(rows * 8), y(static_cast<size_t>(rows * 4));
-  float sum = -1;
-  const TensorView in(ElementType::f32, {rows, 8}, x.data());
-  const TensorView out[] = {TensorView(ElementType::f32, {rows, 4}, y.data()), TensorView(ElementType::f32, {}, &sum)};
-  BIFOCAL_RETURN_IF_ERROR(session.run("layer", {&in, 1}, out));
-  y.push_back(sum);
-  return y;
-}
 
 TEST(Session, computesWhatThePlanSays) {
   std::unique_ptr<Session> session = makeSession();
@@ -298,7 +270,7 @@ TEST(Session, multipliesMatricesOfOtherElementTypes) {
   plan["entries"]["layer"]["steps"][0]["n"] = 9;
   narrow = makeSession(2, false, plan);
   EXPECT_EQ(runLayer(*narrow, 5).status().message(),
-            "entry 'layer', step 'gemm' at : expects room for 8 x 9 bf16 in b, but got 128 bytes in buffer 1");
+            "entry 'layer', step 'gemm' at : expects room for 9 x 8 bf16 in b, but got 128 bytes in buffer 1");
 }
 
 /// What a call of the example says after a change of its steps.

@@ -14,6 +14,7 @@
 template <typename B>
 static void multiply(void *const *buffers, const int64_t *sizes, const B &b, int64_t begin, int64_t end) {
   const int64_t m = sizes[0], n = sizes[1], k = sizes[2], rows = sizes[4], columns = sizes[5];
+  const int64_t strideA = sizes[7], strideC = sizes[9];
   const auto *a = static_cast<const float *>(buffers[0]);
   auto *c = static_cast<float *>(buffers[2]);
   const int64_t columnTiles = (n + columns - 1) / columns;
@@ -21,10 +22,10 @@ static void multiply(void *const *buffers, const int64_t *sizes, const B &b, int
     const int64_t firstRow = tile / columnTiles * rows, firstColumn = tile % columnTiles * columns;
     for (int64_t row = firstRow; row < std::min(m, firstRow + rows); ++row)
       for (int64_t column = firstColumn; column < std::min(n, firstColumn + columns); ++column) {
-        float sum = sizes[3] ? c[row * n + column] : 0.0f;
+        float sum = sizes[3] ? c[row * strideC + column] : 0.0f;
         for (int64_t inner = 0; inner < k; ++inner)
-          sum += a[row * k + inner] * b(column * k + inner);
-        c[row * n + column] = sum;
+          sum += a[row * strideA + inner] * b(column * k + inner);
+        c[row * strideC + column] = sum;
       }
   }
 }
