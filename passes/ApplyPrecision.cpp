@@ -28,13 +28,15 @@ bool isStatistic(Value value) {
     return false;
   if (auto map = dyn_cast<MapOp>(result.getOwner()))
     return isStatistic(map.getBody().front().getTerminator()->getOperand(result.getResultNumber()));
-  return isa<LayerNormOp, AttentionOp>(result.getOwner()) && result.getResultNumber() > 0;
+  return isa<LayerNormOp, AttentionOp, DiffAttentionOp>(result.getOwner()) && result.getResultNumber() > 0;
 }
 
 bool readsAsStatistic(OpOperand &operand) {
   if (isa<LayerNormGradOp>(operand.getOwner()))
     return operand.getOperandNumber() > 2;
-  auto grad = dyn_cast<AttentionGradOp>(operand.getOwner());
+  if (auto grad = dyn_cast<AttentionGradOp>(operand.getOwner()))
+    return operand.get() == grad.getLse();
+  auto grad = dyn_cast<DiffAttentionGradOp>(operand.getOwner());
   return grad && operand.get() == grad.getLse();
 }
 

@@ -1,36 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/AttentionSchedule.h"
 
+#include "dialect/bifocal/AttentionRules.h"
 #include "passes/KernelSchedule.h"
 
 using namespace mlir;
 
 namespace bifocal {
 
+/// Pairs of all queries and keys: machines skip those that a causal op does not see tile by tile, not one by one.
+static AffineExpr allPairs(const Dims &query, const Dims &key) { return query[0] * query[1] * key[1]; }
+
+/// Tiles of some queries of one head each.
+template <typename Op> static void scheduleForward(Op op, const SymbolicDims &symbols, KernelSchedule &schedule) {
+  const HeadSizes sizes = headSizes(op);
+  const Dims &query = symbols.operands[0];
+  schedule.stages = {query[0] * sizes.heads * query[1].ceilDiv(attentionQueries)};
+  schedule.multiplyAdds = allPairs(query, symbols.operands[1]) * (sizes.scoreProducts() + sizes.valueProducts());
+}
+
+/// A head of keys and values of a sentence at a time: the sums over queries and those over keys stay in one tile. Those
+/// over queries are taken block by block, in f32.
+template <typename Op> static void scheduleBackward(Op op, const SymbolicDims &symbols, KernelSchedule &schedule) {
+  const HeadSizes sizes = headSizes(op);
+  const Dims &query = symbols.operands[1];
+  schedule.stages = {query[0] * sizes.kvHeads};
+  schedule.multiplyAdds =
+      allPairs(query, symbols.operands[2]) * (3 * sizes.scoreProducts() + 2 * sizes.valueProducts());
+  for (unsigned result : {1, 2}) {
+    const Dims &dims = symbols.results[result];
+    const int64_t width = cast<ShapedType>(op->getResult(result).getType()).getShape().back();
+    if (isNarrow(op->getResult(result).getType()))
+      schedule.scratch.push_back({dims[0] * dims[1], 4 * width});
+  }
+}
+
+/// A tile for each hypothesis.
+template <typename Op> static void scheduleStep(Op op, const SymbolicDims &symbols, KernelSchedule &schedule) {
+  const HeadSizes sizes = headSizes(op);
+  const AffineExpr rows = symbols.operands[0][0];
+  const AffineExpr steps = symbols.operands[op.getAncestorsMutable().getOperandNumber()][1];
+  schedule.stages = {rows};
+  schedule.multiplyAdds = rows * steps * (sizes.scoreProducts() + sizes.maps * sizes.valueProducts());
+}
+
 std::optional<KernelSchedule> scheduleAttention(Operation *op) {
-  if (!isa<AttentionOp, AttentionGradOp, AttentionStepOp, CrossAttentionStepOp>(op))
+  if (!isa<AttentionOp, AttentionGradOp, AttentionStepOp, CrossAttentionStepOp, DiffAttentionOp, DiffAttentionGradOp,
+           DiffAttentionStepOp>(op))
     return std::nullopt;
   KernelSchedule schedule;
   schedule.family = op->getName().stripDialect().str();
   SymbolicDims symbols = launchSymbols(op);
   const Dims &first = symbols.operands[0];
-  // Scores and sums of values, both channel by channel; backward has the scores again and four gradients.
-  const int64_t width = cast<ShapedType>(op->getOperand(0).getType()).getShape().back();
   if (auto attention = dyn_cast<AttentionOp>(op)) {
-    schedule.stages = {first[0] * attention.getHeads() * first[1].ceilDiv(attentionQueries)};
-    schedule.multiplyAdds = first[0] * first[1] * symbols.operands[1][1] * (2 * width);
+    scheduleForward(attention, symbols, schedule);
+  } else if (auto attention = dyn_cast<DiffAttentionOp>(op)) {
+    scheduleForward(attention, symbols, schedule);
   } else if (auto grad = dyn_cast<AttentionGradOp>(op)) {
-    // A head of a sentence at a time: the sums over queries and those over keys stay in one tile. Those over queries
-    // are taken block by block, in f32.
-    schedule.stages = {first[0] * grad.getHeads()};
-    schedule.multiplyAdds = first[0] * first[1] * symbols.operands[2][1] * (5 * width);
-    for (auto [index, dims] : llvm::enumerate(symbols.results))
-      if (index > 0 && isNarrow(grad.getResult(index).getType()))
-        schedule.scratch.push_back({dims[0] * dims[1], int64_t{4} * grad.getKey().getType().getShape().back()});
+    scheduleBackward(grad, symbols, schedule);
+  } else if (auto grad = dyn_cast<DiffAttentionGradOp>(op)) {
+    scheduleBackward(grad, symbols, schedule);
+    // Every tile's share of the gradient of lambda; then one tile adds them up.
+    schedule.scratch.push_back({schedule.stages.front(), 4});
+    schedule.stages.push_back(getAffineConstantExpr(1, op->getContext()));
+  } else if (auto step = dyn_cast<AttentionStepOp>(op)) {
+    scheduleStep(step, symbols, schedule);
+  } else if (auto step = dyn_cast<DiffAttentionStepOp>(op)) {
+    scheduleStep(step, symbols, schedule);
   } else {
+    const int64_t width = cast<ShapedType>(op->getOperand(0).getType()).getShape().back();
     schedule.stages = {first[0]};
-    AffineExpr steps = isa<AttentionStepOp>(op) ? symbols.operands[3][1] : symbols.states[0][1];
-    schedule.multiplyAdds = first[0] * steps * (2 * width);
+    schedule.multiplyAdds = first[0] * symbols.states[0][1] * (2 * width);
   }
   return schedule;
 }

@@ -13,6 +13,8 @@ static KernelSchedule scheduleRows(Operation *op, const RowShape &shape) {
   if (shape.columnSums.empty()) {
     schedule.rowsPerTile = rowsPerTile(shape.width);
     schedule.stages = {shape.rows.ceilDiv(schedule.rowsPerTile)};
+    if (shape.isGroup)
+      schedule.rowsPerTile = 0;
     return schedule;
   }
   // Partial sums by shares of rows; then a tile for every 32 columns adds them in order.
@@ -34,6 +36,16 @@ std::optional<KernelSchedule> scheduleDense(Operation *op) {
   if (isa<SoftmaxOp, SoftmaxGradOp>(op)) {
     schedule.rowsPerTile = rowsPerTile(lastAxis(op->getResult(0)));
     schedule.stages = {rowCount(launchSymbols(op).operands[0], context).ceilDiv(schedule.rowsPerTile)};
+    return schedule;
+  }
+  // Rows that read more than their own row of every tensor: no epilogue of a product.
+  if (isa<RotaryOp, HeadDifferenceOp, HeadDifferenceGradOp>(op)) {
+    const Value row = isa<HeadDifferenceGradOp>(op) ? op->getOperand(1) : op->getOperand(0);
+    schedule.stages = {rowCount(launchSymbols(op).operands[0], context).ceilDiv(rowsPerTile(lastAxis(row)))};
+    return schedule;
+  }
+  if (isa<DiffLambdaOp, DiffLambdaGradOp>(op)) {
+    schedule.stages = {getAffineConstantExpr(1, context)};
     return schedule;
   }
   if (isa<PositionsOp>(op)) {

@@ -50,7 +50,8 @@ void fuseRelu(ReluOp relu, const Remarks &remarks) {
   relu.erase();
 }
 
-/// glu(linear(x)) -> linear(x) activation glu; the sums stay as `preactivation` where glu_grad reads them.
+/// glu(linear(x)) -> linear(x) activation glu, or swiglu with the gate silu; the sums stay as `preactivation` where
+/// glu_grad reads them.
 void fuseGlu(GluOp glu, const Remarks &remarks) {
   LinearOp linear = matchLinear(glu, remarks);
   if (!linear)
@@ -69,8 +70,9 @@ void fuseGlu(GluOp glu, const Remarks &remarks) {
   if (keepsSums)
     types.push_back(linear.getOutput().getType());
   auto fused = builder.create<LinearOp>(linear.getLoc(), types, linear->getOperands(), linear->getAttrs());
-  fused.setActivation(Activation::glu);
-  remarks.fused(fused, keepsSums ? "glu, the sums are kept for backward" : "glu");
+  fused.setActivation(glu.getGate() == Gate::silu ? Activation::swiglu : Activation::glu);
+  const std::string name = stringifyActivation(fused.getActivation()).str();
+  remarks.fused(fused, keepsSums ? name + ", the sums are kept for backward" : name);
   glu.replaceAllUsesWith(fused.getOutput());
   glu.erase();
   if (keepsSums)

@@ -18,7 +18,7 @@ class RowReads {
 public:
   explicit RowReads(Operation *op) : op(op), ops(rowOps(op)) {
     for (Operation *inner : ops) {
-      bool depends = isa<LayerNormOp, LayerNormGradOp>(inner);
+      bool depends = isa<LayerNormOp, LayerNormGradOp, RmsNormOp, RmsNormGradOp>(inner);
       for (Value operand : inner->getOperands())
         depends |= operand.getDefiningOp() && dependents.contains(operand.getDefiningOp());
       if (depends)

@@ -9,7 +9,7 @@ SmallVector<FlatSymbolRefAttr> namedStates(Operation *op) {
   return llvm::TypeSwitch<Operation *, SmallVector<FlatSymbolRefAttr>>(op)
       .Case<LightConvStepOp, DynamicConvStepOp>(
           [](auto step) { return SmallVector<FlatSymbolRefAttr>{step.getCacheAttr()}; })
-      .Case([](AttentionStepOp step) {
+      .Case<AttentionStepOp, DiffAttentionStepOp>([](auto step) {
         return SmallVector<FlatSymbolRefAttr>{step.getKeyCacheAttr(), step.getValueCacheAttr()};
       })
       .Case([](CrossAttentionStepOp step) {

@@ -22,7 +22,7 @@ void EntryLowering::splitActivations() {
     OpBuilder builder(linear);
     Location location = linear.getLoc();
     Type wide = linear.getPreactivation() ? linear.getPreactivation().getType()
-                                          : (activation == Activation::glu ? Type() : linear.getOutput().getType());
+                                          : (isGated(activation) ? Type() : linear.getOutput().getType());
     if (!wide) {
       auto narrow = cast<RankedTensorType>(linear.getOutput().getType());
       SmallVector<int64_t> shape(narrow.getShape());
@@ -44,14 +44,14 @@ void EntryLowering::splitActivations() {
     SmallVector<Value> results{value};
     if (activation == Activation::relu)
       results[0] = builder.create<ReluOp>(location, wide, value);
-    else if (activation == Activation::glu)
-      results[0] = builder.create<GluOp>(location, linear.getOutput().getType(), value);
+    else if (isGated(activation))
+      results[0] = builder.create<GluOp>(location, linear.getOutput().getType(), value, gateOf(activation));
     if (linear.getPreactivation())
       results.push_back(value);
     builder.create<YieldOp>(location, results);
     linear.replaceAllUsesWith(map.getResults());
     linear.erase();
-    if (activation != Activation::glu || map.getNumResults() == 2)
+    if (!isGated(activation) || map.getNumResults() == 2)
       inPlace.push_back({sums, map.getResults().back()});
   }
 }

@@ -20,7 +20,9 @@ namespace {
 bool isCheap(Value value) {
   auto result = dyn_cast<OpResult>(value);
   return result && result.getResultNumber() == 0 &&
-         isa<AddBiasOp, AddOp, GluOp, LayerNormOp, MaskPaddingOp, ReluOp>(result.getOwner());
+         isa<AddBiasOp, AddOp, GluOp, LayerNormOp, MaskPaddingOp, MulOp, ReluOp, RmsNormOp, SiluOp>(
+             result.getOwner()) &&
+         normGroups(result.getOwner()) == 1;
 }
 
 /// How to make a value again: row ops, and what stands outside for every value that they read; or why that cannot be.
@@ -166,19 +168,21 @@ Value writeMap(OpBuilder &builder, OpResult value, const Recipe &recipe) {
 
 /// The output of attention, whose gradient reads all operands anyway.
 Value attendAgain(OpBuilder &builder, OpResult value, const Timeline &timeline, Operation *reader) {
-  auto attention = dyn_cast<AttentionOp>(value.getOwner());
-  if (!attention || value != attention.getOutput() || !timeline.areKept(attention->getOperands(), reader))
+  Operation *attention = value.getOwner();
+  if (!isa<AttentionOp, DiffAttentionOp>(attention) || value.getResultNumber() != 0 ||
+      !timeline.areKept(attention->getOperands(), reader))
     return nullptr;
-  return cast<AttentionOp>(builder.clone(*attention)).getOutput();
+  return builder.clone(*attention)->getResult(0);
 }
 
 /// What a linear with glu writes, from its sums.
 Value gateAgain(OpBuilder &builder, OpResult value, const Timeline &timeline, Operation *reader) {
   auto linear = dyn_cast<LinearOp>(value.getOwner());
-  if (!linear || linear.getActivation() != Activation::glu || value != linear.getOutput() ||
-      !linear.getPreactivation() || !timeline.isKept(linear.getPreactivation(), reader))
+  if (!linear || !isGated(linear.getActivation()) || value != linear.getOutput() || !linear.getPreactivation() ||
+      !timeline.isKept(linear.getPreactivation(), reader))
     return nullptr;
-  return builder.create<GluOp>(linear.getLoc(), value.getType(), linear.getPreactivation());
+  return builder.create<GluOp>(linear.getLoc(), value.getType(), linear.getPreactivation(),
+                               gateOf(linear.getActivation()));
 }
 
 /// A part of a tensor is a view: the backward pass takes its own, so that the tensor counts as what it reads late.

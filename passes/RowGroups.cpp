@@ -8,7 +8,7 @@ using namespace mlir;
 namespace bifocal {
 
 bool isRowOp(Operation *op) {
-  if (!isa<FusibleOpInterface>(op) || op->getNumResults() == 0)
+  if (!isa<FusibleOpInterface>(op) || op->getNumResults() == 0 || normGroups(op) > 1)
     return false;
   int64_t rank = cast<RankedTensorType>(op->getOperand(0).getType()).getRank();
   return rank >= (isa<EmbeddingOp>(op) ? 1 : 2);
@@ -17,8 +17,8 @@ bool isRowOp(Operation *op) {
 bool isRowOperand(OpOperand &operand) {
   unsigned index = operand.getOperandNumber();
   return llvm::TypeSwitch<Operation *, bool>(operand.getOwner())
-      .Case<EmbeddingOp, AddBiasOp, DropoutOp, LayerNormOp>([&](auto) { return index == 0; })
-      .Case([&](LayerNormGradOp) { return index < 2; })
+      .Case<EmbeddingOp, AddBiasOp, DropoutOp, LayerNormOp, RmsNormOp>([&](auto) { return index == 0; })
+      .Case<LayerNormGradOp, RmsNormGradOp>([&](auto) { return index < 2; })
       .Default([](Operation *) { return true; });
 }
 
@@ -27,7 +27,7 @@ static bool isRowResult(OpResult result) {
   auto fusible = cast<FusibleOpInterface>(result.getOwner());
   if (!fusible.hasColumnSums())
     return true;
-  return isa<LayerNormGradOp>(result.getOwner()) && result.getResultNumber() == 0;
+  return isa<LayerNormGradOp, RmsNormGradOp>(result.getOwner()) && result.getResultNumber() == 0;
 }
 
 RowGroups::RowGroups(Block &block, const Remarks &remarks) : block(block), remarks(remarks) {

@@ -24,15 +24,16 @@ SmallVector<Value> rowOutputs(Operation *op) {
 }
 
 bool isSideOperand(Operation *op, unsigned index) {
-  if (isa<AddBiasOp, DropoutOp, MaskPaddingOp, LayerNormOp>(op))
+  if (isa<AddBiasOp, DropoutOp, MaskPaddingOp, LayerNormOp, RmsNormOp>(op))
     return index > 0;
   if (isa<EmbeddingOp>(op))
     return true;
-  return isa<LayerNormGradOp>(op) && index > 1;
+  return isa<LayerNormGradOp, RmsNormGradOp>(op) && index > 1;
 }
 
 bool readsByRows(Operation *op, unsigned index) {
-  if (!describeRows(op))
+  std::optional<RowShape> shape = describeRows(op);
+  if (!shape || shape->isGroup)
     return false;
   auto map = dyn_cast<MapOp>(op);
   if (!map)
@@ -42,7 +43,8 @@ bool readsByRows(Operation *op, unsigned index) {
 }
 
 bool writesByRows(OpResult result) {
-  if (!describeRows(result.getOwner()))
+  std::optional<RowShape> shape = describeRows(result.getOwner());
+  if (!shape || shape->isGroup)
     return false;
   auto inner = dyn_cast<OpResult>(rowOutputs(result.getOwner())[result.getResultNumber()]);
   if (!inner)
@@ -55,7 +57,8 @@ bool isColumnSum(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op)
     return false;
-  return isa<ColumnSumOp>(op) || (isa<LayerNormGradOp>(op) && cast<OpResult>(value).getResultNumber() > 0);
+  return isa<ColumnSumOp>(op) ||
+         (isa<LayerNormGradOp, RmsNormGradOp>(op) && cast<OpResult>(value).getResultNumber() > 0);
 }
 
 int64_t lastAxis(Value value) {
@@ -105,6 +108,12 @@ std::optional<RowShape> describeRows(Operation *op) {
   for (Value output : rowOutputs(op))
     if (isColumnSum(output))
       shape.columnSums.push_back(output);
+  // A norm of groups stands alone, so its groups can be its rows.
+  if (int64_t groups = normGroups(op); groups > 1) {
+    shape.rows = shape.rows * groups;
+    shape.width /= groups;
+    shape.isGroup = true;
+  }
   if (shape.width <= 0)
     return std::nullopt;
   return shape;

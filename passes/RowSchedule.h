@@ -24,6 +24,8 @@ struct RowShape {
   mlir::AffineExpr rows;
   /// Width of the narrowest row; every other row is a multiple of it.
   int64_t width = 0;
+  /// A row is a group of neighbours of the last axis, on its own: there are several in each.
+  bool isGroup = false;
   /// The sums over rows that leave the kernel (values of the map's body, or results of the op), in order.
   llvm::SmallVector<mlir::Value> columnSums;
 };

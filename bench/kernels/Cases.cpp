@@ -212,6 +212,50 @@ void addAttention(std::vector<Case> &cases, const CaseOptions &options, bool cau
   }
 }
 
+/// Long sequences, causal: plain attention with 2H heads, or the difference of two maps of H heads, whose keys and
+/// values have the same channels.
+void addLongAttention(std::vector<Case> &cases, const CaseOptions &options, bool difference) {
+  const auto heads = options.heads;
+  for (int64_t time : options.quick ? std::vector<int64_t>{20} : std::vector<int64_t>{256, 1024, 4096}) {
+    const int64_t batch = std::max<int64_t>(1, options.tokens / time), pairs = time * (time + 1) / 2;
+    const auto values = static_cast<double>(batch * time * channels);
+    Pair pair;
+    pair.common.family = difference ? "diff_attention" : "long_attention";
+    pair.common.shape = {{"B", batch}, {"T", time}, {"C", channels}, {"H", difference ? heads : 2 * heads}};
+    // The gradient of lambda is a sum over all rows and heads.
+    pair.common.bound = boundOf(static_cast<double>(time) + (difference ? std::sqrt(4 * values) : channels / heads));
+    pair.flops = 4.0 * static_cast<double>(batch * pairs * channels);
+    pair.reads[0] = 3 * values, pair.writes[0] = values;
+    pair.reads[1] = 5 * values, pair.writes[1] = 3 * values;
+    pair.goals[0] = pair.goals[1] = 1.5;
+    pair.spec.statics = {{'h', heads}, {'d', channels / heads / 2}};
+    char scale[32];
+    std::snprintf(scale, sizeof(scale), "%.9e", 1 / std::sqrt(static_cast<double>(channels / heads / 2)));
+    const std::string rows = "[B,T,h*d*2]",
+                      maps = "lse[B,h*2,T] = ", tail = std::string("scale = ") + scale + " : f32}";
+    pair.spec.op = {.name = pair.common.family,
+                    .arguments = "q" + rows + " k" + rows + " v" + rows + (difference ? " lambda[]" : ""),
+                    .body = "y" + rows + " " + maps +
+                            (difference ? "diff_attention %q, %k, %v lambda %lambda causal {heads = <h> : i64, "
+                                        : "attention %q, %k, %v causal {heads = <h*2> : i64, ") +
+                            tail,
+                    .results = "y",
+                    .gradients = "y"};
+    pair.spec.peerInputs = difference ? 4 : 3;
+    pair.spec.threads = options.threads;
+    pair.spec.formulations =
+        difference ? diffAttentionFormulations(heads) : attentionFormulations(2 * heads, /*causal=*/true);
+    pair.add(cases, [=] {
+      std::vector<std::pair<std::string, Tensor>> inputs;
+      for (const char *name : {"q", "k", "v"})
+        inputs.emplace_back(name, numbers({batch, time, channels}));
+      if (difference)
+        inputs.emplace_back("lambda", at::full({}, 0.5, at::kFloat));
+      return inputs;
+    });
+  }
+}
+
 } // namespace
 
 std::string Case::name() const {
@@ -229,6 +273,8 @@ std::vector<Case> makeCases(const CaseOptions &options) {
   addProjection(cases, options);
   for (bool causal : {true, false})
     addAttention(cases, options, causal);
+  for (bool difference : {false, true})
+    addLongAttention(cases, options, difference);
   return cases;
 }
 

@@ -29,6 +29,8 @@ std::vector<Formulation> normFormulations(double rate);
 std::vector<Formulation> projectionFormulations(double smoothing, int64_t ignored);
 /// Inputs: q, k, v [B, T, C], and, when not causal, the keys that are real, [B, T] of bool.
 std::vector<Formulation> attentionFormulations(int64_t heads, bool causal);
+/// The difference of two causal maps. Inputs: q, k [B, T, 2 H D], v [B, T, H E], lambda, a scalar.
+std::vector<Formulation> diffAttentionFormulations(int64_t heads);
 
 } // namespace bifocal::bench
 #endif

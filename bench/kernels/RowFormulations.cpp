@@ -63,6 +63,11 @@ Tensor attentionInSteps(const std::vector<Tensor> &inputs, int64_t heads, const 
   return joinHeads(at::matmul(scores.masked_fill(hidden, minusInfinity).softmax(-1), v));
 }
 
+/// Score map `map` of each pair, [B, H, T, D].
+Tensor mapOf(const Tensor &x, int64_t heads, int64_t map) {
+  return x.unflatten(-1, {heads, 2, -1}).select(3, map).transpose(1, 2);
+}
+
 } // namespace
 
 std::vector<Formulation> normFormulations(double rate) {
@@ -109,6 +114,29 @@ std::vector<Formulation> attentionFormulations(int64_t heads, bool causal) {
              return attentionInSteps(inputs, heads,
                                      causal ? at::ones({time, time}, at::kBool).triu(1)
                                             : inputs[3].logical_not().unsqueeze(1).unsqueeze(1));
+           }}};
+}
+
+std::vector<Formulation> diffAttentionFormulations(int64_t heads) {
+  return {{"twice scaled_dot_product_attention",
+           [=](const std::vector<Tensor> &inputs) {
+             const Tensor v = splitHeads(inputs[2], heads);
+             auto attend = [&](int64_t map) {
+               return at::scaled_dot_product_attention(mapOf(inputs[0], heads, map), mapOf(inputs[1], heads, map), v,
+                                                       {}, 0.0, /*is_causal=*/true);
+             };
+             return joinHeads(attend(0) - inputs[3] * attend(1));
+           }},
+          {"explicit", [=](const std::vector<Tensor> &inputs) {
+             const int64_t time = inputs[0].size(1);
+             const Tensor hidden = at::ones({time, time}, at::kBool).triu(1);
+             auto weights = [&](int64_t map) {
+               const Tensor q = mapOf(inputs[0], heads, map), k = mapOf(inputs[1], heads, map);
+               const Tensor scores =
+                   at::matmul(q * std::pow(static_cast<double>(q.size(-1)), -0.5), k.transpose(-1, -2));
+               return scores.masked_fill(hidden, -std::numeric_limits<double>::infinity()).softmax(-1);
+             };
+             return joinHeads(at::matmul(weights(0) - inputs[3] * weights(1), splitHeads(inputs[2], heads)));
            }}};
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// attention_step and cross_attention_step: a tile is one hypothesis. There is one query, so the channels of a head are
-// the lanes for scores and outputs, and the keys are the lanes of the softmax.
+// attention_step, diff_attention_step and cross_attention_step: a tile is one hypothesis. There is one query, so the
+// channels of a head are the lanes for scores and outputs, and the keys are the lanes of the softmax.
 
-#include "codegen/cpu/AttentionTile.h"
+#include "codegen/cpu/DiffAttention.h"
 
 #include <limits>
 
@@ -21,13 +21,21 @@ constexpr double hiddenScore = AttentionTile::hiddenScore;
 
 /// One query and the keys that it may see.
 struct StepAttention {
-  int64_t channels, headDim;
+  HeadSizes sizes;
   double scale;
   Array query, output; ///< rows of all heads
   Array keys, values;  ///< tensors of rows of all heads
   Value count;         ///< number of keys
+  Value lambda;        ///< what the second map counts, if there is one
   /// The number of the row of key `position`, and whether it is seen (null: all are).
   std::function<Value(Value position)> row, seen;
+};
+
+/// Where a head begins in its rows, and what the tile keeps of it: for each map scores, and sums of values.
+struct StepHead {
+  SmallVector<Value> query, key;
+  Value value, output;
+  SmallVector<Array> scores, sums;
 };
 
 } // namespace
@@ -74,18 +82,18 @@ static Value products(KernelBuilder &kernel, const Array &query, ArrayRef<Array>
   return sumLanes(kernel, halves);
 }
 
-/// The scores of `count` keys from `first` on, to `scores`, and behind them hidden ones up to a whole vector.
-static void writeScores(KernelBuilder &kernel, const StepAttention &step, Value head, Value first, Value count,
-                        const Array &scores) {
-  Array query = kernel.from(step.query, head);
+/// The scores of `count` keys from `first` on, and behind them hidden ones up to a whole vector.
+static void writeScores(KernelBuilder &kernel, const StepAttention &step, const StepHead &head, size_t map, Value first,
+                        Value count) {
+  const Array query = kernel.from(step.query, head.query[map]), &scores = head.scores[map];
   Value hidden = kernel.constantF32(hiddenScore), last = kernel.sub(count, kernel.index(1));
   kernel.loop(kernel.index(0), count, together, [&](Value at) {
     SmallVector<Array> keys;
     for (int64_t i = 0; i < together; ++i) {
       Value row = step.row(kernel.add(first, kernel.min(kernel.add(at, i), last)));
-      keys.push_back(kernel.from(step.keys, kernel.add(kernel.mul(row, step.channels), head)));
+      keys.push_back(kernel.from(step.keys, kernel.add(kernel.mul(row, step.sizes.keyChannels()), head.key[map])));
     }
-    Value group = products(kernel, query, keys, step.headDim);
+    Value group = products(kernel, query, keys, step.sizes.key);
     kernel.storeVector(kernel.mul(group, kernel.constantVector(step.scale)), scores, at);
   });
   if (step.seen)
@@ -97,113 +105,165 @@ static void writeScores(KernelBuilder &kernel, const StepAttention &step, Value 
   kernel.loop(count, whole, 1, [&](Value at) { kernel.store(hidden, scores, at); });
 }
 
-/// sums = factor * sums + sum over keys of scores[key] * value, for a group of columns from `column` on.
-static void addColumns(KernelBuilder &kernel, const StepAttention &step, Value head, Value first, Value count,
-                       const Array &scores, Value factor, const Array &sums, Value column, int64_t columns) {
-  const int64_t vectors = llvm::divideCeil(columns, kernel.width());
+/// sums = factor * sums + sum over keys of scores[key] * value, for a group of columns from `column` on and all maps,
+/// which read a value once.
+static void addColumns(KernelBuilder &kernel, const StepAttention &step, const StepHead &head, Value first, Value count,
+                       ArrayRef<Value> factors, Value column, int64_t columns) {
+  const int64_t vectors = llvm::divideCeil(columns, kernel.width()), maps = step.sizes.maps;
   auto columnOf = [&](int64_t v) { return kernel.index(v * kernel.width()); };
   auto maskOf = [&](int64_t v) {
     const int64_t left = columns - v * kernel.width();
     return left < kernel.width() ? kernel.tailMask(left) : Value();
   };
-  Array target = kernel.from(sums, column);
   Values start;
-  for (int64_t v = 0; v < vectors; ++v)
-    start.push_back(kernel.mul(kernel.loadVector(target, columnOf(v), maskOf(v)), kernel.splat(factor)));
-  Values total = kernel.loop(kernel.index(0), count, 1, start, [&](Value at, ValueRange carried) {
-    Value row = kernel.mul(step.row(kernel.add(first, at)), step.channels);
-    Array value = kernel.from(step.values, kernel.add(kernel.add(row, head), column));
-    Value weight = kernel.splat(kernel.load(scores, at));
-    Values next;
+  SmallVector<Array> targets;
+  for (int64_t map = 0; map < maps; ++map) {
+    targets.push_back(kernel.from(head.sums[map], column));
     for (int64_t v = 0; v < vectors; ++v)
-      next.push_back(kernel.fma(weight, kernel.loadVector(value, columnOf(v), maskOf(v)), carried[v]));
+      start.push_back(kernel.mul(kernel.loadVector(targets[map], columnOf(v), maskOf(v)), kernel.splat(factors[map])));
+  }
+  Values total = kernel.loop(kernel.index(0), count, 1, start, [&](Value at, ValueRange carried) {
+    Value row = kernel.mul(step.row(kernel.add(first, at)), step.sizes.valueChannels());
+    Array value = kernel.from(step.values, kernel.add(kernel.add(row, head.value), column));
+    Values next(carried), weights;
+    for (int64_t map = 0; map < maps; ++map)
+      weights.push_back(kernel.splat(kernel.load(head.scores[map], at)));
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value loaded = kernel.loadVector(value, columnOf(v), maskOf(v));
+      for (int64_t map = 0; map < maps; ++map)
+        next[map * vectors + v] = kernel.fma(weights[map], loaded, carried[map * vectors + v]);
+    }
     return next;
   });
-  for (int64_t v = 0; v < vectors; ++v)
-    kernel.storeVector(total[v], target, columnOf(v), maskOf(v));
+  for (int64_t map = 0; map < maps; ++map)
+    for (int64_t v = 0; v < vectors; ++v)
+      kernel.storeVector(total[map * vectors + v], targets[map], columnOf(v), maskOf(v));
 }
 
 /// The same for all columns, as many at a time as there are registers for their sums.
-static void addValues(KernelBuilder &kernel, const StepAttention &step, Value head, Value first, Value count,
-                      const Array &scores, Value factor, const Array &sums) {
-  const int64_t group = 8 * kernel.width(), whole = step.headDim / group * group;
+static void addValues(KernelBuilder &kernel, const StepAttention &step, const StepHead &head, Value first, Value count,
+                      ArrayRef<Value> factors) {
+  const int64_t width = step.sizes.value, group = 8 / step.sizes.maps * kernel.width(), whole = width / group * group;
   kernel.loop(kernel.index(0), kernel.index(whole), group,
-              [&](Value column) { addColumns(kernel, step, head, first, count, scores, factor, sums, column, group); });
-  if (whole < step.headDim)
-    addColumns(kernel, step, head, first, count, scores, factor, sums, kernel.index(whole), step.headDim - whole);
+              [&](Value column) { addColumns(kernel, step, head, first, count, factors, column, group); });
+  if (whole < width)
+    addColumns(kernel, step, head, first, count, factors, kernel.index(whole), width - whole);
 }
 
-/// One head: blocks of keys with a running maximum and sum, both scalars. `scores` and `sums` are memory of the tile.
-static void writeHead(KernelBuilder &kernel, const StepAttention &step, Value head, const Array &scores,
-                      const Array &sums) {
-  Value zero = kernel.constantF32(0.0);
+/// Turns the scores of a block into weights: the maximum with them, what earlier sums count beside it, and the weights'
+/// sum.
+static std::array<Value, 3> writeWeights(KernelBuilder &kernel, const Array &scores, Value count, Value maximum) {
   Value bound = kernel.constantVector(hiddenScore / 2), zeros = kernel.constantVector(0.0);
-  kernel.columns(step.headDim, 4, [&](Value at, Value mask, int64_t) { kernel.storeVector(zeros, sums, at, mask); });
-  Values start{kernel.constantF32(hiddenScore), zero};
+  Values peaks =
+      kernel.loop(kernel.index(0), count, kernel.width(), kernel.splat(maximum), [&](Value at, ValueRange peak) {
+        return Values{kernel.max(kernel.loadVector(scores, at), peak[0])};
+      });
+  Value next = kernel.horizontalMax(peaks[0]), factor = kernel.exp(kernel.sub(maximum, next));
+  Values total = kernel.loop(kernel.index(0), count, kernel.width(), zeros, [&](Value at, ValueRange sum) {
+    Value score = kernel.loadVector(scores, at);
+    Value weight = kernel.exp(kernel.sub(score, kernel.splat(next)));
+    weight = kernel.select(kernel.less(bound, score), weight, zeros);
+    kernel.storeVector(weight, scores, at);
+    return Values{kernel.add(sum[0], weight)};
+  });
+  return {next, factor, kernel.horizontalSum(total[0])};
+}
+
+/// One head: blocks of keys with a running maximum and sum of each map, all scalars.
+static void writeHead(KernelBuilder &kernel, const StepAttention &step, const StepHead &head) {
+  Value zero = kernel.constantF32(0.0), zeros = kernel.constantVector(0.0);
+  const int64_t maps = step.sizes.maps;
+  Values start;
+  for (int64_t map = 0; map < maps; ++map) {
+    kernel.columns(step.sizes.value, 4,
+                   [&](Value at, Value mask, int64_t) { kernel.storeVector(zeros, head.sums[map], at, mask); });
+    start.append({kernel.constantF32(hiddenScore), zero});
+  }
   Values totals = kernel.loop(kernel.index(0), step.count, keyBlock, start, [&](Value first, ValueRange carried) {
     Value count = kernel.min(kernel.sub(step.count, first), kernel.index(keyBlock));
-    writeScores(kernel, step, head, first, count, scores);
-    Values peaks =
-        kernel.loop(kernel.index(0), count, kernel.width(), kernel.splat(carried[0]), [&](Value at, ValueRange peak) {
-          return Values{kernel.max(kernel.loadVector(scores, at), peak[0])};
-        });
-    Value maximum = kernel.horizontalMax(peaks[0]), factor = kernel.exp(kernel.sub(carried[0], maximum));
-    Values total = kernel.loop(kernel.index(0), count, kernel.width(), zeros, [&](Value at, ValueRange sum) {
-      Value score = kernel.loadVector(scores, at);
-      Value weight = kernel.exp(kernel.sub(score, kernel.splat(maximum)));
-      weight = kernel.select(kernel.less(bound, score), weight, zeros);
-      kernel.storeVector(weight, scores, at);
-      return Values{kernel.add(sum[0], weight)};
-    });
-    addValues(kernel, step, head, first, count, scores, factor, sums);
-    return Values{maximum, kernel.fma(carried[1], factor, kernel.horizontalSum(total[0]))};
+    Values next, factors;
+    for (int64_t map = 0; map < maps; ++map) {
+      writeScores(kernel, step, head, map, first, count);
+      auto [maximum, factor, sum] = writeWeights(kernel, head.scores[map], count, carried[2 * map]);
+      factors.push_back(factor);
+      next.append({maximum, kernel.fma(carried[2 * map + 1], factor, sum)});
+    }
+    addValues(kernel, step, head, first, count, factors);
+    return next;
   });
-  Value inverse = kernel.select(kernel.less(zero, totals[1]), kernel.div(kernel.constantF32(1.0), totals[1]), zero);
-  Array output = kernel.from(step.output, head);
-  kernel.columns(step.headDim, 4, [&](Value at, Value mask, int64_t) {
-    kernel.storeVector(kernel.mul(kernel.loadVector(sums, at, mask), kernel.splat(inverse)), output, at, mask);
+  Values shares;
+  for (int64_t map = 0; map < maps; ++map) {
+    Value sum = totals[2 * map + 1];
+    Value share = kernel.select(kernel.less(zero, sum), kernel.div(kernel.constantF32(1.0), sum), zero);
+    shares.push_back(kernel.splat(map == 0 ? share : kernel.mul(share, kernel.neg(step.lambda))));
+  }
+  Array output = kernel.from(step.output, head.output);
+  kernel.columns(step.sizes.value, 4, [&](Value at, Value mask, int64_t) {
+    Value sum = kernel.mul(kernel.loadVector(head.sums[0], at, mask), shares[0]);
+    if (maps == 2)
+      sum = kernel.fma(kernel.loadVector(head.sums[1], at, mask), shares[1], sum);
+    kernel.storeVector(sum, output, at, mask);
   });
 }
 
 static void writeHeads(KernelBuilder &kernel, const StepAttention &step) {
-  // A group of scores is stored as a whole vector.
-  Array scores = kernel.stackArray(keyBlock + kernel.width()), sums = kernel.stackArray(step.headDim);
-  kernel.loop(kernel.index(0), kernel.index(step.channels), step.headDim,
-              [&](Value head) { writeHead(kernel, step, head, scores, sums); });
+  const HeadSizes &sizes = step.sizes;
+  StepHead head;
+  for (int64_t map = 0; map < sizes.maps; ++map) {
+    // A group of scores is stored as a whole vector.
+    head.scores.push_back(kernel.stackArray(keyBlock + kernel.width()));
+    head.sums.push_back(kernel.stackArray(sizes.value));
+  }
+  kernel.loop(kernel.index(0), kernel.index(sizes.heads), 1, [&](Value number) {
+    Value own = kernel.div(number, kernel.index(sizes.heads / sizes.kvHeads));
+    head.query.clear(), head.key.clear();
+    for (int64_t map = 0; map < sizes.maps; ++map) {
+      head.query.push_back(kernel.mul(kernel.add(kernel.mul(number, sizes.maps), map), sizes.key));
+      head.key.push_back(kernel.mul(kernel.add(kernel.mul(own, sizes.maps), map), sizes.key));
+    }
+    head.value = kernel.mul(own, sizes.value);
+    head.output = kernel.mul(number, sizes.value);
+    writeHead(kernel, step, head);
+  });
 }
 
-template <typename Op> static StepAttention shapeOf(KernelTask &task, Op op, Value row) {
+template <typename Op> static StepAttention shapeOf(KernelTask &task, Op op, const HeadSizes &sizes, Value row) {
   KernelBuilder &kernel = task.builder;
-  int64_t channels = cast<RankedTensorType>(op.getQuery().getType()).getShape().back(), heads = op.getHeads();
-  Value offset = kernel.mul(row, channels);
-  return {.channels = channels,
-          .headDim = channels / heads,
+  return {.sizes = sizes,
           .scale = op.getScale().convertToFloat(),
-          .query = kernel.from(task.operand(0), offset),
-          .output = kernel.from(task.result(0), offset),
+          .query = kernel.from(task.operand(0), kernel.mul(row, sizes.queryChannels())),
+          .output = kernel.from(task.result(0), kernel.mul(row, sizes.outputChannels())),
           .keys = task.state(0),
           .values = task.state(1),
           .count = {},
+          .lambda = {},
           .row = {},
           .seen = {}};
 }
 
-void writeAttentionStep(KernelTask &task, AttentionStepOp op) {
+/// Appends the newest step to the caches, then attends to all of them.
+template <typename Op> static void writeCachedStep(KernelTask &task, Op op, Value lambda) {
   KernelBuilder &kernel = task.builder;
   SymbolicDims symbols = launchSymbols(op);
   kernel.stage(task.name(), 0, [&](Value hypothesis) {
-    StepAttention step = shapeOf(task, op, hypothesis);
-    Value now = kernel.loadIndex(task.operand(4), kernel.index(0));
+    StepAttention step = shapeOf(task, op, headSizes(op), hypothesis);
+    if (lambda)
+      step.lambda = kernel.load(task.operand(lambda), kernel.index(0));
+    Value now = kernel.loadIndex(task.operand(op.getStep()), kernel.index(0));
     Value rows = kernel.expression(symbols.states[0][1]);
     // The caches are time-major: row r of step p is row p R + r.
-    Value own = kernel.mul(kernel.add(kernel.mul(now, rows), hypothesis), step.channels);
-    for (const auto &[operand, cache] : {std::pair(1, step.keys), std::pair(2, step.values)}) {
-      Array source = kernel.from(task.operand(operand), kernel.mul(hypothesis, step.channels));
-      kernel.columns(step.channels, 4, [&, cache = cache](Value at, Value mask, int64_t) {
-        kernel.storeVector(kernel.loadVector(source, at, mask), cache, kernel.add(own, at), mask);
+    Value own = kernel.add(kernel.mul(now, rows), hypothesis);
+    for (const auto &[operand, cache, channels] :
+         {std::tuple(1, step.keys, step.sizes.keyChannels()), std::tuple(2, step.values, step.sizes.valueChannels())}) {
+      Array source = kernel.from(task.operand(operand), kernel.mul(hypothesis, channels));
+      Array target = kernel.from(cache, kernel.mul(own, channels));
+      kernel.columns(channels, 4, [&](Value at, Value mask, int64_t) {
+        kernel.storeVector(kernel.loadVector(source, at, mask), target, at, mask);
       });
     }
-    Array history = kernel.from(task.operand(3), kernel.mul(hypothesis, kernel.expression(symbols.operands[3][1])));
+    const unsigned table = op.getAncestorsMutable().getOperandNumber();
+    Array history = kernel.from(task.operand(int64_t{table}),
+                                kernel.mul(hypothesis, kernel.expression(symbols.operands[table][1])));
     step.count = kernel.add(now, 1);
     step.row = [&](Value position) {
       // The table ends before this step, whose row is the hypothesis itself.
@@ -216,11 +276,15 @@ void writeAttentionStep(KernelTask &task, AttentionStepOp op) {
   });
 }
 
+void writeAttentionStep(KernelTask &task, AttentionStepOp op) { writeCachedStep(task, op, Value()); }
+void writeDiffAttentionStep(KernelTask &task, DiffAttentionStepOp op) { writeCachedStep(task, op, op.getLambda()); }
+
 void writeCrossAttentionStep(KernelTask &task, CrossAttentionStepOp op) {
   KernelBuilder &kernel = task.builder;
   SymbolicDims symbols = launchSymbols(op);
   kernel.stage(task.name(), 0, [&](Value hypothesis) {
-    StepAttention step = shapeOf(task, op, hypothesis);
+    const int64_t channels = cast<ShapedType>(op.getQuery().getType()).getShape().back(), heads = op.getHeads();
+    StepAttention step = shapeOf(task, op, {heads, heads, 1, channels / heads, channels / heads}, hypothesis);
     Value sentence = kernel.loadIndex(task.operand(1), hypothesis);
     Array mask = task.state(2);
     step.count = kernel.expression(symbols.states[0][1]);

@@ -10,8 +10,6 @@ using namespace mlir;
 namespace bifocal {
 
 template <typename Op> AttentionShape AttentionShape::of(Op op) {
-  auto type = cast<RankedTensorType>(op.getQuery().getType());
-  int64_t channels = type.getShape().back(), heads = op.getHeads();
   SymbolicDims symbols = launchSymbols(op);
   auto dimOf = [&](Value value, unsigned axis) {
     for (OpOperand &operand : op->getOpOperands())
@@ -19,9 +17,7 @@ template <typename Op> AttentionShape AttentionShape::of(Op op) {
         return symbols.operands[operand.getOperandNumber()][axis];
     llvm_unreachable("the value is an operand");
   };
-  return {heads,
-          channels,
-          channels / heads,
+  return {headSizes(op),
           op.getScale().convertToFloat(),
           op.getDropRate().convertToFloat(),
           op.getSite(),
@@ -34,6 +30,16 @@ template <typename Op> AttentionShape AttentionShape::of(Op op) {
 
 template AttentionShape AttentionShape::of(AttentionOp);
 template AttentionShape AttentionShape::of(AttentionGradOp);
+template AttentionShape AttentionShape::of(DiffAttentionOp);
+template AttentionShape AttentionShape::of(DiffAttentionGradOp);
+
+AttentionTile::AttentionTile(KernelTask &task, const AttentionShape &shape)
+    : task(task), kernel(task.builder), shape(shape) {
+  if (shape.causal)
+    modifiers.push_back(std::make_unique<CausalModifier>());
+  if (shape.mask)
+    modifiers.push_back(std::make_unique<PaddingModifier>(task.operand(shape.mask)));
+}
 
 void AttentionTile::start(Value sentenceIndex, Value headIndex, Value first) {
   sentence = sentenceIndex;
@@ -43,22 +49,55 @@ void AttentionTile::start(Value sentenceIndex, Value headIndex, Value first) {
   queryMask = kernel.tailMask(queryCount);
 }
 
-Value AttentionTile::keysEnd() {
-  Value all = kernel.expression(shape.keys);
-  return shape.causal ? kernel.min(all, kernel.add(firstQuery, queryCount)) : all;
+KeyRange AttentionTile::visibleKeys() {
+  KeyRange keys{kernel.index(0), kernel.expression(shape.keys)};
+  for (const auto &modifier : modifiers)
+    keys = modifier->bound(*this, keys);
+  return keys;
 }
 
-static Array rowOf(KernelBuilder &kernel, const AttentionShape &shape, const Array &tensor, Value sentence, Value head,
-                   AffineExpr rows, Value row) {
-  Value number = kernel.add(kernel.mul(sentence, kernel.expression(rows)), row);
-  return kernel.from(tensor, kernel.add(kernel.mul(number, shape.channels), kernel.mul(head, shape.headDim)));
+Value AttentionTile::visible(Value key) {
+  Value result;
+  for (const auto &modifier : modifiers)
+    if (Value seen = modifier->visible(*this, key))
+      result = result ? kernel.bitAnd(result, seen) : seen;
+  return result;
 }
 
-Array AttentionTile::queryRow(const Array &tensor, Value row) {
-  return rowOf(kernel, shape, tensor, sentence, head, shape.queries, row);
+HeadRows AttentionTile::rowsOf(const Array &tensor, AffineExpr all, Value row, int64_t stride, Value number,
+                               int64_t width) {
+  Value place = kernel.add(kernel.mul(sentence, kernel.expression(all)), row);
+  return {kernel.from(tensor, kernel.add(kernel.mul(place, stride), kernel.mul(number, width))), stride, width};
 }
-Array AttentionTile::keyRow(const Array &tensor, Value row) {
-  return rowOf(kernel, shape, tensor, sentence, head, shape.keys, row);
+
+Value AttentionTile::kvHead() { return kernel.div(head, kernel.index(shape.sizes.heads / shape.sizes.kvHeads)); }
+
+HeadRows AttentionTile::queryRows(const Array &tensor, Value row, int64_t map) {
+  const HeadSizes &sizes = shape.sizes;
+  Value number = kernel.add(kernel.mul(head, sizes.maps), map);
+  return rowsOf(tensor, shape.queries, row, sizes.queryChannels(), number, sizes.key);
+}
+HeadRows AttentionTile::keyRows(const Array &tensor, Value row, int64_t map) {
+  const HeadSizes &sizes = shape.sizes;
+  Value number = kernel.add(kernel.mul(kvHead(), sizes.maps), map);
+  return rowsOf(tensor, shape.keys, row, sizes.keyChannels(), number, sizes.key);
+}
+HeadRows AttentionTile::allKeyRows(const Array &tensor, Value row) {
+  HeadRows rows = keyRows(tensor, row);
+  return {rows.first, rows.stride, rows.width * shape.sizes.maps};
+}
+HeadRows AttentionTile::valueRows(const Array &tensor, Value row) {
+  return rowsOf(tensor, shape.keys, row, shape.sizes.valueChannels(), kvHead(), shape.sizes.value);
+}
+HeadRows AttentionTile::outputRows(const Array &tensor, Value row) {
+  return rowsOf(tensor, shape.queries, row, shape.sizes.outputChannels(), head, shape.sizes.value);
+}
+
+Value AttentionTile::statisticsAt(int64_t map) {
+  const HeadSizes &sizes = shape.sizes;
+  Value number = kernel.add(kernel.mul(sentence, sizes.heads), head);
+  number = kernel.add(kernel.mul(number, sizes.maps), map);
+  return kernel.add(kernel.mul(number, kernel.expression(shape.queries)), firstQuery);
 }
 
 /// Calls `body(column, valid)` for the blocks of `lanes` columns that cover a head; `valid` columns of a block are
@@ -71,15 +110,15 @@ static void columnBlocks(KernelBuilder &kernel, int64_t columns, llvm::function_
     body(kernel.index(whole), columns - whole);
 }
 
-void AttentionTile::loadTransposed(const Array &rows, const Array &target, double factor) {
+void AttentionTile::loadTransposed(const HeadRows &rows, const Array &target, double factor) {
   const int64_t lanes = kernel.width();
   Value last = kernel.sub(queryCount, kernel.index(1));
-  columnBlocks(kernel, shape.headDim, [&](Value column, int64_t valid) {
+  columnBlocks(kernel, rows.width, [&](Value column, int64_t valid) {
     Value mask = valid == lanes ? Value() : kernel.tailMask(valid);
     Values block;
     for (int64_t lane = 0; lane < lanes; ++lane) {
-      Value row = kernel.mul(kernel.min(kernel.index(lane), last), shape.channels);
-      block.push_back(kernel.loadVector(rows, kernel.add(row, column), mask));
+      Value row = kernel.mul(kernel.min(kernel.index(lane), last), rows.stride);
+      block.push_back(kernel.loadVector(rows.first, kernel.add(row, column), mask));
     }
     block = transposeLanes(kernel, block);
     for (int64_t i = 0; i < valid; ++i) {
@@ -89,21 +128,21 @@ void AttentionTile::loadTransposed(const Array &rows, const Array &target, doubl
   });
 }
 
-void AttentionTile::storeTransposed(const Array &source, const Array &rows, Value factor) {
+void AttentionTile::storeTransposed(const Array &source, const HeadRows &rows, Value factor) {
   const int64_t lanes = kernel.width();
-  columnBlocks(kernel, shape.headDim, [&](Value column, int64_t valid) {
+  columnBlocks(kernel, rows.width, [&](Value column, int64_t valid) {
     Values block;
     for (int64_t i = 0; i < lanes; ++i)
       block.push_back(i < valid
                           ? kernel.mul(kernel.loadVector(source, kernel.mul(kernel.add(column, i), lanes)), factor)
                           : kernel.constantVector(0.0));
     block = transposeLanes(kernel, block);
-    auto place = [&](int64_t lane) { return kernel.add(column, lane * shape.channels); };
+    auto place = [&](int64_t lane) { return kernel.add(column, lane * rows.stride); };
     Value mask = valid == lanes ? Value() : kernel.tailMask(valid);
     auto storeReal = [&] {
       for (int64_t lane = 0; lane < lanes; ++lane)
         kernel.when(kernel.less(kernel.index(lane), queryCount),
-                    [&] { kernel.storeVector(block[lane], rows, place(lane), mask); });
+                    [&] { kernel.storeVector(block[lane], rows.first, place(lane), mask); });
     };
     if (kernel.target().isWarp)
       return storeReal();
@@ -112,26 +151,26 @@ void AttentionTile::storeTransposed(const Array &source, const Array &rows, Valu
         kernel.equal(queryCount, kernel.index(lanes)),
         [&] {
           for (int64_t lane = 0; lane < lanes; ++lane)
-            kernel.storeVector(block[lane], rows, place(lane), mask);
+            kernel.storeVector(block[lane], rows.first, place(lane), mask);
         },
         storeReal);
   });
 }
 
-void AttentionTile::fillZero(const Array &buffer) {
-  kernel.loop(kernel.index(0), kernel.index(shape.headDim * kernel.width()), kernel.width(),
+void AttentionTile::fillZero(const Array &buffer, int64_t width) {
+  kernel.loop(kernel.index(0), kernel.index(width * kernel.width()), kernel.width(),
               [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), buffer, at); });
 }
 
-AttentionTile::Values AttentionTile::products(const Array &columns, const Array &rows, int64_t group) {
-  const int64_t unrolled = shape.headDim % 4 == 0 ? 4 : 1;
+AttentionTile::Values AttentionTile::products(const Array &columns, const HeadRows &rows, int64_t group) {
+  const int64_t unrolled = rows.width % 4 == 0 ? 4 : 1;
   Values zeros(group, kernel.constantVector(0.0));
-  return kernel.loop(kernel.index(0), kernel.index(shape.headDim), unrolled, zeros, [&](Value column, Range sums) {
+  return kernel.loop(kernel.index(0), kernel.index(rows.width), unrolled, zeros, [&](Value column, Range sums) {
     Values next(sums);
     for (int64_t i = 0; i < unrolled; ++i) {
       Value at = kernel.add(column, i), query = kernel.loadVector(columns, kernel.mul(at, kernel.width()));
       for (int64_t key = 0; key < group; ++key) {
-        Value element = kernel.splat(kernel.load(rows, kernel.add(at, key * shape.channels)));
+        Value element = kernel.splat(kernel.load(rows.first, kernel.add(at, key * rows.stride)));
         next[key] = kernel.fma(query, element, next[key]);
       }
     }
@@ -141,17 +180,17 @@ AttentionTile::Values AttentionTile::products(const Array &columns, const Array 
 
 // Some keys at a time, and all columns of their rows one behind the other: a few columns of all keys would read a line
 // of each row, and rows are a power of two apart.
-void AttentionTile::addByKeys(const Array &weights, Value keys, const Array &rows, const Array &sums) {
-  const int64_t lanes = kernel.width(), unrolled = shape.headDim % 2 == 0 ? 2 : 1;
+void AttentionTile::addByKeys(const Array &weights, Value keys, const HeadRows &rows, const Array &sums) {
+  const int64_t lanes = kernel.width(), unrolled = rows.width % 2 == 0 ? 2 : 1;
   groups(keys, {}, [&](Value first, int64_t group, Range) {
     Values own;
     SmallVector<Array> groupRows;
     for (int64_t i = 0; i < group; ++i) {
       Value key = kernel.add(first, i);
       own.push_back(kernel.loadVector(weights, kernel.mul(key, lanes)));
-      groupRows.push_back(kernel.from(rows, kernel.mul(key, shape.channels)));
+      groupRows.push_back(from(rows, key).first);
     }
-    kernel.loop(kernel.index(0), kernel.index(shape.headDim), unrolled, [&](Value at) {
+    kernel.loop(kernel.index(0), kernel.index(rows.width), unrolled, [&](Value at) {
       for (int64_t column = 0; column < unrolled; ++column) {
         Value d = kernel.add(at, column), place = kernel.mul(d, lanes), sum = kernel.loadVector(sums, place);
         for (int64_t i = 0; i < group; ++i)
@@ -164,7 +203,7 @@ void AttentionTile::addByKeys(const Array &weights, Value keys, const Array &row
 }
 
 // Some columns at a time, whose sums stay in registers while all keys are added.
-void AttentionTile::addByColumns(const Array &weights, Value keys, const Array &rows, const Array &sums) {
+void AttentionTile::addByColumns(const Array &weights, Value keys, const HeadRows &rows, const Array &sums) {
   const int64_t lanes = kernel.width();
   auto columnsFrom = [&](Value column, int64_t group) {
     Values start;
@@ -173,23 +212,23 @@ void AttentionTile::addByColumns(const Array &weights, Value keys, const Array &
     Values end = kernel.loop(kernel.index(0), keys, 1, start, [&](Value key, Range carried) {
       Values next(carried);
       Value weight = kernel.loadVector(weights, kernel.mul(key, lanes));
-      Value row = kernel.add(kernel.mul(key, shape.channels), column);
+      Value row = kernel.add(kernel.mul(key, rows.stride), column);
       for (int64_t i = 0; i < group; ++i)
-        next[i] = kernel.fma(weight, kernel.splat(kernel.load(rows, kernel.add(row, i))), next[i]);
+        next[i] = kernel.fma(weight, kernel.splat(kernel.load(rows.first, kernel.add(row, i))), next[i]);
       return next;
     });
     for (int64_t i = 0; i < group; ++i)
       kernel.storeVector(end[i], sums, kernel.mul(kernel.add(column, i), lanes));
   };
   constexpr int64_t group = 8;
-  const int64_t whole = shape.headDim / group * group;
+  const int64_t whole = rows.width / group * group;
   if (whole > 0)
     kernel.loop(kernel.index(0), kernel.index(whole), group, [&](Value column) { columnsFrom(column, group); });
-  if (whole < shape.headDim)
-    columnsFrom(kernel.index(whole), shape.headDim - whole);
+  if (whole < rows.width)
+    columnsFrom(kernel.index(whole), rows.width - whole);
 }
 
-void AttentionTile::addWeighted(const Array &weights, Value keys, const Array &rows, const Array &sums) {
+void AttentionTile::addWeighted(const Array &weights, Value keys, const HeadRows &rows, const Array &sums) {
   // What lies on the stack of a CPU is shared memory of a warp, which waits between a write and a read of it.
   if (kernel.target().isWarp)
     addByColumns(weights, keys, rows, sums);
@@ -197,29 +236,12 @@ void AttentionTile::addWeighted(const Array &weights, Value keys, const Array &r
     addByKeys(weights, keys, rows, sums);
 }
 
-Value AttentionTile::visible(Value key) {
-  Value result;
-  if (shape.causal) {
-    Value distance = kernel.convert(kernel.sub(firstQuery, key), kernel.i32());
-    Value query = kernel.add(kernel.lanes(kernel.i32(), kernel.width()), kernel.splat(distance));
-    result = kernel.lessEqual(kernel.constantInt(query.getType(), 0), query);
-  }
-  if (shape.mask) {
-    Value place = kernel.add(kernel.mul(sentence, kernel.expression(shape.keys)), key);
-    Value real = kernel.notEqual(kernel.load(task.operand(shape.mask), place), kernel.constantInt(kernel.i8(), 0));
-    real = kernel.splat(real, kernel.width());
-    result = result ? kernel.bitAnd(result, real) : real;
-  }
-  return result;
-}
-
-// Element ((b H + h) T + t) S + s of the weights: a lane's keys are neighbours, but begin anywhere in a block of four
-// draws. So the draws of two blocks are kept, and each lane picks by where its row begins.
-void AttentionTile::drawDrops(Value first, Value count, const Array &target) {
+// Element (((b H + h) M + m) T + t) S + s of the weights of M maps: a lane's keys are neighbours, but begin anywhere in
+// a block of four draws. So the draws of two blocks are kept, and each lane picks by where its row begins.
+void AttentionTile::drawDrops(Value first, Value count, const Array &target, int64_t map) {
   const int64_t lanes = kernel.width(), part = kernel.blockLanes();
   KernelBuilder::PhiloxKeys keys = kernel.philoxKeys(task.operand(shape.rng), shape.site);
-  Value rows = kernel.mul(kernel.add(kernel.mul(sentence, shape.heads), head), kernel.expression(shape.queries));
-  Value firstRow = kernel.add(rows, firstQuery), length = kernel.splat(kernel.expression(shape.keys), part);
+  Value firstRow = statisticsAt(map), length = kernel.splat(kernel.expression(shape.keys), part);
   Values blocks, begins;
   for (int64_t lane = 0; lane < lanes; lane += part) {
     Value row = kernel.add(kernel.splat(firstRow, part), kernel.lanes(kernel.i64(), part, lane));

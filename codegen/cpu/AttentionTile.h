@@ -3,12 +3,14 @@
 #define BIFOCAL_CODEGEN_CPU_ATTENTIONTILE_H
 
 #include "codegen/cpu/CpuKernels.h"
+#include "codegen/cpu/ScoreModifiers.h"
+#include "dialect/bifocal/AttentionRules.h"
 
 namespace bifocal {
 
-/// What the forward and the backward kernel know about an attention op.
+/// What the forward and the backward kernels know about an op of the attention family.
 struct AttentionShape {
-  int64_t heads, channels, headDim;
+  HeadSizes sizes;
   double scale, dropRate;
   int64_t site;
   bool causal;
@@ -16,6 +18,12 @@ struct AttentionShape {
   mlir::Value mask, rng; ///< operands of the op, or null
 
   template <typename Op> static AttentionShape of(Op op);
+};
+
+/// Rows of one head in a tensor: of `width` channels each, `stride` elements apart.
+struct HeadRows {
+  Array first;
+  int64_t stride, width;
 };
 
 /// Works on as many queries of one head as a vector has lanes. The queries are the lanes of all vectors, so maxima,
@@ -32,35 +40,48 @@ public:
   /// The score of a key that a query does not see; real scores are far above it, half of it tells them apart.
   static constexpr double hiddenScore = -1e30;
 
-  AttentionTile(KernelTask &task, const AttentionShape &shape) : task(task), kernel(task.builder), shape(shape) {}
+  AttentionTile(KernelTask &task, const AttentionShape &shape);
 
   /// Chooses the head: sentence `b`, head `h`, and its first queries; `count` of them are real.
   void start(Value sentence, Value head, Value firstQuery);
+  Value inSentence() const { return sentence; }
+  Value first() const { return firstQuery; }
   Value count() const { return queryCount; }
   /// The mask of the lanes that hold a query.
   Value realQueries() const { return queryMask; }
-  /// One behind the last key that any of the queries sees.
-  Value keysEnd();
+  /// The keys that any of the queries sees.
+  KeyRange visibleKeys();
 
-  // Where row `row` of this head begins in a tensor [B, rows, C].
-  Array queryRow(const Array &tensor, Value row);
-  Array keyRow(const Array &tensor, Value row);
+  // The rows of this head from row `row` on: in tensors [B, T, ...] and [B, S, ...], for score map `map`.
+  HeadRows queryRows(const Array &tensor, Value row, int64_t map = 0);
+  HeadRows keyRows(const Array &tensor, Value row, int64_t map = 0);
+  HeadRows valueRows(const Array &tensor, Value row);
+  HeadRows outputRows(const Array &tensor, Value row);
+  /// The keys of all maps side by side.
+  HeadRows allKeyRows(const Array &tensor, Value row);
+  /// The rows of `rows` from `row` on.
+  HeadRows from(const HeadRows &rows, Value row) {
+    return {kernel.from(rows.first, kernel.mul(row, rows.stride)), rows.stride, rows.width};
+  }
+  /// Where the numbers of this tile's queries begin in a tensor of one for each score map and query, as `lse`.
+  Value statisticsAt(int64_t map = 0);
 
   /// target[d][lane] = factor * rows[lane][d]; lanes without a query repeat the last one.
-  void loadTransposed(const Array &rows, const Array &target, double factor = 1.0);
+  void loadTransposed(const HeadRows &rows, const Array &target, double factor = 1.0);
   /// rows[lane][d] = factor[lane] * source[d][lane].
-  void storeTransposed(const Array &source, const Array &rows, Value factor);
-  void fillZero(const Array &buffer);
+  void storeTransposed(const Array &source, const HeadRows &rows, Value factor);
+  /// Zeros for [d][lane] with `width` channels.
+  void fillZero(const Array &buffer, int64_t width);
 
-  /// The products of the queries in `columns` ([d][lane]) with `group` rows that start at `rows`.
-  Values products(const Array &columns, const Array &rows, int64_t group);
-  /// sums[d][lane] += sum over the `keys` rows at `rows` of weights[key][lane] * row[d].
-  void addWeighted(const Array &weights, Value keys, const Array &rows, const Array &sums);
+  /// The products of the queries in `columns` ([d][lane]) with the first `group` rows.
+  Values products(const Array &columns, const HeadRows &rows, int64_t group);
+  /// sums[d][lane] += sum over the first `keys` rows of weights[key][lane] * row[d].
+  void addWeighted(const Array &weights, Value keys, const HeadRows &rows, const Array &sums);
 
   /// Which lanes see a key of this block; null: all.
   Value visible(Value key);
   /// Writes the drop factor of the keys [first, first + count) to `target` ([key][lane]); `first` is a multiple of 4.
-  void drawDrops(Value first, Value count, const Array &target);
+  void drawDrops(Value first, Value count, const Array &target, int64_t map = 0);
 
   /// Calls `body(at, group, carried)` for groups of 8, 4, 2 and 1 that cover [0, count).
   Values groups(Value count, Range initial, llvm::function_ref<Values(Value at, int64_t group, Range carried)> body);
@@ -69,12 +90,15 @@ public:
   const AttentionShape &form() const { return shape; }
 
 private:
-  void addByKeys(const Array &weights, Value keys, const Array &rows, const Array &sums);
-  void addByColumns(const Array &weights, Value keys, const Array &rows, const Array &sums);
+  HeadRows rowsOf(const Array &tensor, mlir::AffineExpr all, Value row, int64_t stride, Value head, int64_t width);
+  Value kvHead();
+  void addByKeys(const Array &weights, Value keys, const HeadRows &rows, const Array &sums);
+  void addByColumns(const Array &weights, Value keys, const HeadRows &rows, const Array &sums);
 
   KernelTask &task;
   KernelBuilder &kernel;
   const AttentionShape &shape;
+  llvm::SmallVector<std::unique_ptr<ScoreModifier>> modifiers;
   Value sentence, head, firstQuery, queryCount, queryMask;
 };
 

@@ -58,8 +58,10 @@ Array KernelTask::scratch(int64_t index, Type element) {
   return behindResults(namedStates(op).size() + index, element);
 }
 
-static constexpr KernelGenerator generators[] = {generateConv,      generateAttention, generateRows,  generateSoftmax,
-                                                 generateEmbedding, generateLoss,      generateOptim, generateSearch};
+static constexpr KernelGenerator generators[] = {
+    generateConv,   generateAttention, generateDiffAttention, generateDiffAttentionRows,
+    generateRotary, generateRows,      generateSoftmax,       generateEmbedding,
+    generateLoss,   generateOptim,     generateSearch};
 
 static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, const VectorTarget &target,
                                     ArrayRef<KernelGenerator> preferred) {

@@ -47,6 +47,9 @@ using KernelGenerator = mlir::FailureOr<bool> (*)(KernelTask &);
 /// One per family: writes the stages that `scheduleKernel` promises. False: the op belongs to another family.
 mlir::FailureOr<bool> generateConv(KernelTask &task);
 mlir::FailureOr<bool> generateAttention(KernelTask &task);
+mlir::FailureOr<bool> generateDiffAttention(KernelTask &task);
+mlir::FailureOr<bool> generateDiffAttentionRows(KernelTask &task);
+mlir::FailureOr<bool> generateRotary(KernelTask &task);
 mlir::FailureOr<bool> generateRows(KernelTask &task);
 mlir::FailureOr<bool> generateSoftmax(KernelTask &task);
 mlir::FailureOr<bool> generateEmbedding(KernelTask &task);

@@ -12,7 +12,7 @@ RowWriter::RowWriter(KernelTask &task, RowShape shape)
 
 void RowWriter::findDependents() {
   for (Operation *op : ops)
-    if (isa<LayerNormOp, LayerNormGradOp>(op))
+    if (isa<LayerNormOp, LayerNormGradOp, RmsNormOp, RmsNormGradOp>(op))
       reduction = op;
   if (!reduction)
     return;
@@ -33,8 +33,8 @@ void RowWriter::findDependents() {
 
 LogicalResult RowWriter::check() {
   for (Operation *op : ops) {
-    if (!isa<AddOp, AddBiasOp, ReluOp, ReluGradOp, GluOp, GluGradOp, DropoutOp, MaskPaddingOp, EmbeddingOp, LayerNormOp,
-             LayerNormGradOp, ColumnSumOp>(op))
+    if (!isa<AddOp, AddBiasOp, MulOp, ReluOp, ReluGradOp, SiluOp, SiluGradOp, GluOp, GluGradOp, DropoutOp,
+             MaskPaddingOp, EmbeddingOp, LayerNormOp, LayerNormGradOp, RmsNormOp, RmsNormGradOp, ColumnSumOp>(op))
       return op->emitOpError("has no CPU kernel");
     for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
       bool inside = operand.getDefiningOp() && llvm::is_contained(ops, operand.getDefiningOp());
@@ -174,7 +174,10 @@ void RowWriter::startRow(Value row) {
   scalars.clear();
   savedIsReady = false;
   auto rowOf = [&](const Array &array, int64_t stride) { return kernel.from(array, kernel.mul(row, stride)); };
-  auto inputRow = [&](Value argument) { return rowOf(arrayOf(argument), task.rowStride(operandOf(argument))); };
+  // Groups stand one behind the other: views have whole rows only.
+  auto inputRow = [&](Value argument) {
+    return rowOf(arrayOf(argument), shape.isGroup ? shape.width : task.rowStride(operandOf(argument)));
+  };
   for (Operation *op : ops) {
     for (auto [index, operand] : llvm::enumerate(op->getOperands()))
       if (!isSideOperand(op, index) && !hasRow(operand) && !inputRows.contains(operand))
@@ -198,7 +201,7 @@ void RowWriter::startRow(Value row) {
     bool statistics =
         isa_and_nonnull<LayerNormOp>(output.getDefiningOp()) && cast<OpResult>(output).getResultNumber() > 0;
     Array array = isColumnSum(output) ? Array() : task.result(index);
-    outputRows.push_back(!array || statistics ? array : rowOf(array, task.resultRowStride(index)));
+    outputRows.push_back(!array || statistics ? array : rowOf(array, shape.isGroup ? shape.width : task.resultRowStride(index)));
   }
 }
 
@@ -225,6 +228,10 @@ void RowWriter::writeRow(Value row) {
     reduceLayerNorm(norm);
   else if (auto grad = dyn_cast_or_null<LayerNormGradOp>(reduction))
     reduceLayerNormGrad(grad);
+  else if (auto norm = dyn_cast_or_null<RmsNormOp>(reduction))
+    reduceRmsNorm(norm);
+  else if (auto grad = dyn_cast_or_null<RmsNormGradOp>(reduction))
+    reduceRmsNormGrad(grad);
   kernel.columns(shape.width, 2, [&](Value at, Value tail, int64_t) {
     startBlock(at, tail);
     finishBlock(/*afterReduction=*/reduction != nullptr);

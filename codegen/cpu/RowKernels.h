@@ -39,6 +39,8 @@ private:
   void writeRow(Value row);
   void reduceLayerNorm(LayerNormOp norm);
   void reduceLayerNormGrad(LayerNormGradOp grad);
+  void reduceRmsNorm(RmsNormOp norm);
+  void reduceRmsNormGrad(RmsNormGradOp grad);
 
   // One vector of columns.
   void startBlock(Value column, Value mask);
@@ -51,12 +53,17 @@ private:
   /// Columns [block * shape.width + column, ...) of `value`.
   Value evaluate(Value value, int64_t block);
   Value compute(mlir::Operation *op, int64_t result, int64_t block);
+  Value computeNorm(mlir::Operation *op, int64_t result, int64_t block);
   Value vectorOperand(Value value, int64_t block);
   Value gate(GluGradOp op, int64_t block);
+  /// Element by element, operands and weight: what an rms_norm_grad sums up and turns into its result.
+  Value weighted(RmsNormGradOp op, int64_t block);
   Value normalized(LayerNormGradOp op, int64_t block);
   Value columnAt(int64_t block);
 
-  int64_t blocks(Value value) const { return lastAxis(value) / shape.width; }
+  /// Elements of a row of `value`, and blocks of `shape.width` columns in it.
+  int64_t rowWidth(Value value) const { return shape.isGroup ? shape.width : lastAxis(value); }
+  int64_t blocks(Value value) const { return rowWidth(value) / shape.width; }
   Value operandOf(Value argument) const;
   Array arrayOf(Value argument);
   bool hasRow(Value value) const;
@@ -78,7 +85,7 @@ private:
   llvm::DenseMap<mlir::Operation *, Array> draws, tableRows;
   llvm::DenseMap<Value, Array> inputRows;
   llvm::SmallVector<Array> outputRows;
-  /// Per-row scalars of an op: the truth of a mask, mean and rstd, the two gradient means.
+  /// Per-row scalars of an op: the truth of a mask, mean and rstd, the two gradient means, the factors of an rms_norm.
   llvm::DenseMap<mlir::Operation *, llvm::SmallVector<Value, 4>> scalars;
   Value currentRow, column, mask;
   Array partials;

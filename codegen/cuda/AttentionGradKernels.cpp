@@ -14,6 +14,7 @@ namespace bifocal {
 using Values = KernelBuilder::Values;
 using Sums = TileBuilder::Sums;
 using Keys = AttentionHead::Keys;
+using Rows = AttentionHead::Rows;
 
 static constexpr int64_t tileKeys = 16, tileQueries = AttentionHead::drawnQueries,
                          stackedKeys = AttentionHead::stackedKeys;
@@ -50,16 +51,21 @@ private:
   QueryLines linesAt(Value row, Keys place);
   Weighed weigh(Value product, Value weightGrad, const QueryLines &lines, Value visible, Value drawn);
 
-  void writeKeys(AttentionTile &drawing, Value firstKey, ArrayRef<Gradient> gradients);
+  void writeKeys(AttentionTile &drawing, Value kvHead, Value firstKey, ArrayRef<Gradient> gradients);
+  Values addHead(AttentionTile &drawing, Value firstKey, ArrayRef<Gradient> gradients, ValueRange carried);
   void addQueries(Value firstQuery, Value row, ArrayRef<Gradient> gradients, MutableArrayRef<Sums> sums);
   void writeQueries(AttentionTile &drawing, Value firstQuery, Value firstRow, int64_t groups);
   void addKeys(Value firstQuery, Value row, Value key, ArrayRef<QueryLines> lines, MutableArrayRef<Sums> sums);
 
-  /// As many sums as a group of 16 rows has tiles of eight channels.
-  size_t perGroup() const { return static_cast<size_t>(shape.headDim / 8); }
+  /// As many sums as a group of 16 rows of a gradient has tiles of eight channels.
+  size_t perGroup(Gradient gradient) const {
+    return static_cast<size_t>((gradient == valueGrad ? shape.sizes.value : shape.sizes.key) / 8);
+  }
   /// Whether the registers hold the sums of two groups.
-  bool holdsTwo() const { return shape.headDim <= 64; }
-  Values zeros(size_t groups);
+  bool holdsTwo() const { return head->width() <= 64; }
+  /// Heads that share keys and values.
+  int64_t shared() const { return shape.sizes.heads / shape.sizes.kvHeads; }
+  Values zeros(ArrayRef<Gradient> gradients);
 
   KernelTask &task;
   KernelBuilder &kernel;
@@ -79,16 +85,19 @@ private:
 
 } // namespace
 
-Values AttentionGradWriter::zeros(size_t groups) {
-  return TileBuilder::flat(SmallVector<Sums>(groups * perGroup(), tiles.zeros()));
+Values AttentionGradWriter::zeros(ArrayRef<Gradient> gradients) {
+  size_t count = 0;
+  for (Gradient gradient : gradients)
+    count += perGroup(gradient);
+  return TileBuilder::flat(SmallVector<Sums>(count, tiles.zeros()));
 }
 
 void AttentionGradWriter::takePlaces() {
   head.emplace(task, tiles, shape, element);
-  queries = head->stackRows(tileQueries);
-  outputGrads = head->stackRows(tileQueries);
-  keys = head->stackRows(stackedKeys);
-  values = head->stackRows(stackedKeys);
+  queries = head->stackRows(tileQueries, head->width());
+  outputGrads = head->stackRows(tileQueries, shape.sizes.value);
+  keys = head->stackRows(stackedKeys, head->width());
+  values = head->stackRows(stackedKeys, shape.sizes.value);
   lse = kernel.stackArray(tileQueries);
   delta = kernel.stackArray(tileQueries);
   deltas = {kernel.stackArray(8 * tileQueries), kernel.index(8)};
@@ -102,7 +111,7 @@ void AttentionGradWriter::writeDelta(int64_t row) {
     return kernel.widen(tiles.load(tiles.at(matrix, kernel.index(row), channel), 8, 8, 4), element);
   };
   Value sum = kernel.constant(kernel.vectorOf(kernel.f32(), 64), 0.0);
-  for (int64_t channel = 0; channel < shape.headDim; channel += 8)
+  for (int64_t channel = 0; channel < shape.sizes.value; channel += 8)
     sum = kernel.fma(tileOf(outputGrads, channel), tileOf(queries, channel), sum);
   tiles.store(tiles.rowSum(sum), tiles.at(deltas, kernel.index(row)), 8, 8);
 }
@@ -111,14 +120,14 @@ void AttentionGradWriter::writeDelta(int64_t row) {
 /// does not have are zeros.
 void AttentionGradWriter::loadQueries(AttentionTile &drawing, Value firstQuery, bool withDelta) {
   Value all = head->queries(), left = kernel.min(kernel.sub(all, firstQuery), kernel.index(tileQueries));
-  head->copyRows(task.operand(outputGradOperand), all, firstQuery, tileQueries, outputGrads);
+  head->copyRows(Rows::output, task.operand(outputGradOperand), firstQuery, tileQueries, outputGrads);
   if (withDelta) {
-    head->copyRows(task.operand(outputOperand), all, firstQuery, tileQueries, queries);
+    head->copyRows(Rows::output, task.operand(outputOperand), firstQuery, tileQueries, queries);
     for (int64_t row = 0; row < tileQueries; row += 8)
       writeDelta(row);
     kernel.storeVector(tiles.load(deltas, tileQueries, 1, 4), delta, kernel.index(0));
   }
-  head->copyRows(task.operand(queryOperand), all, firstQuery, tileQueries, queries);
+  head->copyRows(Rows::query, task.operand(queryOperand), firstQuery, tileQueries, queries);
   Value place = kernel.add(kernel.mul(head->number(), all), firstQuery);
   kernel.storeVector(kernel.loadVector(task.operand(lseOperand), place, kernel.tailMask(left)), lse, kernel.index(0));
   if (shape.dropRate > 0)
@@ -149,9 +158,9 @@ Weighed AttentionGradWriter::weigh(Value product, Value weightGrad, const QueryL
 void AttentionGradWriter::addQueries(Value firstQuery, Value row, ArrayRef<Gradient> gradients,
                                      MutableArrayRef<Sums> sums) {
   const Matrix queryRows = tiles.at(queries, row), gradRows = tiles.at(outputGrads, row);
-  SmallVector<Sums> products = head->scores(keys, queryRows, 2), weightGrads(2);
+  SmallVector<Sums> products = head->scores(keys, queryRows, 2, shape.sizes.key), weightGrads(2);
   if (llvm::is_contained(gradients, keyGrad))
-    weightGrads = head->scores(values, gradRows, 2);
+    weightGrads = head->scores(values, gradRows, 2, shape.sizes.value);
   std::array<Value, 4> drawn;
   if (shape.dropRate > 0)
     drawn = tiles.loadFour(tiles.at(drops, kernel.index(0), row), /*transposed=*/false);
@@ -169,8 +178,9 @@ void AttentionGradWriter::addQueries(Value firstQuery, Value row, ArrayRef<Gradi
     side(&Sums::upper, 0);
     side(&Sums::lower, 1);
   }
-  for (auto [number, gradient] : llvm::enumerate(gradients)) {
-    MutableArrayRef<Sums> target = sums.slice(number * perGroup(), perGroup());
+  for (Gradient gradient : gradients) {
+    MutableArrayRef<Sums> target = sums.take_front(perGroup(gradient));
+    sums = sums.drop_front(perGroup(gradient));
     if (gradient == valueGrad)
       head->addProduct(weights[0], weights[1], gradRows, target);
     else
@@ -178,38 +188,56 @@ void AttentionGradWriter::addQueries(Value firstQuery, Value row, ArrayRef<Gradi
   }
 }
 
-/// The gradients of 16 keys or values, or of both.
-void AttentionGradWriter::writeKeys(AttentionTile &drawing, Value firstKey, ArrayRef<Gradient> gradients) {
-  head->loadSeen(firstKey);
-  head->copyRows(task.operand(keyOperand), head->keys(), firstKey, tileKeys, keys);
-  const bool withScores = llvm::is_contained(gradients, keyGrad);
-  if (withScores)
-    head->copyRows(task.operand(valueOperand), head->keys(), firstKey, tileKeys, values);
+/// What the queries of one head add to the gradients of the tile's keys.
+Values AttentionGradWriter::addHead(AttentionTile &drawing, Value firstKey, ArrayRef<Gradient> gradients,
+                                    ValueRange carried) {
   // Earlier queries do not see keys that come later.
   Value begin = shape.causal ? kernel.bitAnd(firstKey, kernel.index(-tileQueries)) : kernel.index(0);
-  Values all = kernel.loop(
-      begin, head->queries(), tileQueries, zeros(gradients.size()), [&](Value firstQuery, ValueRange carried) {
-        loadQueries(drawing, firstQuery, withScores);
-        if (shape.dropRate > 0)
-          drawing.drawDrops(firstKey, kernel.index(tileKeys), drops.array);
-        return kernel.loop(kernel.index(0), kernel.index(tileQueries), 16, carried, [&](Value row, ValueRange inner) {
-          SmallVector<Sums> sums = TileBuilder::sumsOf(inner);
-          addQueries(firstQuery, row, gradients, sums);
-          return TileBuilder::flat(sums);
-        });
-      });
+  return kernel.loop(begin, head->queries(), tileQueries, carried, [&](Value firstQuery, ValueRange outer) {
+    loadQueries(drawing, firstQuery, llvm::is_contained(gradients, keyGrad));
+    if (shape.dropRate > 0)
+      drawing.drawDrops(firstKey, kernel.index(tileKeys), drops.array);
+    return kernel.loop(kernel.index(0), kernel.index(tileQueries), 16, outer, [&](Value row, ValueRange inner) {
+      SmallVector<Sums> sums = TileBuilder::sumsOf(inner);
+      addQueries(firstQuery, row, gradients, sums);
+      return TileBuilder::flat(sums);
+    });
+  });
+}
+
+/// The gradients of 16 keys or values, or of both, from all heads that read them.
+void AttentionGradWriter::writeKeys(AttentionTile &drawing, Value kvHead, Value firstKey,
+                                    ArrayRef<Gradient> gradients) {
+  Value firstHead = kernel.mul(kvHead, shared());
+  head->place(firstHead);
+  head->loadSeen(firstKey);
+  head->copyRows(Rows::key, task.operand(keyOperand), firstKey, tileKeys, keys);
+  if (llvm::is_contained(gradients, keyGrad))
+    head->copyRows(Rows::value, task.operand(valueOperand), firstKey, tileKeys, values);
+  Values all = zeros(gradients);
+  if (shared() == 1)
+    all = addHead(drawing, firstKey, gradients, all);
+  else
+    all = kernel.loop(firstHead, kernel.add(firstHead, shared()), 1, all, [&](Value number, ValueRange carried) {
+      head->place(number);
+      return addHead(drawing, firstKey, gradients, carried);
+    });
+  head->place(firstHead);
   SmallVector<Sums> sums = TileBuilder::sumsOf(all);
-  for (auto [number, gradient] : llvm::enumerate(gradients))
-    head->writeRows(ArrayRef(sums).slice(number * perGroup(), perGroup()), gradient == keyGrad ? shape.scale : 1.0,
-                    keys, task.result(gradient), head->keys(), firstKey);
+  ArrayRef<Sums> left = sums;
+  for (Gradient gradient : gradients) {
+    head->writeRows(gradient == keyGrad ? Rows::key : Rows::value, left.take_front(perGroup(gradient)),
+                    gradient == keyGrad ? shape.scale : 1.0, keys, task.result(gradient), firstKey);
+    left = left.drop_front(perGroup(gradient));
+  }
 }
 
 /// Adds what 16 keys on the stack give to the gradients of 16 queries, whose lines are those of eight and eight.
 void AttentionGradWriter::addKeys(Value firstQuery, Value row, Value key, ArrayRef<QueryLines> lines,
                                   MutableArrayRef<Sums> sums) {
   const Matrix keyRows = tiles.at(keys, key);
-  SmallVector<Sums> products = head->scores(tiles.at(queries, row), keyRows, 2);
-  SmallVector<Sums> weightGrads = head->scores(tiles.at(outputGrads, row), tiles.at(values, key), 2);
+  SmallVector<Sums> products = head->scores(tiles.at(queries, row), keyRows, 2, shape.sizes.key);
+  SmallVector<Sums> weightGrads = head->scores(tiles.at(outputGrads, row), tiles.at(values, key), 2, shape.sizes.value);
   std::array<Value, 4> drawn;
   if (shape.dropRate > 0)
     drawn = tiles.loadFour(tiles.at(drops, key, row), /*transposed=*/true);
@@ -237,24 +265,26 @@ void AttentionGradWriter::writeQueries(AttentionTile &drawing, Value firstQuery,
   Value end = head->keys();
   if (shape.causal)
     end = kernel.min(end, kernel.add(firstQuery, rowOf(groups)));
-  Values all = kernel.loop(kernel.index(0), end, stackedKeys, zeros(groups), [&](Value firstKey, ValueRange carried) {
+  const Values start = zeros(SmallVector<Gradient>(groups, queryGrad));
+  const size_t perRows = perGroup(queryGrad);
+  Values all = kernel.loop(kernel.index(0), end, stackedKeys, start, [&](Value firstKey, ValueRange carried) {
     head->loadSeen(firstKey);
-    head->copyRows(task.operand(keyOperand), head->keys(), firstKey, stackedKeys, keys);
-    head->copyRows(task.operand(valueOperand), head->keys(), firstKey, stackedKeys, values);
+    head->copyRows(Rows::key, task.operand(keyOperand), firstKey, stackedKeys, keys);
+    head->copyRows(Rows::value, task.operand(valueOperand), firstKey, stackedKeys, values);
     if (shape.dropRate > 0)
       drawing.drawDrops(firstKey, kernel.index(stackedKeys), drops.array);
     return kernel.loop(kernel.index(0), kernel.index(stackedKeys), 16, carried, [&](Value key, ValueRange inner) {
       SmallVector<Sums> sums = TileBuilder::sumsOf(inner);
       for (int64_t group = 0; group < groups; ++group)
         addKeys(firstQuery, rowOf(group), key, ArrayRef(lines).slice(2 * group, 2),
-                MutableArrayRef(sums).slice(group * perGroup(), perGroup()));
+                MutableArrayRef(sums).slice(group * perRows, perRows));
       return TileBuilder::flat(sums);
     });
   });
   SmallVector<Sums> sums = TileBuilder::sumsOf(all);
   for (int64_t group = 0; group < groups; ++group)
-    head->writeRows(ArrayRef(sums).slice(group * perGroup(), perGroup()), shape.scale, tiles.at(queries, rowOf(group)),
-                    task.result(queryGrad), head->queries(), kernel.add(firstQuery, rowOf(group)));
+    head->writeRows(Rows::query, ArrayRef(sums).slice(group * perRows, perRows), shape.scale,
+                    tiles.at(queries, rowOf(group)), task.result(queryGrad), kernel.add(firstQuery, rowOf(group)));
 }
 
 void AttentionGradWriter::write() {
@@ -262,27 +292,30 @@ void AttentionGradWriter::write() {
   auto tile = [&](Value number) {
     takePlaces();
     AttentionTile drawing(task, shape);
-    Value keyTiles = kernel.expression(ofKeys), perHead = kernel.add(keyTiles, kernel.expression(ofQueries));
-    head->place(kernel.div(number, perHead));
-    Value inHead = kernel.rem(number, perHead);
+    // First the tiles of a head's keys, then those of the queries of all heads that read them.
+    Value keyTiles = kernel.expression(ofKeys), queryTiles = kernel.expression(ofQueries);
+    Value perHead = kernel.add(keyTiles, kernel.mul(queryTiles, shared()));
+    Value kvHead = kernel.div(number, perHead), inHead = kernel.rem(number, perHead);
     kernel.when(
         kernel.less(inHead, keyTiles),
         [&] {
           Value firstKey = kernel.mul(inHead, tileKeys);
           if (holdsTwo())
-            return writeKeys(drawing, firstKey, {keyGrad, valueGrad});
-          writeKeys(drawing, firstKey, {keyGrad});
-          writeKeys(drawing, firstKey, {valueGrad});
+            return writeKeys(drawing, kvHead, firstKey, {keyGrad, valueGrad});
+          writeKeys(drawing, kvHead, firstKey, {keyGrad});
+          writeKeys(drawing, kvHead, firstKey, {valueGrad});
         },
         [&] {
-          Value firstQuery = kernel.mul(kernel.sub(inHead, keyTiles), tileQueries);
+          Value own = kernel.sub(inHead, keyTiles);
+          head->place(kernel.add(kernel.mul(kvHead, shared()), kernel.div(own, queryTiles)));
+          Value firstQuery = kernel.mul(kernel.rem(own, queryTiles), tileQueries);
           loadQueries(drawing, firstQuery, /*withDelta=*/true);
           const int64_t groups = holdsTwo() ? 2 : 1;
           kernel.loop(kernel.index(0), kernel.index(tileQueries), 16 * groups,
                       [&](Value row) { writeQueries(drawing, firstQuery, row, groups); });
         });
   };
-  kernel.stage(task.name(), 0, tile, sentences * shape.heads * (ofKeys + ofQueries));
+  kernel.stage(task.name(), 0, tile, sentences * shape.sizes.kvHeads * (ofKeys + ofQueries * shared()));
 }
 
 FailureOr<bool> generateAttentionGradProducts(KernelTask &task) {

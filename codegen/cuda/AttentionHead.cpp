@@ -8,7 +8,9 @@ namespace bifocal {
 bool AttentionHead::fits(const AttentionShape &shape, ValueRange tensors) {
   Type element = getElementTypeOrSelf(tensors.front().getType());
   bool alike = llvm::all_of(tensors, [&](Value tensor) { return getElementTypeOrSelf(tensor.getType()) == element; });
-  return alike && (element.isBF16() || element.isF16()) && shape.headDim % 16 == 0 && shape.headDim <= widestHead;
+  const HeadSizes &sizes = shape.sizes;
+  return alike && (element.isBF16() || element.isF16()) && sizes.maps == 1 && sizes.key % 16 == 0 &&
+         sizes.value % 16 == 0 && std::max(sizes.key, sizes.value) <= widestHead;
 }
 
 AttentionHead::AttentionHead(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, Type element)
@@ -18,21 +20,25 @@ AttentionHead::AttentionHead(KernelTask &task, TileBuilder &tiles, const Attenti
 
 void AttentionHead::place(Value number) {
   headNumber = number;
-  sentence = kernel.div(number, kernel.index(shape.heads));
-  head = kernel.rem(number, kernel.index(shape.heads));
+  sentence = kernel.div(number, kernel.index(shape.sizes.heads));
+  head = kernel.rem(number, kernel.index(shape.sizes.heads));
 }
 
-Matrix AttentionHead::rowsOf(const Array &tensor, Value all) {
-  Value begin = kernel.add(kernel.mul(kernel.mul(sentence, all), shape.channels), kernel.mul(head, shape.headDim));
-  return {kernel.from(tensor, begin), kernel.index(shape.channels)};
+Matrix AttentionHead::rowsOf(Rows kind, const Array &tensor) {
+  const HeadSizes &sizes = shape.sizes;
+  const bool ofKeys = kind == Rows::key || kind == Rows::value;
+  const int64_t width = widthOf(kind), stride = width * (ofKeys ? sizes.kvHeads : sizes.heads);
+  Value own = ofKeys ? kernel.div(head, kernel.index(sizes.heads / sizes.kvHeads)) : head;
+  Value begin = kernel.add(kernel.mul(kernel.mul(sentence, allOf(kind)), stride), kernel.mul(own, width));
+  return {kernel.from(tensor, begin), kernel.index(stride)};
 }
 
-void AttentionHead::copyRows(const Array &tensor, Value all, Value first, int64_t count, const Matrix &target) {
-  tiles.copyRows(tiles.at(rowsOf(tensor, all), first), kernel.index(0), kernel.sub(all, first), count, shape.headDim,
-                 shape.headDim, target);
+void AttentionHead::copyRows(Rows kind, const Array &tensor, Value first, int64_t count, const Matrix &target) {
+  tiles.copyRows(tiles.at(rowsOf(kind, tensor), first), kernel.index(0), kernel.sub(allOf(kind), first), count,
+                 widthOf(kind), widthOf(kind), target);
 }
 
-void AttentionHead::writeRows(ArrayRef<Sums> rows, double factor, const Matrix &stack, const Array &tensor, Value all,
+void AttentionHead::writeRows(Rows kind, ArrayRef<Sums> rows, double factor, const Matrix &stack, const Array &tensor,
                               Value first) {
   Value factors = kernel.constant(kernel.vectorOf(kernel.f32(), 64), factor);
   for (auto [number, sums] : llvm::enumerate(rows)) {
@@ -40,7 +46,7 @@ void AttentionHead::writeRows(ArrayRef<Sums> rows, double factor, const Matrix &
     for (auto [tile, row] : {std::pair(sums.upper, 0), std::pair(sums.lower, 8)})
       tiles.store(kernel.round(kernel.mul(tile, factors), element), tiles.at(stack, kernel.index(row), column), 8, 4);
   }
-  tiles.writeRows(stack, kernel.sub(all, first), shape.headDim, tiles.at(rowsOf(tensor, all), first));
+  tiles.writeRows(stack, kernel.sub(allOf(kind), first), widthOf(kind), tiles.at(rowsOf(kind, tensor), first));
 }
 
 void AttentionHead::loadSeen(Value firstKey) {
@@ -75,7 +81,8 @@ void AttentionHead::addProduct(const Sums &left0, const Sums &left1, const Matri
     return std::array<Value, 4>{part(left0.upper), part(left0.lower), part(left1.upper), part(left1.lower)};
   };
   const std::array<std::array<Value, 4>, 2> parts{factor(rounded), factor(rest)};
-  for (int64_t channel = 0; channel < shape.headDim; channel += 16) {
+  const auto columns = static_cast<int64_t>(8 * sums.size());
+  for (int64_t channel = 0; channel < columns; channel += 16) {
     auto b = tiles.loadFour(tiles.at(right, kernel.index(0), channel), /*transposed=*/true);
     for (int64_t half = 0; half < 2; ++half)
       for (const std::array<Value, 4> &part : parts) {
@@ -85,9 +92,10 @@ void AttentionHead::addProduct(const Sums &left0, const Sums &left1, const Matri
   }
 }
 
-SmallVector<TileBuilder::Sums> AttentionHead::scores(const Matrix &left, const Matrix &right, int64_t groups) {
+SmallVector<TileBuilder::Sums> AttentionHead::scores(const Matrix &left, const Matrix &right, int64_t groups,
+                                                     int64_t columns) {
   SmallVector<Sums> result(groups, tiles.zeros());
-  for (int64_t channel = 0; channel < shape.headDim; channel += 16) {
+  for (int64_t channel = 0; channel < columns; channel += 16) {
     auto a = tiles.loadFour(tiles.at(left, kernel.index(0), channel), /*transposed=*/false);
     for (int64_t pair = 0; pair < groups; pair += 2) {
       auto b = tiles.loadFour(tiles.at(right, kernel.index(8 * pair), channel), /*transposed=*/false);

@@ -12,6 +12,7 @@ namespace bifocal {
 
 using Values = KernelBuilder::Values;
 using Sums = TileBuilder::Sums;
+using Rows = AttentionHead::Rows;
 
 static constexpr int64_t stackedKeys = AttentionHead::stackedKeys;
 /// Groups of 16 queries of a tile, and of eight keys of a block.
@@ -45,7 +46,7 @@ private:
   void writeOutputs(const QueryGroup &state, Value firstRow);
   void writeQueries(AttentionTile &drawing, Value firstRow);
   /// Groups whose sums the registers hold at the same time, beside what tells later keys from earlier ones.
-  int64_t groupsAtOnce() const { return shape.headDim + (shape.causal ? 16 : 0) <= 64 ? queryGroups : 1; }
+  int64_t groupsAtOnce() const { return head->width() + (shape.causal ? 16 : 0) <= 64 ? queryGroups : 1; }
 
   KernelTask &task;
   KernelBuilder &kernel;
@@ -97,7 +98,7 @@ void AttentionWriter::drop(Value firstRow, SmallVector<Sums> &weights) {
 /// The products of 16 queries and the keys of the block, scaled; far below all others where a query does not see one.
 /// Group by group: the scores of all queries would take registers that the draws of a drop need.
 SmallVector<Sums> AttentionWriter::scoresOf(Value firstRow) {
-  SmallVector<Sums> scores = head->scores(tiles.at(queries, firstRow), keyRows, keyGroups);
+  SmallVector<Sums> scores = head->scores(tiles.at(queries, firstRow), keyRows, keyGroups, shape.sizes.key);
   Type floats = kernel.vectorOf(kernel.f32(), 64);
   Value scale = kernel.constant(floats, shape.scale), hidden = kernel.constant(floats, AttentionTile::hiddenScore);
   auto shown = [&](Value score, int64_t keyGroup, int64_t row) {
@@ -157,14 +158,14 @@ void AttentionWriter::writeOutputs(const QueryGroup &state, Value firstRow) {
     tiles.store(state.maximum.*side, tiles.at(peaks, row), 8, 8);
     tiles.store(total, tiles.at(totals, row), 8, 8);
   }
-  head->writeRows(outputs, 1.0, tiles.at(queries, firstRow), task.result(0), head->queries(),
+  head->writeRows(Rows::output, outputs, 1.0, tiles.at(queries, firstRow), task.result(0),
                   kernel.add(firstQuery, firstRow));
 }
 
 /// All keys for the queries of the tile from row `firstRow` on, as many as the registers have room for.
 void AttentionWriter::writeQueries(AttentionTile &drawing, Value firstRow) {
   Value hidden = kernel.constant(kernel.vectorOf(kernel.f32(), 64), AttentionTile::hiddenScore);
-  QueryGroup start{{hidden, hidden}, tiles.zeros(), SmallVector<Sums>(shape.headDim / 8, tiles.zeros())};
+  QueryGroup start{{hidden, hidden}, tiles.zeros(), SmallVector<Sums>(shape.sizes.value / 8, tiles.zeros())};
   Values initial;
   for (int64_t group = 0; group < groupsAtOnce(); ++group)
     initial.append(start.flat());
@@ -176,8 +177,8 @@ void AttentionWriter::writeQueries(AttentionTile &drawing, Value firstRow) {
   Value keys = head->keys(), end = shape.causal ? kernel.min(keys, kernel.add(firstQuery, rows)) : keys;
   Values sums = kernel.loop(kernel.index(0), end, stackedKeys, initial, [&](Value firstKey, ValueRange carried) {
     head->loadSeen(firstKey);
-    head->copyRows(task.operand(1), keys, firstKey, stackedKeys, keyRows);
-    head->copyRows(task.operand(2), keys, firstKey, stackedKeys, valueRows);
+    head->copyRows(Rows::key, task.operand(1), firstKey, stackedKeys, keyRows);
+    head->copyRows(Rows::value, task.operand(2), firstKey, stackedKeys, valueRows);
     if (shape.dropRate > 0)
       drawing.drawDrops(firstKey, kernel.index(stackedKeys), drops.array);
     Values next;
@@ -194,9 +195,9 @@ void AttentionWriter::write() {
   kernel.stage(task.name(), 0, [&](Value number) {
     head.emplace(task, tiles, shape, element);
     place(number);
-    queries = head->stackRows(attentionQueries);
-    keyRows = head->stackRows(stackedKeys);
-    valueRows = head->stackRows(stackedKeys);
+    queries = head->stackRows(attentionQueries, head->width());
+    keyRows = head->stackRows(stackedKeys, shape.sizes.key);
+    valueRows = head->stackRows(stackedKeys, shape.sizes.value);
     peaks = {kernel.stackArray(8 * attentionQueries), kernel.index(8)};
     totals = {kernel.stackArray(8 * attentionQueries), kernel.index(8)};
     AttentionTile drawing(task, shape);
@@ -204,7 +205,7 @@ void AttentionWriter::write() {
       drops = {kernel.stackArray(element, stackedKeys * kernel.width()), kernel.index(kernel.width())};
       drawing.start(head->inSentence().first, head->inSentence().second, firstQuery);
     }
-    head->copyRows(task.operand(0), head->queries(), firstQuery, attentionQueries, queries);
+    head->copyRows(Rows::query, task.operand(0), firstQuery, attentionQueries, queries);
     kernel.loop(kernel.index(0), kernel.index(attentionQueries), 16 * groupsAtOnce(),
                 [&](Value firstRow) { writeQueries(drawing, firstRow); });
     Value peak = tiles.load(peaks, attentionQueries, 1, 4), total = tiles.load(totals, attentionQueries, 1, 4);

@@ -1,42 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "dialect/bifocal/BifocalOps.h"
+#include "dialect/bifocal/AttentionRules.h"
 #include "dialect/bifocal/ShapeRules.h"
 
 using namespace mlir;
 
 namespace bifocal {
-
-/// (C1) to (C4), which attention and its gradient share.
-template <typename AttentionLike> static LogicalResult verifyAttention(AttentionLike op) {
-  ArrayRef<int64_t> query = shapeOf(op.getQuery()), key = shapeOf(op.getKey());
-  // (C1)
-  if (failed(verifyHeads(op, op.getHeads(), "query", op.getQuery())))
-    return failure();
-  // (C2)
-  if (failed(verifyShape(op, "key", op.getKey(), {query[0], key[1], query[2]}, "batch and channels of 'query'")) ||
-      failed(verifyShape(op, "value", op.getValue(), key, "the shape of 'key'")))
-    return failure();
-  // (C3)
-  if (op.getMask() && failed(verifyShape(op, "mask", op.getMask(), {key[0], key[1]}, "batch and steps of 'key'")))
-    return failure();
-  // (C4)
-  if (op.getCausal() && sizesDiffer(query[1], key[1]))
-    return op.emitOpError("expects as many queries as keys where 'causal' stands, but got ")
-           << query[1] << " queries and " << key[1] << " keys";
-  return verifyDropRate(op, op.getDropRate(), op.getRng());
-}
-
-static LogicalResult verifyLogSums(Operation *op, Value lse, Value query, int64_t heads) {
-  ArrayRef<int64_t> shape = shapeOf(query);
-  return verifyShape(op, "lse", lse, {shape[0], heads, shape[1]}, "batch of 'query', heads, steps of 'query'");
-}
-
-/// The pairs of query and key that a causal or a full attention scores, summed over the batch.
-static AffineExpr scoredPairs(const Dims &query, const Dims &key, bool causal) {
-  if (causal)
-    return query[0] * (query[1] * (query[1] + 1)).floorDiv(2);
-  return query[0] * query[1] * key[1];
-}
 
 void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add<DropUnusedRng<AttentionOp>>(context);
@@ -46,10 +14,10 @@ LogicalResult AttentionOp::verify() {
   if (failed(verifyAttention(*this)))
     return failure();
   // (C6)
-  if (failed(verifyShape(*this, "output", getOutput(), shapeOf(getQuery()), "the shape of 'query'")))
+  if (failed(verifyOutput(*this, "output", getOutput())))
     return failure();
   // (C7)
-  return verifyLogSums(*this, getLse(), getQuery(), getHeads());
+  return verifyLogSums(*this);
 }
 
 void AttentionOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims> &results) {
@@ -60,9 +28,10 @@ void AttentionOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dim
 }
 
 AffineExpr AttentionOp::getFlops(const SymbolicDims &dims) {
-  // Scores and the weighted sum: two products of C multiply-adds per pair; scale and softmax: six operations per head.
-  AffineExpr pairs = scoredPairs(dims.operands[0], dims.operands[1], getCausal());
-  return pairs * (4 * channelsOf(getQuery()) + 6 * getHeads());
+  // Scores and the weighted sum: a multiply-add per channel and pair; scale and softmax: six operations per head.
+  const HeadSizes sizes = headSizes(*this);
+  AffineExpr pairs = scoredPairs(*this, dims.operands[0], dims.operands[1]);
+  return pairs * (2 * (sizes.scoreProducts() + sizes.valueProducts()) + 6 * sizes.heads);
 }
 
 LogicalResult AttentionOp::buildGradient(OpBuilder &builder, ArrayRef<Value> resultGrads,
@@ -75,7 +44,7 @@ LogicalResult AttentionOp::buildGradient(OpBuilder &builder, ArrayRef<Value> res
   auto gradient = builder.create<AttentionGradOp>(
       getLoc(), TypeRange{getQuery().getType(), getKey().getType(), getValue().getType()}, resultGrads[0], getQuery(),
       getKey(), getValue(), getOutput(), getLse(), getMask(), getRng(), getHeads(), getScale(), getCausal(),
-      getDropRate(), getSite());
+      getDropRate(), getSite(), getKvHeads());
   for (unsigned i = 0; i < 3; ++i)
     operandGrads[i] = gradient.getResult(i);
   return success();
@@ -89,16 +58,14 @@ LogicalResult AttentionGradOp::verify() {
   if (failed(verifyAttention(*this)))
     return failure();
   // (C6)
-  ArrayRef<int64_t> query = shapeOf(getQuery()), key = shapeOf(getKey());
-  if (failed(verifyShape(*this, "output_grad", getOutputGrad(), query, "the shape of 'query'")) ||
-      failed(verifyShape(*this, "output", getOutput(), query, "the shape of 'query'")) ||
-      failed(verifyLogSums(*this, getLse(), getQuery(), getHeads())))
+  if (failed(verifyOutput(*this, "output_grad", getOutputGrad())) ||
+      failed(verifyOutput(*this, "output", getOutput())) || failed(verifyLogSums(*this)))
     return failure();
   // (C7)
-  if (failed(verifyShape(*this, "query_grad", getQueryGrad(), query, "the shape of 'query'")) ||
-      failed(verifyShape(*this, "key_grad", getKeyGrad(), key, "the shape of 'key'")))
+  if (failed(verifyShape(*this, "query_grad", getQueryGrad(), shapeOf(getQuery()), "the shape of 'query'")) ||
+      failed(verifyShape(*this, "key_grad", getKeyGrad(), shapeOf(getKey()), "the shape of 'key'")))
     return failure();
-  return verifyShape(*this, "value_grad", getValueGrad(), key, "the shape of 'key'");
+  return verifyShape(*this, "value_grad", getValueGrad(), shapeOf(getValue()), "the shape of 'value'");
 }
 
 void AttentionGradOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims> &results) {
@@ -107,42 +74,24 @@ void AttentionGradOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl
 }
 
 AffineExpr AttentionGradOp::getFlops(const SymbolicDims &dims) {
-  // Five products per pair (the scores again, then for weights, query, key and value); ten operations per head.
-  AffineExpr pairs = scoredPairs(dims.operands[1], dims.operands[2], getCausal());
-  return pairs * (10 * channelsOf(getQuery()) + 10 * getHeads());
+  // Scores again, query and key with the channels of a key, weights and value with those of a value; ten operations per
+  // head.
+  const HeadSizes sizes = headSizes(*this);
+  AffineExpr pairs = scoredPairs(*this, dims.operands[1], dims.operands[2]);
+  return pairs * (6 * sizes.scoreProducts() + 4 * sizes.valueProducts() + 10 * sizes.heads);
 }
 
-LogicalResult AttentionStepOp::verify() {
-  ArrayRef<int64_t> query = shapeOf(getQuery());
-  // (C1)
-  if (failed(verifyHeads(*this, getHeads(), "query", getQuery())))
-    return failure();
-  // (C2)
-  if (failed(verifyShape(*this, "key", getKey(), query, "the shape of 'query'")) ||
-      failed(verifyShape(*this, "value", getValue(), query, "the shape of 'query'")) ||
-      failed(verifyShape(*this, "output", getOutput(), query, "the shape of 'query'")))
-    return failure();
-  // (C3)
-  return verifyShape(*this, "ancestors", getAncestors(), {query[0], ShapedType::kDynamic},
-                     "one row per row of 'query'");
-}
+LogicalResult AttentionStepOp::verify() { return verifyStep(*this); }
+
+LogicalResult AttentionStepOp::verifySymbolUses(SymbolTableCollection &tables) { return verifyCaches(*this, tables); }
 
 void AttentionStepOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims> &results) {
   inferLike(*this, 0, operands[0], results);
 }
 
-AffineExpr AttentionStepOp::getFlops(const SymbolicDims &dims) {
-  // The cached steps and the newest one.
-  const Dims &ancestors = dims.operands[3];
-  return ancestors[0] * (ancestors[1] + 1) * (4 * channelsOf(getQuery()) + 6 * getHeads());
-}
+AffineExpr AttentionStepOp::getFlops(const SymbolicDims &dims) { return stepFlops(*this, dims); }
 
-AffineExpr AttentionStepOp::getBytes(const SymbolicDims &dims) {
-  // Keys and values of all steps are read, those of one are written.
-  const Dims &ancestors = dims.operands[3];
-  int64_t row = channelsOf(getQuery()) * elementBytes(getQuery().getType());
-  return compulsoryBytes(*this, dims) + ancestors[0] * (ancestors[1] + 2) * (2 * row);
-}
+AffineExpr AttentionStepOp::getBytes(const SymbolicDims &dims) { return stepBytes(*this, dims); }
 
 LogicalResult CrossAttentionStepOp::verify() {
   ArrayRef<int64_t> query = shapeOf(getQuery());

@@ -23,4 +23,14 @@
 #define GET_OP_CLASSES
 #include "dialect/bifocal/BifocalOps.h.inc"
 
+namespace bifocal {
+
+/// Whether an activation multiplies one half of the sums by a gate of the other, and which gate that is.
+bool isGated(Activation activation);
+Gate gateOf(Activation activation);
+
+/// Groups of the last axis that `op` normalises on their own; 1 for ops that are no norm of groups.
+int64_t normGroups(mlir::Operation *op);
+
+} // namespace bifocal
 #endif

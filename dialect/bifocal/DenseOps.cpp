@@ -20,6 +20,10 @@ template <typename Op> static LogicalResult verifyMask(Op op, Value value, Strin
   return op.getMask() ? verifyShape(op, "mask", op.getMask(), rowsOf(value), why) : success();
 }
 
+bool isGated(Activation activation) { return activation == Activation::glu || activation == Activation::swiglu; }
+
+Gate gateOf(Activation activation) { return activation == Activation::swiglu ? Gate::silu : Gate::sigmoid; }
+
 /// What the activation of a linear costs per row.
 static int64_t activationFlops(Activation activation, int64_t columns) {
   switch (activation) {
@@ -29,6 +33,8 @@ static int64_t activationFlops(Activation activation, int64_t columns) {
     return columns;
   case Activation::glu:
     return columns / 2 * 5;
+  case Activation::swiglu:
+    return columns / 2 * 6;
   }
   llvm_unreachable("every activation has a cost");
 }
@@ -43,9 +49,10 @@ LogicalResult LinearOp::verify() {
   if (getBias() && failed(verifyShape(*this, "bias", getBias(), {weight[0]}, "the rows of 'weight'")))
     return failure();
   // (C3)
-  bool gated = getActivation() == Activation::glu;
+  bool gated = isGated(getActivation());
   if (gated && weight[0] % 2 != 0)
-    return emitOpError("expects an even number of rows of 'weight' where the activation is glu, but got ") << weight[0];
+    return emitOpError("expects an even number of rows of 'weight' where the activation is ")
+           << stringifyActivation(getActivation()) << ", but got " << weight[0];
   // (C4)
   int64_t channels = gated ? weight[0] / 2 : weight[0];
   if (failed(verifyShape(*this, "output", getOutput(), withChannels(rowsOf(getInput()), channels),
@@ -55,8 +62,8 @@ LogicalResult LinearOp::verify() {
   if (failed(verifyMask(*this, getInput(), "the rows of 'input'")))
     return failure();
   // (C7)
-  for (auto [name, value] : {std::pair("input", getInput()), std::pair("weight", getWeight()),
-                             std::pair("output", getOutput())})
+  for (auto [name, value] :
+       {std::pair("input", getInput()), std::pair("weight", getWeight()), std::pair("output", getOutput())})
     if (Type element = getElementTypeOrSelf(value); getQuantization() != Quantization::none && !element.isF32())
       return emitOpError("expects '") << name << "' of f32 beside factors of 8 bits, but got " << element;
   // (C5)
@@ -84,7 +91,7 @@ static Value preactivationGrad(LinearOp op, OpBuilder &builder, ArrayRef<Value> 
   Value grad = resultGrads[0];
   if (grad && op.getActivation() == Activation::relu)
     grad = builder.create<ReluGradOp>(loc, grad.getType(), grad, op.getOutput());
-  if (grad && op.getActivation() == Activation::glu) {
+  if (grad && isGated(op.getActivation())) {
     Value sums = op.getPreactivation();
     if (!sums) {
       // Not kept by the forward pass, so the backward pass computes it again.
@@ -96,7 +103,7 @@ static Value preactivationGrad(LinearOp op, OpBuilder &builder, ArrayRef<Value> 
                                    Activation::none)
                  .getOutput();
     }
-    grad = builder.create<GluGradOp>(loc, sums.getType(), grad, sums);
+    grad = builder.create<GluGradOp>(loc, sums.getType(), grad, sums, gateOf(op.getActivation()));
   }
   if (resultGrads.size() < 2 || !resultGrads[1])
     return grad;
@@ -235,8 +242,10 @@ void GluOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims> &re
   inferRows(*this, 0, operands[0], results);
 }
 
-// A sigmoid is four operations, the product one.
-AffineExpr GluOp::getFlops(const SymbolicDims &dims) { return elementCount(dims.results[0], getContext()) * 5; }
+// A sigmoid is four operations, a silu five, the product one.
+AffineExpr GluOp::getFlops(const SymbolicDims &dims) {
+  return elementCount(dims.results[0], getContext()) * (getGate() == Gate::silu ? 6 : 5);
+}
 
 bool GluOp::isRowReduction() { return false; }
 
@@ -244,7 +253,7 @@ LogicalResult GluOp::buildGradient(OpBuilder &builder, ArrayRef<Value> resultGra
                                    SmallVectorImpl<Value> &operandGrads) {
   operandGrads.assign(1, Value());
   if (resultGrads[0])
-    operandGrads[0] = builder.create<GluGradOp>(getLoc(), getInput().getType(), resultGrads[0], getInput());
+    operandGrads[0] = builder.create<GluGradOp>(getLoc(), getInput().getType(), resultGrads[0], getInput(), getGate());
   return success();
 }
 
@@ -262,8 +271,10 @@ void GluGradOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims>
   inferLike(*this, 0, operands[1], results);
 }
 
-// Per gate: the sigmoid s (4), g s (1), g x s (1 - s) (4).
-AffineExpr GluGradOp::getFlops(const SymbolicDims &dims) { return elementCount(dims.operands[0], getContext()) * 9; }
+// Per gate: the sigmoid s (4), g s (1), g x s (1 - s) (4); three more for silu.
+AffineExpr GluGradOp::getFlops(const SymbolicDims &dims) {
+  return elementCount(dims.operands[0], getContext()) * (getGate() == Gate::silu ? 12 : 9);
+}
 
 bool GluGradOp::isRowReduction() { return false; }
 

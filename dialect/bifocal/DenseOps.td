@@ -4,7 +4,12 @@
 include "dialect/bifocal/BifocalDialect.td"
 
 def Bifocal_Activation : I32EnumAttr<"Activation", "what a linear applies to its sums", [
-    I32EnumAttrCase<"none", 0>, I32EnumAttrCase<"relu", 1>, I32EnumAttrCase<"glu", 2>]> {
+    I32EnumAttrCase<"none", 0>, I32EnumAttrCase<"relu", 1>, I32EnumAttrCase<"glu", 2>, I32EnumAttrCase<"swiglu", 3>]> {
+  let cppNamespace = "::bifocal";
+}
+
+def Bifocal_Gate : I32EnumAttr<"Gate", "what a gated linear unit makes of the gating half", [
+    I32EnumAttrCase<"sigmoid", 0>, I32EnumAttrCase<"silu", 1>]> {
   let cppNamespace = "::bifocal";
 }
 
@@ -17,7 +22,7 @@ def Bifocal_LinearOp : Bifocal_PureOp<"linear", [AttrSizedOperandSegments, Decla
   let summary = "affine map of the last axis";
   let description = [{
         preactivation[..., o] = sum over i of input[..., i] * weight[o, i] + bias[o]
-        output                = preactivation, max(preactivation, 0) or glu(preactivation)
+        output                = preactivation, max(preactivation, 0) or glu(preactivation), with swiglu the gate silu
 
     | Name            | Shape                       | Element    | Meaning                                    |
     |-----------------|-----------------------------|------------|--------------------------------------------|
@@ -25,7 +30,7 @@ def Bifocal_LinearOp : Bifocal_PureOp<"linear", [AttrSizedOperandSegments, Decla
     | `weight`        | `[O, I]`                    | any float  | as in the state dict                       |
     | `bias`          | `[O]`                       | any float  | optional                                   |
     | `mask`          | `[...]`                     | i1         | optional: `input` counts as `mask_padding(input, mask)` |
-    | `output`        | `[..., O]`, glu: `[..., O/2]` | any float |                                            |
+    | `output`        | `[..., O]`, glu and swiglu: `[..., O/2]` | any float |                                 |
     | `preactivation` | `[..., O]`                  | any float  | present where the backward pass reads it   |
 
     Sums and the activation are taken in f32. Where `input`, `weight` or the result is of 16 bits, the factors of the sums are: a
@@ -38,8 +43,8 @@ def Bifocal_LinearOp : Bifocal_PureOp<"linear", [AttrSizedOperandSegments, Decla
     Constraints:
     - (C1) `weight` has one column per channel of `input`.
     - (C2) `bias` has O elements.
-    - (C3) glu needs an even O.
-    - (C4) `output` has the rows of `input` and O channels, O/2 with glu.
+    - (C3) glu and swiglu need an even O.
+    - (C4) `output` has the rows of `input` and O channels, O/2 with glu and swiglu.
     - (C5) `preactivation` has the rows of `input` and O channels.
     - (C6) `mask` has the rows of `input`.
     - (C7) With `quantization` `input`, `weight` and the result are f32.
@@ -191,14 +196,14 @@ def Bifocal_ReluGradOp : Bifocal_RowOp<"relu_grad", [SameOperandsAndResultType]>
 def Bifocal_GluOp : Bifocal_RowOp<"glu", [DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
   let summary = "gated linear unit";
   let description = [{
-        output[..., c] = input[..., c] * sigmoid(input[..., C + c])
+        output[..., c] = input[..., c] * gate(input[..., C + c]),  gate(x) = sigmoid(x) or silu(x) = x * sigmoid(x)
 
     | Name     | Shape       | Element   |
     |----------|-------------|-----------|
     | `input`  | `[..., 2C]` | any float |
     | `output` | `[..., C]`  | any float |
 
-    The sigmoid is taken in f32.
+    The gate is taken in f32. With `gate silu` it is SwiGLU (Shazeer, GLU Variants Improve Transformer, 2020).
 
     Constraints:
     - (C1) `input` has the rows of `output` and twice its channels.
@@ -209,19 +214,19 @@ def Bifocal_GluOp : Bifocal_RowOp<"glu", [DeclareOpInterfaceMethods<Differentiab
     %y = bifocal.glu %x : (tensor<?x?x1024xf32>) -> tensor<?x?x512xf32>
     ```
   }];
-  let arguments = (ins Bifocal_Tensor:$input);
+  let arguments = (ins Bifocal_Tensor:$input, DefaultValuedAttr<Bifocal_Gate, "::bifocal::Gate::sigmoid">:$gate);
   let results = (outs Bifocal_Tensor:$output);
-  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$input (`gate` $gate^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 
 def Bifocal_GluGradOp : Bifocal_RowOp<"glu_grad"> {
   let summary = "gradient of glu";
   let description = [{
-    With s = sigmoid(input[..., C + c]) and g = output_grad[..., c]:
+    With x = input[..., C + c], s = sigmoid(x) and g = output_grad[..., c]:
 
-        input_grad[..., c]     = g * s
-        input_grad[..., C + c] = g * input[..., c] * s * (1 - s)
+        input_grad[..., c]     = g * gate(x)
+        input_grad[..., C + c] = g * input[..., c] * s * (1 - s), with `gate silu` g * input[..., c] * s * (1 + x (1 - s))
 
     | Name          | Shape       | Element   |
     |---------------|-------------|-----------|
@@ -239,9 +244,10 @@ def Bifocal_GluGradOp : Bifocal_RowOp<"glu_grad"> {
     %dx = bifocal.glu_grad %g, %x : (tensor<?x?x512xf32>, tensor<?x?x1024xf32>) -> tensor<?x?x1024xf32>
     ```
   }];
-  let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Tensor:$input);
+  let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Tensor:$input,
+    DefaultValuedAttr<Bifocal_Gate, "::bifocal::Gate::sigmoid">:$gate);
   let results = (outs Bifocal_Tensor:$input_grad);
-  let assemblyFormat = "$output_grad `,` $input attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$output_grad `,` $input (`gate` $gate^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 

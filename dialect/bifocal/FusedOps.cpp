@@ -75,6 +75,9 @@ static LogicalResult verifyBody(MapOp map) {
     auto fusible = dyn_cast<FusibleOpInterface>(op);
     if (!fusible)
       return map.emitOpError("expects only row-wise ops in its body, but got '") << op.getName() << "'";
+    // (C7)
+    if (int64_t groups = normGroups(&op); groups != 1)
+      return map.emitOpError("expects norms of whole rows, but '") << op.getName() << "' has " << groups << " groups";
     // (C4)
     if (fusible.isRowReduction()) {
       if (reduction)

@@ -20,8 +20,9 @@ def Bifocal_MapOp : Bifocal_Op<"map", [IsolatedFromAbove, SingleBlock, Recursive
     - (C3) Every op of the body has the FusibleOpInterface.
     - (C4) At most one of them is a row reduction.
     - (C5) All run over the same rows.
-    - (C6) Sums over rows (of `bifocal.column_sum` and `bifocal.layer_norm_grad`), complete only after the last row, are
+    - (C6) Sums over rows (of `bifocal.column_sum` and of the gradients of norms), complete only after the last row, are
       only yielded.
+    - (C7) A norm takes whole rows.
 
     Example:
 

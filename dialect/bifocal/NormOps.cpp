@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/bifocal/BifocalOps.h"
 #include "dialect/bifocal/ShapeRules.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -85,6 +86,94 @@ AffineExpr LayerNormGradOp::getFlops(const SymbolicDims &dims) {
 bool LayerNormGradOp::hasColumnSums() { return true; }
 
 bool LayerNormGradOp::isRowReduction() { return true; }
+
+template <typename NormLike> static int64_t groupOf(NormLike op) {
+  const auto group = static_cast<int64_t>(op.getGroup());
+  return group == 0 ? channelsOf(op.getInput()) : group;
+}
+
+int64_t RmsNormOp::groupSize() { return groupOf(*this); }
+int64_t RmsNormGradOp::groupSize() { return groupOf(*this); }
+
+int64_t normGroups(Operation *op) {
+  return llvm::TypeSwitch<Operation *, int64_t>(op)
+      .Case<RmsNormOp, RmsNormGradOp>([](auto norm) { return channelsOf(norm.getInput()) / norm.groupSize(); })
+      .Default([](Operation *) { return 1; });
+}
+
+/// (C1) to (C3), which an rms_norm and its gradient share.
+template <typename NormLike> static LogicalResult verifyRmsNorm(NormLike op) {
+  // (C1)
+  int64_t channels = channelsOf(op.getInput()), group = op.groupSize();
+  if (ShapedType::isDynamic(channels))
+    return op.emitOpError("expects a static number of channels of 'input', but got ?");
+  if (group < 1 || channels % group != 0)
+    return op.emitOpError("expects a group >= 1 that divides the channels of 'input', but got a group of ")
+           << group << " and " << channels << " channels";
+  // (C2)
+  if (op.getWeight() && failed(verifyShape(op, "weight", op.getWeight(), {group}, "the channels of a group")))
+    return failure();
+  // (C3)
+  float epsilon = op.getEpsilon().convertToFloat();
+  if (!(epsilon > 0.0f))
+    return op.emitOpError("expects epsilon > 0, but got ") << epsilon;
+  return success();
+}
+
+LogicalResult RmsNormOp::verify() { return verifyRmsNorm(*this); }
+
+void RmsNormOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims> &results) {
+  inferLike(*this, 0, operands[0], results);
+}
+
+// Squares 2, times rstd, weight and factor 3.
+AffineExpr RmsNormOp::getFlops(const SymbolicDims &dims) { return elementCount(dims.results[0], getContext()) * 5; }
+
+bool RmsNormOp::isRowReduction() { return true; }
+
+LogicalResult RmsNormOp::buildGradient(OpBuilder &builder, ArrayRef<Value> resultGrads,
+                                       SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.assign(getNumOperands(), Value());
+  if (!resultGrads[0])
+    return success();
+  SmallVector<Type> types(getOperandTypes());
+  auto gradient = builder.create<RmsNormGradOp>(getLoc(), types, resultGrads[0], getInput(), getWeight(), getGroup(),
+                                                getFactor(), getEpsilon());
+  llvm::copy(gradient.getResults(), operandGrads.begin());
+  return success();
+}
+
+LogicalResult RmsNormGradOp::verify() {
+  if (failed(verifyRmsNorm(*this)))
+    return failure();
+  // (C4)
+  ArrayRef<int64_t> input = shapeOf(getInput());
+  if (failed(verifyShape(*this, "output_grad", getOutputGrad(), input, "the shape of 'input'")) ||
+      failed(verifyShape(*this, "input_grad", getInputGrad(), input, "the shape of 'input'")))
+    return failure();
+  // (C5)
+  if (!getWeight() != !getWeightGrad())
+    return emitOpError("expects 'weight_grad' exactly where 'weight' is, but got ")
+           << (getWeight() ? "only 'weight'" : "only 'weight_grad'");
+  if (!getWeight())
+    return success();
+  return verifyShape(*this, "weight_grad", getWeightGrad(), shapeOf(getWeight()), "the shape of 'weight'");
+}
+
+void RmsNormGradOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims> &results) {
+  inferLike(*this, 0, operands[1], results);
+  if (getWeightGrad())
+    inferLike(*this, 1, operands[2], results);
+}
+
+// Times factor and weight 2, two sums over the group 4, the result 4, sums over rows 3.
+AffineExpr RmsNormGradOp::getFlops(const SymbolicDims &dims) {
+  return elementCount(dims.results[0], getContext()) * 13;
+}
+
+bool RmsNormGradOp::hasColumnSums() { return true; }
+
+bool RmsNormGradOp::isRowReduction() { return true; }
 
 LogicalResult DropoutOp::verify() {
   // (C1)

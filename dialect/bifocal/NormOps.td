@@ -75,6 +75,90 @@ def Bifocal_LayerNormGradOp : Bifocal_PureOp<"layer_norm_grad", [DeclareOpInterf
   let hasVerifier = 1;
 }
 
+def Bifocal_RmsNormOp : Bifocal_RowOp<"rms_norm", [DeclareOpInterfaceMethods<DifferentiableOpInterface>, AllTypesMatch<["input", "output"]>]> {
+  let summary = "normalisation of every row, or of every head of a row, to a root mean square of 1";
+  let description = [{
+    The last axis is cut into groups of `group` neighbours (0, the default: one group of all channels). With G channels in
+    a group and the sum over its own:
+
+        rstd[..., n]            = 1 / sqrt(1/G * sum over j < G of input[..., n * G + j]^2 + epsilon)
+        output[..., n * G + j]  = factor * input[..., n * G + j] * rstd[..., n] * weight[j]
+
+    | Name     | Shape      | Element    | Meaning                                    |
+    |----------|------------|------------|--------------------------------------------|
+    | `input`  | `[..., C]` | any float  |                                            |
+    | `weight` | `[G]`      | any float  | optional: 1 without it; shared by all groups |
+    | `output` | `[..., C]` | as `input` |                                            |
+
+    Sums are taken in f32. Nothing is kept for the backward pass, whose one sweep over the row finds `rstd` again. Source:
+    Zhang and Sennrich, Root Mean Square Layer Normalization (2019). Per head, with the factor 1 - lambda_init, it is the
+    norm behind differential attention (Ye et al., Differential Transformer, 2024, equation 3).
+
+    Constraints:
+    - (C1) `group` >= 1 divides C, or is 0; C is static.
+    - (C2) `weight` has as many elements as a group.
+    - (C3) `epsilon` > 0.
+
+    Example:
+
+    ```mlir
+    %y = bifocal.rms_norm %x, %w {group = 128 : i64, factor = 0.8 : f32} : (tensor<?x?x512xf32>, tensor<128xf32>) -> tensor<?x?x512xf32>
+    ```
+  }];
+  let arguments = (ins Bifocal_Tensor:$input, Optional<Bifocal_Vector>:$weight, DefaultValuedAttr<I64Attr, "0">:$group,
+    DefaultValuedAttr<F32Attr, "1.0f">:$factor, DefaultValuedAttr<F32Attr, "1.0e-5f">:$epsilon);
+  let results = (outs Bifocal_Tensor:$output);
+  let assemblyFormat = "$input (`,` $weight^)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Channels that share a root mean square.
+    int64_t groupSize();
+  }];
+}
+
+def Bifocal_RmsNormGradOp : Bifocal_PureOp<"rms_norm_grad", [DeclareOpInterfaceMethods<FusibleOpInterface, ["hasColumnSums"]>]> {
+  let summary = "gradients of rms_norm for input and weight";
+  let description = [{
+    In every group of G neighbours of the last axis, with `rstd` as of `bifocal.rms_norm` and
+    g[..., c] = factor * output_grad[..., c] * weight[c mod G]:
+
+        m[..., n]         = rstd[..., n]^2 * 1/G * sum over j of g[..., n * G + j] * input[..., n * G + j]
+        input_grad[..., c] = rstd[..., n] * (g[..., c] - m[..., n] * input[..., c])
+        weight_grad[j]     = factor * sum over all rows and n of output_grad[..., n * G + j] * input[..., n * G + j] * rstd[..., n]
+
+    | Name          | Shape      | Element   | Meaning                          |
+    |---------------|------------|-----------|----------------------------------|
+    | `output_grad` | `[..., C]` | any float |                                  |
+    | `input`       | `[..., C]` | any float | of the forward pass              |
+    | `weight`      | `[G]`      | any float | optional                         |
+    | `input_grad`  | `[..., C]` | any float |                                  |
+    | `weight_grad` | `[G]`      | any float | present exactly where `weight` is |
+
+    Sums are taken in f32, over rows in an order that the shape alone fixes.
+
+    Constraints: (C1) to (C3) as for `bifocal.rms_norm`.
+    - (C4) `output_grad` and `input_grad` have the shape of `input`.
+    - (C5) `weight_grad` is there where `weight` is, and has its shape.
+
+    Example:
+
+    ```mlir
+    %dx, %dw = bifocal.rms_norm_grad %g, %x, %w
+        : (tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<512xf32>) -> (tensor<?x?x512xf32>, tensor<512xf32>)
+    ```
+  }];
+  let arguments = (ins Bifocal_Tensor:$output_grad, Bifocal_Tensor:$input, Optional<Bifocal_Vector>:$weight,
+    DefaultValuedAttr<I64Attr, "0">:$group, DefaultValuedAttr<F32Attr, "1.0f">:$factor,
+    DefaultValuedAttr<F32Attr, "1.0e-5f">:$epsilon);
+  let results = (outs Bifocal_Tensor:$input_grad, Optional<Bifocal_Vector>:$weight_grad);
+  let assemblyFormat = "$output_grad `,` $input (`,` $weight^)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Channels that share a root mean square.
+    int64_t groupSize();
+  }];
+}
+
 def Bifocal_DropoutOp : Bifocal_RowOp<"dropout", [DeclareOpInterfaceMethods<DifferentiableOpInterface>, AllTypesMatch<["input", "output"]>]> {
   let summary = "zero at random places, the rest scaled";
   let description = [{

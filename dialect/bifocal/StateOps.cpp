@@ -82,16 +82,6 @@ LogicalResult DynamicConvStepOp::verifySymbolUses(SymbolTableCollection &tables)
                      type.getElementType(), "kernel size, rows, channels", tables);
 }
 
-LogicalResult AttentionStepOp::verifySymbolUses(SymbolTableCollection &tables) {
-  // (C4)
-  auto type = cast<RankedTensorType>(getQuery().getType());
-  int64_t shape[] = {ShapedType::kDynamic, ShapedType::kDynamic, channelsOf(getQuery())};
-  for (auto [name, state] : {std::pair("key_cache", getKeyCacheAttr()), std::pair("value_cache", getValueCacheAttr())})
-    if (failed(verifyState(*this, name, state, shape, type.getElementType(), "steps, rows, channels", tables)))
-      return failure();
-  return success();
-}
-
 LogicalResult CrossAttentionStepOp::verifySymbolUses(SymbolTableCollection &tables) {
   // (C4)
   auto type = cast<RankedTensorType>(getQuery().getType());

@@ -66,6 +66,8 @@ INSTANTIATE_TEST_SUITE_P(ConvProducts, ElementTypes, testing::Combine(warps, tes
                          productName);
 INSTANTIATE_TEST_SUITE_P(AttentionProducts, ElementTypes,
                          testing::Combine(warps, testing::ValuesIn(attentionProductCases())), productName);
+INSTANTIATE_TEST_SUITE_P(SharedProducts, ElementTypes, testing::Combine(warps, testing::ValuesIn(sharedProductCases())),
+                         productName);
 
 } // namespace
 } // namespace bifocal::test

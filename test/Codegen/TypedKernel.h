@@ -63,6 +63,10 @@ std::string op(const std::string &name, const std::string &operands, const std::
 std::vector<TypedKernel> allCases();
 std::vector<TypedKernel> convProductCases();
 std::vector<TypedKernel> attentionProductCases();
+/// Shared heads, differential attention, and what stands around both in a layer.
+std::vector<TypedKernel> layerAttentionCases();
+/// Attention whose heads share keys, or whose values have another size, as tensor cores take it.
+std::vector<TypedKernel> sharedProductCases();
 
 } // namespace bifocal::test
 #endif

@@ -207,7 +207,7 @@ static std::vector<TypedKernel> scoreCases() {
 
 std::vector<TypedKernel> allCases() {
   std::vector<TypedKernel> cases;
-  for (auto family : {convCases, attentionCases, rowCases, scoreCases})
+  for (auto family : {convCases, attentionCases, layerAttentionCases, rowCases, scoreCases})
     for (TypedKernel &kernel : family())
       cases.push_back(kernel);
   return cases;

@@ -138,6 +138,55 @@ TEST_F(Interfaces, causal_attention_scores_half_the_pairs) {
   EXPECT_EQ(flops(half, {3, 5, 1}), 3 * 15 * (4 * 8 + 6 * 2));
 }
 
+TEST_F(Interfaces, shared_heads_cost_what_the_queries_score) {
+  Operation *op = parse("bifocal.attention", "%q: tensor<?x?x24xf32>, %k: tensor<?x?x6xf32>, %v: tensor<?x?x10xf32>",
+                        "%y, %l = bifocal.attention %q, %k, %v {heads = 4 : i64, kv_heads = 1 : i64, scale = 0.5 : "
+                        "f32} : (tensor<?x?x24xf32>, tensor<?x?x6xf32>, tensor<?x?x10xf32>) -> (tensor<?x?x40xf32>, "
+                        "tensor<?x4x?xf32>)");
+  EXPECT_EQ(flops(op, {3, 5, 1}), 3 * 25 * (2 * (24 + 40) + 6 * 4));
+  SmallVector<Value> grads = gradients(op, {true, false});
+  EXPECT_EQ(maker(grads[1]), "bifocal.attention_grad");
+  EXPECT_EQ(grads[2].getType(), op->getOperand(2).getType());
+  EXPECT_EQ(cast<AttentionGradOp>(grads[1].getDefiningOp()).getKvHeads(), 1u);
+}
+
+TEST_F(Interfaces, both_maps_of_differential_attention_share_the_products_with_values) {
+  StringRef x = "tensor<?x?x8xf32>";
+  Operation *op =
+      parse("bifocal.diff_attention", "%q: tensor<?x?x8xf32>, %w: tensor<f32>",
+            ("%y, %l = bifocal.diff_attention %q, %q, %q lambda %w {heads = 2 : i64, scale = 0.5 : f32} : (" + x +
+             ", " + x + ", " + x + ", tensor<f32>) -> (" + x + ", tensor<?x4x?xf32>)")
+                .str());
+  EXPECT_EQ(dimsOf(op).results[1], (Dims{symbol(0), getAffineConstantExpr(4, &context), symbol(1)}));
+  EXPECT_EQ(flops(op, {3, 5, 1}), 3 * 25 * (2 * (8 + 8) + 14 * 2));
+  SmallVector<Value> grads = gradients(op, {true, false});
+  for (Value grad : grads)
+    EXPECT_EQ(maker(grad), "bifocal.diff_attention_grad");
+  EXPECT_EQ(grads[3].getType(), op->getOperand(3).getType());
+  EXPECT_EQ(gradientError(op), "'bifocal.diff_attention' op expects no gradient of 'lse', which is only kept for the "
+                               "backward pass, but got one");
+}
+
+TEST_F(Interfaces, gradient_of_a_rotation_turns_back) {
+  Operation *op = parse("bifocal.rotary", "%x: tensor<?x?x8xf32>, %t: tensor<9x2xf32>",
+                        "%y = bifocal.rotary %x, %t, %t layout halves {heads = 2 : i64} : (tensor<?x?x8xf32>, "
+                        "tensor<9x2xf32>, tensor<9x2xf32>) -> tensor<?x?x8xf32>");
+  auto back = gradients(op, {true})[0].getDefiningOp<RotaryOp>();
+  ASSERT_TRUE(back);
+  EXPECT_TRUE(back.getInverse());
+  EXPECT_EQ(back.getLayout(), RotaryLayout::halves);
+}
+
+TEST_F(Interfaces, norm_without_weight_has_one_gradient) {
+  Operation *op = parse("bifocal.rms_norm", "%x: tensor<?x8xf32>",
+                        "%y = bifocal.rms_norm %x {group = 4 : i64, factor = 0.5 : f32} : (tensor<?x8xf32>) -> "
+                        "tensor<?x8xf32>");
+  auto grad = gradients(op, {true})[0].getDefiningOp<RmsNormGradOp>();
+  ASSERT_TRUE(grad);
+  EXPECT_EQ(grad.groupSize(), 4);
+  EXPECT_EQ(grad->getNumResults(), 1u);
+}
+
 TEST_F(Interfaces, a_map_costs_what_its_ops_cost_and_moves_what_crosses_its_border) {
   Operation *op = parse("bifocal.map", "%x: tensor<?x8xf32>", R"(
     %y = bifocal.map (%a = %x : tensor<?x8xf32>) -> tensor<?x8xf32> {

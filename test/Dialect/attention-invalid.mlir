@@ -25,7 +25,7 @@ func.func @c2_key_of_other_batch(%q: tensor<2x6x8xf32>, %k: tensor<3x9x8xf32>, %
 // -----
 
 func.func @c2_value_of_other_steps(%q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %v: tensor<2x7x8xf32>) {
-  // expected-error@+1 {{'bifocal.attention' op expects 'value' of shape 2x9x8 (the shape of 'key'), but got 2x7x8}}
+  // expected-error@+1 {{'bifocal.attention' op expects 'value' of shape 2x9x8 (batch and steps of 'key'), but got 2x7x8}}
   %y, %lse = bifocal.attention %q, %k, %v {heads = 2 : i64, scale = 0.5 : f32} : (tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x7x8xf32>) -> (tensor<2x6x8xf32>, tensor<2x2x6xf32>)
   return
 }
@@ -57,7 +57,7 @@ func.func @c5_rate_without_rng(%q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %v:
 // -----
 
 func.func @c6_output_of_the_keys(%q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %v: tensor<2x9x8xf32>) {
-  // expected-error@+1 {{'bifocal.attention' op expects 'output' of shape 2x6x8 (the shape of 'query'), but got 2x9x8}}
+  // expected-error@+1 {{'bifocal.attention' op expects 'output' of shape 2x6x8 (batch and steps of 'query', heads times the channels of a value), but got 2x9x8}}
   %y, %lse = bifocal.attention %q, %k, %v {heads = 2 : i64, scale = 0.5 : f32} : (tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>) -> (tensor<2x9x8xf32>, tensor<2x2x6xf32>)
   return
 }
@@ -67,5 +67,29 @@ func.func @c6_output_of_the_keys(%q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %
 func.func @c7_log_sums_without_heads(%q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %v: tensor<2x9x8xf32>) {
   // expected-error@+1 {{'bifocal.attention' op expects 'lse' of shape 2x2x6 (batch of 'query', heads, steps of 'query'), but got 2x8x6}}
   %y, %lse = bifocal.attention %q, %k, %v {heads = 2 : i64, scale = 0.5 : f32} : (tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>) -> (tensor<2x6x8xf32>, tensor<2x8x6xf32>)
+  return
+}
+
+// -----
+
+func.func @c1_kv_heads_do_not_divide(%q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %v: tensor<2x9x8xf32>) {
+  // expected-error@+1 {{'bifocal.attention' op expects kv_heads that divide the heads, but got 3 kv_heads and 4 heads}}
+  %y, %lse = bifocal.attention %q, %k, %v {heads = 4 : i64, kv_heads = 3 : i64, scale = 0.5 : f32} : (tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>) -> (tensor<2x6x8xf32>, tensor<2x4x6xf32>)
+  return
+}
+
+// -----
+
+func.func @c2_key_of_all_heads(%q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %v: tensor<2x9x8xf32>) {
+  // expected-error@+1 {{'bifocal.attention' op expects 'key' of shape 2x9x4 (batch of 'query', its channels of kv_heads), but got 2x9x8}}
+  %y, %lse = bifocal.attention %q, %k, %v {heads = 4 : i64, kv_heads = 2 : i64, scale = 0.5 : f32} : (tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>) -> (tensor<2x6x8xf32>, tensor<2x4x6xf32>)
+  return
+}
+
+// -----
+
+func.func @c2_value_of_a_part(%q: tensor<2x6x8xf32>, %k: tensor<2x9x4xf32>, %v: tensor<2x9x3xf32>) {
+  // expected-error@+1 {{'bifocal.attention' op expects heads that divide the channels of 'value', but got 2 heads and 3 channels}}
+  %y, %lse = bifocal.attention %q, %k, %v {heads = 4 : i64, kv_heads = 2 : i64, scale = 0.5 : f32} : (tensor<2x6x8xf32>, tensor<2x9x4xf32>, tensor<2x9x3xf32>) -> (tensor<2x6x6xf32>, tensor<2x4x6xf32>)
   return
 }

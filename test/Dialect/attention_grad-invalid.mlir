@@ -25,7 +25,7 @@ func.func @c2_key_of_other_batch(%g: tensor<2x6x8xf32>, %q: tensor<2x6x8xf32>, %
 // -----
 
 func.func @c2_value_of_other_steps(%g: tensor<2x6x8xf32>, %q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %v: tensor<2x7x8xf32>, %y: tensor<2x6x8xf32>, %lse: tensor<2x2x6xf32>) {
-  // expected-error@+1 {{'bifocal.attention_grad' op expects 'value' of shape 2x9x8 (the shape of 'key'), but got 2x7x8}}
+  // expected-error@+1 {{'bifocal.attention_grad' op expects 'value' of shape 2x9x8 (batch and steps of 'key'), but got 2x7x8}}
   %dq, %dk, %dv = bifocal.attention_grad %g, %q, %k, %v, %y, %lse {heads = 2 : i64, scale = 0.5 : f32} : (tensor<2x6x8xf32>, tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x7x8xf32>, tensor<2x6x8xf32>, tensor<2x2x6xf32>) -> (tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x7x8xf32>)
   return
 }
@@ -57,7 +57,7 @@ func.func @c5_rate_without_rng(%g: tensor<2x6x8xf32>, %q: tensor<2x6x8xf32>, %k:
 // -----
 
 func.func @c6_output_grad_of_the_keys(%g: tensor<2x9x8xf32>, %q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %v: tensor<2x9x8xf32>, %y: tensor<2x6x8xf32>, %lse: tensor<2x2x6xf32>) {
-  // expected-error@+1 {{'bifocal.attention_grad' op expects 'output_grad' of shape 2x6x8 (the shape of 'query'), but got 2x9x8}}
+  // expected-error@+1 {{'bifocal.attention_grad' op expects 'output_grad' of shape 2x6x8 (batch and steps of 'query', heads times the channels of a value), but got 2x9x8}}
   %dq, %dk, %dv = bifocal.attention_grad %g, %q, %k, %v, %y, %lse {heads = 2 : i64, scale = 0.5 : f32} : (tensor<2x9x8xf32>, tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>, tensor<2x6x8xf32>, tensor<2x2x6xf32>) -> (tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>)
   return
 }
@@ -65,7 +65,7 @@ func.func @c6_output_grad_of_the_keys(%g: tensor<2x9x8xf32>, %q: tensor<2x6x8xf3
 // -----
 
 func.func @c6_output_of_the_keys(%g: tensor<2x6x8xf32>, %q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %v: tensor<2x9x8xf32>, %y: tensor<2x9x8xf32>, %lse: tensor<2x2x6xf32>) {
-  // expected-error@+1 {{'bifocal.attention_grad' op expects 'output' of shape 2x6x8 (the shape of 'query'), but got 2x9x8}}
+  // expected-error@+1 {{'bifocal.attention_grad' op expects 'output' of shape 2x6x8 (batch and steps of 'query', heads times the channels of a value), but got 2x9x8}}
   %dq, %dk, %dv = bifocal.attention_grad %g, %q, %k, %v, %y, %lse {heads = 2 : i64, scale = 0.5 : f32} : (tensor<2x6x8xf32>, tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>, tensor<2x2x6xf32>) -> (tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>)
   return
 }
@@ -97,7 +97,7 @@ func.func @c7_key_grad_of_the_queries(%g: tensor<2x6x8xf32>, %q: tensor<2x6x8xf3
 // -----
 
 func.func @c7_value_grad_of_the_queries(%g: tensor<2x6x8xf32>, %q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %v: tensor<2x9x8xf32>, %y: tensor<2x6x8xf32>, %lse: tensor<2x2x6xf32>) {
-  // expected-error@+1 {{'bifocal.attention_grad' op expects 'value_grad' of shape 2x9x8 (the shape of 'key'), but got 2x6x8}}
+  // expected-error@+1 {{'bifocal.attention_grad' op expects 'value_grad' of shape 2x9x8 (the shape of 'value'), but got 2x6x8}}
   %dq, %dk, %dv = bifocal.attention_grad %g, %q, %k, %v, %y, %lse {heads = 2 : i64, scale = 0.5 : f32} : (tensor<2x6x8xf32>, tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>, tensor<2x6x8xf32>, tensor<2x2x6xf32>) -> (tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x6x8xf32>)
   return
 }

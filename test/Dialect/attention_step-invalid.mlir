@@ -23,7 +23,7 @@ func.func @c2_key_of_other_rows(%q: tensor<5x8xf32>, %k: tensor<4x8xf32>, %v: te
 bifocal.state @keys : tensor<?x?x8xf32> dims ["P", "R", ""]
 bifocal.state @values : tensor<?x?x8xf32> dims ["P", "R", ""]
 func.func @c2_value_of_other_rows(%q: tensor<5x8xf32>, %k: tensor<5x8xf32>, %v: tensor<4x8xf32>, %a: tensor<5x4xi32>, %t: tensor<i32>) {
-  // expected-error@+1 {{'bifocal.attention_step' op expects 'value' of shape 5x8 (the shape of 'query'), but got 4x8}}
+  // expected-error@+1 {{'bifocal.attention_step' op expects 'value' of shape 5x8 (the rows of 'key'), but got 4x8}}
   %y = bifocal.attention_step %q, %k, %v caches @keys, @values ancestors %a step %t {heads = 2 : i64, scale = 0.5 : f32} : (tensor<5x8xf32>, tensor<5x8xf32>, tensor<4x8xf32>, tensor<5x4xi32>, tensor<i32>) -> tensor<5x8xf32>
   return
 }
@@ -33,7 +33,7 @@ func.func @c2_value_of_other_rows(%q: tensor<5x8xf32>, %k: tensor<5x8xf32>, %v: 
 bifocal.state @keys : tensor<?x?x8xf32> dims ["P", "R", ""]
 bifocal.state @values : tensor<?x?x8xf32> dims ["P", "R", ""]
 func.func @c2_output_of_other_rows(%q: tensor<5x8xf32>, %k: tensor<5x8xf32>, %v: tensor<5x8xf32>, %a: tensor<5x4xi32>, %t: tensor<i32>) {
-  // expected-error@+1 {{'bifocal.attention_step' op expects 'output' of shape 5x8 (the shape of 'query'), but got 4x8}}
+  // expected-error@+1 {{'bifocal.attention_step' op expects 'output' of shape 5x8 (rows of 'query', heads times the channels of a value), but got 4x8}}
   %y = bifocal.attention_step %q, %k, %v caches @keys, @values ancestors %a step %t {heads = 2 : i64, scale = 0.5 : f32} : (tensor<5x8xf32>, tensor<5x8xf32>, tensor<5x8xf32>, tensor<5x4xi32>, tensor<i32>) -> tensor<4x8xf32>
   return
 }
@@ -65,5 +65,25 @@ bifocal.state @values : tensor<?x?x16xf32> dims ["P", "R", ""]
 func.func @c4_cache_of_other_channels(%q: tensor<5x8xf32>, %k: tensor<5x8xf32>, %v: tensor<5x8xf32>, %a: tensor<5x4xi32>, %t: tensor<i32>) {
   // expected-error@+1 {{'bifocal.attention_step' op expects 'key_cache' to name a state of shape ?x?x8 (steps, rows, channels), but 'keys' has ?x?x16}}
   %y = bifocal.attention_step %q, %k, %v caches @keys, @values ancestors %a step %t {heads = 2 : i64, scale = 0.5 : f32} : (tensor<5x8xf32>, tensor<5x8xf32>, tensor<5x8xf32>, tensor<5x4xi32>, tensor<i32>) -> tensor<5x8xf32>
+  return
+}
+
+// -----
+
+bifocal.state @keys : tensor<?x?x4xf32> dims ["P", "R", ""]
+bifocal.state @values : tensor<?x?x4xf32> dims ["P", "R", ""]
+func.func @c1_kv_heads_do_not_divide(%q: tensor<5x8xf32>, %k: tensor<5x6xf32>, %a: tensor<5x4xi32>, %t: tensor<i32>) {
+  // expected-error@+1 {{'bifocal.attention_step' op expects kv_heads that divide the heads, but got 3 kv_heads and 4 heads}}
+  %y = bifocal.attention_step %q, %k, %k caches @keys, @values ancestors %a step %t {heads = 4 : i64, kv_heads = 3 : i64, scale = 0.5 : f32} : (tensor<5x8xf32>, tensor<5x6xf32>, tensor<5x6xf32>, tensor<5x4xi32>, tensor<i32>) -> tensor<5x8xf32>
+  return
+}
+
+// -----
+
+bifocal.state @keys : tensor<?x?x4xf32> dims ["P", "R", ""]
+bifocal.state @values : tensor<?x?x8xf32> dims ["P", "R", ""]
+func.func @c4_value_cache_of_all_heads(%q: tensor<5x8xf32>, %k: tensor<5x4xf32>, %a: tensor<5x4xi32>, %t: tensor<i32>) {
+  // expected-error@+1 {{'bifocal.attention_step' op expects 'value_cache' to name a state of shape ?x?x4 (steps, rows, channels), but 'values' has ?x?x8}}
+  %y = bifocal.attention_step %q, %k, %k caches @keys, @values ancestors %a step %t {heads = 4 : i64, kv_heads = 2 : i64, scale = 0.5 : f32} : (tensor<5x8xf32>, tensor<5x4xf32>, tensor<5x4xf32>, tensor<5x4xi32>, tensor<i32>) -> tensor<5x8xf32>
   return
 }

@@ -9,3 +9,12 @@ func.func @plain(%x: tensor<?x?x1024xf32>) {
   %y = bifocal.glu %x : (tensor<?x?x1024xf32>) -> tensor<?x?x512xf32>
   return
 }
+
+// The gate of SwiGLU.
+
+// CHECK-LABEL: func @silu(
+// CHECK:         bifocal.glu %{{.+}} gate silu : (tensor<?x?x1024xf32>) -> tensor<?x?x512xf32>{{$}}
+func.func @silu(%x: tensor<?x?x1024xf32>) {
+  %y = bifocal.glu %x gate silu : (tensor<?x?x1024xf32>) -> tensor<?x?x512xf32>
+  return
+}

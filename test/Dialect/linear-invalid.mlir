@@ -69,3 +69,11 @@ func.func @c7_narrow_output_and_quantization(%x: tensor<2x6x8xf32>, %w: tensor<1
   %r0 = bifocal.linear %x, %w quantization factors : (tensor<2x6x8xf32>, tensor<16x8xf32>) -> tensor<2x6x16xbf16>
   return
 }
+
+// -----
+
+func.func @c3_odd_swiglu(%x: tensor<2x6x8xf32>, %w: tensor<15x8xf32>) {
+  // expected-error@+1 {{'bifocal.linear' op expects an even number of rows of 'weight' where the activation is swiglu, but got 15}}
+  %r0 = bifocal.linear %x, %w activation swiglu : (tensor<2x6x8xf32>, tensor<15x8xf32>) -> tensor<2x6x7xf32>
+  return
+}

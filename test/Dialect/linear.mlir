@@ -45,3 +45,12 @@ func.func @quantized(%x: tensor<?x512xf32>, %w: tensor<1024x512xf32>) {
   %z = bifocal.linear %x, %w quantization weights : (tensor<?x512xf32>, tensor<1024x512xf32>) -> tensor<?x1024xf32>
   return
 }
+
+// The other gate.
+
+// CHECK-LABEL: func @swiglu(
+// CHECK:         bifocal.linear %{{.+}}, %{{.+}} activation swiglu : (tensor<?x?x512xf32>, tensor<1024x512xf32>) -> tensor<?x?x512xf32>{{$}}
+func.func @swiglu(%x: tensor<?x?x512xf32>, %w: tensor<1024x512xf32>) {
+  %y = bifocal.linear %x, %w activation swiglu : (tensor<?x?x512xf32>, tensor<1024x512xf32>) -> tensor<?x?x512xf32>
+  return
+}

@@ -108,3 +108,14 @@ func.func @c2_no_yield(%x: tensor<5x8xf32>) {
   }) : (tensor<5x8xf32>) -> tensor<5x8xf32>
   return
 }
+
+// -----
+
+func.func @c7_norm_of_groups(%x: tensor<2x6x8xf32>) {
+  // expected-error@+1 {{'bifocal.map' op expects norms of whole rows, but 'bifocal.rms_norm' has 2 groups}}
+  %y = bifocal.map (%a = %x : tensor<2x6x8xf32>) -> tensor<2x6x8xf32> {
+    %n = bifocal.rms_norm %a {group = 4 : i64} : (tensor<2x6x8xf32>) -> tensor<2x6x8xf32>
+    bifocal.yield %n : tensor<2x6x8xf32>
+  }
+  return
+}

@@ -27,11 +27,13 @@ func.func @keeps_writes(%k: tensor<2x5x8xf32>, %g: tensor<8x8xf32>, %f: tensor<f
 // CHECK-COUNT-2: bifocal.light_conv_step
 // CHECK:         bifocal.dynamic_conv_step
 // CHECK:         bifocal.attention_step
-func.func @keeps_steps(%x: tensor<5x8xf32>, %taps: tensor<2x1x3xf32>, %d: tensor<5x6xf32>, %a: tensor<5x4xi32>, %t: tensor<i32>) {
+// CHECK:         bifocal.diff_attention_step
+func.func @keeps_steps(%l: tensor<f32>, %x: tensor<5x8xf32>, %taps: tensor<2x1x3xf32>, %d: tensor<5x6xf32>, %a: tensor<5x4xi32>, %t: tensor<i32>) {
   %0 = bifocal.light_conv_step %x, %taps cache @cache ancestors %a step %t : (tensor<5x8xf32>, tensor<2x1x3xf32>, tensor<5x4xi32>, tensor<i32>) -> tensor<5x8xf32>
   %1 = bifocal.light_conv_step %x, %taps cache @cache ancestors %a step %t : (tensor<5x8xf32>, tensor<2x1x3xf32>, tensor<5x4xi32>, tensor<i32>) -> tensor<5x8xf32>
   %2 = bifocal.dynamic_conv_step %x, %d cache @cache ancestors %a step %t {heads = 2 : i64} : (tensor<5x8xf32>, tensor<5x6xf32>, tensor<5x4xi32>, tensor<i32>) -> tensor<5x8xf32>
   %3 = bifocal.attention_step %x, %x, %x caches @keys, @values ancestors %a step %t {heads = 2 : i64, scale = 0.5 : f32} : (tensor<5x8xf32>, tensor<5x8xf32>, tensor<5x8xf32>, tensor<5x4xi32>, tensor<i32>) -> tensor<5x8xf32>
+  %4 = bifocal.diff_attention_step %x, %x, %x lambda %l caches @keys, @values ancestors %a step %t {heads = 2 : i64, scale = 0.5 : f32} : (tensor<5x8xf32>, tensor<5x8xf32>, tensor<5x8xf32>, tensor<f32>, tensor<5x4xi32>, tensor<i32>) -> tensor<5x8xf32>
   return
 }
 

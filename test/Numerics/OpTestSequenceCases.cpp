@@ -180,6 +180,24 @@ std::vector<OpCase> test::stepCases() {
        .sizes = "h=3 d=5",
        .states = "keys[P,R,h*d] values[P,R,h*d]",
        .calls = 10},
+      {.name = "attention_step_shared",
+       .arguments = "q[N,g*r*d] k[N,g*d] v[N,g*e] ancestors[N,P]:i32<N> step[]:step",
+       .body = "y[N,g*r*e] = attention_step %q, %k, %v caches @keys, @values ancestors %ancestors step %step "
+               "{heads = <g*r> : i64, kv_heads = <g> : i64, scale = 0.375 : f32}",
+       .results = "y",
+       .terms = "P+d",
+       .sizes = "g=2 r=3 d=5 e=9",
+       .states = "keys[P,R,g*d] values[P,R,g*e]",
+       .calls = 10},
+      {.name = "diff_attention_step",
+       .arguments = "q[N,g*r*d*2] k[N,g*d*2] v[N,g*e] lambda[] ancestors[N,P]:i32<N> step[]:step",
+       .body = "y[N,g*r*e] = diff_attention_step %q, %k, %v lambda %lambda caches @keys, @values ancestors %ancestors "
+               "step %step {heads = <g*r> : i64, kv_heads = <g> : i64, scale = 0.375 : f32}",
+       .results = "y",
+       .terms = "P+d",
+       .sizes = "g=2 r=2 d=5 e=70",
+       .states = "keys[P,R,g*d*2] values[P,R,g*e]",
+       .calls = 10},
       {.name = "cross_attention_step",
        .arguments = "q[N,h*d] rows[N]:i32<B>",
        .body = "y[N,h*d] = cross_attention_step %q sentences %rows states @keys, @values, @seen "
@@ -231,9 +249,9 @@ std::vector<OpCase> test::convChainCases() {
 const std::vector<OpCase> &test::allCases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> cases;
-    for (auto family :
-         {linearCases, productCases, elementCases, softmaxCases, normCases, tokenCases, lossCases, convCases,
-          attentionCases, stepCases, chainCases, embeddingChainCases, convChainCases, channelCases}) {
+    for (auto family : {linearCases, productCases, elementCases, softmaxCases, normCases, tokenCases, lossCases,
+                        convCases, attentionCases, diffAttentionCases, gateCases, rotaryCases, stepCases, chainCases,
+                        embeddingChainCases, convChainCases, channelCases}) {
       std::vector<OpCase> some = family();
       cases.insert(cases.end(), some.begin(), some.end());
     }

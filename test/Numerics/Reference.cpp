@@ -50,8 +50,9 @@ void Reference::evaluateBody(mlir::Block &block) {
 }
 
 void Reference::evaluate(mlir::Operation *op) {
-  if (!evaluateTokens(op) && !evaluateRow(op) && !evaluateSequence(op) && !evaluateStep(op) &&
-      !evaluateRowGradient(op) && !evaluateSequenceGradient(op) && !evaluateFused(op) && !evaluateUpdate(op))
+  if (!evaluateTokens(op) && !evaluateRow(op) && !evaluateLayer(op) && !evaluateSequence(op) && !evaluateStep(op) &&
+      !evaluateRowGradient(op) && !evaluateLayerGradient(op) && !evaluateSequenceGradient(op) && !evaluateFused(op) &&
+      !evaluateUpdate(op))
     throw std::runtime_error("no reference for " + op->getName().getStringRef().str());
 }
 
@@ -113,9 +114,10 @@ bool Reference::evaluateRow(mlir::Operation *op) {
         Tensor sums = torch::matmul(masked(value(linear.getInput()), linear.getMask()), value(linear.getWeight()).t());
         if (linear.getBias())
           sums = sums + value(linear.getBias());
-        value(linear.getOutput()) = linear.getActivation() == Activation::relu  ? torch::relu(sums)
-                                    : linear.getActivation() == Activation::glu ? torch::glu(sums, -1)
-                                                                                : sums;
+        value(linear.getOutput()) = linear.getActivation() == Activation::relu ? torch::relu(sums)
+                                    : isGated(linear.getActivation())
+                                        ? gated(sums, gateOf(linear.getActivation()) == Gate::silu)
+                                        : sums;
         if (linear.getPreactivation())
           value(linear.getPreactivation()) = sums;
         return true;
@@ -135,7 +137,7 @@ bool Reference::evaluateRow(mlir::Operation *op) {
         return true;
       })
       .Case([&](GluOp glu) {
-        value(glu.getOutput()) = torch::glu(value(glu.getInput()), -1);
+        value(glu.getOutput()) = gated(value(glu.getInput()), glu.getGate() == Gate::silu);
         return true;
       })
       .Case([&](AddOp add) {
@@ -162,6 +164,26 @@ bool Reference::evaluateRow(mlir::Operation *op) {
       .Default([](mlir::Operation *) { return false; });
 }
 
+bool Reference::evaluateLayer(mlir::Operation *op) {
+  return llvm::TypeSwitch<mlir::Operation *, bool>(op)
+      .Case([&](SiluOp silu) { return setResults(silu, {torch::silu(value(silu.getInput()))}); })
+      .Case([&](MulOp mul) { return setResults(mul, {value(mul.getLhs()) * value(mul.getRhs())}); })
+      .Case([&](RmsNormOp norm) {
+        return setResults(norm, {rmsNorm(value(norm.getInput()), optional(norm.getWeight()), norm.groupSize(),
+                                         norm.getFactor().convertToFloat(), norm.getEpsilon().convertToFloat())});
+      })
+      .Case([&](HeadDifferenceOp op) {
+        return setResults(op, {headDifference(value(op.getInput()), value(op.getGate()))});
+      })
+      .Case([&](DiffLambdaOp op) {
+        std::vector<Tensor> vectors;
+        for (mlir::Value vector : op.getOperands())
+          vectors.push_back(value(vector));
+        return setResults(op, {diffLambda(vectors, op.getInitial().convertToFloat())});
+      })
+      .Default([](mlir::Operation *) { return false; });
+}
+
 bool Reference::evaluateSequence(mlir::Operation *op) {
   return llvm::TypeSwitch<mlir::Operation *, bool>(op)
       .Case([&](LightConvOp conv) {
@@ -182,6 +204,18 @@ bool Reference::evaluateSequence(mlir::Operation *op) {
                    optional(attention.getMask()), optional(attention.getRng()), lse);
         value(attention.getLse()) = lse;
         return true;
+      })
+      .Case([&](DiffAttentionOp attention) {
+        Tensor lse, output = attendTwice(attention, value(attention.getQuery()), value(attention.getKey()),
+                                         value(attention.getValue()), value(attention.getLambda()),
+                                         optional(attention.getMask()), optional(attention.getRng()), lse);
+        return setResults(attention, {output, lse});
+      })
+      .Case([&](RotaryOp rotary) {
+        int64_t first = rotary.getStep() ? value(rotary.getStep()).item<int64_t>() : 0;
+        return setResults(rotary,
+                          {rotate(value(rotary.getInput()), value(rotary.getCos()), value(rotary.getSin()), first,
+                                  rotary.getHeads(), rotary.getInverse(), rotary.getLayout() == RotaryLayout::halves)});
       })
       .Default([](mlir::Operation *) { return false; });
 }

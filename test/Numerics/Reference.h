@@ -35,9 +35,11 @@ private:
   // Each knows some ops and returns false for the others.
   bool evaluateTokens(mlir::Operation *op);
   bool evaluateRow(mlir::Operation *op);
+  bool evaluateLayer(mlir::Operation *op);
   bool evaluateSequence(mlir::Operation *op);
   bool evaluateStep(mlir::Operation *op);
   bool evaluateRowGradient(mlir::Operation *op);
+  bool evaluateLayerGradient(mlir::Operation *op);
   bool evaluateSequenceGradient(mlir::Operation *op);
   bool evaluateFused(mlir::Operation *op);
   bool evaluateUpdate(mlir::Operation *op);

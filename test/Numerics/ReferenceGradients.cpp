@@ -55,8 +55,9 @@ bool Reference::evaluateRowGradient(mlir::Operation *op) {
         return setResults(op, {value(grad.getOutputGrad()) * value(grad.getOutput()).gt(0)});
       })
       .Case([&](GluGradOp grad) {
-        return setResults(op, derivatives({value(grad.getInput())}, value(grad.getOutputGrad()),
-                                          [](std::vector<Tensor> &in) { return torch::glu(in[0], -1); }));
+        return setResults(
+            op, derivatives({value(grad.getInput())}, value(grad.getOutputGrad()),
+                            [&](std::vector<Tensor> &in) { return gated(in[0], grad.getGate() == Gate::silu); }));
       })
       .Case([&](SoftmaxGradOp grad) {
         Tensor y = value(grad.getOutput()), g = value(grad.getOutputGrad());
@@ -71,6 +72,35 @@ bool Reference::evaluateRowGradient(mlir::Operation *op) {
                             return crossEntropy(in[0], value(grad.getTargets()), grad.getSmoothing().convertToFloat(),
                                                 static_cast<int32_t>(grad.getIgnoreIndex()))[0];
                           }));
+      })
+      .Default([](mlir::Operation *) { return false; });
+}
+
+bool Reference::evaluateLayerGradient(mlir::Operation *op) {
+  return llvm::TypeSwitch<mlir::Operation *, bool>(op)
+      .Case([&](SiluGradOp grad) {
+        return setResults(op, derivatives({value(grad.getInput())}, value(grad.getOutputGrad()),
+                                          [](std::vector<Tensor> &in) { return torch::silu(in[0]); }));
+      })
+      .Case([&](RmsNormGradOp grad) {
+        std::vector<Tensor> inputs{value(grad.getInput())};
+        if (grad.getWeight())
+          inputs.push_back(value(grad.getWeight()));
+        return setResults(op, derivatives(inputs, value(grad.getOutputGrad()), [&](std::vector<Tensor> &in) {
+                            return rmsNorm(in[0], grad.getWeight() ? in[1] : Tensor(), grad.groupSize(),
+                                           grad.getFactor().convertToFloat(), grad.getEpsilon().convertToFloat());
+                          }));
+      })
+      .Case([&](HeadDifferenceGradOp grad) {
+        return setResults(op, derivatives({value(grad.getInput()), value(grad.getGate())}, value(grad.getOutputGrad()),
+                                          [](std::vector<Tensor> &in) { return headDifference(in[0], in[1]); }));
+      })
+      .Case([&](DiffLambdaGradOp grad) {
+        std::vector<Tensor> vectors;
+        for (mlir::Value vector : grad.getOperands().drop_front())
+          vectors.push_back(value(vector));
+        return setResults(op, derivatives(vectors, value(grad.getOutputGrad()),
+                                          [](std::vector<Tensor> &in) { return diffLambda(in, 0); }));
       })
       .Default([](mlir::Operation *) { return false; });
 }
@@ -96,6 +126,15 @@ bool Reference::evaluateSequenceGradient(mlir::Operation *op) {
                                             return attend(grad, in[0], in[1], in[2], optional(grad.getMask()),
                                                           optional(grad.getRng()), lse);
                                           }));
+      })
+      .Case([&](DiffAttentionGradOp grad) {
+        std::vector<Tensor> inputs{value(grad.getQuery()), value(grad.getKey()), value(grad.getValue()),
+                                   value(grad.getLambda())};
+        return setResults(op, derivatives(inputs, value(grad.getOutputGrad()), [&](std::vector<Tensor> &in) {
+                            Tensor lse;
+                            return attendTwice(grad, in[0], in[1], in[2], in[3], optional(grad.getMask()),
+                                               optional(grad.getRng()), lse);
+                          }));
       })
       .Default([](mlir::Operation *) { return false; });
 }

@@ -29,6 +29,45 @@ inline std::vector<Tensor> layerNorm(const Tensor &x, const Tensor &scale, const
   return {centred * rstd * scale + bias, mean.squeeze(-1), rstd.squeeze(-1)};
 }
 
+/// Groups of the last axis with a root mean square of 1; `weight` may be undefined.
+inline Tensor rmsNorm(const Tensor &x, const Tensor &weight, int64_t group, double factor, double epsilon) {
+  Tensor rows = x.reshape({-1, group}), normal = rows * torch::rsqrt((rows * rows).mean(-1, true) + epsilon);
+  return (factor * (weight.defined() ? normal * weight : normal)).reshape(x.sizes());
+}
+
+/// A gated linear unit whose gate is the second half.
+inline Tensor gated(const Tensor &x, bool silu) {
+  std::vector<Tensor> halves = x.chunk(2, -1);
+  return halves[0] * (silu ? torch::silu(halves[1]) : torch::sigmoid(halves[1]));
+}
+
+/// Pairs of channels as complex numbers, turned by the angle of their position.
+inline Tensor rotate(const Tensor &x, Tensor cos, Tensor sin, int64_t first, int64_t heads, bool inverse, bool halves) {
+  const bool step = x.dim() == 2;
+  int64_t steps = step ? 1 : x.size(1), pairs = cos.size(1);
+  Tensor position = torch::clamp_max(torch::arange(steps) + first, cos.size(0) - 1);
+  Tensor angles = torch::complex(cos.index({position}), (inverse ? -sin : sin).index({position})).unsqueeze(1);
+  Tensor rows = x.reshape({x.size(0), steps, heads, x.size(-1) / heads});
+  Tensor turned = rows.index({Ellipsis, Slice(0, 2 * pairs)});
+  turned = halves ? turned.reshape({rows.size(0), steps, heads, 2, pairs}).transpose(-1, -2)
+                  : turned.reshape({rows.size(0), steps, heads, pairs, 2});
+  turned = torch::view_as_real(torch::view_as_complex(turned.contiguous()) * angles);
+  turned = (halves ? turned.transpose(-1, -2) : turned).reshape({rows.size(0), steps, heads, 2 * pairs});
+  return torch::cat({turned, rows.index({Ellipsis, Slice(2 * pairs)})}, -1).reshape(x.sizes());
+}
+
+inline Tensor diffLambda(const std::vector<Tensor> &vectors, double initial) {
+  return torch::exp(vectors[0].dot(vectors[1])) - torch::exp(vectors[2].dot(vectors[3])) + initial;
+}
+
+inline Tensor headDifference(const Tensor &x, const Tensor &gate) {
+  auto rows = gate.sizes().vec();
+  rows.insert(rows.end(), {2, x.size(-1) / gate.size(-1) / 2});
+  Tensor heads = x.reshape(rows),
+         difference = heads.select(-2, 0) - torch::sigmoid(gate).unsqueeze(-1) * heads.select(-2, 1);
+  return difference.flatten(-2);
+}
+
 /// y[b, t, c] = sum over k of taps[b, t, h(c), k] * x[b, t + k - P, c]; taps may have one row for all b and t.
 inline Tensor convolve(const Tensor &x, const Tensor &taps, int64_t padding) {
   int64_t steps = x.size(1), heads = taps.size(2), count = taps.size(3), width = x.size(2) / heads;
@@ -53,13 +92,16 @@ inline Tensor normalizeTaps(const Tensor &taps, int64_t padding, bool renormaliz
   return torch::softmax(masked, -1);
 }
 
+/// The weights [B, H, T, S] of score maps, dropped; `lse` gets their log-sums. Heads of keys are repeated.
 template <typename Op>
-Tensor attend(Op op, const Tensor &query, const Tensor &key, const Tensor &value, const Tensor &mask, const Tensor &rng,
-              Tensor &lse) {
-  int64_t heads = op.getHeads(), steps = query.size(1), keys = key.size(1), width = query.size(2) / heads;
-  auto split = [&](const Tensor &x) { return x.reshape({x.size(0), x.size(1), heads, width}).transpose(1, 2); };
-  Tensor scores =
-      torch::matmul(split(query), split(key).transpose(2, 3)) * static_cast<double>(op.getScale().convertToFloat());
+Tensor attentionWeights(Op op, const Tensor &query, const Tensor &key, int64_t maps, const Tensor &mask,
+                        const Tensor &rng, Tensor &lse) {
+  int64_t steps = query.size(1), keys = key.size(1);
+  auto split = [](const Tensor &x, int64_t heads) {
+    return x.reshape({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
+  };
+  Tensor scores = torch::matmul(split(query, maps), split(key, maps).transpose(2, 3)) *
+                  static_cast<double>(op.getScale().convertToFloat());
   Tensor allowed = torch::ones({query.size(0), 1, steps, keys}, torch::kBool);
   if (mask.defined())
     allowed = allowed.logical_and(mask.unsqueeze(1).unsqueeze(1));
@@ -71,10 +113,42 @@ Tensor attend(Op op, const Tensor &query, const Tensor &key, const Tensor &value
   Tensor safe = scores.masked_fill(any.logical_not(), 0);
   Tensor probabilities = torch::softmax(safe, -1).masked_fill(any.logical_not(), 0);
   lse = torch::logsumexp(safe, -1);
-  double rate = op.getDropRate().convertToFloat();
-  if (rate > 0)
+  if (double rate = op.getDropRate().convertToFloat(); rate > 0)
     probabilities = probabilities * dropoutMask(probabilities.sizes(), rate, op.getSite(), rng);
-  return torch::matmul(probabilities, split(value)).transpose(1, 2).reshape(query.sizes());
+  return probabilities;
+}
+
+/// `x` [B, S, G W] with each of the `groups` heads repeated next to itself, for `heads` in all.
+inline Tensor repeatHeads(const Tensor &x, int64_t groups, int64_t heads) {
+  Tensor split = x.reshape({x.size(0), x.size(1), groups, x.size(2) / groups});
+  return split.repeat_interleave(heads / groups, 2).flatten(2);
+}
+
+/// The sum over values [B, S, H E] with weights [B, H, T, S].
+inline Tensor weightedValues(const Tensor &weights, const Tensor &value) {
+  int64_t heads = weights.size(1);
+  Tensor split = value.reshape({value.size(0), value.size(1), heads, value.size(2) / heads}).transpose(1, 2);
+  return torch::matmul(weights, split).transpose(1, 2).flatten(2);
+}
+
+/// Heads of keys and values that several heads share are repeated first.
+template <typename Op>
+Tensor attend(Op op, const Tensor &query, const Tensor &key, const Tensor &value, const Tensor &mask, const Tensor &rng,
+              Tensor &lse) {
+  int64_t heads = op.getHeads(), groups = op.getKvHeads() == 0 ? heads : op.getKvHeads();
+  Tensor keys = repeatHeads(key, groups, heads);
+  Tensor weights = attentionWeights(op, query, keys, heads, mask, rng, lse);
+  return weightedValues(weights, repeatHeads(value, groups, heads));
+}
+
+template <typename Op>
+Tensor attendTwice(Op op, const Tensor &query, const Tensor &key, const Tensor &value, const Tensor &lambda,
+                   const Tensor &mask, const Tensor &rng, Tensor &lse) {
+  int64_t heads = op.getHeads(), groups = op.getKvHeads() == 0 ? heads : op.getKvHeads();
+  Tensor keys = repeatHeads(key, groups, heads);
+  Tensor weights = attentionWeights(op, query, keys, 2 * heads, mask, rng, lse);
+  Tensor pairs = weights.reshape({weights.size(0), heads, 2, weights.size(2), weights.size(3)});
+  return weightedValues(pairs.select(2, 0) - lambda * pairs.select(2, 1), repeatHeads(value, groups, heads));
 }
 
 template <typename Op> Tensor lightConvolution(Op op, const Tensor &input, Tensor taps, const Tensor &rng) {

@@ -3,7 +3,7 @@
 // The ops of one decoding step, by following each row's ancestors.
 
 #include "dialect/bifocal/BifocalOps.h"
-#include "test/Numerics/Reference.h"
+#include "test/Numerics/ReferenceMath.h"
 
 using namespace bifocal;
 using namespace bifocal::test;
@@ -28,16 +28,21 @@ static Tensor convolveRow(const Tensor &past, const Tensor &taps) {
   return (past * used.t()).sum(0);
 }
 
-static Tensor attendRow(const Tensor &query, const Tensor &keys, const Tensor &values, int64_t heads, double scale,
-                        const Tensor &mask) {
-  int64_t width = query.size(0) / heads;
-  Tensor scores =
-      torch::einsum("shd,hd->hs", {keys.reshape({-1, heads, width}), query.reshape({heads, width})}) * scale;
+/// Weights [maps, S] of one query; zeros where nothing is seen.
+static Tensor rowWeights(const Tensor &query, const Tensor &keys, int64_t maps, double scale, const Tensor &mask) {
+  int64_t width = query.size(0) / maps;
+  Tensor scores = torch::einsum("shd,hd->hs", {keys.reshape({-1, maps, width}), query.reshape({maps, width})}) * scale;
   if (mask.defined() && !mask.any().item<bool>())
-    return torch::zeros_like(query);
+    return torch::zeros_like(scores);
   if (mask.defined())
     scores = scores.masked_fill(mask.logical_not(), -INFINITY);
-  return torch::einsum("hs,shd->hd", {torch::softmax(scores, -1), values.reshape({-1, heads, width})}).reshape({-1});
+  return torch::softmax(scores, -1);
+}
+
+static Tensor attendRow(const Tensor &query, const Tensor &keys, const Tensor &values, int64_t heads, double scale,
+                        const Tensor &mask) {
+  Tensor weights = rowWeights(query, keys, heads, scale, mask);
+  return torch::einsum("hs,shd->hd", {weights, values.reshape({values.size(0), heads, -1})}).reshape({-1});
 }
 
 /// Taps of row `n` as [H, K], normalised where the op asks for it.
@@ -84,18 +89,29 @@ bool Reference::evaluateStep(mlir::Operation *op) {
         value(conv.getOutput()) = conv.getBias() ? output + value(conv.getBias()) : output;
         return true;
       })
-      .Case([&](AttentionStepOp attention) {
+      .Case<AttentionStepOp, DiffAttentionStepOp>([&](auto attention) {
+        constexpr bool isPaired = std::is_same_v<decltype(attention), DiffAttentionStepOp>;
         Tensor query = value(attention.getQuery()), &keys = states.at(attention.getKeyCache().str());
-        Tensor &cachedValues = states.at(attention.getValueCache().str());
-        int64_t step = value(attention.getStep()).item<int64_t>();
+        Tensor &cachedValues = states.at(attention.getValueCache().str()), ancestors = value(attention.getAncestors());
+        int64_t step = value(attention.getStep()).template item<int64_t>(), heads = attention.getHeads();
+        int64_t groups = attention.getKvHeads() == 0 ? heads : attention.getKvHeads(), maps = isPaired ? 2 : 1;
+        double scale = attention.getScale().convertToFloat();
         std::vector<Tensor> rows;
         keys[step].index_put_({Slice(0, query.size(0))}, value(attention.getKey()));
         cachedValues[step].index_put_({Slice(0, query.size(0))}, value(attention.getValue()));
-        for (int64_t row = 0; row < query.size(0); ++row)
-          rows.push_back(attendRow(query[row],
-                                   history(keys, value(attention.getAncestors()), row, 0, step, keys.size(0)),
-                                   history(cachedValues, value(attention.getAncestors()), row, 0, step, keys.size(0)),
-                                   attention.getHeads(), attention.getScale().convertToFloat(), Tensor()));
+        for (int64_t row = 0; row < query.size(0); ++row) {
+          auto past = [&](const Tensor &cache) {
+            Tensor all = history(cache, ancestors, row, 0, step, cache.size(0)).unsqueeze(0);
+            return repeatHeads(all, groups, heads)[0];
+          };
+          Tensor weights = rowWeights(query[row], past(keys), maps * heads, scale, Tensor());
+          if constexpr (isPaired) {
+            Tensor pairs = weights.reshape({heads, 2, -1});
+            weights = pairs.select(1, 0) - value(attention.getLambda()) * pairs.select(1, 1);
+          }
+          Tensor values = past(cachedValues).reshape({step + 1, heads, -1});
+          rows.push_back(torch::einsum("hs,shd->hd", {weights, values}).reshape({-1}));
+        }
         value(attention.getOutput()) = torch::stack(rows);
         return true;
       })

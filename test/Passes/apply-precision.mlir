@@ -133,3 +133,26 @@ func.func @no_training(%ids: tensor<?xi32>, %w: tensor<9x8xf32>) {
 // expected-error@+1 {{expects the precision "f32", "bf16", "int8" or "int8_weight_only" in 'bifocal.training', but got "f16"}}
 module attributes {bifocal.training = {precision = "f16"}} {
 }
+
+// -----
+
+// Differential attention: log-sums and lambda stay f32, tables of rotations too.
+
+module attributes {bifocal.training = {precision = "bf16"}} {
+  // CHECK-LABEL: @difference
+  func.func @difference(%ids: tensor<?x?xi32>, %table: tensor<9x8xf32>, %cos: tensor<5x2xf32>, %lambda: tensor<f32>) -> tensor<?x?xi32> {
+    %x = bifocal.embedding %ids, %table : (tensor<?x?xi32>, tensor<9x8xf32>) -> tensor<?x?x8xf32>
+    // CHECK: bifocal.rotary {{.*}} : (tensor<?x?x8xbf16>, tensor<5x2xf32>, tensor<5x2xf32>) -> tensor<?x?x8xbf16>
+    %q = bifocal.rotary %x, %cos, %cos {heads = 2 : i64} : (tensor<?x?x8xf32>, tensor<5x2xf32>, tensor<5x2xf32>) -> tensor<?x?x8xf32>
+    // CHECK: bifocal.diff_attention {{.*}} : (tensor<?x?x8xbf16>, tensor<?x?x8xbf16>, tensor<?x?x8xbf16>, tensor<f32>) -> (tensor<?x?x8xbf16>, tensor<?x4x?xf32>)
+    %y, %lse = bifocal.diff_attention %q, %q, %x lambda %lambda {heads = 2 : i64, scale = 0.5 : f32}
+        : (tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<f32>) -> (tensor<?x?x8xf32>, tensor<?x4x?xf32>)
+    // CHECK: bifocal.rms_norm {{.*}} : (tensor<?x?x8xbf16>) -> tensor<?x?x8xbf16>
+    %n = bifocal.rms_norm %y {group = 4 : i64} : (tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+    // CHECK: bifocal.diff_attention_grad {{.*}} -> (tensor<?x?x8xbf16>, tensor<?x?x8xbf16>, tensor<?x?x8xbf16>, tensor<f32>)
+    %dq, %dk, %dv, %dl = bifocal.diff_attention_grad %n, %q, %q, %x lambda %lambda lse %lse {heads = 2 : i64, scale = 0.5 : f32}
+        : (tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<f32>, tensor<?x4x?xf32>)
+        -> (tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<f32>)
+    return %ids : tensor<?x?xi32>
+  }
+}

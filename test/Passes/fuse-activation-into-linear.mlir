@@ -109,3 +109,19 @@ func.func @keeps_second_activation(%x: tensor<?x?x4xf32>, %w: tensor<6x4xf32>) -
   %y = bifocal.glu %a : (tensor<?x?x6xf32>) -> tensor<?x?x3xf32>
   return %y : tensor<?x?x3xf32>
 }
+
+// -----
+
+// SwiGLU is the same with another gate, forward and backward.
+
+// CHECK-LABEL: func @folds_swiglu
+// CHECK:         %[[Y:.+]], %[[SUMS:.+]] = bifocal.linear {{.*}} activation swiglu : {{.*}} -> (tensor<?x?x3xf32>, tensor<?x?x6xf32>)
+// CHECK:         bifocal.glu_grad %{{.+}}, %[[SUMS]] gate silu
+func.func @folds_swiglu(%x: tensor<?x?x4xf32>, %w: tensor<6x4xf32>, %dy: tensor<?x?x3xf32>)
+    -> (tensor<?x?x3xf32>, tensor<?x?x6xf32>) {
+  // expected-remark@+1 {{fused: swiglu, the sums are kept for backward}}
+  %a = bifocal.linear %x, %w : (tensor<?x?x4xf32>, tensor<6x4xf32>) -> tensor<?x?x6xf32>
+  %y = bifocal.glu %a gate silu : (tensor<?x?x6xf32>) -> tensor<?x?x3xf32>
+  %da = bifocal.glu_grad %dy, %a gate silu : (tensor<?x?x3xf32>, tensor<?x?x6xf32>) -> tensor<?x?x6xf32>
+  return %y, %da : tensor<?x?x3xf32>, tensor<?x?x6xf32>
+}

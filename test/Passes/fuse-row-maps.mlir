@@ -213,3 +213,33 @@ func.func @keeps_sum_of_tables(%ids: tensor<?x?xi32>, %a: tensor<9x4xf32>, %b: t
   %e = bifocal.embedding %ids, %table : (tensor<?x?xi32>, tensor<9x4xf32>) -> tensor<?x?x4xf32>
   return %e : tensor<?x?x4xf32>
 }
+
+// -----
+
+// An rms_norm of whole rows is a row reduction like any other.
+
+// CHECK-LABEL: func @folds_rms_norm
+// CHECK:         bifocal.map
+// CHECK:           bifocal.add
+// CHECK-NEXT:      bifocal.rms_norm
+// CHECK:           bifocal.yield
+func.func @folds_rms_norm(%x: tensor<?x?x4xf32>, %r: tensor<?x?x4xf32>, %w: tensor<4xf32>) -> (tensor<?x?x4xf32>, tensor<?x?x4xf32>) {
+  // expected-remark@+1 {{fused: add, rms_norm}}
+  %s = bifocal.add %x, %r : tensor<?x?x4xf32>
+  %y = bifocal.rms_norm %s, %w : (tensor<?x?x4xf32>, tensor<4xf32>) -> tensor<?x?x4xf32>
+  return %s, %y : tensor<?x?x4xf32>, tensor<?x?x4xf32>
+}
+
+// -----
+
+// One norm per head has rows of its own, shorter than those of its neighbours.
+
+// CHECK-LABEL: func @keeps_rms_norm_of_heads
+// CHECK-NOT:     bifocal.map
+// CHECK:         bifocal.add
+// CHECK-NEXT:    bifocal.rms_norm
+func.func @keeps_rms_norm_of_heads(%x: tensor<?x?x4xf32>, %r: tensor<?x?x4xf32>, %w: tensor<2xf32>) -> tensor<?x?x4xf32> {
+  %s = bifocal.add %x, %r : tensor<?x?x4xf32>
+  %y = bifocal.rms_norm %s, %w {group = 2 : i64} : (tensor<?x?x4xf32>, tensor<2xf32>) -> tensor<?x?x4xf32>
+  return %y : tensor<?x?x4xf32>
+}

@@ -12,6 +12,7 @@ namespace bifocal::golden {
 
 // One function per kind of golden file: compiles what the file's hyper-parameters describe, runs it and compares.
 Status compareConvolution(const GoldenFile &file, Comparison &comparison);
+Status compareDiffAttention(const GoldenFile &file, Comparison &comparison);
 Status compareLayer(const GoldenFile &file, Comparison &comparison);
 Status compareModel(const GoldenFile &file, Comparison &comparison);
 /// `base` is the file that holds the parameters.

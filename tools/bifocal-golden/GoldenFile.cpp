@@ -90,7 +90,8 @@ Result<GoldenFile> golden::readGoldenFile(const std::string &path) {
   GoldenFile file;
   for (auto &[name, entry] : header.items()) {
     if (name == "__metadata__") {
-      file.hparams = json::parse(entry.value("hparams", "{}"), nullptr, false);
+      // The two sets of files name it differently.
+      file.hparams = json::parse(entry.value(entry.contains("hparams") ? "hparams" : "config", "{}"), nullptr, false);
       continue;
     }
     if (!readTensor(entry, data, file.tensors[name]))

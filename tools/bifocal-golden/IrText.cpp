@@ -25,6 +25,16 @@ IrText::Value IrText::argument(std::string_view name, std::vector<std::string> d
   return value;
 }
 
+IrText::Value IrText::parameter(std::string_view name, const std::vector<std::string> &dims) {
+  Value value{fmt::format("%v{}", next++), dims};
+  const std::string declared =
+      fmt::format("bifocal.param @{} : {} init {{kind = \"zeros\"}} frozen\n", name, value.type());
+  if (parameters.find(declared) == std::string::npos)
+    parameters += declared;
+  body += fmt::format("  {} = bifocal.param_ref @{} : {}\n", value.name, name, value.type());
+  return value;
+}
+
 static std::string typesOf(const std::vector<IrText::Value> &values) {
   std::string text;
   for (const IrText::Value &value : values)
@@ -91,7 +101,7 @@ IrText::Value IrText::softmax(const Value &input, int64_t group) {
 
 std::string IrText::function(std::string_view name, const std::vector<std::pair<std::string, Value>> &results,
                              bool gradient) const {
-  std::string text = fmt::format("func.func @{}(", name);
+  std::string text = parameters + fmt::format("func.func @{}(", name);
   for (size_t i = 0; i < arguments.size(); ++i) {
     const auto &[value, symbols] = arguments[i];
     std::string dims;

@@ -21,6 +21,8 @@ public:
 
   /// An argument; `dims` are symbols where a letter, static where a number.
   Value argument(std::string_view name, std::vector<std::string> dims, std::string_view element = "f32");
+  /// A parameter that is no argument and gets no gradient: its values are written into the slab.
+  Value parameter(std::string_view name, const std::vector<std::string> &dims);
   /// Appends `%n = <op> : (operand types) -> result types` and returns the results.
   std::vector<Value> emit(std::string_view text, const std::vector<Value> &operands, const std::vector<Value> &results);
   /// The one result of `emit`, of the shape of `like` with another last axis.
@@ -35,13 +37,13 @@ public:
   Value add(const Value &left, const Value &right);
   Value softmax(const Value &input, int64_t group);
 
-  /// The function. With `gradient` it carries `bifocal.gradient`.
+  /// The function, behind the parameters. With `gradient` it carries `bifocal.gradient`.
   std::string function(std::string_view name, const std::vector<std::pair<std::string, Value>> &results,
                        bool gradient) const;
 
 private:
   std::vector<std::pair<Value, std::vector<std::string>>> arguments;
-  std::string body;
+  std::string body, parameters;
   int next = 0;
 };
 

@@ -27,7 +27,7 @@ static std::string laterFamily(const std::string &name) {
                                 {"xl/", "Transformer-XL"},
                                 {"lm/", "language models"},
                                 {"lsra_", "LSRA"},
-                                {"diff_", "Diff-Transformer"}})
+                                {"diff_lm_", "Diff-Transformer language models"}})
     if (name.starts_with(prefix))
       return std::string(family);
   return {};
@@ -53,6 +53,8 @@ static Status compareTensors(const fs::path &root, const fs::path &path, const s
     return file.status();
   if (name.starts_with("module/"))
     return compareConvolution(*file, comparison);
+  if (name.starts_with("diff_"))
+    return compareDiffAttention(*file, comparison);
   if (name.starts_with("layer/"))
     return compareLayer(*file, comparison);
   bool updates = name.find(".adam_") != std::string::npos, beams = name.starts_with("beam/");

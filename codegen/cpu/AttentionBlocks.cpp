@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "codegen/cpu/AttentionBlocks.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+using Values = AttentionTile::Values;
+using Range = AttentionTile::Range;
+
+Value writeScores(AttentionTile &tile, const Array &query, const HeadRows &keys, Value first, Value count,
+                  const Array &weights, Value maximum) {
+  KernelBuilder &kernel = tile.builder();
+  Value hidden = kernel.constantVector(AttentionTile::hiddenScore);
+  return tile.groups(count, maximum, [&](Value at, int64_t group, Range carried) {
+    Value peak = carried[0];
+    Values scores = tile.products(query, tile.from(keys, at), group);
+    for (int64_t i = 0; i < group; ++i) {
+      Value key = kernel.add(at, i), score = scores[i];
+      if (Value seen = tile.visible(kernel.add(first, key)))
+        score = kernel.select(seen, score, hidden);
+      kernel.storeVector(score, weights, kernel.mul(key, kernel.width()));
+      peak = kernel.max(score, peak);
+    }
+    return Values{peak};
+  })[0];
+}
+
+Value writeWeights(AttentionTile &tile, const Array &weights, const Array &drops, Value count, Value maximum,
+                   Value sum) {
+  KernelBuilder &kernel = tile.builder();
+  Value zero = kernel.constantVector(0.0), bound = kernel.constantVector(AttentionTile::hiddenScore / 2);
+  return kernel.loop(kernel.index(0), count, 1, sum, [&](Value key, Range carried) {
+    Value at = kernel.mul(key, kernel.width()), score = kernel.loadVector(weights, at);
+    Value weight = kernel.exp(kernel.sub(score, maximum));
+    weight = kernel.select(kernel.less(bound, score), weight, zero);
+    Value next = kernel.add(carried[0], weight);
+    if (drops)
+      weight = kernel.mul(weight, kernel.loadVector(drops, at));
+    kernel.storeVector(weight, weights, at);
+    return Values{next};
+  })[0];
+}
+
+void rescale(AttentionTile &tile, const Array &sums, int64_t width, Value factor) {
+  KernelBuilder &kernel = tile.builder();
+  kernel.loop(kernel.index(0), kernel.index(width * kernel.width()), kernel.width(),
+              [&](Value at) { kernel.storeVector(kernel.mul(kernel.loadVector(sums, at), factor), sums, at); });
+}
+
+Value weightOf(AttentionTile &tile, Value key, Value score, Value lse) {
+  KernelBuilder &kernel = tile.builder();
+  Value seen = tile.visible(key);
+  seen = seen ? kernel.bitAnd(seen, tile.realQueries()) : tile.realQueries();
+  return kernel.select(seen, kernel.exp(kernel.sub(score, lse)), kernel.constantVector(0.0));
+}
+
+void addToKeys(AttentionTile &tile, const Array &weights, Value count, const HeadRows &rows, const HeadRows &target,
+               double factor) {
+  KernelBuilder &kernel = tile.builder();
+  const int64_t lanes = kernel.width(), columns = rows.width;
+  auto keysAt = [&](Value key, int64_t group, Value column, ArrayRef<Value> masks) {
+    const int64_t vectors = static_cast<int64_t>(masks.size());
+    Values zeros(group * vectors, kernel.constantVector(0.0));
+    Values sums = kernel.loop(kernel.index(0), tile.count(), 1, zeros, [&](Value query, Range carried) {
+      Values next(carried), row;
+      for (int64_t v = 0; v < vectors; ++v)
+        row.push_back(kernel.loadVector(
+            rows.first, kernel.add(kernel.mul(query, rows.stride), kernel.add(column, v * lanes)), masks[v]));
+      for (int64_t i = 0; i < group; ++i) {
+        Value weight = kernel.splat(kernel.load(weights, kernel.add(kernel.mul(kernel.add(key, i), lanes), query)));
+        for (int64_t v = 0; v < vectors; ++v)
+          next[i * vectors + v] = kernel.fma(weight, row[v], next[i * vectors + v]);
+      }
+      return next;
+    });
+    for (int64_t i = 0; i < group; ++i)
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value place = kernel.add(kernel.mul(kernel.add(key, i), target.stride), kernel.add(column, v * lanes));
+        Value before = kernel.loadVector(target.first, place, masks[v]);
+        Value sum = kernel.fma(sums[i * vectors + v], kernel.constantVector(factor), before);
+        kernel.storeVector(sum, target.first, place, masks[v]);
+      }
+  };
+  auto allKeys = [&](Value column, ArrayRef<Value> masks) {
+    Value pairs = kernel.mul(kernel.div(count, kernel.index(2)), 2);
+    kernel.loop(kernel.index(0), pairs, 2, [&](Value key) { keysAt(key, 2, column, masks); });
+    kernel.loop(pairs, count, 1, [&](Value key) { keysAt(key, 1, column, masks); });
+  };
+  // Four vectors of columns at a time; the rest, with its tail, in one go.
+  const int64_t step = 4 * lanes, whole = columns / step * step;
+  if (whole > 0)
+    kernel.loop(kernel.index(0), kernel.index(whole), step,
+                [&](Value column) { allKeys(column, SmallVector<Value>(4)); });
+  SmallVector<Value> masks;
+  for (int64_t column = whole; column < columns; column += lanes)
+    masks.push_back(column + lanes <= columns ? Value() : kernel.tailMask(columns - column));
+  if (!masks.empty())
+    allKeys(kernel.index(whole), masks);
+}
+
+void zeroKeys(AttentionTile &tile, const HeadRows &target) {
+  KernelBuilder &kernel = tile.builder();
+  kernel.loop(kernel.index(0), kernel.expression(tile.form().keys), 1, [&](Value key) {
+    Array row = tile.from(target, key).first;
+    kernel.columns(target.width, 4, [&](Value at, Value mask, int64_t) {
+      kernel.storeVector(kernel.constantVector(0.0), row, at, mask);
+    });
+  });
+}
+
+Array keySumsOf(KernelTask &task, int64_t result) {
+  if (!isNarrow(task.op->getResult(result).getType()))
+    return task.result(result);
+  return task.scratch(result == 2 && isNarrow(task.op->getResult(1).getType()) ? 1 : 0);
+}
+
+void roundKeys(AttentionTile &tile, const HeadRows &from, const HeadRows &to) {
+  if (!isNarrow(to.first.element))
+    return;
+  KernelBuilder &kernel = tile.builder();
+  kernel.loop(kernel.index(0), kernel.expression(tile.form().keys), 1, [&](Value key) {
+    Array source = tile.from(from, key).first, target = tile.from(to, key).first;
+    kernel.columns(from.width, 4, [&](Value at, Value mask, int64_t) {
+      kernel.storeVector(kernel.loadVector(source, at, mask), target, at, mask);
+    });
+  });
+}
+
+} // namespace bifocal

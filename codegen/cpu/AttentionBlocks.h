@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_CODEGEN_CPU_ATTENTIONBLOCKS_H
+#define BIFOCAL_CODEGEN_CPU_ATTENTIONBLOCKS_H
+
+// What the kernels of the attention family do with a block of keys, whatever they make of its weights.
+
+#include "codegen/cpu/AttentionTile.h"
+
+namespace bifocal {
+
+/// Scores of the keys [first, first + count), whose rows begin at `keys`, to `weights` ([key][lane]); returns the
+/// running maximum with them.
+mlir::Value writeScores(AttentionTile &tile, const Array &query, const HeadRows &keys, mlir::Value first,
+                        mlir::Value count, const Array &weights, mlir::Value maximum);
+
+/// Turns the scores of a block into weights relative to `maximum`, dropped where `drops` is there; returns the running
+/// sum of the weights before the drop.
+mlir::Value writeWeights(AttentionTile &tile, const Array &weights, const Array &drops, mlir::Value count,
+                         mlir::Value maximum, mlir::Value sum);
+
+/// sums[d] *= factor, for `width` channels.
+void rescale(AttentionTile &tile, const Array &sums, int64_t width, mlir::Value factor);
+
+/// The weight of a key before any drop, from its score and the log-sums; 0 where a query does not see it.
+mlir::Value weightOf(AttentionTile &tile, mlir::Value key, mlir::Value score, mlir::Value lse);
+
+/// target[key][d] += factor * sum over the queries of weights[key][query] * rows[query][d], for `count` keys.
+void addToKeys(AttentionTile &tile, const Array &weights, mlir::Value count, const HeadRows &rows,
+               const HeadRows &target, double factor);
+
+/// Zeros for the rows of all keys.
+void zeroKeys(AttentionTile &tile, const HeadRows &target);
+
+/// Where the gradients of the keys (result 1) or the values (2) of a gradient op are summed up: in f32, in scratch
+/// where the tensor is narrow.
+Array keySumsOf(KernelTask &task, int64_t result);
+/// Rounds the sums `from` of one head to the element type of `to`, where that is narrow.
+void roundKeys(AttentionTile &tile, const HeadRows &from, const HeadRows &to);
+
+} // namespace bifocal
+#endif
