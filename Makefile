@@ -33,4 +33,4 @@ test: setup-tests ## build and run every test; the last line is `N passed, N fai
 	@python3 tools/ci/run_tests.py --build build
 
 clean: ## remove what was built
-	@rm -rf build build-* demo-work multi30k-work
+	@rm -rf build build-* demo-work multi30k-work enwik8-work

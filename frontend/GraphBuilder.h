@@ -34,16 +34,20 @@ public:
   /// [B, S] -> [B, S, C].
   Value encoder(Value source, Value mask);
   /// [B, T] and [B, S, C] -> [B, T, C]. Steps that `targetMask` leaves out are not predicted, so no layer multiplies
-  /// them; null where all are wanted.
+  /// them; null where all are wanted. A language model has neither `encoderOutput` nor `mask`.
   Value decoder(Value previous, Value encoderOutput, Value mask, Value targetMask);
-  /// [N] -> [N, C]; reads and writes the states.
+  /// [N] -> [N, C]; reads and writes the states. A language model's step has no sentences.
   Value decoderStep(Value tokens, Value positions, const Step &step);
   /// Writes what the steps of a decoder read of the encoder.
   void writeEncoderStates(Value encoderOutput, Value mask);
   /// [..., C] -> [..., V]; of the rows where `mask` is true, or of all without one.
   Value project(Value features, Value mask);
   /// loss, nll, count.
-  mlir::ValueRange crossEntropy(Value logits, Value target);
+  mlir::ValueRange crossEntropy(Value logits, Value target) { return crossEntropy(logits, target, padId); }
+  /// The same by an adaptive softmax, from [B, T, C].
+  llvm::SmallVector<Value> adaptiveLoss(Value features, Value target, Value mask);
+  /// [..., C] -> [..., V] by an adaptive softmax.
+  Value adaptiveLogProbabilities(Value features);
 
   /// Later ops carry the place of `specPath` and the name `layer`.
   void at(std::string_view specPath, llvm::StringRef layer);
@@ -59,6 +63,12 @@ private:
   };
 
   Value embed(Value tokens, Value positions, bool decoder);
+  Value embedBands(Value tokens);
+  /// A row of `tokens` counted from the beginning of a band, `otherwise` outside, and the mask of those inside.
+  std::pair<Value, Value> bandOf(Value tokens, const AdaptiveSpec &bands, int64_t band, int64_t otherwise);
+  Value adaptiveHead(Value features, Value mask);
+  Value adaptiveTail(Value features, int64_t tail, Value mask);
+  mlir::ValueRange crossEntropy(Value logits, Value target, int64_t ignored);
   /// What mixes positions: one mixer, or branches on channels of their own.
   Value mix(Value input, const Layer &layer, Value mask, const Step *step);
   Value mixPart(Value input, const MixerPart &part, const Layer &layer, Value mask, const Step *step);
@@ -73,10 +83,13 @@ private:
   Value decoderLayer(Value x, const Layer &layer, Value encoderOutput, Value mask, const Step *step);
   Layer layerOf(bool decoder, int64_t index, Value mask) const;
 
+  /// The norm that published pre-norm models have after the last layer.
+  Value finish(Value x, llvm::StringRef side);
   /// x + dropout(body(norm(x))) or norm(x + dropout(body(x))).
   Value residual(Value x, const std::string &norm, llvm::function_ref<Value(Value)> body);
   Value normalize(Value x, const std::string &prefix);
   Value linear(Value x, const std::string &prefix, Value mask, bool bias = true);
+  Value product(Value x, Value weight, Value mask);
   /// The next site; no op where the rate is zero or the function has no generator.
   Value dropout(Value x, double rate);
   Value parameter(const std::string &name);

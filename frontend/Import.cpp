@@ -37,6 +37,14 @@ private:
   DictionaryAttr updateAttribute();
   DictionaryAttr modelAttribute();
 
+  /// What an entry reads: of a translation `source` and `previous`, of a language model `previous` alone.
+  SmallVector<Argument> readTexts(bool target);
+  /// What the last layer gives at each step, and which steps are scored.
+  struct Features {
+    Value features, scored;
+  };
+  Features featuresOf(GraphBuilder &graph, func::FuncOp function, bool target);
+  SmallVector<Value> lossOf(GraphBuilder &graph, func::FuncOp function);
   void buildLoss();
   void buildEvaluate();
   void buildForward();
@@ -99,7 +107,8 @@ void Importer::declareStates() {
   Type f32 = builder.getF32Type();
   int64_t dim = spec.model.dim;
   const StackSpec &stack = spec.decoder;
-  declareState("source_mask", builder.getI1Type(), {any, any}, {"B", "S"}, "encoder");
+  if (!spec.isLanguageModel())
+    declareState("source_mask", builder.getI1Type(), {any, any}, {"B", "S"}, "encoder");
   for (int64_t layer = 0; layer < stack.layers; ++layer) {
     std::string prefix = layerPrefix(true, layer);
     for (const MixerPart &part : mixerParts(spec, true, layer)) {
@@ -111,6 +120,8 @@ void Importer::declareStates() {
       declareState(part.tapsPrefix + "input", f32, {part.taps, any, part.dim}, {"", "R", ""}, part.tapsPath);
       cacheSteps.push_back(named(part.tapsPrefix + "input", part.taps));
     }
+    if (spec.isLanguageModel())
+      continue;
     declareState(prefix + "encoder_attn.keys", f32, {any, any, dim}, {"B", "S", ""}, "decoder.heads");
     declareState(prefix + "encoder_attn.values", f32, {any, any, dim}, {"B", "S", ""}, "decoder.heads");
   }
@@ -118,11 +129,19 @@ void Importer::declareStates() {
 
 DictionaryAttr Importer::modelAttribute() {
   const ModelSpec &model = spec.model;
-  return builder.getDictionaryAttr(
-      {named("kind", std::string("translation")), named("pad", padId), named("bos", bosId), named("eos", eosId),
-       named("unk", unkId), named("source_vocabulary", model.sourceVocabulary),
-       named("target_vocabulary", model.targetVocabulary), named("max_positions", model.maxPositions),
-       named("cache_steps", builder.getDictionaryAttr(cacheSteps))});
+  SmallVector<NamedAttribute> settings{named("kind", std::string(name(model.kind))),
+                                       named("pad", padId),
+                                       named("bos", bosId),
+                                       named("eos", eosId),
+                                       named("unk", unkId),
+                                       named("max_positions", model.maxPositions),
+                                       named("cache_steps", builder.getDictionaryAttr(cacheSteps))};
+  if (spec.isLanguageModel())
+    settings.push_back(named("vocabulary", model.targetVocabulary));
+  else
+    settings.append(
+        {named("source_vocabulary", model.sourceVocabulary), named("target_vocabulary", model.targetVocabulary)});
+  return builder.getDictionaryAttr(settings);
 }
 
 /// What the runtime has to know of the optimizer: its name, and what it makes of the learning rate.
@@ -164,14 +183,26 @@ DictionaryAttr Importer::trainingAttribute() {
        named("period_updates", schedule.periodUpdates), named("period_mult", schedule.periodMult),
        named("shrink", schedule.shrink), named("end_lr", schedule.endLr), named("power", schedule.power),
        named("total_updates", schedule.totalUpdates)});
-  return builder.getDictionaryAttr(
-      {named("criterion", criterion), named("optimizer", optimizerAttribute()), named("schedule", rates),
-       named("max_tokens", training.maxTokens), named("max_sentences", training.maxSentences),
-       named("batch_multiple", training.batchMultiple), named("validate_every", training.validateEvery),
-       named("save_every", training.saveEvery), named("patience", training.patience),
-       named("update_freq", training.updateFreq), named("clip_norm", training.clipNorm),
-       named("max_update", training.maxUpdate), named("max_epoch", training.maxEpoch), named("seed", training.seed),
-       named("precision", training.precision), named("recompute", training.recompute)});
+  SmallVector<NamedAttribute> settings = {named("criterion", criterion),
+                                          named("optimizer", optimizerAttribute()),
+                                          named("schedule", rates),
+                                          named("max_tokens", training.maxTokens),
+                                          named("max_sentences", training.maxSentences),
+                                          named("batch_multiple", training.batchMultiple),
+                                          named("validate_every", training.validateEvery),
+                                          named("save_every", training.saveEvery),
+                                          named("patience", training.patience),
+                                          named("update_freq", training.updateFreq),
+                                          named("clip_norm", training.clipNorm),
+                                          named("max_update", training.maxUpdate),
+                                          named("max_epoch", training.maxEpoch),
+                                          named("seed", training.seed),
+                                          named("precision", training.precision),
+                                          named("recompute", training.recompute)};
+  if (spec.isLanguageModel())
+    settings.append(
+        {named("tokens_per_sample", training.tokensPerSample), named("sample_break_mode", training.sampleBreakMode)});
+  return builder.getDictionaryAttr(settings);
 }
 
 void Importer::setAttributes() {
@@ -202,38 +233,58 @@ void Importer::finish(func::FuncOp function, ValueRange results, ArrayRef<String
     function.setResultAttr(index, "bifocal.name", builder.getStringAttr(name));
 }
 
-void Importer::buildLoss() {
-  Argument rng{"rng", builder.getI64Type(), {""}, {2}};
-  func::FuncOp function =
-      begin("loss", {tokens("source", {"B", "S"}), tokens("previous", {"B", "T"}), tokens("target", {"B", "T"}), rng},
-            "training");
-  function->setAttr("bifocal.train", updateAttribute());
-  GraphBuilder graph(spec, builder, parameterTypes, function.getArgument(3));
+SmallVector<Argument> Importer::readTexts(bool target) {
+  SmallVector<Argument> texts;
+  if (!spec.isLanguageModel())
+    texts.push_back(tokens("source", {"B", "S"}));
+  texts.push_back(tokens("previous", {"B", "T"}));
+  if (target)
+    texts.push_back(tokens("target", {"B", "T"}));
+  return texts;
+}
+
+Importer::Features Importer::featuresOf(GraphBuilder &graph, func::FuncOp function, bool target) {
+  if (spec.isLanguageModel()) {
+    // A step that is not scored, such as the context of a window, is a step of the text all the same.
+    Value previous = function.getArgument(0), scored = target ? graph.targetMask(function.getArgument(1)) : Value();
+    Value read = target ? graph.targetMask(previous) : Value();
+    return {graph.decoder(previous, Value(), Value(), read), scored};
+  }
   Value mask = graph.sourceMask(function.getArgument(0));
   Value encoded = graph.encoder(function.getArgument(0), mask);
-  Value targets = graph.targetMask(function.getArgument(2));
-  Value logits = graph.project(graph.decoder(function.getArgument(1), encoded, mask, targets), targets);
-  finish(function, graph.crossEntropy(logits, function.getArgument(2)), {"loss", "nll", "count"});
+  Value scored = target ? graph.targetMask(function.getArgument(2)) : Value();
+  return {graph.decoder(function.getArgument(1), encoded, mask, scored), scored};
+}
+
+SmallVector<Value> Importer::lossOf(GraphBuilder &graph, func::FuncOp function) {
+  auto [features, scored] = featuresOf(graph, function, /*target=*/true);
+  Value target = function.getArgument(spec.isLanguageModel() ? 1 : 2);
+  if (spec.model.adaptiveSoftmax.isUsed())
+    return graph.adaptiveLoss(features, target, scored);
+  return SmallVector<Value>(graph.crossEntropy(graph.project(features, scored), target));
+}
+
+void Importer::buildLoss() {
+  SmallVector<Argument> arguments = readTexts(/*target=*/true);
+  arguments.push_back({"rng", builder.getI64Type(), {""}, {2}});
+  func::FuncOp function = begin("loss", arguments, "training");
+  function->setAttr("bifocal.train", updateAttribute());
+  GraphBuilder graph(spec, builder, parameterTypes, function.getArguments().back());
+  finish(function, lossOf(graph, function), {"loss", "nll", "count"});
 }
 
 void Importer::buildEvaluate() {
-  func::FuncOp function =
-      begin("evaluate", {tokens("source", {"B", "S"}), tokens("previous", {"B", "T"}), tokens("target", {"B", "T"})},
-            "training");
+  func::FuncOp function = begin("evaluate", readTexts(/*target=*/true), "training");
   GraphBuilder graph(spec, builder, parameterTypes, Value());
-  Value mask = graph.sourceMask(function.getArgument(0));
-  Value encoded = graph.encoder(function.getArgument(0), mask);
-  Value targets = graph.targetMask(function.getArgument(2));
-  Value logits = graph.project(graph.decoder(function.getArgument(1), encoded, mask, targets), targets);
-  finish(function, graph.crossEntropy(logits, function.getArgument(2)), {"loss", "nll", "count"});
+  finish(function, lossOf(graph, function), {"loss", "nll", "count"});
 }
 
 void Importer::buildForward() {
-  func::FuncOp function = begin("forward", {tokens("source", {"B", "S"}), tokens("previous", {"B", "T"})}, "model");
+  func::FuncOp function = begin("forward", readTexts(/*target=*/false), "model");
   GraphBuilder graph(spec, builder, parameterTypes, Value());
-  Value mask = graph.sourceMask(function.getArgument(0));
-  Value encoded = graph.encoder(function.getArgument(0), mask);
-  finish(function, graph.project(graph.decoder(function.getArgument(1), encoded, mask, Value()), Value()), {"logits"});
+  Value features = featuresOf(graph, function, /*target=*/false).features;
+  const bool adaptive = spec.model.adaptiveSoftmax.isUsed();
+  finish(function, adaptive ? graph.adaptiveLogProbabilities(features) : graph.project(features, Value()), {"logits"});
 }
 
 void Importer::buildEncode() {
@@ -247,17 +298,24 @@ void Importer::buildEncode() {
 
 /// A step of decoding gives the log-probabilities of all tokens, or the likeliest tokens with theirs.
 void Importer::buildDecodeStep(bool candidates) {
-  func::FuncOp function = begin(candidates ? "decode_candidates" : "decode_step",
-                                {tokens("tokens", {"N"}), tokens("positions", {"N"}), tokens("sentences", {"N"}),
-                                 tokens("ancestors", {"N", "P"}), tokens("step", {})},
-                                "decoder");
+  SmallVector<Argument> arguments{tokens("tokens", {"N"}), tokens("positions", {"N"})};
+  if (!spec.isLanguageModel())
+    arguments.push_back(tokens("sentences", {"N"}));
+  arguments.append({tokens("ancestors", {"N", "P"}), tokens("step", {})});
+  func::FuncOp function = begin(candidates ? "decode_candidates" : "decode_step", arguments, "decoder");
   GraphBuilder graph(spec, builder, parameterTypes, Value());
-  GraphBuilder::Step step{function.getArgument(2), function.getArgument(3), function.getArgument(4)};
-  Value logits = graph.project(graph.decoderStep(function.getArgument(0), function.getArgument(1), step), Value());
-  auto all = builder.create<LogSoftmaxOp>(graph.loc(), logits.getType(), logits);
+  auto last = function.getArguments().take_back(3);
+  GraphBuilder::Step step{spec.isLanguageModel() ? Value() : Value(last[0]), last[1], last[2]};
+  Value features = graph.decoderStep(function.getArgument(0), function.getArgument(1), step), all;
+  if (spec.model.adaptiveSoftmax.isUsed()) {
+    all = graph.adaptiveLogProbabilities(features);
+  } else {
+    Value logits = graph.project(features, Value());
+    all = builder.create<LogSoftmaxOp>(graph.loc(), logits.getType(), logits);
+  }
   if (!candidates)
-    return finish(function, all.getOutput(), {"log_probabilities"});
-  const int64_t vocabulary = cast<RankedTensorType>(logits.getType()).getShape().back();
+    return finish(function, all, {"log_probabilities"});
+  const int64_t vocabulary = cast<RankedTensorType>(all.getType()).getShape().back();
   const int64_t k = std::min(mostCandidates, vocabulary);
   auto best =
       builder.create<TopKOp>(graph.loc(), RankedTensorType::get({ShapedType::kDynamic, k}, builder.getF32Type()),
@@ -274,7 +332,8 @@ OwningOpRef<ModuleOp> Importer::run() {
   buildLoss();
   buildEvaluate();
   buildForward();
-  buildEncode();
+  if (!spec.isLanguageModel())
+    buildEncode();
   buildDecodeStep(/*candidates=*/false);
   buildDecodeStep(/*candidates=*/true);
   return module;

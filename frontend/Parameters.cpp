@@ -50,6 +50,12 @@ std::string bifocal::positionTableName(const Spec &spec, bool decoder) {
     return "embed_positions.sinusoidal";
   return decoder ? "decoder.embed_positions.weight" : "encoder.embed_positions.weight";
 }
+std::string bifocal::bandTableName(int64_t band) { return fmt::format("{}.{}.0.weight", adaptiveInputName, band); }
+std::string bifocal::bandProjectionName(int64_t band) { return fmt::format("{}.{}.1.weight", adaptiveInputName, band); }
+std::string bifocal::vocabularyPath(const Spec &spec, bool decoder) {
+  std::string own = decoder ? "model.target_vocabulary" : "model.source_vocabulary";
+  return spec.where.contains(own) ? own : "model.vocabulary";
+}
 std::string bifocal::convBiasName(const MixerPart &part) {
   return part.tapsPrefix + (part.kind == Mixer::lightConv ? "bias" : "conv_bias");
 }
@@ -120,6 +126,9 @@ private:
   void addConvolution(const MixerPart &part);
   void addFeedForward(const std::string &prefix, int64_t out, int64_t in, const std::string &path);
   void addEmbeddings(bool decoder);
+  void addTable(bool decoder);
+  void addAdaptiveInput();
+  void addAdaptiveSoftmax();
 
   const Spec &spec;
   std::vector<ParameterSpec> parameters;
@@ -151,19 +160,64 @@ void ParameterList::addFeedForward(const std::string &prefix, int64_t out, int64
     parameters[parameters.size() - 2].init = {"uniform", std::sqrt(2.0 / static_cast<double>(in))};
 }
 
+void ParameterList::addTable(bool decoder) {
+  const ModelSpec &model = spec.model;
+  add(decoder ? "decoder.embed_tokens.weight" : "encoder.embed_tokens.weight",
+      {decoder ? model.targetVocabulary : model.sourceVocabulary, model.dim},
+      {"normal", 1 / std::sqrt(static_cast<double>(model.dim)), padId}, vocabularyPath(spec, decoder));
+  if (!decoder && model.sharing == Sharing::all)
+    parameters.back().aliases = {"decoder.embed_tokens.weight", "decoder.output_projection.weight"};
+  if (decoder && model.sharing == Sharing::decoderInOut)
+    parameters.back().aliases = {"decoder.output_projection.weight"};
+}
+
+/// A table and a projection for each band; those that the softmax shares have its names too.
+void ParameterList::addAdaptiveInput() {
+  const ModelSpec &model = spec.model;
+  const AdaptiveSpec &bands = model.adaptiveInput;
+  const AdaptiveSoftmaxSpec &softmax = model.adaptiveSoftmax;
+  for (int64_t band = 0; band < bands.bands(); ++band) {
+    const int64_t width = bands.width(band, model.dim), first = bands.first(band, model.targetVocabulary);
+    // The published models also zero the row of the padding id in the other bands.
+    add(bandTableName(band), {bands.first(band + 1, model.targetVocabulary) - first, width},
+        {"normal", 1 / std::sqrt(static_cast<double>(width)), padId}, "model.adaptive_input");
+    if (softmax.tieWeights)
+      parameters.back().aliases = {band == 0 ? fmt::format("{}.head.word_proj.weight", adaptiveSoftmaxName)
+                                             : fmt::format("{}.tail.{}.2.weight", adaptiveSoftmaxName, band - 1)};
+    add(bandProjectionName(band), {model.dim, width}, {"xavier_uniform", 1.0}, "model.adaptive_input");
+    if (softmax.tieProjections && band > 0)
+      parameters.back().aliases = {fmt::format("{}.tail.{}.0.weight", adaptiveSoftmaxName, band - 1)};
+  }
+}
+
+void ParameterList::addAdaptiveSoftmax() {
+  const ModelSpec &model = spec.model;
+  const AdaptiveSoftmaxSpec &softmax = model.adaptiveSoftmax;
+  const std::string prefix(adaptiveSoftmaxName), path = "model.adaptive_softmax";
+  auto addWeight = [&](const std::string &name, int64_t rows, int64_t columns) {
+    add(prefix + name, {rows, columns}, {"xavier_uniform", 1.0}, path);
+  };
+  const int64_t tails = softmax.bands() - 1;
+  if (softmax.tieWeights)
+    addWeight(".head.class_proj.weight", tails, model.dim);
+  else
+    addWeight(".head.weight", softmax.cutoffs.front() + tails, model.dim);
+  for (int64_t tail = 0; tail < tails; ++tail) {
+    const int64_t width = softmax.width(tail + 1, model.dim), first = softmax.cutoffs[static_cast<size_t>(tail)];
+    if (!softmax.tieProjections)
+      addWeight(fmt::format(".tail.{}.0.weight", tail), width, model.dim);
+    if (!softmax.tieWeights)
+      addWeight(fmt::format(".tail.{}.2.weight", tail), softmax.first(tail + 2, model.targetVocabulary) - first, width);
+  }
+}
+
 void ParameterList::addEmbeddings(bool decoder) {
   const ModelSpec &model = spec.model;
-  std::string side = decoder ? "decoder" : "encoder", vocabulary = decoder ? "target_vocabulary" : "source_vocabulary";
   double deviation = 1 / std::sqrt(static_cast<double>(model.dim));
-  if (!decoder || model.sharing != Sharing::all) {
-    add(side + ".embed_tokens.weight", {decoder ? model.targetVocabulary : model.sourceVocabulary, model.dim},
-        {"normal", deviation, padId},
-        spec.where.contains("model." + vocabulary) ? "model." + vocabulary : "model.vocabulary");
-    if (!decoder && model.sharing == Sharing::all)
-      parameters.back().aliases = {"decoder.embed_tokens.weight", "decoder.output_projection.weight"};
-    if (decoder && model.sharing == Sharing::decoderInOut)
-      parameters.back().aliases = {"decoder.output_projection.weight"};
-  }
+  if (decoder && model.adaptiveInput.isUsed())
+    addAdaptiveInput();
+  else if (!decoder || model.sharing != Sharing::all)
+    addTable(decoder);
   if (model.positions == PositionKind::learned)
     add(positionTableName(spec, decoder), {model.maxPositions + padId + 1, model.dim}, {"normal", deviation, padId},
         "model.positions");
@@ -181,7 +235,7 @@ void ParameterList::addStack(bool decoder) {
       else
         addConvolution(part);
     addNorm(prefix + mixerNormName(stack, decoder));
-    if (decoder) {
+    if (decoder && !spec.isLanguageModel()) {
       addAttention(prefix + "encoder_attn.", spec.model.dim, side + ".heads");
       addNorm(prefix + "encoder_attn_layer_norm");
     }
@@ -189,11 +243,13 @@ void ParameterList::addStack(bool decoder) {
     addFeedForward(prefix + "fc2", spec.model.dim, stack.ffnDim, side + ".ffn_dim");
     addNorm(prefix + ffnNormName(stack, decoder));
   }
-  if (spec.model.norm == NormPlace::pre)
+  if (spec.model.finalNorm)
     addNorm(side + ".layer_norm");
 }
 
 void ParameterList::addOutputProjection() {
+  if (spec.model.adaptiveSoftmax.isUsed())
+    return addAdaptiveSoftmax();
   if (spec.model.sharing == Sharing::none)
     add(outputProjectionName(spec), {spec.model.targetVocabulary, spec.model.dim},
         {"normal", 1 / std::sqrt(static_cast<double>(spec.model.dim))}, "model.share_embeddings");
@@ -209,7 +265,8 @@ void ParameterList::addSinusoids() {
 
 std::vector<ParameterSpec> bifocal::listParameters(const Spec &spec) {
   ParameterList list(spec);
-  list.addStack(false);
+  if (!spec.isLanguageModel())
+    list.addStack(false);
   list.addStack(true);
   list.addOutputProjection();
   list.addSinusoids();

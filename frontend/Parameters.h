@@ -54,6 +54,13 @@ std::string ffnNormName(const StackSpec &stack, bool decoder);
 std::string embeddingName(const Spec &spec, bool decoder);
 std::string outputProjectionName(const Spec &spec);
 std::string positionTableName(const Spec &spec, bool decoder);
+/// The prefixes of adaptive input and softmax, and of the parts of one of their bands.
+inline constexpr std::string_view adaptiveInputName = "decoder.embed_tokens.embeddings",
+                                  adaptiveSoftmaxName = "decoder.adaptive_softmax";
+std::string bandTableName(int64_t band);
+std::string bandProjectionName(int64_t band);
+/// The key that says how many rows the embedding has.
+std::string vocabularyPath(const Spec &spec, bool decoder);
 std::string convBiasName(const MixerPart &part);
 
 } // namespace bifocal

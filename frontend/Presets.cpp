@@ -134,12 +134,66 @@ static std::string presetOf(const Shape &shape, std::string_view mixer) {
   return text;
 }
 
+namespace {
+/// The same for language models.
+struct LanguageShape {
+  int dim, ffnDim, heads, layers;
+  std::string_view kernelSizes;
+  int vocabulary, maxPositions;
+  double dropout, inputDropout;
+  bool finalNorm; ///< of convolutions; Transformers always have it
+  std::string_view training;
+};
+} // namespace
+
+// The published sizes, with the recipe of the published Transformer; there is none for the convolutions.
+static constexpr LanguageShape languageModel{512, 2048, 8,     6,  "[3, 7, 15, 31, 31, 31]", 32768, 1024,
+                                             0.1, 0.1,  false, R"(
+[training]
+optimizer = { name = "adam", betas = [0.9, 0.98], weight_decay = 0.01 }
+schedule = { name = "inverse_sqrt", lr = 5e-4, warmup_updates = 4000, warmup_init_lr = 1e-7 }
+tokens_per_sample = 512
+max_tokens = 2048
+update_freq = 16
+max_update = 50000
+)"};
+/// Bytes, and little text: for minutes on a CPU.
+static constexpr LanguageShape enwik8Small{256, 1024, 4, 6, "[3, 7, 15, 31, 63, 127]", 260, 1024, 0.0, 0.0, true, R"(
+[training]
+optimizer = { name = "adam", betas = [0.9, 0.98], weight_decay = 0.01 }
+schedule = { name = "inverse_sqrt", lr = 1e-3, warmup_updates = 200, warmup_init_lr = 1e-7 }
+tokens_per_sample = 256
+max_tokens = 2048
+clip_norm = 1.0
+max_update = 20000
+)"};
+
+static std::string presetOf(const LanguageShape &shape, std::string_view mixer) {
+  const bool attention = mixer == "attention";
+  std::string text =
+      fmt::format("[model]\nkind = \"language_model\"\ndim = {}\nnorm = \"pre\"\nfinal_norm = {}\n"
+                  "share_embeddings = \"decoder_in_out\"\nvocabulary = {}\nmax_positions = {}\n"
+                  "dropout = {}\ninput_dropout = {}\n"
+                  "\n[decoder]\nlayers = {}\nmixer = \"{}\"\nheads = {}\nffn_dim = {}\n",
+                  shape.dim, attention || shape.finalNorm, shape.vocabulary, shape.maxPositions, shape.dropout,
+                  attention ? 0.0 : shape.inputDropout, shape.layers, mixer, shape.heads, shape.ffnDim);
+  if (!attention)
+    text += fmt::format("kernel_sizes = {}\nglu = true\n", shape.kernelSizes);
+  text += shape.training;
+  if (attention)
+    text += "recompute = \"attention\"\n";
+  return text;
+}
+
 std::vector<std::string> bifocal::presetNames() {
   std::vector<std::string> names = {"lightconv_iwslt_de_en",   "lightconv_wmt_en_de",   "lightconv_wmt_en_de_big",
                                     "dynamicconv_iwslt_de_en", "dynamicconv_wmt_en_de", "dynamicconv_wmt_en_de_big",
                                     "transformer_iwslt_de_en", "transformer_wmt_en_de"};
   for (const auto &[size, shape] : liteShapes)
     names.push_back(fmt::format("{}{}", litePrefix, size));
+  for (const char *name : {"lightconv_lm", "dynamicconv_lm", "transformer_lm", "lightconv_lm_enwik8_small",
+                           "dynamicconv_lm_enwik8_small", "transformer_lm_enwik8_small"})
+    names.emplace_back(name);
   return names;
 }
 
@@ -159,6 +213,10 @@ std::string bifocal::presetText(std::string_view name) {
       return presetOf(wmt, mixer);
     if (size == "wmt_en_de_big" && mixer != "attention")
       return presetOf(wmtBig, mixer);
+    if (size == "lm")
+      return presetOf(languageModel, mixer);
+    if (size == "lm_enwik8_small")
+      return presetOf(enwik8Small, mixer);
   }
   return {};
 }

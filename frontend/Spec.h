@@ -10,6 +10,8 @@
 
 namespace bifocal {
 
+/// What a model is for: text from text, or text from its own beginning.
+enum class ModelKind { translation, languageModel };
 /// How a layer mixes positions; `branches` is a list of others, each on channels of its own (LSRA).
 enum class Mixer { lightConv, dynamicConv, attention, branches };
 /// Where the layer norm of a residual block stands.
@@ -30,7 +32,7 @@ struct BranchSpec {
   bool weightSoftmax = true;
 };
 
-/// Encoder or decoder. Sizes are those of the published models; see the presets.
+/// Encoder or decoder; a language model is a decoder alone. Sizes are those of the published models; see the presets.
 struct StackSpec {
   int64_t layers = 0;
   Mixer mixer = Mixer::lightConv;
@@ -45,15 +47,45 @@ struct StackSpec {
   bool maskBeforeLinear = false; ///< of branches: padding becomes zeros before the first linear, not after it
 };
 
+/// A vocabulary in bands, the rarer words with less width each: adaptive input or softmax of a language model.
+struct AdaptiveSpec {
+  std::vector<int64_t> cutoffs; ///< the first ids of all bands but the first; empty: not adaptive
+  int64_t factor = 4;           ///< by which the width of a band is smaller than that of the one before
+
+  bool operator==(const AdaptiveSpec &) const = default;
+  bool isUsed() const { return !cutoffs.empty(); }
+  int64_t bands() const { return static_cast<int64_t>(cutoffs.size()) + 1; }
+  /// Ids [first(band), first(band + 1)) are the band's.
+  int64_t first(int64_t band, int64_t vocabulary) const {
+    return band == 0 ? 0 : band == bands() ? vocabulary : cutoffs[static_cast<size_t>(band - 1)];
+  }
+  int64_t width(int64_t band, int64_t dim) const {
+    for (; band > 0; --band)
+      dim /= factor;
+    return dim;
+  }
+};
+
+struct AdaptiveSoftmaxSpec : AdaptiveSpec {
+  double dropout = 0;
+  bool tieWeights = false;     ///< the words' weights are those of the adaptive input
+  bool tieProjections = false; ///< and so are the tails' projections, transposed
+  bool compat = false;         ///< the second word of each tail is not learnt, as in the published loss
+};
+
 struct ModelSpec {
+  ModelKind kind = ModelKind::translation;
   int64_t dim = 0;
   NormPlace norm = NormPlace::post;
+  bool finalNorm = false; ///< after the last layer; where `norm` is pre
   Sharing sharing = Sharing::none;
   PositionKind positions = PositionKind::sinusoidal;
   FfnInit ffnInit = FfnInit::xavier;
   int64_t maxPositions = 1024;
   int64_t sourceVocabulary = 0;
-  int64_t targetVocabulary = 0;
+  int64_t targetVocabulary = 0; ///< a language model's only one
+  AdaptiveSpec adaptiveInput;
+  AdaptiveSoftmaxSpec adaptiveSoftmax;
   double dropout = 0;
   double attentionDropout = 0;
   double reluDropout = 0;
@@ -111,6 +143,9 @@ struct TrainingSpec {
   std::string precision = "f32";
   /// What backward computes again instead of keeping it: none, rows (norms and gates), attention (these, its output).
   std::string recompute = "rows";
+  /// How a language model's text is cut; 0 and empty for translation.
+  int64_t tokensPerSample = 0;
+  std::string sampleBreakMode;
 };
 
 /// Whether a compiler may be asked for this precision; else what is allowed instead.
@@ -126,6 +161,7 @@ struct Spec {
   /// Where each key of the user's text stands, by its path: `encoder.kernel_sizes`, `encoder.kernel_sizes[2]`.
   std::map<std::string, Position, std::less<>> where;
 
+  bool isLanguageModel() const { return model.kind == ModelKind::languageModel; }
   /// The place of `path`; else of the table that would hold it, of `preset`, or the first line.
   Position whereOf(std::string_view path) const;
 };
@@ -140,6 +176,7 @@ Result<Spec> parseSpec(std::string_view text, std::string_view fileName);
 /// The same model as TOML with every value written out; `parseSpec` reads it back to an equal Spec.
 std::string printSpec(const Spec &spec);
 
+std::string_view name(ModelKind kind);
 std::string_view name(Mixer mixer);
 std::string_view name(NormPlace place);
 std::string_view name(Sharing sharing);

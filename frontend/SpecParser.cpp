@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontend/AdaptiveSpec.h"
 #include "frontend/Branches.h"
 #include "frontend/Parameters.h"
 #include "frontend/Presets.h"
@@ -48,17 +49,44 @@ static void readVocabularies(TableReader &table, ModelSpec &model) {
                             model.sourceVocabulary, model.targetVocabulary));
 }
 
-static void readModel(TableReader table, ModelSpec &model) {
-  static constexpr std::string_view kinds[] = {"translation"}, laterKinds[] = {"language_model"};
+/// A language model has one text, and so one vocabulary.
+static void readVocabulary(TableReader &table, ModelSpec &model) {
+  model.targetVocabulary = table.integer("vocabulary", 0, 5, std::numeric_limits<int32_t>::max());
+  for (std::string_view key : {"source_vocabulary", "target_vocabulary"}) {
+    table.accept(key);
+    if (table.userHas(key))
+      table.error(key, fmt::format("`{}` belongs to translation, but the kind is `language_model`, which has one "
+                                   "`vocabulary`",
+                                   key));
+  }
+  if (!table.has("vocabulary"))
+    table.error("vocabulary", "expects `vocabulary` in [model], but it is missing");
+  if (model.sharing == Sharing::all)
+    table.error("share_embeddings", "expects `none` or `decoder_in_out` of a language model, which has no encoder, "
+                                    "but got `all`");
+}
+
+/// The published models of pre-norm layers have a norm after the last one, but for convolutional language models.
+static void readNorm(TableReader &table, ModelSpec &model) {
   static constexpr TableReader::Choice norms[] = {{"post", int(NormPlace::post)}, {"pre", int(NormPlace::pre)}};
+  model.norm = NormPlace(table.choice("norm", int(model.norm), norms));
+  const bool pre = model.norm == NormPlace::pre;
+  model.finalNorm = table.boolean("final_norm", pre) && pre;
+  if (!pre && table.userHas("final_norm") && table.boolean("final_norm", false))
+    table.error("final_norm", "`final_norm` belongs to the norm `pre`, but the norm is `post`, which ends every layer");
+}
+
+static void readModel(TableReader table, ModelSpec &model) {
+  static constexpr TableReader::Choice kinds[] = {{"translation", int(ModelKind::translation)},
+                                                  {"language_model", int(ModelKind::languageModel)}};
   static constexpr TableReader::Choice sharings[] = {
       {"none", int(Sharing::none)}, {"decoder_in_out", int(Sharing::decoderInOut)}, {"all", int(Sharing::all)}};
   static constexpr TableReader::Choice positions[] = {{"sinusoidal", int(PositionKind::sinusoidal)},
                                                       {"learned", int(PositionKind::learned)}};
   static constexpr TableReader::Choice ffnInits[] = {{"xavier", int(FfnInit::xavier)}, {"fan_in", int(FfnInit::fanIn)}};
-  table.text("kind", "translation", kinds, laterKinds);
+  model.kind = ModelKind(table.choice("kind", int(model.kind), kinds));
   model.dim = table.integer("dim", 512, 1, 1 << 20);
-  model.norm = NormPlace(table.choice("norm", int(model.norm), norms));
+  readNorm(table, model);
   model.sharing = Sharing(table.choice("share_embeddings", int(model.sharing), sharings));
   model.positions = PositionKind(table.choice("positions", int(model.positions), positions));
   model.ffnInit = FfnInit(table.choice("ffn_init", int(model.ffnInit), ffnInits));
@@ -66,12 +94,16 @@ static void readModel(TableReader table, ModelSpec &model) {
   // The first and the last frequency of the sinusoid stand half - 1 apart.
   if (model.positions == PositionKind::sinusoidal && model.dim < 4)
     table.error("dim", fmt::format("sinusoidal positions expect dim >= 4, but got {}", model.dim));
-  readVocabularies(table, model);
+  if (model.kind == ModelKind::languageModel)
+    readVocabulary(table, model);
+  else
+    readVocabularies(table, model);
   model.dropout = table.number("dropout", 0.1, 0, 1, true);
   model.attentionDropout = table.number("attention_dropout", 0, 0, 1, true);
   model.reluDropout = table.number("relu_dropout", 0, 0, 1, true);
   model.inputDropout = table.number("input_dropout", 0, 0, 1, true);
   model.weightDropout = table.number("weight_dropout", model.attentionDropout, 0, 1, true);
+  readAdaptive(table, model);
   table.finish();
 }
 
@@ -150,8 +182,9 @@ static void readStack(TableReader table, StackSpec &stack, const ModelSpec &mode
   stack.heads = table.integer("heads", 8, 1, 1 << 20);
   stack.ffnDim = table.integer("ffn_dim", 2048, 1, 1 << 24);
   readMixer(table, stack, model.dim, decoder);
-  // The decoder always attends to the encoder, with the same number of heads.
-  if ((decoder || stack.mixer == Mixer::attention) && model.dim % stack.heads != 0)
+  // The decoder of a translation attends to the encoder, with the same number of heads.
+  const bool attends = (decoder && model.kind == ModelKind::translation) || stack.mixer == Mixer::attention;
+  if (attends && model.dim % stack.heads != 0)
     reportHeads(table, stack, "dim", model.dim);
   table.finish();
 }
@@ -236,8 +269,34 @@ Status bifocal::checkPrecision(std::string_view precision) {
   return {StatusCode::usage, fmt::format("expects {}, but got `{}`", listOf(precisions), precision)};
 }
 
-static void readTraining(TableReader table, TrainingSpec &training) {
+/// How the text of a language model is cut into rows of batches.
+static void readSamples(TableReader &table, TrainingSpec &training, const ModelSpec &model) {
+  constexpr std::string_view keys[] = {"tokens_per_sample", "sample_break_mode"};
+  if (model.kind != ModelKind::languageModel) {
+    for (std::string_view key : keys) {
+      table.accept(key);
+      if (table.userHas(key))
+        table.error(key, fmt::format("`{}` belongs to language models, but the kind is `translation`", key));
+    }
+    return;
+  }
+  static constexpr std::string_view modes[] = {"none", "complete", "eos"};
+  training.tokensPerSample = table.integer(keys[0], std::min<int64_t>(512, model.maxPositions), 1);
+  training.sampleBreakMode = table.text(keys[1], modes[0], modes);
+  if (training.tokensPerSample <= model.maxPositions || table.wrong(keys[0]))
+    return;
+  std::string message = fmt::format("expects tokens_per_sample of at most max_positions {}, but got {}",
+                                    model.maxPositions, training.tokensPerSample);
+  if (table.userHas(keys[0]))
+    table.error(keys[0], std::move(message));
+  else
+    table.errorAt("model.max_positions", std::move(message));
+}
+
+static void readTraining(TableReader table, TrainingSpec &training, const ModelSpec &model) {
   static constexpr std::string_view criteria[] = {"label_smoothed_cross_entropy", "cross_entropy"};
+  if (model.kind == ModelKind::languageModel)
+    training.criterion.name = criteria[1];
   TableReader criterion = table.table("criterion");
   training.criterion.name = criterion.text("name", training.criterion.name, criteria);
   bool smoothed = training.criterion.name == criteria[0];
@@ -248,6 +307,9 @@ static void readTraining(TableReader table, TrainingSpec &training) {
                       "`smoothing` belongs to `label_smoothed_cross_entropy`, but the criterion is `cross_entropy`");
     training.criterion.smoothing = 0;
   }
+  if (smoothed && model.adaptiveSoftmax.isUsed())
+    criterion.error("name", "expects `cross_entropy` beside an adaptive softmax, but got "
+                            "`label_smoothed_cross_entropy`");
   criterion.finish();
   readOptimizer(table.table("optimizer"), training.optimizer);
   readSchedule(table.table("schedule"), training.schedule);
@@ -265,6 +327,7 @@ static void readTraining(TableReader table, TrainingSpec &training) {
   training.precision = table.text("precision", training.precision, precisions, laterPrecisions, whyLater);
   static constexpr std::string_view recomputed[] = {"none", "rows", "attention"};
   training.recompute = table.text("recompute", training.recompute, recomputed);
+  readSamples(table, training, model);
   table.finish();
 }
 
@@ -326,9 +389,13 @@ Result<Spec> bifocal::parseSpec(std::string_view text, std::string_view fileName
   TableReader root("", &*user, &preset, start, spec, diagnostics);
   root.accept("preset"); // read above
   readModel(root.table("model"), spec.model);
-  readStack(root.table("encoder"), spec.encoder, spec.model, false);
+  if (!spec.isLanguageModel())
+    readStack(root.table("encoder"), spec.encoder, spec.model, false);
+  else if (root.accept("encoder"); root.userHas("encoder"))
+    root.error("encoder", "[encoder] belongs to translation, but the kind is `language_model`, which has a [decoder] "
+                          "alone");
   readStack(root.table("decoder"), spec.decoder, spec.model, true);
-  readTraining(root.table("training"), spec.training);
+  readTraining(root.table("training"), spec.training, spec.model);
   root.finish();
   if (diagnostics.empty())
     checkSize(root, spec);

@@ -6,6 +6,9 @@
 
 using namespace bifocal;
 
+std::string_view bifocal::name(ModelKind kind) {
+  return kind == ModelKind::languageModel ? "language_model" : "translation";
+}
 std::string_view bifocal::name(Mixer mixer) {
   switch (mixer) {
   case Mixer::lightConv:
@@ -62,6 +65,21 @@ static std::string printOptimizer(const OptimizerSpec &optimizer) {
                      optimizer.weightDecay);
 }
 
+static std::string printAdaptive(const ModelSpec &model) {
+  const AdaptiveSpec &input = model.adaptiveInput;
+  const AdaptiveSoftmaxSpec &softmax = model.adaptiveSoftmax;
+  std::string text;
+  if (input.isUsed())
+    text += fmt::format("adaptive_input = {{ cutoffs = [{}], factor = {} }}\n", fmt::join(input.cutoffs, ", "),
+                        input.factor);
+  if (softmax.isUsed())
+    text += fmt::format("adaptive_softmax = {{ cutoffs = [{}], factor = {}, dropout = {}, tie_weights = {}, "
+                        "tie_projections = {}, compat = {} }}\n",
+                        fmt::join(softmax.cutoffs, ", "), softmax.factor, softmax.dropout, softmax.tieWeights,
+                        softmax.tieProjections, softmax.compat);
+  return text;
+}
+
 static std::string printTraining(const TrainingSpec &training) {
   const ScheduleSpec &schedule = training.schedule;
   std::string text = fmt::format("\n[training]\ncriterion = {{ name = \"{}\", smoothing = {} }}\n",
@@ -80,20 +98,28 @@ static std::string printTraining(const TrainingSpec &training) {
       training.maxTokens, training.maxSentences, training.batchMultiple, training.updateFreq, training.clipNorm,
       training.maxUpdate, training.maxEpoch, training.validateEvery, training.saveEvery, training.patience,
       training.seed, training.precision, training.recompute);
+  if (training.tokensPerSample > 0)
+    text += fmt::format("tokens_per_sample = {}\nsample_break_mode = \"{}\"\n", training.tokensPerSample,
+                        training.sampleBreakMode);
   return text;
 }
 
 std::string bifocal::printSpec(const Spec &spec) {
   const ModelSpec &model = spec.model;
-  std::string text =
-      fmt::format("[model]\nkind = \"translation\"\ndim = {}\nnorm = \"{}\"\nshare_embeddings = \"{}\"\n"
-                  "positions = \"{}\"\nffn_init = \"{}\"\nmax_positions = {}\nsource_vocabulary = {}\n"
-                  "target_vocabulary = {}\n",
-                  model.dim, name(model.norm), name(model.sharing), name(model.positions), name(model.ffnInit),
-                  model.maxPositions, model.sourceVocabulary, model.targetVocabulary);
+  std::string text = fmt::format("[model]\nkind = \"{}\"\ndim = {}\nnorm = \"{}\"\nshare_embeddings = \"{}\"\n"
+                                 "positions = \"{}\"\nffn_init = \"{}\"\nmax_positions = {}\n",
+                                 name(model.kind), model.dim, name(model.norm), name(model.sharing),
+                                 name(model.positions), name(model.ffnInit), model.maxPositions);
+  if (model.norm == NormPlace::pre)
+    text += fmt::format("final_norm = {}\n", model.finalNorm);
+  text += spec.isLanguageModel() ? fmt::format("vocabulary = {}\n", model.targetVocabulary)
+                                 : fmt::format("source_vocabulary = {}\ntarget_vocabulary = {}\n",
+                                               model.sourceVocabulary, model.targetVocabulary);
   text +=
       fmt::format("dropout = {}\nattention_dropout = {}\nrelu_dropout = {}\ninput_dropout = {}\nweight_dropout = {}\n",
                   model.dropout, model.attentionDropout, model.reluDropout, model.inputDropout, model.weightDropout);
-  return text + printStack("encoder", spec.encoder) + printStack("decoder", spec.decoder) +
-         printTraining(spec.training);
+  text += printAdaptive(model);
+  if (!spec.isLanguageModel())
+    text += printStack("encoder", spec.encoder);
+  return text + printStack("decoder", spec.decoder) + printTraining(spec.training);
 }

@@ -23,14 +23,19 @@ Value GraphBuilder::targetMask(Value target) {
 }
 
 Value GraphBuilder::embed(Value tokens, Value positions, bool decoder) {
-  std::string name = embeddingName(spec, decoder);
-  at(decoder ? "model.target_vocabulary" : "model.source_vocabulary", name);
   SmallVector<int64_t> shape(cast<RankedTensorType>(tokens.getType()).getShape());
   shape.push_back(spec.model.dim);
   auto type = RankedTensorType::get(shape, builder.getF32Type());
-  float scale = std::sqrt(static_cast<float>(spec.model.dim));
-  Value words =
-      builder.create<EmbeddingOp>(location, type, tokens, parameter(name), f32(scale), static_cast<uint32_t>(padId));
+  Value words;
+  if (spec.model.adaptiveInput.isUsed()) {
+    words = embedBands(tokens);
+  } else {
+    std::string name = embeddingName(spec, decoder);
+    at(vocabularyPath(spec, decoder), name);
+    float scale = std::sqrt(static_cast<float>(spec.model.dim));
+    words =
+        builder.create<EmbeddingOp>(location, type, tokens, parameter(name), f32(scale), static_cast<uint32_t>(padId));
+  }
   at("model.positions", positionTableName(spec, decoder));
   if (!positions)
     positions = builder.create<PositionsOp>(location, tokens.getType(), tokens, static_cast<uint32_t>(padId));
@@ -39,6 +44,14 @@ Value GraphBuilder::embed(Value tokens, Value positions, bool decoder) {
   Value sum = builder.create<AddOp>(location, type, words, places).getOutput();
   at("model.dropout", decoder ? "decoder" : "encoder");
   return dropout(sum, spec.model.dropout);
+}
+
+Value GraphBuilder::finish(Value x, StringRef side) {
+  if (!spec.model.finalNorm)
+    return x;
+  std::string name = (side + ".layer_norm").str();
+  at("model.norm", name);
+  return normalize(x, name);
 }
 
 Value GraphBuilder::encoderLayer(Value x, const Layer &layer) {
@@ -52,17 +65,15 @@ Value GraphBuilder::encoder(Value source, Value mask) {
   Value x = embed(source, Value(), /*decoder=*/false);
   for (int64_t index = 0; index < spec.encoder.layers; ++index)
     x = encoderLayer(x, layerOf(false, index, mask));
-  if (spec.model.norm == NormPlace::post)
-    return x;
-  at("model.norm", "encoder.layer_norm");
-  return normalize(x, "encoder.layer_norm");
+  return finish(x, "encoder");
 }
 
 Value GraphBuilder::decoderLayer(Value x, const Layer &layer, Value encoderOutput, Value mask, const Step *step) {
   x = residual(x, layer.prefix + mixerNormName(layer.stack, true),
                [&](Value input) { return mix(input, layer, Value(), step); });
-  x = residual(x, layer.prefix + "encoder_attn_layer_norm",
-               [&](Value input) { return crossAttention(input, layer, encoderOutput, mask, step); });
+  if (!spec.isLanguageModel())
+    x = residual(x, layer.prefix + "encoder_attn_layer_norm",
+                 [&](Value input) { return crossAttention(input, layer, encoderOutput, mask, step); });
   return residual(x, layer.prefix + ffnNormName(layer.stack, true),
                   [&](Value input) { return feedForward(input, layer); });
 }
@@ -71,20 +82,14 @@ Value GraphBuilder::decoder(Value previous, Value encoderOutput, Value mask, Val
   Value x = embed(previous, Value(), /*decoder=*/true);
   for (int64_t index = 0; index < spec.decoder.layers; ++index)
     x = decoderLayer(x, layerOf(true, index, targetMask), encoderOutput, mask, nullptr);
-  if (spec.model.norm == NormPlace::post)
-    return x;
-  at("model.norm", "decoder.layer_norm");
-  return normalize(x, "decoder.layer_norm");
+  return finish(x, "decoder");
 }
 
 Value GraphBuilder::decoderStep(Value tokens, Value positions, const Step &step) {
   Value x = embed(tokens, positions, /*decoder=*/true);
   for (int64_t index = 0; index < spec.decoder.layers; ++index)
     x = decoderLayer(x, layerOf(true, index, Value()), Value(), Value(), &step);
-  if (spec.model.norm == NormPlace::post)
-    return x;
-  at("model.norm", "decoder.layer_norm");
-  return normalize(x, "decoder.layer_norm");
+  return finish(x, "decoder");
 }
 
 void GraphBuilder::writeEncoderStates(Value encoderOutput, Value mask) {
@@ -108,11 +113,11 @@ Value GraphBuilder::project(Value features, Value mask) {
       .getOutput();
 }
 
-ValueRange GraphBuilder::crossEntropy(Value logits, Value target) {
+ValueRange GraphBuilder::crossEntropy(Value logits, Value target, int64_t ignored) {
   at("training.criterion", "criterion");
   auto scalar = RankedTensorType::get({}, builder.getF32Type());
   return builder
       .create<CrossEntropyOp>(location, scalar, scalar, scalar, logits, target, f32(spec.training.criterion.smoothing),
-                              static_cast<uint32_t>(padId))
+                              static_cast<uint32_t>(ignored))
       ->getResults();
 }

@@ -109,7 +109,7 @@ void Policy::visit(Operation *op) {
     }
   SmallVector<Key> keys = activationsOf(op);
   StringRef reason = op->hasTrait<OpTrait::ReturnLike>()                         ? "the caller gets it"
-                     : isa<CrossEntropyOp, CrossEntropyGradOp, LogSoftmaxOp>(op) ? "logits"
+                     : isa<CrossEntropyOp, CrossEntropyGradOp, LogSoftmaxOp, JoinClustersOp>(op) ? "logits"
                      : isa<BifocalDialect>(op->getDialect())                     ? ""
                                                                                  : "an op of another dialect has it";
   if (!reason.empty())

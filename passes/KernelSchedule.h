@@ -39,6 +39,7 @@ struct KernelSchedule {
 KernelSchedule scheduleKernel(mlir::Operation *op);
 
 // One per family; the first element is empty when the op belongs to another family.
+std::optional<KernelSchedule> scheduleAdaptive(mlir::Operation *op);
 std::optional<KernelSchedule> scheduleConv(mlir::Operation *op);
 std::optional<KernelSchedule> scheduleAttention(mlir::Operation *op);
 std::optional<KernelSchedule> scheduleDense(mlir::Operation *op);

@@ -15,6 +15,8 @@ constexpr int64_t lossShares = 256, normShares = 1024;
 constexpr int64_t elementsPerTile = 65536;
 /// Elements of one share of the norm of a parameter.
 constexpr int64_t elementsPerShare = 8192;
+/// Ids of one tile of a kernel that makes ids of ids.
+constexpr int64_t idsPerTile = 4096;
 /// Channels of one tile of an embedding gradient.
 constexpr int64_t embeddingSlice = 64;
 

@@ -45,6 +45,7 @@ private:
 using KernelGenerator = mlir::FailureOr<bool> (*)(KernelTask &);
 
 /// One per family: writes the stages that `scheduleKernel` promises. False: the op belongs to another family.
+mlir::FailureOr<bool> generateAdaptive(KernelTask &task);
 mlir::FailureOr<bool> generateConv(KernelTask &task);
 mlir::FailureOr<bool> generateAttention(KernelTask &task);
 mlir::FailureOr<bool> generateDiffAttention(KernelTask &task);

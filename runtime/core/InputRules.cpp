@@ -56,7 +56,9 @@ std::optional<size_t> stepInput(const EntryPlan &plan) {
 
 Result<InputRules> InputRules::create(const Manifest &manifest, const EntryPlan &plan) {
   JsonReader model(manifest.model, "manifest.model");
-  const int64_t source = model.integer("source_vocabulary", -1), target = model.integer("target_vocabulary", -1);
+  // A language model has one vocabulary.
+  const int64_t source = model.integer("source_vocabulary", -1),
+                target = model.integer("target_vocabulary", model.integer("vocabulary", -1));
   // No value of 32 bits is above the bound, and no sum with it overflows.
   const auto bounded = [](int64_t value) { return std::min<int64_t>(value, INT32_MAX); };
   const int64_t positions = bounded(model.integer("max_positions", -1)), pad = bounded(model.integer("pad", 0));

@@ -122,7 +122,7 @@ Result<ParallelData> ParallelData::create(const Corpus &source, const Corpus &ta
   return data;
 }
 
-std::vector<int32_t> ParallelData::epochOrder(uint64_t seed, int64_t epoch) const {
+std::vector<int32_t> BatchSource::epochOrder(uint64_t seed, int64_t epoch) const {
   return shuffledIndices(batches(), seed, epochStream, static_cast<uint32_t>(epoch));
 }
 

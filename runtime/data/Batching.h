@@ -31,13 +31,32 @@ std::vector<int32_t> shuffledIndices(int64_t count, uint64_t seed, uint32_t stre
 struct Batch {
   int64_t rows = 0, sourceSteps = 0, targetSteps = 0;
   int64_t targetTokens = 0;      ///< without padding
-  std::vector<int32_t> source;   ///< [rows, sourceSteps]
+  std::vector<int32_t> source;   ///< [rows, sourceSteps]; empty for a language model
   std::vector<int32_t> previous; ///< [rows, targetSteps]: target moved one step, `</s>` in front
   std::vector<int32_t> target;   ///< [rows, targetSteps]
 };
 
+/// Text that has been cut into batches.
+class BatchSource {
+public:
+  virtual ~BatchSource() = default;
+
+  virtual int64_t batches() const = 0;
+  /// Pairs or blocks in all batches; those that are too long, and those that break the multiple of a batch, which are
+  /// in none.
+  virtual int64_t samples() const = 0;
+  virtual int64_t skipped() const = 0;
+  virtual int64_t leftOver() const = 0;
+
+  /// Fills `batch` with batch `index`. Allocates only when a batch is larger than any before.
+  virtual void fill(int64_t index, Batch &batch) const = 0;
+
+  /// The order of the batches in an epoch (counted from 1); the batches are the same in every epoch.
+  std::vector<int32_t> epochOrder(uint64_t seed, int64_t epoch) const;
+};
+
 /// The pairs of a source and a target corpus, cut into batches of similar length.
-class ParallelData {
+class ParallelData final : public BatchSource {
 public:
   /// Pairs with a side longer than `maxPositions` or than `limits.maxTokens` are left out (see `skipped`), and those of
   /// a last batch that breaks `limits.multiple` (see `leftOver`). `seed` decides among pairs of equal lengths. The
@@ -45,16 +64,11 @@ public:
   static Result<ParallelData> create(const Corpus &source, const Corpus &target, const BatchLimits &limits,
                                      int64_t maxPositions, uint64_t seed);
 
-  int64_t batches() const { return static_cast<int64_t>(batches_.size()); }
-  int64_t sentences() const { return sentences_; }
-  int64_t skipped() const { return skipped_; }
-  int64_t leftOver() const { return leftOver_; }
-
-  /// The order of the batches in an epoch (counted from 1); the batches are the same in every epoch.
-  std::vector<int32_t> epochOrder(uint64_t seed, int64_t epoch) const;
-
-  /// Fills `batch` with batch `index`. Allocates only when a batch is larger than any before.
-  void fill(int64_t index, Batch &batch) const;
+  int64_t batches() const override { return static_cast<int64_t>(batches_.size()); }
+  int64_t samples() const override { return sentences_; }
+  int64_t skipped() const override { return skipped_; }
+  int64_t leftOver() const override { return leftOver_; }
+  void fill(int64_t index, Batch &batch) const override;
 
 private:
   ParallelData(const Corpus &source, const Corpus &target) : source_(&source), target_(&target) {}

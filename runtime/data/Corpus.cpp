@@ -100,19 +100,24 @@ Status writeCorpus(const std::string &path, std::span<const std::vector<int32_t>
     ids.insert(ids.end(), sentence.begin(), sentence.end());
     offsets.push_back(ids.size());
   }
+  return writeCorpus(path, offsets, ids, vocabularySize);
+}
+
+Status writeCorpus(const std::string &path, std::span<const uint64_t> offsets, std::span<const int32_t> ids,
+                   int32_t vocabularySize) {
   Header header{};
   std::memcpy(header.magic, magic, sizeof magic);
   header.version = currentVersion;
   header.vocabularySize = static_cast<uint32_t>(vocabularySize);
-  header.sentences = sentences.size();
+  header.sentences = offsets.size() - 1;
   header.tokens = ids.size();
-  header.digest = digestOf(header, std::as_bytes(std::span(offsets)), std::as_bytes(std::span(ids)));
+  header.digest = digestOf(header, std::as_bytes(offsets), std::as_bytes(ids));
   Result<std::unique_ptr<AtomicFile>> file = AtomicFile::create(path);
   if (!file.ok())
     return file.status();
   BIFOCAL_RETURN_IF_ERROR((*file)->write(std::as_bytes(std::span(&header, 1))));
-  BIFOCAL_RETURN_IF_ERROR((*file)->write(std::as_bytes(std::span(offsets))));
-  BIFOCAL_RETURN_IF_ERROR((*file)->write(std::as_bytes(std::span(ids))));
+  BIFOCAL_RETURN_IF_ERROR((*file)->write(std::as_bytes(offsets)));
+  BIFOCAL_RETURN_IF_ERROR((*file)->write(std::as_bytes(ids)));
   return (*file)->commit();
 }
 

@@ -26,6 +26,8 @@ public:
   int64_t tokens() const { return static_cast<int64_t>(ids_.size()); }
   int32_t vocabularySize() const { return vocabularySize_; }
   uint64_t digest() const { return digest_; }
+  /// All sentences, one after the other.
+  std::span<const int32_t> ids() const { return ids_; }
 
   /// The ids of a sentence in [0, sentences).
   std::span<const int32_t> sentence(int64_t index) const {
@@ -45,7 +47,10 @@ private:
   uint64_t digest_ = 0;
 };
 
-/// Writes sentences (with their `</s>`) as a corpus file.
+/// Writes sentences, sentence i being ids [offsets[i], offsets[i + 1]) with its `</s>`, as a corpus file.
+Status writeCorpus(const std::string &path, std::span<const uint64_t> offsets, std::span<const int32_t> ids,
+                   int32_t vocabularySize);
+/// The same for sentences of their own.
 Status writeCorpus(const std::string &path, std::span<const std::vector<int32_t>> sentences, int32_t vocabularySize);
 
 } // namespace bifocal

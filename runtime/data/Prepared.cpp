@@ -17,8 +17,12 @@ namespace {
 
 using TokenizerPtr = std::shared_ptr<const Tokenizer>;
 
+/// What data.json calls text in one language; without a kind it describes pairs.
+constexpr std::string_view monolingualKind = "monolingual";
+
 std::string corpusPath(const std::string &folder, const std::string &split, const std::string &language) {
-  return fmt::format("{}/{}.{}.bin", folder, split, language);
+  return language.empty() ? fmt::format("{}/{}.bin", folder, split)
+                          : fmt::format("{}/{}.{}.bin", folder, split, language);
 }
 
 /// SentencePiece models and word lists keep the endings that their own tools give them.
@@ -58,6 +62,23 @@ Result<TokenizerPtr> loadTokenizer(TokenizerKind kind, const std::string &path, 
   if (!tokenizer.ok())
     return tokenizer.status();
   return TokenizerPtr(tokenizer.take());
+}
+
+/// Bytes are taken as they are: all that a line lacks is the byte that ends it.
+Result<std::vector<std::string>> readMonolingual(const std::string &path, TokenizerKind kind) {
+  Result<std::string> text = readText(path);
+  if (!text.ok())
+    return Status(text.status().code(),
+                  text.status().message() + " (without languages the option names the file itself)");
+  if (kind != TokenizerKind::bytes)
+    return splitLines(*text);
+  std::vector<std::string> lines;
+  for (size_t begin = 0; begin < text->size();) {
+    const size_t end = std::min(text->find('\n', begin), text->size());
+    lines.push_back(text->substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
 }
 
 /// The text of all splits of one preparation.
@@ -115,36 +136,52 @@ Result<std::pair<TokenizerPtr, TokenizerPtr>> makeTokenizers(const PrepareOption
 Result<PreparedSide> writeSide(const PrepareOptions &options, const std::string &split, const std::string &language,
                                const std::vector<std::string> &lines, const Tokenizer &tokenizer) {
   PreparedSide side{split, language, static_cast<int64_t>(lines.size())};
-  std::vector<std::vector<int32_t>> sentences;
-  sentences.reserve(lines.size());
+  std::vector<uint64_t> offsets{0};
+  std::vector<int32_t> ids;
   for (const std::string &line : lines) {
-    std::vector<int32_t> &ids = sentences.emplace_back(tokenizer.encode(line));
+    const std::vector<int32_t> sentence = tokenizer.encode(line);
+    ids.insert(ids.end(), sentence.begin(), sentence.end());
     ids.push_back(token::eos);
-    side.tokens += static_cast<int64_t>(ids.size());
-    side.unknown += std::count(ids.begin(), ids.end(), token::unk);
+    offsets.push_back(ids.size());
   }
-  BIFOCAL_RETURN_IF_ERROR(writeCorpus(corpusPath(options.folder, split, language), sentences, tokenizer.size()));
+  side.tokens = static_cast<int64_t>(ids.size());
+  side.unknown = std::count(ids.begin(), ids.end(), token::unk);
+  BIFOCAL_RETURN_IF_ERROR(writeCorpus(corpusPath(options.folder, split, language), offsets, ids, tokenizer.size()));
   return side;
 }
 
+/// Writes a tokenizer's file and gives what data.json says about it.
+Result<nlohmann::json> writeTokenizer(const PrepareOptions &options, const std::string &language,
+                                      const Tokenizer &tokenizer) {
+  const std::string file = tokenizerFile(options.tokenizer, options.joint ? "" : language);
+  nlohmann::json entry = {{"tokenizer_file", file}, {"vocabulary", tokenizer.size()}};
+  if (!language.empty())
+    entry["language"] = language;
+  if (file.empty())
+    return entry;
+  const std::string content = tokenizer.serialized();
+  entry["tokenizer_digest"] = digestOf(content);
+  BIFOCAL_RETURN_IF_ERROR(writeTextAtomically(options.folder + "/" + file, content));
+  return entry;
+}
+
 Status writeDescription(const PrepareOptions &options, const Tokenizer &source, const Tokenizer &target) {
-  const std::string sourceFile = tokenizerFile(options.tokenizer, options.joint ? "" : options.sourceLanguage);
-  const std::string targetFile = tokenizerFile(options.tokenizer, options.joint ? "" : options.targetLanguage);
   nlohmann::json splits = nlohmann::json::array();
   for (const auto &[split, prefix] : options.splits)
     splits.push_back(split);
-  nlohmann::json description = {
-      {"format", 1}, {"tokenizer", name(options.tokenizer)}, {"joint", options.joint}, {"splits", splits}};
-  for (const auto &[side, language, file, tokenizer] :
-       {std::tuple("source", options.sourceLanguage, sourceFile, &source),
-        std::tuple("target", options.targetLanguage, targetFile, &target)}) {
-    nlohmann::json &entry = description[side];
-    entry = {{"language", language}, {"tokenizer_file", file}, {"vocabulary", tokenizer->size()}};
-    if (file.empty())
-      continue;
-    const std::string content = tokenizer->serialized();
-    entry["tokenizer_digest"] = digestOf(content);
-    BIFOCAL_RETURN_IF_ERROR(writeTextAtomically(options.folder + "/" + file, content));
+  nlohmann::json description = {{"format", 1}, {"tokenizer", name(options.tokenizer)}, {"splits", splits}};
+  if (options.isMonolingual())
+    description["kind"] = monolingualKind;
+  else
+    description["joint"] = options.joint;
+  const std::tuple<const char *, std::string, const Tokenizer *> sides[] = {
+      {options.isMonolingual() ? "text" : "source", options.sourceLanguage, &source},
+      {"target", options.targetLanguage, &target}};
+  for (const auto &[side, language, tokenizer] : std::span(sides).first(options.isMonolingual() ? 1 : 2)) {
+    Result<nlohmann::json> entry = writeTokenizer(options, language, *tokenizer);
+    if (!entry.ok())
+      return entry.status();
+    description[side] = entry.take();
   }
   return writeTextAtomically(options.folder + "/data.json", description.dump(2) + "\n");
 }
@@ -155,28 +192,81 @@ bool isPlainName(const std::string &text) {
          text.find('\0') == std::string::npos;
 }
 
+Status createFolder(const std::string &folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  return error ? Status(StatusCode::cannotRead, fmt::format("cannot create '{}': {}", folder, error.message()))
+               : Status();
+}
+
 std::string stringAt(const nlohmann::json &object, const char *key) {
   return object.is_object() && object.contains(key) && object[key].is_string() ? object[key].get<std::string>() : "";
 }
 
+/// Checks what data.json says about a side, and loads its tokenizer.
+Result<TokenizerPtr> openSide(const nlohmann::json &side, const char *key, TokenizerKind kind,
+                              const std::string &folder, bool monolingual) {
+  const auto malformed = [&](std::string_view rule) {
+    return Status(StatusCode::malformed, fmt::format("'{}/data.json': {}", folder, rule));
+  };
+  const std::string language = stringAt(side, "language"), file = stringAt(side, "tokenizer_file");
+  const bool hasFile = kind == TokenizerKind::bytes || isPlainName(file);
+  if (monolingual && !hasFile)
+    return malformed(
+        fmt::format("expects in \"{}\" a \"tokenizer_file\" that is a name in the folder, but got '{}'", key, file));
+  if (!monolingual && !(hasFile && isPlainName(language)))
+    return malformed(fmt::format("expects in \"{}\" a \"language\" and a \"tokenizer_file\" that are names in the "
+                                 "folder, but got '{}' and '{}'",
+                                 key, language, file));
+  if (side.contains("tokenizer_digest") && !side["tokenizer_digest"].is_string())
+    return malformed(fmt::format("expects in \"{}\" a \"tokenizer_digest\" of hexadecimal digits, but {}", key,
+                                 foundJson(&side["tokenizer_digest"])));
+  return loadTokenizer(kind, folder + "/" + file, stringAt(side, "tokenizer_digest"));
+}
+
 } // namespace
 
-Result<std::vector<PreparedSide>> prepare(const PrepareOptions &options) {
-  if (!options.splits.contains("train"))
-    return Status(StatusCode::usage, "expects a training text to learn the vocabulary from");
+static Status checkLanguages(const PrepareOptions &options) {
   for (const std::string &language : {options.sourceLanguage, options.targetLanguage})
     if (!isPlainName(language))
-      return Status(StatusCode::usage,
-                    fmt::format("expects language names that can end the name of a file, but got '{}'", language));
+      return {StatusCode::usage,
+              fmt::format("expects language names that can end the name of a file, but got '{}'", language)};
   if (options.sourceLanguage == options.targetLanguage)
-    return Status(StatusCode::usage, fmt::format("expects two different language names, but got '{}' and '{}'",
-                                                 options.sourceLanguage, options.targetLanguage));
-  if (!options.targetVocabulary.empty() && options.joint)
-    return Status(StatusCode::usage,
-                  "expects the one vocabulary of both languages as the source's, or a vocabulary for each language");
-  if (options.tokenizer == TokenizerKind::bytes &&
-      !(options.sourceVocabulary.empty() && options.targetVocabulary.empty()))
-    return Status(StatusCode::usage, "expects no vocabulary file for bytes: their vocabulary is fixed");
+    return {StatusCode::usage, fmt::format("expects two different language names, but got '{}' and '{}'",
+                                           options.sourceLanguage, options.targetLanguage)};
+  return {};
+}
+
+static Result<std::vector<PreparedSide>> prepareMonolingual(const PrepareOptions &options) {
+  std::map<std::string, std::vector<std::string>> text;
+  for (const auto &[split, path] : options.splits) {
+    Result<std::vector<std::string>> lines = readMonolingual(path, options.tokenizer);
+    if (!lines.ok())
+      return lines.status();
+    text[split] = lines.take();
+  }
+  if (text["train"].empty())
+    return Status(StatusCode::malformed,
+                  fmt::format("expects at least one line to train on, but '{}' has none", options.splits.at("train")));
+  const Result<TokenizerPtr> tokenizer = options.sourceVocabulary.empty()
+                                             ? learnTokenizer(options, text["train"], {})
+                                             : loadTokenizer(options.tokenizer, options.sourceVocabulary);
+  if (!tokenizer.ok())
+    return tokenizer.status();
+  BIFOCAL_RETURN_IF_ERROR(createFolder(options.folder));
+  std::vector<PreparedSide> report;
+  for (const auto &[split, lines] : text) {
+    Result<PreparedSide> side = writeSide(options, split, "", lines, **tokenizer);
+    if (!side.ok())
+      return side.status();
+    report.push_back(side.take());
+  }
+  BIFOCAL_RETURN_IF_ERROR(writeDescription(options, **tokenizer, **tokenizer));
+  return report;
+}
+
+static Result<std::vector<PreparedSide>> prepareParallel(const PrepareOptions &options) {
+  BIFOCAL_RETURN_IF_ERROR(checkLanguages(options));
   Result<Text> text = readText(options);
   if (!text.ok())
     return text.status();
@@ -188,10 +278,7 @@ Result<std::vector<PreparedSide>> prepare(const PrepareOptions &options) {
   if (!tokenizers.ok())
     return tokenizers.status();
   const auto &[source, target] = *tokenizers;
-  std::error_code error;
-  std::filesystem::create_directories(options.folder, error);
-  if (error)
-    return Status(StatusCode::cannotRead, fmt::format("cannot create '{}': {}", options.folder, error.message()));
+  BIFOCAL_RETURN_IF_ERROR(createFolder(options.folder));
   std::vector<PreparedSide> report;
   for (const auto &[split, prefix] : options.splits) {
     for (bool isSource : {true, false}) {
@@ -206,6 +293,18 @@ Result<std::vector<PreparedSide>> prepare(const PrepareOptions &options) {
   // The description comes last: a folder that has one is complete.
   BIFOCAL_RETURN_IF_ERROR(writeDescription(options, *source, *target));
   return report;
+}
+
+Result<std::vector<PreparedSide>> prepare(const PrepareOptions &options) {
+  if (!options.splits.contains("train"))
+    return Status(StatusCode::usage, "expects a training text to learn the vocabulary from");
+  if (!options.targetVocabulary.empty() && options.joint)
+    return Status(StatusCode::usage,
+                  "expects the one vocabulary of both languages as the source's, or a vocabulary for each language");
+  if (options.tokenizer == TokenizerKind::bytes &&
+      !(options.sourceVocabulary.empty() && options.targetVocabulary.empty()))
+    return Status(StatusCode::usage, "expects no vocabulary file for bytes: their vocabulary is fixed");
+  return options.isMonolingual() ? prepareMonolingual(options) : prepareParallel(options);
 }
 
 Result<PreparedData> PreparedData::open(const std::string &folder) {
@@ -237,20 +336,18 @@ Result<PreparedData> PreparedData::open(const std::string &folder) {
   if (!splits || !splits->is_array() || !std::all_of(splits->begin(), splits->end(), isSplit))
     return malformed(fmt::format("expects a list of names such as \"train\" in \"splits\", but {}", foundJson(splits)));
   data.splits_ = splits->get<std::vector<std::string>>();
-  for (const char *key : {"source", "target"}) {
+  data.kind_ = *kind;
+  const bool monolingual = stringAt(json, "kind") == monolingualKind;
+  if (json.contains("kind") && !monolingual)
+    return malformed(
+        fmt::format("expects \"kind\" to be \"{}\" or absent, but {}", monolingualKind, foundJson(&json["kind"])));
+  for (const char *key : monolingual ? std::vector{"text"} : std::vector{"source", "target"}) {
     const nlohmann::json side = json.contains(key) ? json[key] : nlohmann::json();
-    const std::string language = stringAt(side, "language"), file = stringAt(side, "tokenizer_file");
-    if (!isPlainName(language) || (*kind != TokenizerKind::bytes && !isPlainName(file)))
-      return malformed(fmt::format("expects in \"{}\" a \"language\" and a \"tokenizer_file\" that are names in the "
-                                   "folder, but got '{}' and '{}'",
-                                   key, language, file));
-    if (side.contains("tokenizer_digest") && !side["tokenizer_digest"].is_string())
-      return malformed(fmt::format("expects in \"{}\" a \"tokenizer_digest\" of hexadecimal digits, but {}", key,
-                                   foundJson(&side["tokenizer_digest"])));
-    data.languages_.push_back(language);
-    Result<TokenizerPtr> tokenizer = loadTokenizer(*kind, folder + "/" + file, stringAt(side, "tokenizer_digest"));
+    Result<TokenizerPtr> tokenizer = openSide(side, key, *kind, folder, monolingual);
     if (!tokenizer.ok())
       return tokenizer.status();
+    if (!monolingual)
+      data.languages_.push_back(stringAt(side, "language"));
     (data.source_ ? data.target_ : data.source_) = tokenizer.take();
   }
   return data;
@@ -260,7 +357,7 @@ Result<Corpus> PreparedData::corpus(const std::string &split, const std::string 
   if (std::find(splits_.begin(), splits_.end(), split) == splits_.end())
     return Status(StatusCode::usage,
                   fmt::format("expects a split out of {}, but got '{}'", fmt::join(splits_, ", "), split));
-  const Tokenizer &tokenizer = language == languages_[0] ? *source_ : *target_;
+  const Tokenizer &tokenizer = isMonolingual() || language == languages_[0] ? *source_ : *target_;
   const std::string path = corpusPath(folder_, split, language);
   Result<Corpus> corpus = Corpus::open(path);
   if (corpus.ok() && corpus->vocabularySize() != tokenizer.size())

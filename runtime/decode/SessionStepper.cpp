@@ -4,6 +4,7 @@
 #include "runtime/core/Json.h"
 #include "runtime/data/Vocabulary.h"
 
+#include <array>
 #include <fmt/format.h>
 
 namespace bifocal {
@@ -28,13 +29,16 @@ int32_t *readOnly(std::span<const int32_t> ids) { return const_cast<int32_t *>(i
 
 Result<SessionStepper> SessionStepper::create(Session &session) {
   const Artifact &artifact = session.artifact();
-  const Result<int64_t> width = outputWidth(artifact.plan(), "encode");
+  JsonReader model(artifact.manifest().model, "model");
+  const bool readsSource = model.string("kind", "translation") != "language_model";
+  const Result<int64_t> width = readsSource ? outputWidth(artifact.plan(), "encode") : Result<int64_t>(int64_t{0});
   if (!width.ok())
     return width.status();
   const Result<int64_t> vocabulary = outputWidth(artifact.plan(), "decode_step");
   if (!vocabulary.ok())
     return vocabulary.status();
   SessionStepper stepper(session);
+  stepper.readsSource_ = readsSource;
   stepper.encoderWidth_ = *width;
   stepper.vocabularySize_ = *vocabulary;
   if (!session.sharesHostMemory() && artifact.plan().find("decode_candidates")) {
@@ -43,7 +47,6 @@ Result<SessionStepper> SessionStepper::create(Session &session) {
       return candidates.status();
     stepper.candidateCount_ = *candidates;
   }
-  JsonReader model(artifact.manifest().model, "model");
   stepper.maxSteps_ = model.integer("max_positions");
   if (!model.status().ok())
     return model.status();
@@ -57,6 +60,8 @@ void SessionStepper::setSource(std::vector<int32_t> ids, int64_t sentences, int6
 }
 
 Status SessionStepper::begin(int64_t rows, int64_t steps) {
+  if (!readsSource_)
+    return session_->sizeStates({{"R", rows}, {"N", rows}, {"P", steps}});
   if (static_cast<int64_t>(source_.size()) != sentences_ * sourceSteps_)
     return Status(StatusCode::usage,
                   fmt::format("expects {} x {} source ids, but got {}", sentences_, sourceSteps_, source_.size()));
@@ -73,12 +78,15 @@ Status SessionStepper::run(const char *entry, const Rows &rows, std::span<const 
   const auto count = static_cast<int64_t>(rows.tokens.size());
   positions_.assign(rows.tokens.size(), static_cast<int32_t>(token::pad + 1 + rows.step));
   auto step = static_cast<int32_t>(rows.step);
-  const TensorView inputs[] = {TensorView(ElementType::i32, {count}, readOnly(rows.tokens)),
-                               TensorView(ElementType::i32, {count}, positions_.data()),
-                               TensorView(ElementType::i32, {count}, readOnly(rows.sentences)),
-                               TensorView(ElementType::i32, {count, rows.stride}, readOnly(rows.ancestors)),
-                               TensorView(ElementType::i32, {}, &step)};
-  return session_->run(entry, inputs, outputs);
+  std::array<TensorView, 5> inputs;
+  size_t used = 0;
+  inputs[used++] = TensorView(ElementType::i32, {count}, readOnly(rows.tokens));
+  inputs[used++] = TensorView(ElementType::i32, {count}, positions_.data());
+  if (readsSource_)
+    inputs[used++] = TensorView(ElementType::i32, {count}, readOnly(rows.sentences));
+  inputs[used++] = TensorView(ElementType::i32, {count, rows.stride}, readOnly(rows.ancestors));
+  inputs[used++] = TensorView(ElementType::i32, {}, &step);
+  return session_->run(entry, std::span(inputs).first(used), outputs);
 }
 
 Status SessionStepper::step(const Rows &rows, std::span<float> logProbabilities) {

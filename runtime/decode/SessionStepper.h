@@ -10,19 +10,21 @@
 
 namespace bifocal {
 
-/// Decodes with a translation model: the entries `encode`, `decode_step` and `decode_candidates` of a session, whose
-/// states are the caches.
+/// Decodes with a model: the entries `encode` (of a translation model), `decode_step` and `decode_candidates` of a
+/// session, whose states are the caches.
 class SessionStepper final : public Stepper {
 public:
   /// The session must outlive the stepper.
   static Result<SessionStepper> create(Session &session);
 
+  /// Whether the model translates; a language model reads its own tokens alone.
+  bool readsSource() const { return readsSource_; }
   /// The sentences of the next search: ids [sentences, steps] with padding.
   void setSource(std::vector<int32_t> ids, int64_t sentences, int64_t steps);
 
   int64_t vocabularySize() const override { return vocabularySize_; }
   int64_t maxSteps() const override { return maxSteps_; }
-  /// Sizes the states and runs the encoder.
+  /// Sizes the states and runs the encoder, where there is one.
   Status begin(int64_t rows, int64_t steps) override;
   Status step(const Rows &rows, std::span<float> logProbabilities) override;
   /// Above 0 where the probabilities of all tokens would have to be copied from a device.
@@ -34,6 +36,7 @@ private:
   Status run(const char *entry, const Rows &rows, std::span<const TensorView> outputs);
 
   Session *session_;
+  bool readsSource_ = false;
   int64_t vocabularySize_ = 0, candidateCount_ = 0, maxSteps_ = 0, encoderWidth_ = 0;
   std::vector<int32_t> source_, positions_;
   int64_t sentences_ = 0, sourceSteps_ = 0;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
+#include <numbers>
 
 namespace bifocal {
 namespace {
@@ -31,6 +32,23 @@ double secondsSince(Clock::time_point begin) { return std::chrono::duration<doub
 TensorView view(std::vector<int32_t> &ids, int64_t rows, int64_t steps) {
   return TensorView(ElementType::i32, {rows, steps}, ids.data());
 }
+
+/// The texts of a batch, as entries take them; only those of a translation have a source.
+class Inputs {
+public:
+  explicit Inputs(Batch &batch) {
+    if (batch.sourceSteps > 0)
+      add(view(batch.source, batch.rows, batch.sourceSteps));
+    add(view(batch.previous, batch.rows, batch.targetSteps));
+    add(view(batch.target, batch.rows, batch.targetSteps));
+  }
+  void add(TensorView tensor) { tensors_[count_++] = tensor; }
+  std::span<const TensorView> all() const { return std::span(tensors_).first(count_); }
+
+private:
+  std::array<TensorView, 5> tensors_;
+  size_t count_ = 0;
+};
 
 TensorView scalar(float &value) { return TensorView(ElementType::f32, {}, &value); }
 
@@ -73,24 +91,23 @@ struct LossOutputs {
 
 double LossSums::perplexity() const { return std::exp(nllPerToken()); }
 
-Result<LossSums> evaluateData(Session &session, const ParallelData &data) {
+double LossSums::bitsPerCharacter() const { return nllPerToken() / std::numbers::ln2; }
+
+Result<LossSums> evaluateData(Session &session, const BatchSource &data) {
   LossSums sums;
   Batch batch;
   for (int64_t i = 0; i < data.batches(); ++i) {
     data.fill(i, batch);
     LossOutputs out;
-    const TensorView inputs[] = {view(batch.source, batch.rows, batch.sourceSteps),
-                                 view(batch.previous, batch.rows, batch.targetSteps),
-                                 view(batch.target, batch.rows, batch.targetSteps)};
     const TensorView outputs[] = {scalar(out.loss), scalar(out.nll), scalar(out.count)};
-    BIFOCAL_RETURN_IF_ERROR(session.run("evaluate", inputs, outputs));
+    BIFOCAL_RETURN_IF_ERROR(session.run("evaluate", Inputs(batch).all(), outputs));
     out.addTo(sums);
   }
   return sums;
 }
 
-Result<Trainer> Trainer::create(Session &session, const Manifest &manifest, const ParallelData &training,
-                                const ParallelData *validation, const TrainingOptions &options, std::string folder,
+Result<Trainer> Trainer::create(Session &session, const Manifest &manifest, const BatchSource &training,
+                                const BatchSource *validation, const TrainingOptions &options, std::string folder,
                                 DataDigests digests, TrainObserver &observer) {
   if (options.keepBest > 0 && !validation)
     return Status(StatusCode::usage, "expects a text to validate on to keep the best checkpoints, but there is none");
@@ -145,16 +162,15 @@ Status Trainer::runBatch(int64_t index, bool alone, UpdateReport &report) {
   int64_t rng[2] = {static_cast<int64_t>(options_.seed), state_.draws};
   LossOutputs out;
   float norm = 0;
-  const TensorView inputs[] = {
-      view(batch_.source, batch_.rows, batch_.sourceSteps), view(batch_.previous, batch_.rows, batch_.targetSteps),
-      view(batch_.target, batch_.rows, batch_.targetSteps), TensorView(ElementType::i64, {2}, rng),
-      TensorView(ElementType::f32, {4}, hyper_.data())};
+  Inputs inputs(batch_);
+  inputs.add(TensorView(ElementType::i64, {2}, rng));
+  if (alone)
+    inputs.add(TensorView(ElementType::f32, {4}, hyper_.data()));
   const TensorView outputs[] = {scalar(out.loss), scalar(out.nll), scalar(out.count), scalar(norm)};
   if (alone)
-    BIFOCAL_RETURN_IF_ERROR(session_.run("train_step", inputs, outputs));
+    BIFOCAL_RETURN_IF_ERROR(session_.run("train_step", inputs.all(), outputs));
   else
-    BIFOCAL_RETURN_IF_ERROR(
-        session_.run("accumulate_gradients", std::span(inputs).first(4), std::span(outputs).first(3)));
+    BIFOCAL_RETURN_IF_ERROR(session_.run("accumulate_gradients", inputs.all(), std::span(outputs).first(3)));
   ++state_.draws;
   out.addTo(report.sums);
   report.gradientNorm = norm;

@@ -23,6 +23,8 @@ struct LossSums {
   double lossPerToken() const { return loss / tokens; }
   double nllPerToken() const { return nll / tokens; }
   double perplexity() const;
+  /// Of a text whose tokens are bytes.
+  double bitsPerCharacter() const;
 };
 
 struct UpdateReport {
@@ -59,7 +61,7 @@ struct DataDigests {
 };
 
 /// Sums of the `evaluate` entry over all batches.
-Result<LossSums> evaluateData(Session &session, const ParallelData &data);
+Result<LossSums> evaluateData(Session &session, const BatchSource &data);
 
 /// The training loop. Everything that decides the next update (parameters, moments, counters, data cursor) is in the
 /// checkpoint, and every random number is a pure function of the seed and these counters: a run that is stopped at any
@@ -70,8 +72,8 @@ class Trainer {
 public:
   /// All arguments must outlive the trainer. `validation` may be null. Checkpoints go to `folder`: `last.safetensors`,
   /// `best.safetensors` (parameters alone) after the best validation, and what KeptWeights.h is about.
-  static Result<Trainer> create(Session &session, const Manifest &manifest, const ParallelData &training,
-                                const ParallelData *validation, const TrainingOptions &options, std::string folder,
+  static Result<Trainer> create(Session &session, const Manifest &manifest, const BatchSource &training,
+                                const BatchSource *validation, const TrainingOptions &options, std::string folder,
                                 DataDigests digests, TrainObserver &observer);
 
   /// Fresh parameters and counters.
@@ -87,7 +89,7 @@ public:
   const TrainingState &state() const { return state_; }
 
 private:
-  Trainer(Session &session, const Manifest &manifest, const ParallelData &training, const ParallelData *validation,
+  Trainer(Session &session, const Manifest &manifest, const BatchSource &training, const BatchSource *validation,
           const TrainingOptions &options, Schedule schedule, std::string folder, TrainObserver &observer)
       : session_(session), manifest_(manifest), training_(training), validation_(validation), options_(options),
         schedule_(std::move(schedule)), folder_(std::move(folder)), observer_(observer) {}
@@ -104,8 +106,8 @@ private:
 
   Session &session_;
   const Manifest &manifest_;
-  const ParallelData &training_;
-  const ParallelData *validation_;
+  const BatchSource &training_;
+  const BatchSource *validation_;
   const TrainingOptions &options_;
   Schedule schedule_;
   std::string folder_;

@@ -25,6 +25,18 @@ Status readSchedule(const nlohmann::json &json, ScheduleOptions &schedule) {
   return reader.status();
 }
 
+Status readBlocks(JsonReader &reader, TrainingOptions &options) {
+  options.blocks.emplace();
+  options.blocks->tokensPerSample = reader.integer("tokens_per_sample");
+  if (reader.status().ok() && options.blocks->tokensPerSample < 1)
+    reader.fail("tokens_per_sample", fmt::format("expects at least 1, but got {}", options.blocks->tokensPerSample));
+  const Result<BreakMode> mode = breakModeByName(reader.string("sample_break_mode", "none"));
+  reader.check("sample_break_mode", mode.status());
+  if (mode.ok())
+    options.blocks->mode = *mode;
+  return reader.status();
+}
+
 } // namespace
 
 Result<TrainingOptions> TrainingOptions::read(const nlohmann::json &training) {
@@ -38,6 +50,8 @@ Result<TrainingOptions> TrainingOptions::read(const nlohmann::json &training) {
       return optimizer.status();
     options.optimizer = optimizer.take();
   }
+  if (reader.has("tokens_per_sample"))
+    BIFOCAL_RETURN_IF_ERROR(readBlocks(reader, options));
   const auto atLeast = [&reader](const char *key, int64_t lowest, int64_t absent) {
     const int64_t value = reader.integer(key, absent);
     if (value < lowest)
@@ -80,6 +94,10 @@ std::map<std::string, std::string> TrainingOptions::decisive() const {
                                                {"clip_norm", text(clipNorm)},
                                                {"validate_every", text(validateEvery)}};
   result.merge(optimizer.decisive());
+  if (blocks) {
+    result["tokens_per_sample"] = text(blocks->tokensPerSample);
+    result["sample_break_mode"] = name(blocks->mode);
+  }
   if (schedule.followsMaxUpdates())
     result["max_update"] = text(maxUpdates);
   return result;

@@ -3,12 +3,13 @@
 #define BIFOCAL_RUNTIME_TRAIN_TRAININGOPTIONS_H
 
 #include "runtime/core/Status.h"
-#include "runtime/data/Batching.h"
+#include "runtime/data/Blocks.h"
 #include "runtime/train/Optimizer.h"
 
 #include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 namespace bifocal {
@@ -29,7 +30,8 @@ struct TrainingOptions {
   int64_t saveEvery = 0;     ///< updates; 0 = at the end of each epoch
   /// So many checkpoints' parameters are kept beside the last one: the latest, and those of the lowest validation loss.
   int64_t keepLast = 0, keepBest = 0;
-  int64_t patience = 0; ///< validations without a new best before training ends; 0 = off
+  std::optional<BlockOptions> blocks; ///< of a language model
+  int64_t patience = 0;               ///< validations without a new best before training ends; 0 = off
 
   static Result<TrainingOptions> read(const nlohmann::json &training);
 

@@ -205,9 +205,24 @@ static std::vector<TypedKernel> scoreCases() {
   };
 }
 
+static std::vector<TypedKernel> adaptiveCases() {
+  return {
+      {"band_ids",
+       op("band_ids", "t:?xi32", "", "y:?xi32", "{low = 3 : i32, high = 7 : i32, otherwise = -1 : i32}"),
+       {70, 70},
+       9},
+      {"cluster_ids", op("cluster_ids", "t:?xi32", "", "y:?xi32", "{cutoffs = array<i32: 3, 7>}"), {70, 70}, 9},
+      {"join_clusters", op("join_clusters", "h:?x35xE a:?x31xE b:?x64xE", "", "y:?x128xE"), {5, 5, 5, 5}},
+      {"add_scalars", op("add_scalars", "a:f32 b:f32 c:f32", "", "y:f32"), {}},
+      {"concat_rows", op("concat_rows", "a:9x37xf32 b:2x37xf32", "", "y:11x37xf32"), {}},
+      {"slice_rows", op("slice_rows", "x:9x37xf32", "", "y:4x37xf32", "{first = 3 : i64}"), {}},
+      {"transpose", op("transpose", "x:9x37xf32", "", "y:37x9xf32"), {}},
+  };
+}
+
 std::vector<TypedKernel> allCases() {
   std::vector<TypedKernel> cases;
-  for (auto family : {convCases, attentionCases, layerAttentionCases, rowCases, scoreCases})
+  for (auto family : {convCases, attentionCases, layerAttentionCases, rowCases, scoreCases, adaptiveCases})
     for (TypedKernel &kernel : family())
       cases.push_back(kernel);
   return cases;

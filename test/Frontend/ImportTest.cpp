@@ -144,6 +144,43 @@ TEST(Import, padding_is_masked_where_it_is_convolved) {
   }
 }
 
+static std::string languageModel(std::string_view mixer) {
+  return fmt::format("[model]\nkind = \"language_model\"\ndim = 32\nvocabulary = 41\nnorm = \"pre\"\n[decoder]\n"
+                     "layers = 2\nmixer = \"{}\"\nheads = 4\nffn_dim = 64\n{}",
+                     mixer, mixer == "attention" ? "" : "kernel_sizes = [3, 7]\n");
+}
+
+TEST_P(ImportMixer, language_models_have_no_encoder) {
+  Imported imported(languageModel(GetParam()));
+  ASSERT_TRUE(imported.module);
+  EXPECT_TRUE(succeeded(verify(*imported.module)));
+  for (StringRef name : {"loss", "evaluate", "forward", "decode_step", "decode_candidates"})
+    EXPECT_TRUE(imported.function(name)) << name.str();
+  EXPECT_FALSE(imported.function("encode"));
+  for (auto parameter : imported.module->getOps<ParamOp>())
+    EXPECT_FALSE(parameter.getSymName().contains("encoder")) << parameter.getSymName().str();
+  for (auto state : imported.module->getOps<StateOp>())
+    EXPECT_FALSE(state.getSymName().contains("encoder") || state.getSymName() == "source_mask");
+  EXPECT_EQ(imported.function("decode_step").getNumArguments(), 4u);
+}
+
+// What is read is multiplied, scored or not; the projection serves the loss alone.
+TEST_P(ImportMixer, language_models_project_what_is_scored) {
+  Imported imported(languageModel(GetParam()));
+  for (StringRef name : {"loss", "evaluate"}) {
+    func::FuncOp function = imported.function(name);
+    std::vector<LinearOp> linears;
+    for (auto linear : function.front().getOps<LinearOp>())
+      linears.push_back(linear);
+    ASSERT_FALSE(linears.empty());
+    for (LinearOp linear : linears) {
+      auto mask = linear.getMask().getDefiningOp<PaddingMaskOp>();
+      ASSERT_TRUE(mask);
+      EXPECT_EQ(mask.getTokens(), function.getArgument(linear == linears.back() ? 1 : 0));
+    }
+  }
+}
+
 TEST(Import, operations_carry_the_line_of_their_key) {
   Imported imported(smallSpec("light_conv"));
   std::set<unsigned> columns;

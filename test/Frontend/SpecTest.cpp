@@ -112,6 +112,17 @@ TEST(Spec, larger_vocabulary_gives_the_published_size) {
   EXPECT_EQ(millions(trained("preset = \"lightconv_wmt_en_de_big\"\n[model]\nvocabulary = 44512\n")), "220.89M");
 }
 
+// A layer has linear1 with its gate, linear2, fc1 and fc2 with biases, heads x kernel taps, and two norms; the table is
+// tied; no norm ends the published convolutional models.
+TEST(Spec, language_models_have_the_parameters_of_their_layers) {
+  constexpr int64_t dim = 512, ffn = 2048, heads = 8, taps = 3 + 7 + 15 + 31 + 31 + 31, norm = 2 * dim;
+  constexpr int64_t feedForward = 2 * dim * ffn + dim + ffn, square = dim * dim + dim;
+  constexpr int64_t light = 6 * (2 * square + square + feedForward + 2 * norm) + heads * taps;
+  EXPECT_EQ(trained("preset = \"lightconv_lm\""), light + 32768 * dim);
+  EXPECT_EQ(trained("preset = \"lightconv_lm\"\n[model]\nfinal_norm = true\n"), light + 32768 * dim + norm);
+  EXPECT_EQ(trained("preset = \"transformer_lm\""), 6 * (4 * square + feedForward + 2 * norm) + norm + 32768 * dim);
+}
+
 TEST(Spec, printed_specs_read_back_to_themselves) {
   for (const std::string &name : presetNames()) {
     Result<Spec> first = parseSpec(fmt::format("preset = \"{}\"", name), "m.toml");

@@ -24,9 +24,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       expectReason(prepared.status());
     return 0;
   }
-  expect(prepared->sourceTokenizer().size() > 4 && prepared->targetTokenizer().size() > 4, "there are tokens");
+  std::vector<std::string> languages{""};
+  expect(prepared->sourceTokenizer().size() > 4, "there are tokens");
+  if (!prepared->isMonolingual()) {
+    expect(prepared->targetTokenizer().size() > 4, "there are tokens");
+    languages = {prepared->sourceLanguage(), prepared->targetLanguage()};
+  }
   for (const std::string &split : prepared->splits())
-    for (const std::string &language : {prepared->sourceLanguage(), prepared->targetLanguage()})
+    for (const std::string &language : languages)
       expect(!prepared->corpus(split, language).ok(), "there is no corpus in the folder");
   return 0;
 }

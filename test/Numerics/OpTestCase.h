@@ -51,6 +51,7 @@ std::vector<OpCase> elementCases();
 std::vector<OpCase> softmaxCases();
 std::vector<OpCase> normCases();
 std::vector<OpCase> tokenCases();
+std::vector<OpCase> adaptiveCases();
 std::vector<OpCase> lossCases();
 std::vector<OpCase> convCases();
 std::vector<OpCase> attentionCases();

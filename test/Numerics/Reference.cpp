@@ -50,7 +50,7 @@ void Reference::evaluateBody(mlir::Block &block) {
 }
 
 void Reference::evaluate(mlir::Operation *op) {
-  if (!evaluateTokens(op) && !evaluateRow(op) && !evaluateLayer(op) && !evaluateSequence(op) && !evaluateStep(op) &&
+  if (!evaluateTokens(op) && !evaluateAdaptive(op) && !evaluateRow(op) && !evaluateLayer(op) && !evaluateSequence(op) && !evaluateStep(op) &&
       !evaluateRowGradient(op) && !evaluateLayerGradient(op) && !evaluateSequenceGradient(op) && !evaluateFused(op) &&
       !evaluateUpdate(op))
     throw std::runtime_error("no reference for " + op->getName().getStringRef().str());

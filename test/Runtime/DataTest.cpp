@@ -58,7 +58,7 @@ TEST(Batching, every_pair_is_in_one_batch_within_the_limit) {
   const Corpus target = corpusOf(folder + "/t.bin", randomSentences(500, 2), 60);
   const Result<ParallelData> data = ParallelData::create(source, target, {120, 0, 1}, 0, 3);
   ASSERT_TRUE(data.ok());
-  EXPECT_EQ(data->sentences(), 500);
+  EXPECT_EQ(data->samples(), 500);
   Batch batch;
   int64_t tokens = 0, rows = 0;
   for (int64_t i = 0; i < data->batches(); ++i) {
@@ -97,7 +97,7 @@ TEST(Batching, long_sentences_are_left_out_and_counted) {
   const Result<ParallelData> data = ParallelData::create(side, side, {100, 0, 1}, 4, 1);
   ASSERT_TRUE(data.ok());
   EXPECT_EQ(data->skipped(), 1);
-  EXPECT_EQ(data->sentences(), 2);
+  EXPECT_EQ(data->samples(), 2);
   EXPECT_FALSE(ParallelData::create(side, side, {100, 0, 1}, 0, 1)->skipped());
 }
 

@@ -28,7 +28,9 @@ std::string Shape::str() const { return fmt::format("{}x{}x{}", sentences, sourc
 Result<Batch> Batch::create(const Manifest &manifest, const Shape &shape, uint64_t seed) {
   JsonReader model(manifest.model, "model");
   const auto pad = static_cast<int32_t>(model.integer("pad")), eos = static_cast<int32_t>(model.integer("eos"));
-  const int64_t sourceWords = model.integer("source_vocabulary"), targetWords = model.integer("target_vocabulary");
+  const bool translates = model.string("kind", "translation") != "language_model";
+  const int64_t targetWords = model.integer(translates ? "target_vocabulary" : "vocabulary"),
+                sourceWords = translates ? model.integer("source_vocabulary") : targetWords;
   if (!model.status().ok())
     return model.status();
   const int32_t firstWord = std::max(pad, eos) + 1;
@@ -39,7 +41,7 @@ Result<Batch> Batch::create(const Manifest &manifest, const Shape &shape, uint64
   const auto word = [&](int64_t words) {
     return firstWord + static_cast<int32_t>(engine() % static_cast<uint64_t>(words - firstWord));
   };
-  Batch batch{shape, {}, {}, {}};
+  Batch batch{shape, translates, {}, {}, {}};
   for (int64_t sentence = 0; sentence < shape.sentences; ++sentence) {
     const auto length = [&](int64_t steps) {
       return std::max<int64_t>(1, steps - 2 * sentence % std::max<int64_t>(1, steps));
@@ -54,6 +56,17 @@ Result<Batch> Batch::create(const Manifest &manifest, const Shape &shape, uint64
     }
   }
   return batch;
+}
+
+std::vector<TensorView> Batch::inputs(bool withTarget, std::initializer_list<TensorView> more) {
+  std::vector<TensorView> views;
+  if (translates)
+    views.push_back({ElementType::i32, {shape.sentences, shape.source}, source.data()});
+  views.push_back({ElementType::i32, {shape.sentences, shape.target}, previous.data()});
+  if (withTarget)
+    views.push_back({ElementType::i32, {shape.sentences, shape.target}, target.data()});
+  views.insert(views.end(), more);
+  return views;
 }
 
 } // namespace bifocal::conformance

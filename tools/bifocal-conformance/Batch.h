@@ -6,6 +6,7 @@
 #include "runtime/core/Status.h"
 #include "runtime/core/Tensor.h"
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -20,16 +21,17 @@ struct Shape {
   std::string str() const;
 };
 
-/// Made-up sentences of all lengths, padded on the right; a function of the vocabularies, the shape and the seed.
+/// Made-up sentences of all lengths, padded on the right; a function of the vocabularies, the shape and the seed. A
+/// language model has no source.
 struct Batch {
   Shape shape;
+  bool translates = true;
   std::vector<int32_t> source, previous, target; ///< [sentences, steps]
 
   static Result<Batch> create(const Manifest &manifest, const Shape &shape, uint64_t seed);
 
-  TensorView sourceView() { return {ElementType::i32, {shape.sentences, shape.source}, source.data()}; }
-  TensorView previousView() { return {ElementType::i32, {shape.sentences, shape.target}, previous.data()}; }
-  TensorView targetView() { return {ElementType::i32, {shape.sentences, shape.target}, target.data()}; }
+  /// What entries read, in their order; then `more`.
+  std::vector<TensorView> inputs(bool withTarget, std::initializer_list<TensorView> more = {});
 };
 
 } // namespace bifocal::conformance

@@ -57,17 +57,15 @@ private:
   }
 
   Status evaluate() {
-    const TensorView forward[] = {batch_.sourceView(), batch_.previousView()};
-    BIFOCAL_RETURN_IF_ERROR(call("forward", forward, "forward"));
-    const TensorView inputs[] = {batch_.sourceView(), batch_.previousView(), batch_.targetView()};
-    return call("evaluate", inputs, "evaluate");
+    BIFOCAL_RETURN_IF_ERROR(call("forward", batch_.inputs(/*withTarget=*/false), "forward"));
+    return call("evaluate", batch_.inputs(/*withTarget=*/true), "evaluate");
   }
 
   Status differentiate() {
     int64_t rng[] = {7, 1};
-    const TensorView inputs[] = {batch_.sourceView(), batch_.previousView(), batch_.targetView(),
-                                 TensorView(ElementType::i64, {2}, rng)};
-    BIFOCAL_RETURN_IF_ERROR(call("accumulate_gradients", inputs, "accumulate_gradients"));
+    BIFOCAL_RETURN_IF_ERROR(call("accumulate_gradients",
+                                 batch_.inputs(/*withTarget=*/true, {TensorView(ElementType::i64, {2}, rng)}),
+                                 "accumulate_gradients"));
     const std::span<float> gradients = session_.gradients();
     const Manifest &manifest = session_.artifact().manifest();
     for (const Parameter &parameter : manifest.parameters)
@@ -87,9 +85,9 @@ private:
     float hyper[] = {static_cast<float>(rate),
                      static_cast<float>(rate * std::sqrt(1 - std::pow(beta2, time)) / (1 - std::pow(beta1, time))), 1,
                      0};
-    const TensorView inputs[] = {batch_.sourceView(), batch_.previousView(), batch_.targetView(),
-                                 TensorView(ElementType::i64, {2}, rng), TensorView(ElementType::f32, {4}, hyper)};
-    return call("train_step", inputs, fmt::format("train_step {}", update));
+    const TensorView settings[] = {TensorView(ElementType::i64, {2}, rng), TensorView(ElementType::f32, {4}, hyper)};
+    return call("train_step", batch_.inputs(/*withTarget=*/true, {settings[0], settings[1]}),
+                fmt::format("train_step {}", update));
   }
 
   /// Two hypotheses a sentence, which read the target and change places at every step.

@@ -15,6 +15,7 @@ Status compareConvolution(const GoldenFile &file, Comparison &comparison);
 Status compareDiffAttention(const GoldenFile &file, Comparison &comparison);
 Status compareLayer(const GoldenFile &file, Comparison &comparison);
 Status compareModel(const GoldenFile &file, Comparison &comparison);
+Status compareLanguageModel(const GoldenFile &file, Comparison &comparison);
 /// `base` is the file that holds the parameters.
 Status compareUpdates(const GoldenFile &file, const GoldenFile &base, Comparison &comparison);
 Status compareBeams(const GoldenFile &file, const GoldenFile &base, Comparison &comparison);

@@ -11,11 +11,12 @@ static std::string stackText(const std::string &side, const json &args, const st
   auto integer = [&](const char *key) { return args.value(side + key, int64_t(0)); };
   std::string text = fmt::format("[{}]\nlayers = {}\nheads = {}\nffn_dim = {}\n", side, integer("_layers"),
                                  integer("_attention_heads"), integer("_ffn_embed_dim"));
-  if (kind == "transformer")
+  if (kind.starts_with("transformer"))
     return text + "mixer = \"attention\"\n";
   return text + fmt::format("mixer = \"{}\"\nkernel_sizes = {}\nconv_dim = {}\nglu = {}\nweight_softmax = {}\n",
-                            kind == "light" ? "light_conv" : "dynamic_conv", args[side + "_kernel_size_list"].dump(),
-                            integer("_conv_dim"), args.value(side + "_glu", true), args.value("weight_softmax", true));
+                            kind.starts_with("light") ? "light_conv" : "dynamic_conv",
+                            args[side + "_kernel_size_list"].dump(), integer("_conv_dim"),
+                            args.value(side + "_glu", true), args.value("weight_softmax", true));
 }
 
 std::string golden::specOfModel(const GoldenFile &file, const AdamSettings &adam) {
@@ -35,4 +36,32 @@ std::string golden::specOfModel(const GoldenFile &file, const AdamSettings &adam
                   "optimizer = {{ name = \"adam\", betas = [{}, {}], epsilon = {}, weight_decay = {} }}\n",
                   file.hparams.value("label_smoothing", 0.1), adam.beta1, adam.beta2, adam.epsilon, adam.weightDecay);
   return text;
+}
+
+/// The published arguments are text such as "12,25".
+static std::string adaptiveText(const json &args) {
+  std::string text;
+  if (args.value("adaptive_input", false))
+    text += fmt::format("adaptive_input = {{ cutoffs = [{}], factor = {} }}\n", args.value("adaptive_input_cutoff", ""),
+                        args.value("adaptive_input_factor", int64_t(4)));
+  if (args["adaptive_softmax_cutoff"].is_string())
+    text += fmt::format("adaptive_softmax = {{ cutoffs = [{}], factor = {}, tie_weights = {}, tie_projections = {}, "
+                        "compat = true }}\n",
+                        args.value("adaptive_softmax_cutoff", ""), args.value("adaptive_softmax_factor", int64_t(4)),
+                        args.value("tie_adaptive_weights", false), args.value("tie_adaptive_proj", false));
+  return text;
+}
+
+std::string golden::specOfLanguageModel(const GoldenFile &file) {
+  const json &args = file.hparams["args"];
+  const std::string kind = file.hparams.value("kind", "");
+  // The published convolutional language models have no norm after the last layer.
+  const bool finalNorm = kind == "transformer_lm" && !args.value("no_decoder_final_norm", false);
+  return fmt::format("[model]\nkind = \"language_model\"\ndim = {}\nnorm = \"pre\"\nfinal_norm = {}\n"
+                     "share_embeddings = \"{}\"\nvocabulary = {}\nmax_positions = {}\ndropout = 0.0\n{}{}"
+                     "[training]\ntokens_per_sample = {}\n",
+                     args.value("decoder_embed_dim", 0), finalNorm,
+                     args.value("share_decoder_input_output_embed", false) ? "decoder_in_out" : "none",
+                     file.integer("vocab"), args.value("max_target_positions", 0), adaptiveText(args),
+                     stackText("decoder", args, kind), args.value("tokens_per_sample", 0));
 }

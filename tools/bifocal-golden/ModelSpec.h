@@ -12,6 +12,7 @@ struct AdamSettings {
 
 /// The TOML spec of a model file's hyper-parameters.
 std::string specOfModel(const GoldenFile &file, const AdamSettings &adam);
+std::string specOfLanguageModel(const GoldenFile &file);
 
 } // namespace bifocal::golden
 #endif

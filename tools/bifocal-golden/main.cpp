@@ -25,7 +25,6 @@ struct Totals {
 static std::string laterFamily(const std::string &name) {
   for (auto [prefix, family] : {std::pair<std::string_view, std::string_view>{"span/", "adaptive span"},
                                 {"xl/", "Transformer-XL"},
-                                {"lm/", "language models"},
                                 {"lsra_", "LSRA"},
                                 {"diff_lm_", "Diff-Transformer language models"}})
     if (name.starts_with(prefix))
@@ -57,6 +56,8 @@ static Status compareTensors(const fs::path &root, const fs::path &path, const s
     return compareDiffAttention(*file, comparison);
   if (name.starts_with("layer/"))
     return compareLayer(*file, comparison);
+  if (name.starts_with("lm/"))
+    return compareLanguageModel(*file, comparison);
   bool updates = name.find(".adam_") != std::string::npos, beams = name.starts_with("beam/");
   if (!updates && !beams)
     return compareModel(*file, comparison);

@@ -3,9 +3,12 @@
 #include "tools/bifocal/Checks.h"
 #include "tools/bifocal/Message.h"
 #include "tools/bifocal/Model.h"
+#include "tools/bifocal/Split.h"
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -17,7 +20,50 @@ struct Options {
   tools::ModelOptions model;
   std::string data, split = "valid", format = "text";
   int64_t maxTokens = 4000;
+  std::optional<int64_t> contextWindow, tokensPerSample;
 };
+
+/// What belongs to language models alone, as the model was trained but for what the command line says.
+Result<std::optional<BlockOptions>> blockOptions(const Options &options, const Artifact &artifact) {
+  if (!tools::isLanguageModel(artifact)) {
+    for (const auto &[flag, value] :
+         {std::pair("--context-window", options.contextWindow), {"--tokens-per-sample", options.tokensPerSample}})
+      if (value)
+        return Status(StatusCode::usage,
+                      fmt::format("{} belongs to language models, but this is a translation model", flag));
+    return std::optional<BlockOptions>();
+  }
+  Result<TrainingOptions> training = TrainingOptions::read(artifact.manifest().training);
+  if (!training.ok())
+    return training.status();
+  BlockOptions blocks = training->blocks.value_or(BlockOptions());
+  blocks.contextWindow = options.contextWindow.value_or(0);
+  blocks.tokensPerSample = options.tokensPerSample.value_or(blocks.tokensPerSample);
+  return std::optional(blocks);
+}
+
+void print(const Options &options, const LossSums &sums, const tools::Split &split, tools::LossUnit unit,
+           double seconds) {
+  const auto tokens = static_cast<int64_t>(sums.tokens);
+  const bool bits = unit == tools::LossUnit::bitsPerCharacter, pairs = split.corpora.size() > 1;
+  if (options.format == "json") {
+    nlohmann::json json = {{"loss", sums.lossPerToken()},
+                           {"nll", sums.nllPerToken()},
+                           {"perplexity", sums.perplexity()},
+                           {"tokens", tokens},
+                           {pairs ? "sentences" : "blocks", split.batches->samples()},
+                           {"tokens_per_second", sums.tokens / seconds}};
+    if (bits)
+      json["bits_per_character"] = sums.bitsPerCharacter();
+    fmt::print("{}\n", json.dump());
+    return;
+  }
+  const std::string measure = bits ? fmt::format("bits per character {:.4f}", sums.bitsPerCharacter())
+                                   : fmt::format("ppl {:.3f}", sums.perplexity());
+  const std::string speed = pairs ? "" : fmt::format(", {:.0f} tokens/s", sums.tokens / seconds);
+  fmt::print("loss {:.4f} nll {:.4f} {} over {} tokens of {} {}{}\n", sums.lossPerToken(), sums.nllPerToken(), measure,
+             tokens, split.batches->samples(), pairs ? "sentences" : "blocks", speed);
+}
 
 Status run(const Options &options) {
   Result<std::unique_ptr<Session>> session = options.model.openWithWeights();
@@ -28,33 +74,20 @@ Status run(const Options &options) {
   if (!data.ok())
     return data.status();
   BIFOCAL_RETURN_IF_ERROR(tools::checkVocabularies(artifact, *data));
-  Result<Corpus> source = data->corpus(options.split, data->sourceLanguage());
-  if (!source.ok())
-    return source.status();
-  Result<Corpus> target = data->corpus(options.split, data->targetLanguage());
-  if (!target.ok())
-    return target.status();
-  const Result<int64_t> positions = tools::maxPositions(artifact);
-  if (!positions.ok())
-    return positions.status();
-  const Result<ParallelData> pairs = ParallelData::create(*source, *target, {options.maxTokens, 0, 1}, *positions, 1);
-  if (!pairs.ok())
-    return pairs.status();
-  const Result<LossSums> sums = evaluateData(**session, *pairs);
+  const Result<std::optional<BlockOptions>> blocks = blockOptions(options, artifact);
+  if (!blocks.ok())
+    return blocks.status();
+  Result<tools::Split> split = tools::Split::open(*data, options.split, {{options.maxTokens, 0, 1}, *blocks}, artifact);
+  if (!split.ok())
+    return split.status();
+  const auto begin = std::chrono::steady_clock::now();
+  const Result<LossSums> sums = evaluateData(**session, *split->batches);
   if (!sums.ok())
     return sums.status();
-  if (pairs->skipped() > 0)
-    tools::say("left out {} pairs that are too long\n", pairs->skipped());
-  if (options.format == "json")
-    fmt::print("{}\n", nlohmann::json({{"loss", sums->lossPerToken()},
-                                       {"nll", sums->nllPerToken()},
-                                       {"perplexity", sums->perplexity()},
-                                       {"tokens", static_cast<int64_t>(sums->tokens)},
-                                       {"sentences", pairs->sentences()}})
-                           .dump());
-  else
-    fmt::print("loss {:.4f} nll {:.4f} ppl {:.3f} over {} tokens of {} sentences\n", sums->lossPerToken(),
-               sums->nllPerToken(), sums->perplexity(), static_cast<int64_t>(sums->tokens), pairs->sentences());
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (split->batches->skipped() > 0)
+    tools::say("left out {} {} that are too long\n", split->batches->skipped(), split->unit());
+  print(options, *sums, *split, tools::lossUnit(*data), std::max(seconds, 1e-9));
   return Status();
 }
 
@@ -62,7 +95,8 @@ Status run(const Options &options) {
 
 void tools::addEvaluate(CLI::App &app, int &exitCode) {
   auto options = std::make_shared<Options>();
-  CLI::App *verb = app.add_subcommand("evaluate", "Loss and perplexity of a model on prepared data, per target token");
+  CLI::App *verb =
+      app.add_subcommand("evaluate", "Loss, and perplexity or bits per character, of a model on prepared data");
   options->model.addModel(*verb);
   verb->add_option("data", options->data, "Folder that `bifocal prepare` made")->required();
   options->model.addWeights(*verb);
@@ -73,6 +107,15 @@ void tools::addEvaluate(CLI::App &app, int &exitCode) {
   verb->add_option("--format", options->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
+  const char *group = "Language models";
+  verb->add_option("--context-window", options->contextWindow,
+                   "Tokens before each block that are read and not scored; default: 0")
+      ->check(integerFrom(0))
+      ->group(group);
+  verb->add_option("--tokens-per-sample", options->tokensPerSample,
+                   "Tokens of a row, with that context; default: the spec's")
+      ->check(integerFrom(1))
+      ->group(group);
   options->model.device.add(*verb);
   verb->callback([options, &exitCode] { exitCode = report(run(*options)); });
 }

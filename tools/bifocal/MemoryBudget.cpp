@@ -45,7 +45,10 @@ Result<int64_t> MemoryBudget::largestBatch(const Shape &shape) const {
 
 std::optional<int64_t> MemoryBudget::mostTokens() const {
   const nlohmann::json &model = artifact_->manifest().model;
-  const std::vector<std::string> known = {"B", "S", "T", std::string(format::windowSymbol)};
+  std::vector<std::string> known = {"B", "S", "T", std::string(format::windowSymbol)};
+  // A language model has no source.
+  if (std::ranges::find(entry_->symbols, "S") == entry_->symbols.end())
+    std::erase(known, "S");
   if (!model.contains("max_positions") || !model["max_positions"].is_number_integer() ||
       !std::ranges::is_permutation(entry_->symbols, known))
     return std::nullopt;

@@ -51,20 +51,43 @@ Result<std::unique_ptr<Session>> ModelOptions::openWithWeights() const {
   return session;
 }
 
-Status checkVocabularies(const Artifact &artifact, const PreparedData &data) {
-  JsonReader reader(artifact.manifest().model, "model");
-  const int64_t source = reader.integer("source_vocabulary"), target = reader.integer("target_vocabulary");
+bool isLanguageModel(const Artifact &artifact) {
+  const nlohmann::json &model = artifact.manifest().model;
+  return model.contains("kind") && model["kind"] == "language_model";
+}
+
+LossUnit lossUnit(const PreparedData &data) {
+  const bool bytes = data.isMonolingual() && data.tokenizerKind() == TokenizerKind::bytes;
+  return bytes ? LossUnit::bitsPerCharacter : LossUnit::perplexity;
+}
+
+static Status checkVocabulary(JsonReader &reader, const std::string &side, const Tokenizer &tokenizer) {
+  const std::string key = side + "vocabulary";
+  const int64_t ofModel = reader.integer(key.c_str());
   BIFOCAL_RETURN_IF_ERROR(reader.status());
-  const auto check = [](const char *side, int64_t ofModel, int64_t ofData) {
-    if (ofModel == ofData)
-      return Status();
-    return Status(StatusCode::usage,
-                  fmt::format("expects data with a {} vocabulary of {} tokens, as the model was compiled, "
-                              "but the data has {}; set model.{}_vocabulary in the spec",
-                              side, ofModel, ofData, side));
-  };
-  BIFOCAL_RETURN_IF_ERROR(check("source", source, data.sourceTokenizer().size()));
-  return check("target", target, data.targetTokenizer().size());
+  if (ofModel == tokenizer.size())
+    return {};
+  const std::string words = side.empty() ? key : side.substr(0, side.size() - 1) + " vocabulary";
+  return {StatusCode::usage, fmt::format("expects data with a {} of {} tokens, as the model was compiled, but the data "
+                                         "has {}; set model.{} in the spec",
+                                         words, ofModel, tokenizer.size(), key)};
+}
+
+Status checkVocabularies(const Artifact &artifact, const PreparedData &data) {
+  if (isLanguageModel(artifact) && !data.isMonolingual())
+    return {StatusCode::usage,
+            fmt::format("expects text in one language for a language model, but the data is of pairs "
+                        "in {} and {}; prepare it without --source-lang and --target-lang",
+                        data.sourceLanguage(), data.targetLanguage())};
+  if (!isLanguageModel(artifact) && data.isMonolingual())
+    return {StatusCode::usage,
+            "expects pairs for a translation model, but the data is text in one language; prepare it "
+            "with --source-lang and --target-lang"};
+  JsonReader reader(artifact.manifest().model, "model");
+  if (data.isMonolingual())
+    return checkVocabulary(reader, "", data.tokenizer());
+  BIFOCAL_RETURN_IF_ERROR(checkVocabulary(reader, "source_", data.sourceTokenizer()));
+  return checkVocabulary(reader, "target_", data.targetTokenizer());
 }
 
 Result<int64_t> maxPositions(const Artifact &artifact) {

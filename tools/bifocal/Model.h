@@ -31,8 +31,18 @@ struct ModelOptions {
   Result<std::unique_ptr<Session>> openWithWeights() const;
 };
 
-/// The vocabularies of model and data must have equal sizes.
+/// The vocabularies of model and data must have equal sizes, and their text as many languages.
 Status checkVocabularies(const Artifact &artifact, const PreparedData &data);
+
+/// Whether the model continues text, and does not translate it.
+bool isLanguageModel(const Artifact &artifact);
+
+/// What a loss per token is told in.
+enum class LossUnit {
+  perplexity,
+  bitsPerCharacter, ///< where tokens are bytes
+};
+LossUnit lossUnit(const PreparedData &data);
 
 /// The most positions that the model can take.
 Result<int64_t> maxPositions(const Artifact &artifact);

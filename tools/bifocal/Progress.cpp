@@ -23,6 +23,11 @@ std::string goal(int64_t update, int64_t maxUpdates) {
   return maxUpdates > 0 ? fmt::format("{}/{}", update, maxUpdates) : fmt::format("{}", update);
 }
 
+nlohmann::json unitEntry(LossUnit unit, const LossSums &sums) {
+  return unit == LossUnit::perplexity ? nlohmann::json{"ppl", sums.perplexity()}
+                                      : nlohmann::json{"bpc", sums.bitsPerCharacter()};
+}
+
 size_t terminalWidth() {
   struct winsize size {};
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
@@ -52,17 +57,23 @@ bool Progress::isDue(const UpdateReport &report) const {
   return report.update % every_ == 0 || report.update == options_.maxUpdates;
 }
 
+/// In natural logarithms, and in what people compare.
+std::string Progress::lossText(const LossSums &sums) const {
+  return unit_ == LossUnit::perplexity
+             ? fmt::format("loss {:.3f} ppl {:.4g}", sums.lossPerToken(), sums.perplexity())
+             : fmt::format("loss {:.3f} bpc {:.4f}", sums.lossPerToken(), sums.bitsPerCharacter());
+}
+
 std::string Progress::describe(const UpdateReport &report) const {
-  return fmt::format("update {} epoch {} loss {:.3f} ppl {:.4g} gnorm {:.2f} lr {:.1e} {:.1f} ms {}",
-                     goal(report.update, options_.maxUpdates), report.epoch, sums_.lossPerToken(), sums_.perplexity(),
-                     report.gradientNorm, report.rate, 1e3 * seconds_ / static_cast<double>(updates_),
-                     rateText(sums_.tokens / seconds_));
+  return fmt::format("update {} epoch {} {} gnorm {:.2f} lr {:.1e} {:.1f} ms {}",
+                     goal(report.update, options_.maxUpdates), report.epoch, lossText(sums_), report.gradientNorm,
+                     report.rate, 1e3 * seconds_ / static_cast<double>(updates_), rateText(sums_.tokens / seconds_));
 }
 
 /// What a terminal of 80 columns has room for beside a bar.
 std::string Progress::describeBriefly(const UpdateReport &report) const {
-  return fmt::format("update {} loss {:.3f} ppl {:.4g} {}", goal(report.update, options_.maxUpdates),
-                     sums_.lossPerToken(), sums_.perplexity(), rateText(sums_.tokens / seconds_));
+  return fmt::format("update {} {} {}", goal(report.update, options_.maxUpdates), lossText(sums_),
+                     rateText(sums_.tokens / seconds_));
 }
 
 void Progress::showBar(const UpdateReport &report) {
@@ -97,7 +108,7 @@ void Progress::onUpdate(const UpdateReport &report) {
                {"epoch", report.epoch},
                {"loss", sums_.lossPerToken()},
                {"nll", sums_.nllPerToken()},
-               {"ppl", sums_.perplexity()},
+               unitEntry(unit_, sums_),
                {"gnorm", report.gradientNorm},
                {"lr", report.rate},
                {"ms", 1e3 * seconds_ / static_cast<double>(updates_)},
@@ -119,14 +130,14 @@ void Progress::onValidation(const ValidationReport &report) {
                {"epoch", report.epoch},
                {"loss", report.sums.lossPerToken()},
                {"nll", report.sums.nllPerToken()},
-               {"ppl", report.sums.perplexity()},
+               unitEntry(unit_, report.sums),
                {"best", report.isBest},
                {"seconds", report.seconds}});
     return;
   }
   endLine();
-  say("valid  {} epoch {} loss {:.3f} ppl {:.4g} {:.1f} s{}\n", goal(report.update, options_.maxUpdates), report.epoch,
-      report.sums.lossPerToken(), report.sums.perplexity(), report.seconds, report.isBest ? ", the best so far" : "");
+  say("valid  {} epoch {} {} {:.1f} s{}\n", goal(report.update, options_.maxUpdates), report.epoch,
+      lossText(report.sums), report.seconds, report.isBest ? ", the best so far" : "");
 }
 
 void Progress::onCheckpoint(const std::string &path, int64_t update) {

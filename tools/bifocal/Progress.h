@@ -3,6 +3,7 @@
 #define BIFOCAL_TOOLS_BIFOCAL_PROGRESS_H
 
 #include "runtime/train/Trainer.h"
+#include "tools/bifocal/Model.h"
 
 #include <chrono>
 #include <string>
@@ -18,8 +19,8 @@ enum class LogFormat {
 /// Tells how a training goes. What it shows are means since the line before.
 class Progress final : public TrainObserver {
 public:
-  Progress(LogFormat format, int64_t every, const TrainingOptions &options)
-      : format_(format), every_(every), options_(options) {}
+  Progress(LogFormat format, int64_t every, const TrainingOptions &options, LossUnit unit)
+      : format_(format), every_(every), options_(options), unit_(unit) {}
 
   void onUpdate(const UpdateReport &report) override;
   void onValidation(const ValidationReport &report) override;
@@ -32,6 +33,7 @@ private:
   using Clock = std::chrono::steady_clock;
   bool isDue(const UpdateReport &report) const;
   std::string describe(const UpdateReport &report) const;
+  std::string lossText(const LossSums &sums) const;
   std::string describeBriefly(const UpdateReport &report) const;
   void showBar(const UpdateReport &report);
   double fraction(int64_t update) const;
@@ -39,6 +41,7 @@ private:
   LogFormat format_;
   int64_t every_;
   const TrainingOptions &options_;
+  LossUnit unit_;
   Clock::time_point start_ = Clock::now(), shown_{};
   LossSums sums_;
   double seconds_ = 0;

@@ -13,6 +13,12 @@ Status TensorBoard::open(const std::string &folder, int64_t step) {
   return {};
 }
 
+Scalar TensorBoard::unitScalar(std::string_view part, const LossSums &sums) const {
+  const bool bits = unit_ == LossUnit::bitsPerCharacter;
+  return {fmt::format("{}/{}", part, bits ? "bpc" : "ppl"),
+          static_cast<float>(bits ? sums.bitsPerCharacter() : sums.perplexity())};
+}
+
 void TensorBoard::onUpdate(const UpdateReport &report) {
   sums_.loss += report.sums.loss;
   sums_.nll += report.sums.nll;
@@ -20,7 +26,7 @@ void TensorBoard::onUpdate(const UpdateReport &report) {
   seconds_ += report.seconds;
   if (report.update % every_ == 0 || report.update == options_.maxUpdates) {
     const Scalar scalars[] = {{"train/loss", static_cast<float>(sums_.lossPerToken())},
-                              {"train/ppl", static_cast<float>(sums_.perplexity())},
+                              unitScalar("train", sums_),
                               {"train/learning_rate", static_cast<float>(report.rate)},
                               {"train/gradient_norm", static_cast<float>(report.gradientNorm)},
                               {"train/tokens_per_second", static_cast<float>(sums_.tokens / seconds_)}};
@@ -33,7 +39,7 @@ void TensorBoard::onUpdate(const UpdateReport &report) {
 
 void TensorBoard::onValidation(const ValidationReport &report) {
   const Scalar scalars[] = {{"valid/loss", static_cast<float>(report.sums.lossPerToken())},
-                            {"valid/ppl", static_cast<float>(report.sums.perplexity())}};
+                            unitScalar("valid", report.sums)};
   write(report.update, scalars);
   next_.onValidation(report);
 }

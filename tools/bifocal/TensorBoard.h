@@ -15,8 +15,8 @@ namespace bifocal::tools {
 class TensorBoard final : public TrainObserver {
 public:
   /// A point every so many updates; `next` must outlive this.
-  TensorBoard(int64_t every, const TrainingOptions &options, Progress &next)
-      : every_(every), options_(options), next_(next) {}
+  TensorBoard(int64_t every, const TrainingOptions &options, LossUnit unit, Progress &next)
+      : every_(every), options_(options), unit_(unit), next_(next) {}
 
   /// Writes to `folder` from now on, after `step` updates; without this nothing is written.
   Status open(const std::string &folder, int64_t step);
@@ -26,11 +26,13 @@ public:
   void onCheckpoint(const std::string &path, int64_t update) override { next_.onCheckpoint(path, update); }
 
 private:
+  Scalar unitScalar(std::string_view part, const LossSums &sums) const;
   void write(int64_t update, std::span<const Scalar> scalars);
 
   std::unique_ptr<EventFile> file_;
   int64_t every_;
   const TrainingOptions &options_;
+  LossUnit unit_;
   Progress &next_;
   LossSums sums_;
   double seconds_ = 0;

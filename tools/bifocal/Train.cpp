@@ -6,6 +6,7 @@
 #include "tools/bifocal/Message.h"
 #include "tools/bifocal/Model.h"
 #include "tools/bifocal/Progress.h"
+#include "tools/bifocal/Split.h"
 #include "tools/bifocal/TensorBoard.h"
 #include "tools/bifocal/Verb.h"
 
@@ -98,32 +99,17 @@ LogFormat logFormat(const Options &options) {
   return LogFormat::plain;
 }
 
-/// Both sides of one split; corpora stay mapped as long as the pairs are used.
-struct Split {
-  std::unique_ptr<Corpus> source, target;
-  std::unique_ptr<ParallelData> pairs;
-
-  uint64_t digest() const { return pairs ? source->digest() * 31 + target->digest() : 0; }
-};
-
-Result<Split> openSplit(const PreparedData &data, const std::string &name, const BatchLimits &limits, int64_t positions,
-                        uint64_t seed) {
-  Result<Corpus> source = data.corpus(name, data.sourceLanguage());
-  if (!source.ok())
-    return source.status();
-  Result<Corpus> target = data.corpus(name, data.targetLanguage());
-  if (!target.ok())
-    return target.status();
-  Split split{std::make_unique<Corpus>(source.take()), std::make_unique<Corpus>(target.take()), nullptr};
-  Result<ParallelData> pairs = ParallelData::create(*split.source, *split.target, limits, positions, seed);
-  if (!pairs.ok())
-    return pairs.status();
-  if (pairs->skipped() > 0)
-    say("{}: left out {} pairs that are too long\n", name, pairs->skipped());
-  if (pairs->leftOver() > 0)
-    say("{}: left out {} pairs, fewer than the multiple of a batch\n", name, pairs->leftOver());
-  split.pairs = std::make_unique<ParallelData>(pairs.take());
-  return Result<Split>(std::move(split));
+/// A part of the data; what of it no batch has is said.
+Result<Split> openSplit(const PreparedData &data, const std::string &name, const SplitOptions &options,
+                        const Artifact &artifact) {
+  Result<Split> split = Split::open(data, name, options, artifact);
+  if (!split.ok())
+    return split.status();
+  if (split->batches->skipped() > 0)
+    say("{}: left out {} {} that are too long\n", name, split->batches->skipped(), split->unit());
+  if (split->batches->leftOver() > 0)
+    say("{}: left out {} {}, fewer than the multiple of a batch\n", name, split->batches->leftOver(), split->unit());
+  return split;
 }
 
 bool hasSplit(const PreparedData &data, const std::string &name) {
@@ -195,12 +181,12 @@ Status prepareFolder(const Options &options, bool resumes) {
 
 /// What the default is: to validate where there is a text for it; a split that was named must be there.
 Result<Split> openValidation(const PreparedData &data, const TrainingOptions &training, const Options &options,
-                             int64_t positions) {
+                             const Artifact &artifact) {
   if (!options.validSplitGiven && !hasSplit(data, options.validSplit))
     return Split();
   // All of it, in batches of any number of sentences: what `evaluate` computes too.
-  return openSplit(data, options.validSplit, {training.limits.maxTokens, training.limits.maxSentences}, positions,
-                   training.seed);
+  const BatchLimits limits{training.limits.maxTokens, training.limits.maxSentences};
+  return openSplit(data, options.validSplit, {limits, training.blocks, training.seed}, artifact);
 }
 
 /// Where a file could not be written, what is there of the training is worth knowing.
@@ -216,27 +202,24 @@ Status withAdvice(const Status &status, const Options &options) {
 Status train(Session &session, const PreparedData &data, const TrainingOptions &training, const Options &options,
              bool resumes) {
   const Artifact &artifact = session.artifact();
-  const Result<int64_t> positions = maxPositions(artifact);
-  if (!positions.ok())
-    return positions.status();
-  Result<Split> pairs = openSplit(data, options.trainSplit, training.limits, *positions, training.seed);
-  if (!pairs.ok())
-    return pairs.status();
-  const Result<Split> validation = openValidation(data, training, options, *positions);
+  Result<Split> text = openSplit(data, options.trainSplit, {training.limits, training.blocks, training.seed}, artifact);
+  if (!text.ok())
+    return text.status();
+  const Result<Split> validation = openValidation(data, training, options, artifact);
   if (!validation.ok())
     return validation.status();
-  Progress progress(logFormat(options), options.logEvery, training);
-  TensorBoard observer(options.logEvery, training, progress);
-  Result<Trainer> trainer =
-      Trainer::create(session, artifact.manifest(), *pairs->pairs, validation->pairs.get(), training, options.folder,
-                      {pairs->digest(), validation->digest()}, observer);
+  const LossUnit unit = lossUnit(data);
+  Progress progress(logFormat(options), options.logEvery, training, unit);
+  TensorBoard observer(options.logEvery, training, unit, progress);
+  Result<Trainer> trainer = Trainer::create(session, artifact.manifest(), *text->batches, validation->batches.get(),
+                                            training, options.folder, {text->digest(), validation->digest()}, observer);
   if (!trainer.ok())
     return trainer.status();
   BIFOCAL_RETURN_IF_ERROR(prepareFolder(options, resumes));
-  say("{} pairs in {} batches, {} parameters, {}\n", pairs->pairs->sentences(), pairs->pairs->batches(),
+  say("{} {} in {} batches, {} parameters, {}\n", text->batches->samples(), text->unit(), text->batches->batches(),
       artifact.manifest().trainedParameters(), session.deviceDescription());
   const bool endsItself = training.maxUpdates > 0 || training.maxEpochs > 0 || training.maxSeconds > 0 ||
-                          (training.patience > 0 && validation->pairs);
+                          (training.patience > 0 && validation->batches);
   if (!endsItself)
     say("no limit: trains until Ctrl-C, which saves; set one with --max-update, --max-epoch, --max-time or "
         "--patience\n");

@@ -39,10 +39,10 @@ Result<Shape> parseShape(const std::string &text) {
 
 Result<Shape> completeShape(const Shape &given, const Artifact &artifact) {
   const nlohmann::json &training = artifact.manifest().training;
-  const int64_t tokens = training.contains("max_tokens") && training["max_tokens"].is_number_integer()
-                             ? training["max_tokens"].get<int64_t>()
-                             : 4000,
-                steps = 32;
+  const auto number = [&](const char *key, int64_t absent) {
+    return training.contains(key) && training[key].is_number_integer() ? training[key].get<int64_t>() : absent;
+  };
+  const int64_t tokens = number("max_tokens", 4000), steps = std::max<int64_t>(1, number("tokens_per_sample", 32));
   const int64_t sentences = std::max<int64_t>(1, tokens / steps);
   Shape shape = {{"B", sentences},     {"S", steps},         {"T", steps},
                  {"N", 5 * sentences}, {"R", 5 * sentences}, {"P", 2 * steps}};

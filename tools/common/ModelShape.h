@@ -17,8 +17,8 @@ using Shape = std::map<std::string, int64_t>;
 /// The sizes that `text` names, such as "B=32,S=40".
 Result<Shape> parseShape(const std::string &text);
 
-/// `given` over values that fill a batch of the model's max_tokens with sentences of 32 tokens. An error where the
-/// model has no such symbol.
+/// `given` over values that fill a batch of the model's max_tokens with sentences of 32 tokens, or with the rows of a
+/// language model. An error where the model has no such symbol.
 Result<Shape> completeShape(const Shape &given, const Artifact &artifact);
 
 /// The values of the entry's symbols, in order, with 0 for the window; nothing where one has no value.

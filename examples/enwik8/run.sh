@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# Usage: examples/enwik8/run.sh DATA_FOLDER [WORK_FOLDER]
+# Trains small language models of bytes on the same text for the same time and prints what they are worth on its test part.
+# DATA_FOLDER has train, valid and test as <part>.txt, gzipped or not.
+# Environment: MODELS (presets), MINUTES (of training, each; default 10), CONTEXT (tokens read before what is scored; default 512),
+# THREADS (default: all cores), BIFOCAL (the program).
+set -euo pipefail
+
+if [[ $# -lt 1 ]]; then
+  sed -n '3,7s/^# //p' "$0"
+  exit 2
+fi
+root=$(cd "$(dirname "$0")/../.." && pwd)
+data=$1
+work=${2:-$root/enwik8-work}
+models=${MODELS:-transformer_lm_enwik8_small lightconv_lm_enwik8_small dynamicconv_lm_enwik8_small}
+minutes=${MINUTES:-10}
+context=${CONTEXT:-512}
+threads=${THREADS:-0}
+bifocal=${BIFOCAL:-$root/build/bin/bifocal}
+mkdir -p "$work"
+
+for part in train valid test; do
+  if [[ -f $data/$part.txt ]]; then
+    cp "$data/$part.txt" "$work/$part.txt"
+  else
+    gzip -dc "$data/$part.txt.gz" >"$work/$part.txt"
+  fi
+done
+"$bifocal" prepare --train "$work/train.txt" --valid "$work/valid.txt" --test "$work/test.txt" --model bytes -o "$work/data"
+
+# member FILE KEY: the value of a key of an object of JSON in one line.
+member() {
+  python3 -c 'import json, sys; print(json.loads(open(sys.argv[1]).read().splitlines()[-1])[sys.argv[2]])' "$1" "$2"
+}
+
+table="$work/table.txt"
+printf '%-30s %12s %18s %14s %20s\n' model parameters 'bits per character' tokens/s "updates in $minutes min" >"$table"
+for model in $models; do
+  "$bifocal" compile --preset "$model" -o "$work/$model.bifocal"
+  rm -rf "$work/$model"
+  "$bifocal" train "$work/$model.bifocal" "$work/data" -o "$work/$model" --threads "$threads" --max-time "${minutes}m" \
+    --max-update 0 --validate-every 500 --log-every 100 --log-format json 2>"$work/$model.log" >"$work/$model.json"
+  grep '"event":"update"' "$work/$model.json" >"$work/$model.updates"
+  # Rows of twice the context, of which the second half is scored.
+  "$bifocal" evaluate "$work/$model.bifocal" "$work/data" --weights "$work/$model/last.safetensors" --split test \
+    --tokens-per-sample $((2 * context)) --context-window "$context" --threads "$threads" --format json >"$work/$model.test"
+  printf '%-30s %12s %18.4f %14.0f %20s\n' "$model" \
+    "$(sed -n 's/.* batches, \([0-9]*\) parameters.*/\1/p' "$work/$model.log")" \
+    "$(member "$work/$model.test" bits_per_character)" "$(member "$work/$model.updates" tokens_per_second)" \
+    "$(member "$work/$model.updates" update)" >>"$table"
+done
+cat "$table"
