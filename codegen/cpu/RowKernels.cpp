@@ -201,7 +201,8 @@ void RowWriter::startRow(Value row) {
     bool statistics =
         isa_and_nonnull<LayerNormOp>(output.getDefiningOp()) && cast<OpResult>(output).getResultNumber() > 0;
     Array array = isColumnSum(output) ? Array() : task.result(index);
-    outputRows.push_back(!array || statistics ? array : rowOf(array, shape.isGroup ? shape.width : task.resultRowStride(index)));
+    outputRows.push_back(
+        !array || statistics ? array : rowOf(array, shape.isGroup ? shape.width : task.resultRowStride(index)));
   }
 }
 

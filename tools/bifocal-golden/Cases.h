@@ -19,6 +19,12 @@ Status compareLanguageModel(const GoldenFile &file, Comparison &comparison);
 /// `base` is the file that holds the parameters.
 Status compareUpdates(const GoldenFile &file, const GoldenFile &base, Comparison &comparison);
 Status compareBeams(const GoldenFile &file, const GoldenFile &base, Comparison &comparison);
+// Lite Transformer: the module with its branches, layers and whole models of it, what they count and start from.
+Status compareBranches(const GoldenFile &file, Comparison &comparison);
+Status compareBranchModel(const GoldenFile &file, Comparison &comparison);
+Status compareBranchBeams(const GoldenFile &file, Comparison &comparison);
+Status compareCounts(const nlohmann::json &file, Comparison &comparison);
+Status compareInitialValues(const nlohmann::json &file, Comparison &comparison);
 Status compareSchedules(const nlohmann::json &file, Comparison &comparison);
 Status compareTrajectories(const nlohmann::json &file, Comparison &comparison);
 Status compareBatches(const nlohmann::json &file, Comparison &comparison);

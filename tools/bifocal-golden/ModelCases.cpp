@@ -39,8 +39,6 @@ Batch::Batch(const GoldenFile &file) {
   loss = nll = count = norm = HostTensor::zeros({});
 }
 
-static double valueOf(const HostTensor &tensor) { return tensor.floats()[0]; }
-
 void golden::compareReal(const std::string &name, std::span<const float> found, std::span<const float> expected,
                          const GoldenTensor &tokens, Comparison &comparison) {
   std::vector<float> foundRows, expectedRows;
@@ -53,7 +51,8 @@ void golden::compareReal(const std::string &name, std::span<const float> found, 
   comparison.relative(name, foundRows, expectedRows, outputBound);
 }
 
-static Status compareForward(CompiledModule &module, const GoldenFile &file, Batch &batch, Comparison &comparison) {
+Status golden::compareForward(CompiledModule &module, const GoldenFile &file, Batch &batch,
+                              Comparison &comparison) {
   auto arguments = batch.arguments();
   HostTensor logits = HostTensor::zeros(file["output.logits"].shape);
   arguments["logits"] = &logits;
@@ -73,9 +72,9 @@ static Status compareForward(CompiledModule &module, const GoldenFile &file, Bat
 
 static void compareLoss(const Batch &batch, const ExpectedLoss &expected, const std::string &entry,
                         Comparison &comparison) {
-  comparison.absolute(entry + " loss", valueOf(batch.loss), expected.loss, outputBound * expected.loss);
-  comparison.absolute(entry + " nll", valueOf(batch.nll), expected.nll, outputBound * expected.nll);
-  comparison.equal(entry + " count", valueOf(batch.count) == static_cast<double>(expected.count));
+  comparison.absolute(entry + " loss", batch.value(batch.loss), expected.loss, outputBound * expected.loss);
+  comparison.absolute(entry + " nll", batch.value(batch.nll), expected.nll, outputBound * expected.nll);
+  comparison.equal(entry + " count", batch.value(batch.count) == static_cast<double>(expected.count));
 }
 
 static void compareGradients(CompiledModule &module, const GoldenFile &file, const std::string &entry,
@@ -125,13 +124,13 @@ Status golden::compareUpdates(const GoldenFile &file, const GoldenFile &base, Co
                       static_cast<float>(hparams.value("clip", 0.0)), 0};
     batch.hyper = HostTensor::ofFloats({4}, hyper);
     BIFOCAL_RETURN_IF_ERROR((*module)->run("train_step", batch.arguments()));
-    comparison.absolute(fmt::format("loss {}", update), valueOf(batch.loss), losses[update],
+    comparison.absolute(fmt::format("loss {}", update), batch.value(batch.loss), losses[update],
                         updateBound * losses[update]);
-    comparison.absolute(fmt::format("norm {}", update), valueOf(batch.norm), norms[update],
+    comparison.absolute(fmt::format("norm {}", update), batch.value(batch.norm), norms[update],
                         updateBound * norms[update]);
   }
   BIFOCAL_RETURN_IF_ERROR((*module)->run("evaluate", batch.arguments()));
-  comparison.absolute("last loss", valueOf(batch.loss), losses.back(), updateBound * losses.back());
+  comparison.absolute("last loss", batch.value(batch.loss), losses.back(), updateBound * losses.back());
   for (const auto &[name, tensor] : file.tensors) {
     // The gradient of a key's bias is rounding noise that Adam blows up to steps of the learning rate.
     if (!name.starts_with("param_after.") || name.ends_with("k_proj.bias") || name.ends_with(".version") ||

@@ -21,6 +21,7 @@ struct Batch {
             {"rng", &rng},       {"hyper", &hyper},       {"loss", &loss},
             {"nll", &nll},       {"count", &count},       {"gradient_norm", &norm}};
   }
+  double value(const HostTensor &tensor) const { return tensor.floats()[0]; }
 
   HostTensor source, previous, target, rng, hyper, loss, nll, count, norm;
 };
@@ -38,6 +39,9 @@ void compareReal(const std::string &name, std::span<const float> found, std::spa
 /// `evaluate`, `accumulate_gradients` and `train_step`: their losses, and the gradients of the last two.
 Status compareLosses(CompiledModule &module, const GoldenFile &file, const ExpectedLoss &expected, Batch &batch,
                      Comparison &comparison);
+
+/// Logits and the encoder's output, of real tokens.
+Status compareForward(CompiledModule &module, const GoldenFile &file, Batch &batch, Comparison &comparison);
 
 } // namespace bifocal::golden
 #endif

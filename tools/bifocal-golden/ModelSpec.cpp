@@ -2,6 +2,8 @@
 #include "tools/bifocal-golden/ModelSpec.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sstream>
 
 using namespace bifocal;
 using namespace bifocal::golden;
@@ -64,4 +66,49 @@ std::string golden::specOfLanguageModel(const GoldenFile &file) {
                      args.value("share_decoder_input_output_embed", false) ? "decoder_in_out" : "none",
                      file.integer("vocab"), args.value("max_target_positions", 0), adaptiveText(args),
                      stackText("decoder", args, kind), args.value("tokens_per_sample", 0));
+}
+
+/// "attn:1:16:4", with the kernel size of the layer's list where that says "default".
+static std::string branchText(const std::string &published, bool glu) {
+  std::vector<std::string> parts;
+  std::stringstream stream(published);
+  for (std::string part; std::getline(stream, part, ':');)
+    parts.push_back(part);
+  const bool attends = parts[0] == "attn", dynamic = parts[0] == "dynamic";
+  std::string text = fmt::format("{{ kind = \"{}\", dim = {}, heads = {}",
+                                 attends   ? "attention"
+                                 : dynamic ? "dynamic_conv"
+                                           : "light_conv",
+                                 parts[2], parts[3]);
+  if (!attends && parts[1] != "default")
+    text += ", kernel_size = " + parts[1];
+  // The published module reads the flag only where the convolution is dynamic.
+  return text + (dynamic ? fmt::format(", glu = {} }}", glu) : " }");
+}
+
+static std::string branchStackText(const std::string &side, const json &args) {
+  auto integer = [&](const char *key) { return args.value(side + key, int64_t(0)); };
+  std::vector<std::string> branches;
+  for (const json &branch : args[side + "_branch_type"])
+    branches.push_back(branchText(branch.get<std::string>(), args.value(side + "_glu", false)));
+  return fmt::format("[{}]\nlayers = {}\nheads = {}\nffn_dim = {}\nmixer = [{}]\nkernel_sizes = {}\n", side,
+                     integer("_layers"), integer("_attention_heads"), integer("_ffn_embed_dim"),
+                     fmt::join(branches, ", "), args[side + "_kernel_size_list"].dump()) +
+         (side == "encoder" ? "mask_before_linear = true\n" : "");
+}
+
+std::string golden::specOfBranchModel(const GoldenFile &file) {
+  const json &args = file.hparams["args"];
+  const json training = file.hparams.value("optimizer", json::object());
+  std::string text = fmt::format(
+      "[model]\ndim = {}\nshare_embeddings = \"{}\"\nsource_vocabulary = {}\ntarget_vocabulary = {}\ndropout = 0.0\n",
+      args.value("encoder_embed_dim", 0), args.value("share_all_embeddings", false) ? "all" : "none",
+      file.integer("vocab_src"), file.integer("vocab_tgt"));
+  // The published loss spreads the smoothing over all words, ours over all but the target: the same loss, with this.
+  const double words = static_cast<double>(file.integer("vocab_tgt"));
+  const double smoothing = training.value("label_smoothing", 0.1) * (words - 1) / words;
+  text += branchStackText("encoder", args) + branchStackText("decoder", args);
+  return text + fmt::format("[training]\ncriterion = {{ name = \"label_smoothed_cross_entropy\", smoothing = {} }}\n"
+                            "optimizer = {{ name = \"adam\", betas = [0.9, 0.98], epsilon = {}, weight_decay = {} }}\n",
+                            smoothing, training.value("adam_eps", 1e-8), training.value("weight_decay", 0.0));
 }

@@ -14,5 +14,8 @@ struct AdamSettings {
 std::string specOfModel(const GoldenFile &file, const AdamSettings &adam);
 std::string specOfLanguageModel(const GoldenFile &file);
 
+/// The same of a file of a Lite Transformer, whose padding is masked before the first linear as published.
+std::string specOfBranchModel(const GoldenFile &file);
+
 } // namespace bifocal::golden
 #endif

@@ -25,7 +25,8 @@ struct Totals {
 static std::string laterFamily(const std::string &name) {
   for (auto [prefix, family] : {std::pair<std::string_view, std::string_view>{"span/", "adaptive span"},
                                 {"xl/", "Transformer-XL"},
-                                {"lsra_", "LSRA"},
+                                {"lsra_lm_", "language models of branches"},
+                                {"lsra_layer_lm_", "language models of branches"},
                                 {"diff_lm_", "Diff-Transformer language models"}})
     if (name.starts_with(prefix))
       return std::string(family);
@@ -42,6 +43,10 @@ static Status compareJson(const fs::path &path, const std::string &name, Compari
     return compareTrajectories(*file, comparison);
   if (name == "text/bleu.json")
     return compareBleu(*file, comparison);
+  if (name == "lsra_macs.json")
+    return compareCounts(*file, comparison);
+  if (name == "lsra_init.json")
+    return compareInitialValues(*file, comparison);
   return compareBatches(*file, comparison);
 }
 
@@ -58,6 +63,12 @@ static Status compareTensors(const fs::path &root, const fs::path &path, const s
     return compareLayer(*file, comparison);
   if (name.starts_with("lm/"))
     return compareLanguageModel(*file, comparison);
+  if (name.starts_with("lsra_nmt_"))
+    return compareBranchModel(*file, comparison);
+  if (name.starts_with("lsra_beam_"))
+    return compareBranchBeams(*file, comparison);
+  if (name.starts_with("lsra_"))
+    return compareBranches(*file, comparison);
   bool updates = name.find(".adam_") != std::string::npos, beams = name.starts_with("beam/");
   if (!updates && !beams)
     return compareModel(*file, comparison);

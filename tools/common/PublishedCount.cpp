@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/common/PublishedCount.h"
+
+#include "dialect/bifocal/BifocalOps.h"
+#include "frontend/Import.h"
+#include "frontend/Parameters.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "passes/NamedDims.h"
+
+#include <numeric>
+
+using namespace mlir;
+
+namespace bifocal::tools {
+
+namespace {
+
+/// The sizes of the values of one function.
+class Sizes {
+public:
+  Sizes(const NamedDims &dims, int64_t source, int64_t target) : dims(dims) {
+    for (const std::string &name : dims.names())
+      values.push_back(name == "S" ? source : name == "T" ? target : 1);
+  }
+
+  /// Of each axis of `value`.
+  SmallVector<int64_t> of(Value value) const {
+    SmallVector<int64_t> sizes;
+    MLIRContext *context = value.getContext();
+    SmallVector<AffineExpr> symbols;
+    for (int64_t size : values)
+      symbols.push_back(getAffineConstantExpr(size, context));
+    for (AffineExpr dim : dims.of(value))
+      sizes.push_back(cast<AffineConstantExpr>(dim.replaceSymbols(symbols)).getValue());
+    return sizes;
+  }
+
+private:
+  const NamedDims &dims;
+  SmallVector<int64_t> values;
+};
+
+int64_t product(ArrayRef<int64_t> sizes) {
+  return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
+}
+
+int64_t countForward(func::FuncOp forward, StringRef projection, const Sizes &sizes) {
+  int64_t count = 0;
+  forward.walk([&](Operation *op) {
+    if (auto linear = dyn_cast<LinearOp>(op)) {
+      auto weight = linear.getWeight().getDefiningOp<ParamRefOp>();
+      if (!weight || weight.getParam() != projection)
+        count += product(sizes.of(linear.getInput())) * sizes.of(linear.getWeight()).front();
+    } else if (auto attention = dyn_cast<AttentionOp>(op)) {
+      // Queries with keys, weights with values: every pair of tokens once for every channel.
+      const SmallVector<int64_t> query = sizes.of(attention.getQuery()), key = sizes.of(attention.getKey());
+      count += 2 * product(query) * key[1];
+    }
+  });
+  return count;
+}
+
+} // namespace
+
+PublishedCount countAsPublished(const Spec &spec, int64_t source, int64_t target) {
+  PublishedCount count;
+  for (const ParameterSpec &parameter : listParameters(spec)) {
+    if (parameter.constant)
+      continue;
+    count.parameters += parameter.elements();
+    count.withoutEmbeddings += StringRef(parameter.name).contains("embed_tokens") ? 0 : parameter.elements();
+  }
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module = importSpec(spec, context);
+  auto forward = module->lookupSymbol<func::FuncOp>("forward");
+  NamedDims dims(forward);
+  if (succeeded(dims.infer()))
+    count.multiplyAdds = countForward(forward, outputProjectionName(spec), Sizes(dims, source, target));
+  return count;
+}
+
+} // namespace bifocal::tools
