@@ -35,20 +35,28 @@ member() {
   python3 -c 'import json, sys; print(json.loads(open(sys.argv[1]).read().splitlines()[-1])[sys.argv[2]])' "$1" "$2"
 }
 
+# speed FILE: tokens a second over all updates of a log.
+speed() {
+  python3 -c '
+import json, sys
+updates = [json.loads(line) for line in open(sys.argv[1])]
+print(sum(u["tokens_per_second"] * u["ms"] for u in updates) / sum(u["ms"] for u in updates))' "$1"
+}
+
 table="$work/table.txt"
 printf '%-30s %12s %18s %14s %20s\n' model parameters 'bits per character' tokens/s "updates in $minutes min" >"$table"
 for model in $models; do
   "$bifocal" compile --preset "$model" -o "$work/$model.bifocal"
   rm -rf "$work/$model"
   "$bifocal" train "$work/$model.bifocal" "$work/data" -o "$work/$model" --threads "$threads" --max-time "${minutes}m" \
-    --max-update 0 --validate-every 500 --log-every 100 --log-format json 2>"$work/$model.log" >"$work/$model.json"
+    --max-update 0 --validate-every 500 --log-every 1 --log-format json 2>"$work/$model.log" >"$work/$model.json"
   grep '"event":"update"' "$work/$model.json" >"$work/$model.updates"
   # Rows of twice the context, of which the second half is scored.
   "$bifocal" evaluate "$work/$model.bifocal" "$work/data" --weights "$work/$model/last.safetensors" --split test \
     --tokens-per-sample $((2 * context)) --context-window "$context" --threads "$threads" --format json >"$work/$model.test"
   printf '%-30s %12s %18.4f %14.0f %20s\n' "$model" \
     "$(sed -n 's/.* batches, \([0-9]*\) parameters.*/\1/p' "$work/$model.log")" \
-    "$(member "$work/$model.test" bits_per_character)" "$(member "$work/$model.updates" tokens_per_second)" \
+    "$(member "$work/$model.test" bits_per_character)" "$(speed "$work/$model.updates")" \
     "$(member "$work/$model.updates" update)" >>"$table"
 done
 cat "$table"

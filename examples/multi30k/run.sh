@@ -3,7 +3,7 @@
 # Usage: examples/multi30k/run.sh DATA_FOLDER [WORK_FOLDER]
 # Trains German to English on Multi30k and prints BLEU of test_2016_flickr as the minutes of training pass.
 # DATA_FOLDER has train, val and test_2016_flickr as <part>.<language>.txt, gzipped or not.
-# Environment: MODEL (light_conv, dynamic_conv, transformer), MARKS (minutes of training, default "5 10 25 45"),
+# Environment: MODEL (light_conv, dynamic_conv, lite_transformer, transformer), MARKS (minutes of training, default "5 10 25 45"),
 # THREADS (default: all cores), BIFOCAL (the program).
 set -euo pipefail
 

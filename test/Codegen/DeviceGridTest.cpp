@@ -11,11 +11,11 @@ namespace {
 
 class DeviceGrid : public testing::TestWithParam<std::tuple<std::string, TypedKernel>> {
 protected:
-  /// Sums are taken in another order, of terms of up to 4 whose sum is of that size as well; a result of 16 bits may
-  /// fall to the other side of a rounding; and tensor cores round factors as `roundings` says.
+  /// Sums are taken in another order, of terms of up to 4, or what the kernel says, whose sum is of that size as well;
+  /// a result of 16 bits may fall to the other side of a rounding; and tensor cores round factors as `roundings` says.
   static double bound(const Memory &result, const TypedKernel &kernel, const std::string &element, double expected) {
     constexpr double f32 = 0x1p-18, rest = 0x1p-16;
-    const double unit = element == "bf16" ? 0x1p-8 : 0x1p-11, size = std::max(4.0, std::abs(expected));
+    const double unit = element == "bf16" ? 0x1p-8 : 0x1p-11, size = std::max(kernel.terms, std::abs(expected));
     if (element == "f32")
       return f32 * size;
     const double roundings = kernel.roundings * (result.isNarrow() ? unit : rest);

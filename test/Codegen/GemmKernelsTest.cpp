@@ -97,7 +97,7 @@ TEST_P(GemmKernelsTest, InnerAxesAroundEveryEdge) {
 
 // Rows of a view are further apart: the same bits, and nothing is written between them.
 TEST_P(GemmKernelsTest, RowsFurtherApart) {
-  auto spread = [](const Guarded &matrix, int64_t rows, int64_t columns, int64_t stride) {
+  auto spread = [](Guarded matrix, int64_t rows, int64_t columns, int64_t stride) {
     Guarded wide(rows * stride, 7.0f);
     for (int64_t row = 0; row < rows; ++row)
       std::copy_n(&matrix[row * columns], columns, &wide[row * stride]);
@@ -320,8 +320,10 @@ TEST_P(GemmKernelsTest, TouchesNothingBehindItsMatrices) {
         Problem problem(shape, true);
         Fenced a(problem.a[layout.a]), b(problem.b[layout.b]), c(problem.c);
         Fenced workspace(Guarded(format::gemmWorkspace(shape.n, shape.k)));
-        gemm(2, kernels(layout),
-             {shape.m, shape.n, shape.k, a.data(), b.data(), c.data(), packed ? workspace.data() : nullptr, true});
+        GemmArguments arguments = problem.arguments(layout, problem.c, nullptr);
+        arguments.a = a.data(), arguments.b = b.data(), arguments.c = c.data();
+        arguments.workspace = packed ? workspace.data() : nullptr;
+        gemm(2, kernels(layout), arguments);
         const Guarded expected = problem.chains();
         for (int64_t i = 0; i < expected.size(); ++i)
           ASSERT_TRUE(same(c.data()[i], expected[i])) << shape.m << "x" << shape.n << "x" << shape.k << " at " << i;

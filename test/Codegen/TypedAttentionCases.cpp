@@ -30,6 +30,8 @@ static std::vector<TypedKernel> differenceCases() {
   const std::string shape = "{heads = 2 : i64, scale = 0.05 : f32";
   const std::string shared = "{heads = 4 : i64, kv_heads = 2 : i64, scale = 0.05 : f32";
   const std::string drop = ", drop_rate = 0.2 : f32, site = 3 : i32}";
+  // Log-sums are drawn, too, so weights are above 1, and the gradient of lambda is a sum of their products with dots.
+  constexpr double drawnSums = 64;
   return {
       {"diff_attention",
        op("diff_attention", "q:?x?x44xE k:?x?x44xE v:?x?x42xE w:f32 m:?x?xi1 r:2xi64",
@@ -42,11 +44,23 @@ static std::vector<TypedKernel> differenceCases() {
       {"diff_attention_grad",
        op("diff_attention_grad", "g:?x?x42xE q:?x?x44xE k:?x?x44xE v:?x?x42xE w:f32 l:?x4x?xf32 m:?x?xi1 r:2xi64",
           "%g, %q, %k, %v lambda %w lse %l mask %m rng %r", "dq:?x?x44xE dk:?x?x44xE dv:?x?x42xE dw:f32", shape + drop),
-       {2, 19, 2, 19, 2, 70, 2, 70, 2, 19, 2, 70, 2, 19, 2, 70, 2, 70}},
+       {2, 19, 2, 19, 2, 70, 2, 70, 2, 19, 2, 70, 2, 19, 2, 70, 2, 70},
+       3,
+       0,
+       0,
+       0,
+       false,
+       drawnSums},
       {"diff_attention_grad_shared",
        op("diff_attention_grad", "g:?x?x64xE q:?x?x64xE k:?x?x32xE v:?x?x32xE w:f32 l:?x8x?xf32",
           "%g, %q, %k, %v lambda %w lse %l causal", "dq:?x?x64xE dk:?x?x32xE dv:?x?x32xE dw:f32", shared + "}"),
-       {2, 35, 2, 35, 2, 35, 2, 35, 2, 35, 2, 35, 2, 35, 2, 35}},
+       {2, 35, 2, 35, 2, 35, 2, 35, 2, 35, 2, 35, 2, 35, 2, 35},
+       3,
+       0,
+       0,
+       0,
+       false,
+       drawnSums},
       {"diff_lambda", op("diff_lambda", "a:3xE b:3xE c:3xE d:3xE", "", "y:f32", "{initial = 0.2 : f32}"), {}},
       {"diff_lambda_grad", op("diff_lambda_grad", "g:f32 a:3xE b:3xE c:3xE d:3xE", "", "w:3xE x:3xE y:3xE z:3xE"), {}},
       {"head_difference", op("head_difference", "x:?x74xE s:?x1xE", "", "y:?x37xE"), {7, 7, 7}},

@@ -24,6 +24,8 @@ struct TypedKernel {
   /// As many elements of a mask are false, from the first on: all keys of the first of two sentences and more.
   int64_t hidden = 0;
   bool reordered = false;
+  /// How large the terms of the largest sums are.
+  double terms = 4;
 };
 
 inline void PrintTo(const TypedKernel &kernel, std::ostream *out) { *out << kernel.name; }

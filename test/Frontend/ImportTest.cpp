@@ -146,8 +146,9 @@ TEST(Import, padding_is_masked_where_it_is_convolved) {
 
 static std::string languageModel(std::string_view mixer) {
   return fmt::format("[model]\nkind = \"language_model\"\ndim = 32\nvocabulary = 41\nnorm = \"pre\"\n[decoder]\n"
-                     "layers = 2\nmixer = \"{}\"\nheads = 4\nffn_dim = 64\n{}",
-                     mixer, mixer == "attention" ? "" : "kernel_sizes = [3, 7]\n");
+                     "layers = 2\nmixer = {}\nheads = 4\nffn_dim = 64\n{}",
+                     mixer.starts_with("[") ? std::string(mixer) : fmt::format("\"{}\"", mixer),
+                     mixer == "attention" ? "" : "kernel_sizes = [3, 7]\n");
 }
 
 TEST_P(ImportMixer, language_models_have_no_encoder) {

@@ -6,7 +6,7 @@
 #include "codegen/Compiler.h"
 #include "dialect/bifocal/BifocalOps.h"
 #include "frontend/Import.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "tools/bifocal-golden/CompiledModule.h"
 
 #include <cmath>
@@ -68,7 +68,9 @@ protected:
 };
 } // namespace
 
-TEST_P(LanguageModel, steps_equal_one_pass_bit_by_bit) {
+// Bit by bit, but for attention: a step sums over its past in another order than the tiles of a pass do.
+TEST_P(LanguageModel, steps_equal_one_pass) {
+  const double bound = GetParam().mixer == "attention" ? 1e-5 : 0;
   ASSERT_EQ(model->session().sizeStates({{"R", rows}, {"P", steps}}).message(), "");
   std::vector<int64_t> ancestors(rows * steps);
   for (int64_t row = 0; row < rows; ++row)
@@ -90,7 +92,7 @@ TEST_P(LanguageModel, steps_equal_one_pass_bit_by_bit) {
               "");
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t word = 0; word < vocabulary; ++word)
-        ASSERT_EQ(found.floats()[static_cast<size_t>(row * vocabulary + word)], score(row, step, word))
+        ASSERT_NEAR(found.floats()[static_cast<size_t>(row * vocabulary + word)], score(row, step, word), bound)
             << "row " << row << " step " << step << " word " << word;
   }
 }

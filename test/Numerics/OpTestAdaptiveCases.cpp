@@ -24,7 +24,8 @@ std::vector<test::OpCase> test::adaptiveCases() {
        .arguments = "h[B,T,a+2] x[B,T,b] y[B,T,c]",
        .body = "z[B,T,a+b+c] = join_clusters %h, %x, %y",
        .results = "z",
-       .terms = "1"},
+       .terms = "1",
+       .sizes = "a=12 b=31 c=5"},
       {.name = "add_scalars",
        .arguments = "a[] b[] c[]",
        .body = "y[] = add_scalars %a, %b, %c",
@@ -35,13 +36,24 @@ std::vector<test::OpCase> test::adaptiveCases() {
        .arguments = "a[r,c] b[s,c]",
        .body = "y[r+s,c] = concat_rows %a, %b",
        .results = "y",
-       .gradients = "y"},
+       .gradients = "y",
+       .sizes = "r=5 s=3 c=17"},
       {.name = "slice_rows",
        .arguments = "x[r,c]",
        .body = "y[r-3,c] = slice_rows %x {first = 2 : i64}",
        .results = "y",
-       .sizes = "r=11"},
-      {.name = "transpose", .arguments = "x[r,c]", .body = "y[c,r] = transpose %x", .results = "y", .gradients = "y"},
+       .sizes = "r=11 c=17"},
+      {.name = "transpose",
+       .arguments = "x[r,c]",
+       .body = "y[c,r] = transpose %x",
+       .results = "y",
+       .gradients = "y",
+       .sizes = "r=9 c=17"},
+  };
+}
+
+std::vector<test::OpCase> test::adaptiveChainCases() {
+  return {
       // A band's words have a table of their own; the others are left out, and row 1 is a word's.
       {.name = "adaptive_input_band",
        .arguments = "t[B,T]:tokens<v> e[4,i] w[o,i]",
@@ -54,7 +66,7 @@ std::vector<test::OpCase> test::adaptiveCases() {
        .gradients = "y",
        .terms = "i",
        .gradientTerms = "B*T+o",
-       .sizes = "v=13"},
+       .sizes = "v=13 i=17 o=9"},
       // Words and clusters are two weights, and the projection of a tail is read transposed.
       {.name = "adaptive_loss_tied",
        .arguments = "x[B,T,i] w[5,i] c[1,i] p[i,o] e[8,o] t[B,T]:tokens<v>",
@@ -74,6 +86,6 @@ std::vector<test::OpCase> test::adaptiveCases() {
        .gradients = "loss",
        .terms = "B*T+i+14",
        .gradientTerms = "B*T+i+o+14",
-       .sizes = "v=13"},
+       .sizes = "v=13 i=17 o=9"},
   };
 }

@@ -83,17 +83,22 @@ std::vector<OpCase> test::diffAttentionCases() {
        .gradients = "y",
        .gradientTerms = "d",
        .sizes = "h=1 d=37"},
+  };
+}
+
+std::vector<OpCase> test::diffChainCases() {
+  return {
       // The layer of the second version: heads of queries in pairs, behind them a gate for each head and token.
       {.name = "chain_diff_v2",
-       .arguments = "q[B,T,g*r*d*2] k[B,T,g*d] v[B,T,g*d] s[B,T,g*r]",
+       .arguments = "q[B,T,n*d*2] k[B,T,d*2] v[B,T,d*2] s[B,T,n]",
        .body = R"(
-         a[B,T,g*r*d*2] lse[B,g*r*2,T] = attention %q, %k, %v causal {heads = <g*r*2> : i64, kv_heads = <g> : i64, scale = 0.5 : f32}
-         y[B,T,g*r*d] = head_difference %a, %s)",
+    a[B,T,n*d*2] l[B,n*2,T] = attention %q, %k, %v causal {heads = <n*2> : i64, kv_heads = 2 : i64, scale = 0.5 : f32}
+         y[B,T,n*d] = head_difference %a, %s)",
        .results = "y",
        .gradients = "y",
        .terms = "T+d",
-       .gradientTerms = "T*r*4+d",
-       .sizes = "g=2 r=2 d=6"},
+       .gradientTerms = "T*n*4+d",
+       .sizes = "n=4 d=6"},
       // That of the first one: lambda from vectors, a norm per head behind the difference.
       {.name = "chain_diff_v1",
        .arguments = "q[B,T,h*d*2] k[B,T,h*d*2] v[B,T,h*d*2] w[d*2] a[d] b[d] c[d] e[d]",
@@ -141,6 +146,11 @@ std::vector<OpCase> test::gateCases() {
        .gradients = "y",
        .terms = "i",
        .gradientTerms = "B*T+c*2"},
+  };
+}
+
+std::vector<OpCase> test::rmsNormCases() {
+  return {
       {.name = "rms_norm",
        .arguments = "x[B,T,c] w[c]",
        .body = "y[B,T,c] = rms_norm %x, %w",
@@ -188,13 +198,13 @@ std::vector<OpCase> test::gateCases() {
 }
 
 std::vector<OpCase> test::rotaryCases() {
+  // The gradient is the op itself, turning back; the tables are parameters, as in a model.
   auto rotary = [](const std::string &name, const std::string &rows, const std::string &options,
                    const std::string &sizes) {
     return OpCase{.name = "rotary_" + name,
                   .arguments = "x[" + rows + ",h*d]" + (options.find("step") == std::string::npos ? "" : " n[]:step"),
                   .body = "y[" + rows + ",h*d] = rotary %x, %cos, %sin" + options + " {heads = <h> : i64}",
                   .results = "y",
-                  .gradients = "y",
                   .sizes = sizes,
                   .params = "cos[40,p] sin[40,p]"};
   };

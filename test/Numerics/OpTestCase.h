@@ -52,17 +52,21 @@ std::vector<OpCase> softmaxCases();
 std::vector<OpCase> normCases();
 std::vector<OpCase> tokenCases();
 std::vector<OpCase> adaptiveCases();
+std::vector<OpCase> adaptiveChainCases();
 std::vector<OpCase> lossCases();
 std::vector<OpCase> convCases();
 std::vector<OpCase> attentionCases();
 std::vector<OpCase> diffAttentionCases();
+std::vector<OpCase> diffChainCases();
 std::vector<OpCase> gateCases();
+std::vector<OpCase> rmsNormCases();
 std::vector<OpCase> rotaryCases();
 std::vector<OpCase> stepCases();
 std::vector<OpCase> chainCases();
 std::vector<OpCase> embeddingChainCases();
 std::vector<OpCase> convChainCases();
 std::vector<OpCase> channelCases();
+std::vector<OpCase> branchCases();
 
 /// All of the above.
 const std::vector<OpCase> &allCases();

@@ -62,6 +62,11 @@ std::vector<test::OpCase> test::channelCases() {
        .terms = "T+d",
        .gradientTerms = "T+d",
        .sizes = "h=3 d=5"},
+  };
+}
+
+std::vector<test::OpCase> test::branchCases() {
+  return {
       {.name = "chain_branches",
        .arguments = "x[B,T,i+j] w[i,i] b[i] v[j*2,j] u[j,j] a[j] s[i+j] n[i+j] t[B,T]:tokens<v> rng[2]:rng",
        .body = R"(

@@ -99,8 +99,14 @@ int64_t test::drawBetween(std::mt19937_64 &generator, int64_t low, int64_t high)
 Sizes test::staticSizes(const OpCase &op) {
   std::mt19937_64 generator = generatorOf(op.name);
   Sizes sizes;
-  for (auto [letter, low, high] :
-       {std::tuple{'h', 1, 5}, {'d', 1, 9}, {'k', 1, 7}, {'v', 5, 70}, {'c', 1, 70}, {'i', 1, 40}, {'o', 1, 40}})
+  for (auto [letter, low, high] : {std::tuple{'h', 1, 5},
+                                   {'d', 1, 9},
+                                   {'k', 1, 7},
+                                   {'v', 5, 70},
+                                   {'c', 1, 70},
+                                   {'i', 1, 40},
+                                   {'o', 1, 40},
+                                   {'j', 1, 40}})
     sizes[letter] = drawBetween(generator, low, high);
   for (const std::string &fixed : words(op.sizes))
     sizes[fixed[0]] = evaluateSize(fixed.substr(2), {});
@@ -154,8 +160,13 @@ std::string BodyWriter::typesOf(const std::vector<std::string> &names) const {
 }
 
 std::string BodyWriter::withNumbers(std::string text) const {
-  for (size_t open; (open = text.find('<')) != std::string::npos;) {
+  for (size_t open = 0; (open = text.find('<', open)) != std::string::npos;) {
     size_t close = text.find('>', open);
+    // The elements of an attribute stay as they are.
+    if (text.substr(0, open).ends_with("array")) {
+      open = close;
+      continue;
+    }
     text.replace(open, close - open + 1,
                  std::to_string(evaluateSize(text.substr(open + 1, close - open - 1), statics)));
   }
@@ -180,8 +191,8 @@ std::string BodyWriter::line(const std::string &line) {
     resultNames.push_back("%" + result.name);
   }
   // Where all types are one, the op writes it once.
-  static const std::set<std::string> oneType{"relu",        "relu_grad",   "add",
-                                             "log_softmax", "state_write", "store_gradient"};
+  static const std::set<std::string> oneType{"relu", "relu_grad",   "silu",        "silu_grad",     "add",
+                                             "mul",  "log_softmax", "state_write", "store_gradient"};
   std::string type = oneType.count(name) ? types.at(operands.front())
                      : hasResults        ? "(" + from + ") -> (" + typesOf(resultNames) + ")"
                                          : from;

@@ -68,8 +68,10 @@ bool Reference::evaluateTokens(mlir::Operation *op) {
       })
       .Case([&](EmbeddingOp embedding) {
         int64_t pad = static_cast<int32_t>(embedding.getPad());
-        value(embedding.getOutput()) = torch::embedding(value(embedding.getTable()), value(embedding.getIds()), pad) *
-                                       embedding.getScale().convertToDouble();
+        Tensor table = value(embedding.getTable());
+        // An id outside of the table reads the nearest row.
+        Tensor ids = value(embedding.getIds()).clamp(0, table.size(0) - 1);
+        value(embedding.getOutput()) = torch::embedding(table, ids, pad) * embedding.getScale().convertToDouble();
         return true;
       })
       .Case([&](PositionsOp positions) {
@@ -79,7 +81,7 @@ bool Reference::evaluateTokens(mlir::Operation *op) {
         return true;
       })
       .Case([&](PaddingMaskOp mask) {
-        value(mask.getMask()) = value(mask.getTokens()).ne(static_cast<int64_t>(mask.getPad()));
+        value(mask.getMask()) = value(mask.getTokens()).ne(int64_t{static_cast<int32_t>(mask.getPad())});
         return true;
       })
       .Case([&](TopKOp best) {

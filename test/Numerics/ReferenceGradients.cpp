@@ -35,12 +35,13 @@ bool Reference::evaluateRowGradient(mlir::Operation *op) {
       .Case([&](EmbeddingGradOp grad) {
         auto shape = mlir::cast<mlir::RankedTensorType>(grad.getTableGrad().getType()).getShape();
         Tensor zero = torch::zeros(std::vector<int64_t>(shape.begin(), shape.end()), torch::kFloat64),
-               ids = value(grad.getIds());
+               given = value(grad.getIds()), ids = given.clamp(0, shape[0] - 1);
+        // An id outside of the table has no row.
+        Tensor outputGrad = value(grad.getOutputGrad()) * given.eq(ids).unsqueeze(-1);
         int64_t pad = static_cast<int32_t>(grad.getPad());
         double scale = grad.getScale().convertToFloat();
-        Tensor table = derivatives({zero}, value(grad.getOutputGrad()), [&](std::vector<Tensor> &in) {
-          return torch::embedding(in[0], ids, pad) * scale;
-        })[0];
+        Tensor table = derivatives(
+            {zero}, outputGrad, [&](std::vector<Tensor> &in) { return torch::embedding(in[0], ids, pad) * scale; })[0];
         return setResults(op, {grad.getInitial() ? table + value(grad.getInitial()) : table});
       })
       .Case([&](LayerNormGradOp grad) {

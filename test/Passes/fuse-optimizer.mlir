@@ -64,7 +64,7 @@ func.func @folds_updates_of_one_optimizer(%factor: tensor<f32>, %hyper: tensor<4
   // expected-remark@+1 {{fused: updates of 2 parameters}}
   bifocal.nag %factor, %hyper of [@a] {momentum = 0.9 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
   bifocal.nag %factor, %hyper of [@b] {momentum = 0.9 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
-  // expected-remark@+1 {{kept: other factor, hyperparameters or attributes}}
+  // expected-remark@+1 {{not fused: other factor, hyperparameters or attributes}}
   bifocal.sgd %factor, %hyper of [@a] {momentum = 0.9 : f32, weight_decay = 0.0 : f32} : tensor<f32>, tensor<4xf32>
   return
 }

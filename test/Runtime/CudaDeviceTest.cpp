@@ -69,7 +69,8 @@ struct FakeDriver final : cuda::Driver {
     auto *run = reinterpret_cast<CpuKernel>(object->find("gemm_nt.2"));
     return doOrRecord([=] {
       void *const buffers[] = {const_cast<std::byte *>(product.a), const_cast<std::byte *>(product.b), product.c};
-      const int64_t sizes[] = {product.m, product.n, product.k, 0, product.m, product.n};
+      const int64_t sizes[] = {product.m,       product.n,       product.k,      0, product.m, product.n, 0,
+                               product.strideA, product.strideB, product.strideC};
       run(buffers, sizes, 0, 1);
     });
   }

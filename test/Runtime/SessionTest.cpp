@@ -290,7 +290,7 @@ TEST(Session, namesASizeThatDoesNotFit) {
                       }),
             gemm + "room for 6 x 8 f32 in a, but got 160 bytes in buffer 0");
   EXPECT_EQ(stepError(5, [](auto &steps) { steps[0]["n"] = 5; }),
-            gemm + "room for 8 x 5 f32 in b, but got 128 bytes in buffer 1");
+            gemm + "room for 5 x 8 f32 in b, but got 128 bytes in buffer 1");
   EXPECT_EQ(stepError(20, [](auto &steps) { steps[0]["c"] = 6; }),
             gemm + "room for 20 x 4 f32 in c, but got 256 bytes in buffer 6");
   EXPECT_EQ(stepError(5,

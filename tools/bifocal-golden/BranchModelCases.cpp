@@ -30,8 +30,7 @@ static Result<Schedule> scheduleOf(const json &settings) {
 }
 
 /// Ten updates: losses, norms and rates of each, and the parameters that the file has of the end.
-static Status compareTenUpdates(CompiledModule &module, const GoldenFile &file, Batch &batch,
-                                Comparison &comparison) {
+static Status compareTenUpdates(CompiledModule &module, const GoldenFile &file, Batch &batch, Comparison &comparison) {
   const json &settings = file.hparams["optimizer"];
   Result<Schedule> schedule = scheduleOf(settings);
   if (!schedule.ok())

@@ -51,8 +51,7 @@ void golden::compareReal(const std::string &name, std::span<const float> found, 
   comparison.relative(name, foundRows, expectedRows, outputBound);
 }
 
-Status golden::compareForward(CompiledModule &module, const GoldenFile &file, Batch &batch,
-                              Comparison &comparison) {
+Status golden::compareForward(CompiledModule &module, const GoldenFile &file, Batch &batch, Comparison &comparison) {
   auto arguments = batch.arguments();
   HostTensor logits = HostTensor::zeros(file["output.logits"].shape);
   arguments["logits"] = &logits;

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/core/Artifact.h"
+#include "runtime/core/File.h"
 #include "runtime/core/Safetensors.h"
 #include "runtime/cpu/CpuDevice.h"
 #include "tools/bifocal/InspectKernels.h"
+#if BIFOCAL_HAS_COMPILER
+#include "frontend/Presets.h"
+#include "tools/bifocal/InspectSpec.h"
+#endif
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
@@ -136,12 +141,43 @@ Status inspectWeights(const std::string &path, bool asJson) {
 }
 
 struct InspectOptions {
-  std::string path, format = "text", card, shape;
+  std::string path, preset, format = "text", card, shape;
   bool kernels = false;
 };
 
+/// A spec has no kernels yet: what it counts is that of the model.
+Status inspectSpec(const InspectOptions &options, bool asJson) {
+#if BIFOCAL_HAS_COMPILER
+  std::string text = fmt::format("preset = \"{}\"\n", options.preset);
+  if (options.preset.empty()) {
+    constexpr size_t mostBytes = 1 << 24;
+    const Result<std::vector<std::byte>> bytes = readFile(options.path, mostBytes);
+    if (!bytes.ok())
+      return bytes.status();
+    text.assign(reinterpret_cast<const char *>(bytes->data()), bytes->size());
+  }
+  const Result<std::string> said =
+      tools::describeSpec(text, options.preset.empty() ? options.path : "<preset>", asJson);
+  if (said.ok())
+    fmt::print("{}", *said);
+  return said.status();
+#else
+  return {StatusCode::unsupported,
+          fmt::format("'{}': this program was built without the compiler, which reads specs", options.path)};
+#endif
+}
+
 Status inspect(const InspectOptions &options) {
   const bool asJson = options.format == "json";
+  if (options.path.empty() && options.preset.empty())
+    return {StatusCode::usage, "expects a file, but got none (see bifocal inspect --help)"};
+  if (!options.path.empty() && !options.preset.empty())
+    return {StatusCode::usage, "expects either a file or --preset, but got both"};
+  if (!options.preset.empty() || options.path.ends_with(".toml")) {
+    if (options.kernels || !options.card.empty())
+      return {StatusCode::usage, "--kernels and --what-if expect a compiled model, but got a spec"};
+    return inspectSpec(options, asJson);
+  }
   if (options.path.ends_with(".safetensors") && !options.kernels && options.card.empty())
     return inspectWeights(options.path, asJson);
   Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(options.path);
@@ -175,9 +211,14 @@ Status inspect(const InspectOptions &options) {
 
 void tools::addInspect(CLI::App &app, int &exitCode) {
   auto options = std::make_shared<InspectOptions>();
-  CLI::App *verb = app.add_subcommand("inspect", "Show what a compiled model, a checkpoint or a weights file contains");
-  verb->add_option("file", options->path, "Compiled model (.bifocal), or a checkpoint or weights (.safetensors)")
-      ->required();
+  CLI::App *verb =
+      app.add_subcommand("inspect", "Show what a compiled model, a checkpoint, a weights file or a spec contains");
+  verb->add_option("file", options->path,
+                   "Compiled model (.bifocal), checkpoint or weights (.safetensors), or spec (.toml)");
+#if BIFOCAL_HAS_COMPILER
+  verb->add_option("--preset", options->preset, "Count the parameters and multiply-adds of a preset instead of a file")
+      ->check(CLI::IsMember(presetNames()));
+#endif
   CLI::Option *format =
       verb->add_option("--format", options->format, "text to read, or json with the same for programs")
           ->check(CLI::IsMember({"text", "json"}))

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/bifocal/InspectSpec.h"
+
+#include "tools/common/PublishedCount.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace bifocal::tools {
+
+/// The length of the sentences that papers count multiply-adds for.
+constexpr int64_t publishedTokens = 30;
+
+Result<std::string> describeSpec(std::string_view text, std::string_view fileName, bool asJson) {
+  const Result<Spec> spec = parseSpec(text, fileName);
+  if (!spec.ok())
+    return spec.status();
+  const PublishedCount count = countAsPublished(*spec, publishedTokens, publishedTokens);
+  if (asJson)
+    return nlohmann::json({{"kind", "spec"},
+                           {"trained_parameters", count.parameters},
+                           {"parameters_without_embeddings", count.withoutEmbeddings},
+                           {"published_multiply_adds",
+                            {{"source_tokens", publishedTokens},
+                             {"target_tokens", publishedTokens},
+                             {"count", count.multiplyAdds}}}})
+               .dump(2) +
+           "\n";
+  return fmt::format("{} + {} layers of {} channels\n"
+                     "parameters {} trained, {} without embed_tokens\n"
+                     "published count of multiply-adds {} for {} + {} tokens (products and attention; no taps, norms, "
+                     "softmax, embeddings, projection on the vocabulary)\n",
+                     spec->encoder.layers, spec->decoder.layers, spec->model.dim, count.parameters,
+                     count.withoutEmbeddings, count.multiplyAdds, publishedTokens, publishedTokens);
+}
+
+} // namespace bifocal::tools
