@@ -108,10 +108,10 @@ void Policy::visit(Operation *op) {
       classes.insert(keyOf(result));
     }
   SmallVector<Key> keys = activationsOf(op);
-  StringRef reason = op->hasTrait<OpTrait::ReturnLike>()                         ? "the caller gets it"
+  StringRef reason = op->hasTrait<OpTrait::ReturnLike>()                                         ? "the caller gets it"
                      : isa<CrossEntropyOp, CrossEntropyGradOp, LogSoftmaxOp, JoinClustersOp>(op) ? "logits"
-                     : isa<BifocalDialect>(op->getDialect())                     ? ""
-                                                                                 : "an op of another dialect has it";
+                     : isa<BifocalDialect>(op->getDialect())                                     ? ""
+                                                             : "an op of another dialect has it";
   if (!reason.empty())
     keep(op, keys, reason);
   else if (!convertsElements(op))

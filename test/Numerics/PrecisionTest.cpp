@@ -153,13 +153,16 @@ TEST_P(PrecisionGradients, stay_within_what_roundings_add_up_to) {
   // Between a token and the gradient of the first layer lie, both ways, about 8 tensors in memory per layer of each
   // stack, and a product rounds two factors and its result. Each rounding is at most 2^-8 of an element and they point
   // anywhere, so n of them add up to sqrt(n) of that in the norm. A relu within a rounding of zero may go the other
-  // way: a share of 2^-8 of them, which is the root of that in the norm.
+  // way: a share of 2^-8 of them, which is the root of that in the norm of all gradients. What one parameter gets from
+  // a few hundred relus depends on each: those of the last layer are as close to zero as all roundings before them
+  // add up to.
   const double roundings = 2 * 2 * 2 * 8 * 3, smooth = std::sqrt(roundings) * rounding;
   EXPECT_LT(inBf16.loss, rounding / 4) << "a loss is a mean over many elements";
   EXPECT_LT(inBf16.all, smooth + std::sqrt(rounding));
-  EXPECT_LT(inBf16.worst, smooth + std::sqrt(rounding));
-  // f32 has 16 bits more, so what the two are compared with is right; and bf16 is really there.
-  EXPECT_LT(inF32.loss, rounding * 0x1p-16);
+  EXPECT_LT(inBf16.worst, smooth + std::sqrt(smooth));
+  // f32 has 16 bits more, so what the two are compared with is right; and bf16 is really there. A loss in f32 is
+  // rounded three times at its end: each sentence's sum, the sum of all, the mean.
+  EXPECT_LT(inF32.loss, 3 * rounding * 0x1p-16);
   EXPECT_LT(inF32.worst, smooth * 0x1p-16);
   EXPECT_GT(inBf16.all, rounding / 4);
 }
