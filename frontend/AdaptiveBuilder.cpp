@@ -29,7 +29,7 @@ Value GraphBuilder::product(Value x, Value weight, Value mask) {
 
 Value GraphBuilder::embedBands(Value tokens) {
   const AdaptiveSpec &bands = spec.model.adaptiveInput;
-  const float scale = std::sqrt(static_cast<float>(spec.model.dim));
+  const float scale = spec.model.scaleEmbeddings ? std::sqrt(static_cast<float>(spec.model.dim)) : 1.0f;
   Value sum;
   for (int64_t band = 0; band < bands.bands(); ++band) {
     at("model.adaptive_input", bandTableName(band));

@@ -18,11 +18,6 @@ GraphBuilder::Layer GraphBuilder::layerOf(bool decoder, int64_t index, Value mas
           layerPrefix(decoder, index),           mask};
 }
 
-llvm::APFloat GraphBuilder::attentionScale(Value query, int64_t heads) const {
-  auto channels = static_cast<double>(cast<RankedTensorType>(query.getType()).getShape().back());
-  return f32(1 / std::sqrt(channels / static_cast<double>(heads)));
-}
-
 RankedTensorType GraphBuilder::withLast(Value like, int64_t last) const {
   auto type = cast<RankedTensorType>(like.getType());
   SmallVector<int64_t> shape(type.getShape());
@@ -42,7 +37,7 @@ Value GraphBuilder::parameter(const std::string &name) {
 
 Value GraphBuilder::linear(Value x, const std::string &prefix, Value mask, bool bias) {
   Value weight = parameter(prefix + ".weight");
-  Value offset = optionalParameter(bias, prefix + ".bias");
+  Value offset = optionalParameter(bias && spec.model.bias, prefix + ".bias");
   int64_t outputs = cast<RankedTensorType>(weight.getType()).getDimSize(0);
   return builder.create<LinearOp>(location, withLast(x, outputs), Type(), x, weight, offset, mask, Activation::none)
       .getOutput();
@@ -56,6 +51,9 @@ Value GraphBuilder::dropout(Value x, double rate) {
 }
 
 Value GraphBuilder::normalize(Value x, const std::string &prefix) {
+  if (spec.model.normKind == NormKind::rms)
+    return builder.create<RmsNormOp>(location, x.getType(), x, parameter(prefix + ".weight"), /*group=*/0, f32(1),
+                                     f32(1e-5));
   auto type = cast<RankedTensorType>(x.getType());
   auto statistic = RankedTensorType::get(type.getShape().drop_back(), builder.getF32Type());
   Value scale = parameter(prefix + ".weight"), bias = parameter(prefix + ".bias");
@@ -83,7 +81,10 @@ Value GraphBuilder::residual(Value x, const std::string &norm, llvm::function_re
 Value GraphBuilder::feedForward(Value input, const Layer &layer) {
   at(layer.side + ".ffn_dim", layer.prefix + "fc1");
   Value x = linear(input, layer.prefix + "fc1", layer.mask);
-  x = builder.create<ReluOp>(location, x.getType(), x).getOutput();
+  if (layer.stack.ffnActivation == FfnActivation::swiglu)
+    x = builder.create<GluOp>(location, withLast(x, layer.stack.ffnDim), x, Gate::silu).getOutput();
+  else
+    x = builder.create<ReluOp>(location, x.getType(), x).getOutput();
   x = dropout(x, spec.model.reluDropout);
   at(layer.side + ".ffn_dim", layer.prefix + "fc2");
   return linear(x, layer.prefix + "fc2", layer.mask);
@@ -138,37 +139,8 @@ Value GraphBuilder::convolution(Value input, const MixerPart &part, const Layer 
   return linear(x, part.prefix + "linear2", layer.mask);
 }
 
-Value GraphBuilder::attention(Value query, Value key, Value value, Value mask, int64_t heads, bool causal) {
-  auto type = cast<RankedTensorType>(query.getType());
-  auto lse = RankedTensorType::get({type.getDimSize(0), heads, type.getDimSize(1)}, builder.getF32Type());
-  uint32_t site = nextSite++;
-  bool drops = rng && spec.model.attentionDropout > 0;
-  return builder
-      .create<AttentionOp>(location, type, lse, query, key, value, mask, drops ? rng : Value(), heads,
-                           attentionScale(query, heads), causal, f32(drops ? spec.model.attentionDropout : 0),
-                           drops ? site : 0)
-      .getOutput();
-}
-
-Value GraphBuilder::selfAttention(Value input, const MixerPart &part, const Layer &layer, Value mask,
-                                  const Step *step) {
-  const std::string &prefix = part.prefix;
-  at(part.specPath, StringRef(prefix).drop_back());
-  Value query = linear(input, prefix + "q_proj", layer.mask), key = linear(input, prefix + "k_proj", layer.mask);
-  Value value = linear(input, prefix + "v_proj", layer.mask), x;
-  if (step)
-    x = builder
-            .create<AttentionStepOp>(location, query.getType(), query, key, value, step->ancestors, step->step,
-                                     prefix + "keys", prefix + "values", part.heads, attentionScale(query, part.heads))
-            .getOutput();
-  else
-    x = attention(query, key, value, mask, part.heads, layer.decoder);
-  return linear(x, prefix + "out_proj", layer.mask);
-}
-
 Value GraphBuilder::mixPart(Value input, const MixerPart &part, const Layer &layer, Value mask, const Step *step) {
-  return part.kind == Mixer::attention ? selfAttention(input, part, layer, mask, step)
-                                       : convolution(input, part, layer, mask, step);
+  return part.attends() ? selfAttention(input, part, layer, mask, step) : convolution(input, part, layer, mask, step);
 }
 
 Value GraphBuilder::mix(Value input, const Layer &layer, Value mask, const Step *step) {
@@ -186,21 +158,4 @@ Value GraphBuilder::mix(Value input, const Layer &layer, Value mask, const Step 
     outputs.push_back(mixPart(slice, part, layer, mask, step));
   at(place, name);
   return builder.create<ConcatOp>(location, input.getType(), outputs);
-}
-
-Value GraphBuilder::crossAttention(Value input, const Layer &layer, Value encoderOutput, Value mask, const Step *step) {
-  std::string prefix = layer.prefix + "encoder_attn";
-  at(layer.side + ".heads", prefix);
-  Value query = linear(input, prefix + ".q_proj", layer.mask), x;
-  if (step)
-    x = builder
-            .create<CrossAttentionStepOp>(location, query.getType(), query, step->sentences, prefix + ".keys",
-                                          prefix + ".values", "source_mask", layer.stack.heads,
-                                          attentionScale(query, layer.stack.heads))
-            .getOutput();
-  else
-    x = attention(query, linear(encoderOutput, prefix + ".k_proj", mask),
-                  linear(encoderOutput, prefix + ".v_proj", mask), mask, layer.stack.heads,
-                  /*causal=*/false);
-  return linear(x, prefix + ".out_proj", layer.mask);
 }

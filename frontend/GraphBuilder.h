@@ -76,8 +76,16 @@ private:
   Value dynamicConvolution(Value input, const MixerPart &part, const Layer &layer, const Step *step);
   Value lightConvolution(Value input, const MixerPart &part, const Layer &layer, const Step *step);
   Value selfAttention(Value input, const MixerPart &part, const Layer &layer, Value mask, const Step *step);
+  /// The newest step's, from the states.
+  Value attentionStep(Value query, Value key, Value value, const MixerPart &part, const Step &step);
+  /// The difference of two maps and the norm behind it.
+  Value pairedAttention(Value query, Value key, Value value, const MixerPart &part, const Layer &layer, Value mask,
+                        const Step *step);
+  /// Turns heads by their positions where the spec asks for it.
+  Value rotate(Value input, const MixerPart &part, int64_t heads, const Step *step);
   Value crossAttention(Value input, const Layer &layer, Value encoderOutput, Value mask, const Step *step);
-  Value attention(Value query, Value key, Value value, Value mask, int64_t heads, bool causal);
+  /// Keys and values have so many heads.
+  Value attention(Value query, Value key, Value value, Value mask, int64_t heads, int64_t kvHeads, bool causal);
   Value feedForward(Value input, const Layer &layer);
   Value encoderLayer(Value x, const Layer &layer);
   Value decoderLayer(Value x, const Layer &layer, Value encoderOutput, Value mask, const Step *step);
@@ -88,6 +96,7 @@ private:
   /// x + dropout(body(norm(x))) or norm(x + dropout(body(x))).
   Value residual(Value x, const std::string &norm, llvm::function_ref<Value(Value)> body);
   Value normalize(Value x, const std::string &prefix);
+  /// With a bias where the spec has them and the layer does not say otherwise.
   Value linear(Value x, const std::string &prefix, Value mask, bool bias = true);
   Value product(Value x, Value weight, Value mask);
   /// The next site; no op where the rate is zero or the function has no generator.

@@ -86,6 +86,8 @@ void Importer::declareParameters() {
       init.push_back(named("bound", parameter.init.value));
     else if (parameter.init.kind == "sinusoidal")
       init.push_back(named("pad", padId));
+    else if (parameter.init.kind.starts_with("rotary"))
+      init.push_back(named("base", parameter.init.value));
     if (parameter.init.zeroRow >= 0)
       init.push_back(named("zero_row", parameter.init.zeroRow));
     SmallVector<StringRef> aliases(parameter.aliases.begin(), parameter.aliases.end());
@@ -112,9 +114,9 @@ void Importer::declareStates() {
   for (int64_t layer = 0; layer < stack.layers; ++layer) {
     std::string prefix = layerPrefix(true, layer);
     for (const MixerPart &part : mixerParts(spec, true, layer)) {
-      if (part.kind == Mixer::attention) {
-        declareState(part.prefix + "keys", f32, {any, any, part.dim}, {"P", "R", ""}, part.specPath);
-        declareState(part.prefix + "values", f32, {any, any, part.dim}, {"P", "R", ""}, part.specPath);
+      if (part.attends()) {
+        declareState(part.prefix + "keys", f32, {any, any, part.kvDim()}, {"P", "R", ""}, part.specPath);
+        declareState(part.prefix + "values", f32, {any, any, part.kvDim()}, {"P", "R", ""}, part.specPath);
         continue;
       }
       declareState(part.tapsPrefix + "input", f32, {part.taps, any, part.dim}, {"", "R", ""}, part.tapsPath);

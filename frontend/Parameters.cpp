@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <fmt/format.h>
+#include <set>
 
 using namespace bifocal;
 
@@ -26,7 +27,7 @@ std::string bifocal::layerPrefix(bool decoder, int64_t layer) {
 
 /// Layers of branches are the Transformer's with another self-attention.
 static bool hasTransformerNames(const StackSpec &stack) {
-  return stack.mixer == Mixer::attention || stack.mixer == Mixer::branches;
+  return stack.mixer == Mixer::attention || stack.mixer == Mixer::diffAttention || stack.mixer == Mixer::branches;
 }
 
 std::string bifocal::mixerNormName(const StackSpec &stack, bool decoder) {
@@ -50,6 +51,8 @@ std::string bifocal::positionTableName(const Spec &spec, bool decoder) {
     return "embed_positions.sinusoidal";
   return decoder ? "decoder.embed_positions.weight" : "encoder.embed_positions.weight";
 }
+std::string bifocal::cosineName(int64_t headDim) { return fmt::format("rotary.{}.cos", headDim); }
+std::string bifocal::sineName(int64_t headDim) { return fmt::format("rotary.{}.sin", headDim); }
 std::string bifocal::bandTableName(int64_t band) { return fmt::format("{}.{}.0.weight", adaptiveInputName, band); }
 std::string bifocal::bandProjectionName(int64_t band) { return fmt::format("{}.{}.1.weight", adaptiveInputName, band); }
 std::string bifocal::vocabularyPath(const Spec &spec, bool decoder) {
@@ -62,18 +65,22 @@ std::string bifocal::convBiasName(const MixerPart &part) {
 
 /// The mixer of a layer that has one.
 static MixerPart wholeMixer(const StackSpec &stack, int64_t dim, const std::string &side, const std::string &prefix) {
-  MixerPart part{stack.mixer, dim, stack.convDim, stack.heads};
+  MixerPart part;
+  part.kind = stack.mixer, part.channels = dim, part.dim = stack.convDim, part.heads = stack.heads;
   part.glu = stack.glu, part.weightSoftmax = stack.weightSoftmax, part.convBias = stack.convBias;
-  part.prefix = part.kind == Mixer::attention ? prefix + "self_attn." : prefix;
+  part.kvHeads = stack.kvHeads, part.headDim = stack.headDim, part.variant = stack.diffVariant;
+  part.prefix = part.attends() ? prefix + "self_attn." : prefix;
   part.tapsPrefix = prefix + "conv.";
-  part.specPath = side + (part.kind == Mixer::attention ? ".heads" : ".layers");
+  part.specPath = side + (part.attends() ? ".heads" : ".layers");
   return part;
 }
 
 static MixerPart branchMixer(const BranchSpec &branch, size_t number, const std::string &side,
                              const std::string &prefix) {
-  MixerPart part{branch.kind, branch.dim, branch.dim, branch.heads};
+  MixerPart part;
+  part.kind = branch.kind, part.channels = part.dim = branch.dim, part.heads = branch.heads;
   part.glu = branch.glu, part.weightSoftmax = branch.weightSoftmax;
+  part.kvHeads = branch.heads, part.headDim = branch.dim / branch.heads;
   part.prefix = part.tapsPrefix = fmt::format("{}self_attn.branches.{}.", prefix, number);
   part.specPath = fmt::format("{}.mixer[{}]", side, number);
   return part;
@@ -89,7 +96,8 @@ std::vector<MixerPart> bifocal::mixerParts(const Spec &spec, bool decoder, int64
     parts.push_back(wholeMixer(stack, spec.model.dim, side, prefix));
   for (size_t number = 0; number < parts.size(); ++number) {
     MixerPart &part = parts[number];
-    if (part.kind == Mixer::attention)
+    part.depth = layer;
+    if (part.attends())
       continue;
     const int64_t own = stack.branches.empty() ? 0 : stack.branches[number].kernelSize;
     part.taps = own > 0 ? own : stack.kernelSizes[layer];
@@ -106,7 +114,7 @@ public:
 
   void addStack(bool decoder);
   void addOutputProjection();
-  void addSinusoids();
+  void addPositionTables();
   std::vector<ParameterSpec> take() { return std::move(parameters); }
 
 private:
@@ -116,13 +124,24 @@ private:
   void addLinear(const std::string &prefix, int64_t out, int64_t in, const std::string &path, double gain = 1,
                  double biasBound = 0) {
     add(prefix + ".weight", {out, in}, {"xavier_uniform", gain}, path);
-    add(prefix + ".bias", {out}, biasBound > 0 ? Initializer{"uniform", biasBound} : Initializer{"zeros"}, path);
+    addBias(prefix, out, biasBound > 0 ? Initializer{"uniform", biasBound} : Initializer{"zeros"}, path);
+  }
+  void addBias(const std::string &prefix, int64_t out, Initializer init, const std::string &path) {
+    if (spec.model.bias)
+      add(prefix + ".bias", {out}, std::move(init), path);
   }
   void addNorm(const std::string &prefix) {
     add(prefix + ".weight", {spec.model.dim}, {"ones"}, "model.norm");
-    add(prefix + ".bias", {spec.model.dim}, {"zeros"}, "model.norm");
+    if (spec.model.normKind == NormKind::layer)
+      add(prefix + ".bias", {spec.model.dim}, {"zeros"}, "model.norm");
   }
-  void addAttention(const std::string &prefix, int64_t dim, const std::string &path);
+  void addConstant(std::string name, std::vector<int64_t> shape, Initializer init) {
+    add(std::move(name), std::move(shape), std::move(init), "model.positions");
+    parameters.back().constant = true;
+  }
+  void addAttention(const MixerPart &part);
+  void addCrossAttention(const std::string &prefix, const std::string &path);
+  void addDiffAttention(const MixerPart &part);
   void addConvolution(const MixerPart &part);
   void addFeedForward(const std::string &prefix, int64_t out, int64_t in, const std::string &path);
   void addEmbeddings(bool decoder);
@@ -135,11 +154,42 @@ private:
 };
 } // namespace
 
-void ParameterList::addAttention(const std::string &prefix, int64_t dim, const std::string &path) {
-  double bound = 1 / std::sqrt(static_cast<double>(dim));
-  for (const char *part : {"k_proj", "v_proj", "q_proj"})
-    addLinear(prefix + part, dim, dim, path, std::sqrt(0.5), bound);
+static double inverseRoot(int64_t dim) { return 1 / std::sqrt(static_cast<double>(dim)); }
+
+void ParameterList::addAttention(const MixerPart &part) {
+  const double bound = inverseRoot(part.channels);
+  for (const char *name : {"k_proj", "v_proj"})
+    addLinear(part.prefix + name, part.kvDim(), part.channels, part.specPath, std::sqrt(0.5), bound);
+  addLinear(part.prefix + "q_proj", part.queryDim(), part.channels, part.specPath, std::sqrt(0.5), bound);
+  addLinear(part.outputName(), part.channels, part.outputDim(), part.specPath);
+}
+
+void ParameterList::addCrossAttention(const std::string &prefix, const std::string &path) {
+  const int64_t dim = spec.model.dim;
+  for (const char *name : {"k_proj", "v_proj", "q_proj"})
+    addLinear(prefix + name, dim, dim, path, std::sqrt(0.5), inverseRoot(dim));
   addLinear(prefix + "out_proj", dim, dim, path);
+}
+
+/// The published modules keep the first values that PyTorch gives to linears.
+void ParameterList::addDiffAttention(const MixerPart &part) {
+  auto addProjection = [&](const std::string &name, int64_t out, int64_t in) {
+    const Initializer init{"uniform", inverseRoot(in)};
+    add(name + ".weight", {out, in}, init, part.specPath);
+    addBias(name, out, init, part.specPath);
+  };
+  addProjection(part.prefix + "q_proj", part.queryDim(), part.channels);
+  for (const char *name : {"k_proj", "v_proj"})
+    addProjection(part.prefix + name, part.kvDim(), part.channels);
+  addProjection(part.outputName(), part.channels, part.outputDim());
+  if (part.hasGatedHeads()) {
+    add(part.prefix + "lambda_proj.weight", {part.heads, part.channels}, {"uniform", inverseRoot(part.channels)},
+        part.specPath);
+    return;
+  }
+  for (const char *name : {"lambda_q1", "lambda_k1", "lambda_q2", "lambda_k2"})
+    add(part.prefix + name, {part.headDim}, {"normal", 0.1}, part.specPath);
+  add(part.prefix + "subln.weight", {2 * part.headDim}, {"ones"}, part.specPath);
 }
 
 void ParameterList::addConvolution(const MixerPart &part) {
@@ -157,7 +207,8 @@ void ParameterList::addConvolution(const MixerPart &part) {
 void ParameterList::addFeedForward(const std::string &prefix, int64_t out, int64_t in, const std::string &path) {
   addLinear(prefix, out, in, path);
   if (spec.model.ffnInit == FfnInit::fanIn)
-    parameters[parameters.size() - 2].init = {"uniform", std::sqrt(2.0 / static_cast<double>(in))};
+    parameters[parameters.size() - (spec.model.bias ? 2 : 1)].init = {"uniform",
+                                                                      std::sqrt(2.0 / static_cast<double>(in))};
 }
 
 void ParameterList::addTable(bool decoder) {
@@ -231,15 +282,19 @@ void ParameterList::addStack(bool decoder) {
     std::string prefix = layerPrefix(decoder, layer);
     for (const MixerPart &part : mixerParts(spec, decoder, layer))
       if (part.kind == Mixer::attention)
-        addAttention(part.prefix, part.dim, part.specPath);
+        addAttention(part);
+      else if (part.kind == Mixer::diffAttention)
+        addDiffAttention(part);
       else
         addConvolution(part);
     addNorm(prefix + mixerNormName(stack, decoder));
     if (decoder && !spec.isLanguageModel()) {
-      addAttention(prefix + "encoder_attn.", spec.model.dim, side + ".heads");
+      addCrossAttention(prefix + "encoder_attn.", side + ".heads");
       addNorm(prefix + "encoder_attn_layer_norm");
     }
-    addFeedForward(prefix + "fc1", stack.ffnDim, spec.model.dim, side + ".ffn_dim");
+    // Beside each unit of SwiGLU stands its gate, in the second half of the rows.
+    const int64_t units = (stack.ffnActivation == FfnActivation::swiglu ? 2 : 1) * stack.ffnDim;
+    addFeedForward(prefix + "fc1", units, spec.model.dim, side + ".ffn_dim");
     addFeedForward(prefix + "fc2", spec.model.dim, stack.ffnDim, side + ".ffn_dim");
     addNorm(prefix + ffnNormName(stack, decoder));
   }
@@ -255,12 +310,24 @@ void ParameterList::addOutputProjection() {
         {"normal", 1 / std::sqrt(static_cast<double>(spec.model.dim))}, "model.share_embeddings");
 }
 
-void ParameterList::addSinusoids() {
-  if (spec.model.positions != PositionKind::sinusoidal)
+void ParameterList::addPositionTables() {
+  const ModelSpec &model = spec.model;
+  if (model.positions == PositionKind::sinusoidal)
+    addConstant("embed_positions.sinusoidal", {model.maxPositions + padId + 1, model.dim},
+                {"sinusoidal", static_cast<double>(padId)});
+  if (model.positions != PositionKind::rotary)
     return;
-  add("embed_positions.sinusoidal", {spec.model.maxPositions + padId + 1, spec.model.dim},
-      {"sinusoidal", static_cast<double>(padId)}, "model.positions");
-  parameters.back().constant = true;
+  // One pair of tables for each size of heads.
+  std::set<int64_t> sizes;
+  for (bool decoder : {false, true})
+    if (decoder || !spec.isLanguageModel())
+      for (const MixerPart &part : mixerParts(spec, decoder, 0))
+        if (part.attends())
+          sizes.insert(part.headDim);
+  for (int64_t size : sizes) {
+    addConstant(cosineName(size), {model.maxPositions, size / 2}, {"rotary_cos", model.rotaryBase});
+    addConstant(sineName(size), {model.maxPositions, size / 2}, {"rotary_sin", model.rotaryBase});
+  }
 }
 
 std::vector<ParameterSpec> bifocal::listParameters(const Spec &spec) {
@@ -269,6 +336,6 @@ std::vector<ParameterSpec> bifocal::listParameters(const Spec &spec) {
     list.addStack(false);
   list.addStack(true);
   list.addOutputProjection();
-  list.addSinusoids();
+  list.addPositionTables();
   return list.take();
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontend/Presets.h"
 
+#include "frontend/RotaryPresets.h"
+
 #include <fmt/format.h>
 
 using namespace bifocal;
@@ -106,6 +108,39 @@ static std::string presetOf(const LiteShape &shape) {
   return text + liteTraining(shape.recipe);
 }
 
+/// The language model of WikiText-103, with the published training.
+static constexpr std::string_view liteLanguageModel = R"([model]
+kind = "language_model"
+dim = 896
+norm = "pre"
+final_norm = false
+vocabulary = 267744
+max_positions = 3072
+adaptive_input = { cutoffs = [20000, 60000], factor = 4 }
+adaptive_softmax = { cutoffs = [20000, 60000], factor = 4, dropout = 0.2, tie_weights = true, tie_projections = true }
+dropout = 0.21
+attention_dropout = 0.14
+weight_dropout = 0.14
+relu_dropout = 0.1
+
+[decoder]
+layers = 12
+mixer = [{ kind = "attention", dim = 448, heads = 4 }, { kind = "dynamic_conv", dim = 448, heads = 4, glu = true }]
+kernel_sizes = [15, 15, 31, 31, 31, 31, 63, 63, 63, 63, 63, 63]
+heads = 4
+ffn_dim = 896
+
+[training]
+optimizer = { name = "nag", momentum = 0.99 }
+schedule = { name = "cosine", lr = 1.0, warmup_updates = 16000, warmup_init_lr = 1e-7, min_lr = 1e-4, )"
+                                                      R"(period_updates = 270000, period_mult = 2.0, shrink = 0.75 }
+tokens_per_sample = 3072
+max_tokens = 3072
+update_freq = 3
+clip_norm = 0.1
+max_update = 286000
+)";
+
 static std::string stackText(std::string_view table, const Shape &shape, std::string_view mixer, int layers,
                              std::string_view kernelSizes) {
   std::string text = fmt::format("\n[{}]\nlayers = {}\nmixer = \"{}\"\nheads = {}\nffn_dim = {}\n", table, layers,
@@ -168,6 +203,17 @@ clip_norm = 1.0
 max_update = 20000
 )"};
 
+/// A Transformer as PyTorch users would train it on one GPU, beside `diff_lm_small`.
+static constexpr LanguageShape smallTransformer{512, 2048, 8, 8, "", 8000, 512, 0.1, 0.0, true, R"(
+[training]
+optimizer = { name = "adam", betas = [0.9, 0.98], weight_decay = 1e-4 }
+schedule = { name = "inverse_sqrt", lr = 5e-4, warmup_updates = 4000, warmup_init_lr = 1e-7 }
+tokens_per_sample = 512
+max_tokens = 16384
+clip_norm = 1.0
+max_update = 50000
+)"};
+
 static std::string presetOf(const LanguageShape &shape, std::string_view mixer) {
   const bool attention = mixer == "attention";
   std::string text =
@@ -191,9 +237,12 @@ std::vector<std::string> bifocal::presetNames() {
                                     "transformer_iwslt_de_en", "transformer_wmt_en_de"};
   for (const auto &[size, shape] : liteShapes)
     names.push_back(fmt::format("{}{}", litePrefix, size));
-  for (const char *name : {"lightconv_lm", "dynamicconv_lm", "transformer_lm", "lightconv_lm_enwik8_small",
-                           "dynamicconv_lm_enwik8_small", "transformer_lm_enwik8_small"})
+  for (const char *name :
+       {"lightconv_lm", "dynamicconv_lm", "transformer_lm", "lightconv_lm_enwik8_small", "dynamicconv_lm_enwik8_small",
+        "transformer_lm_enwik8_small", "attention_lm_small", "lite_transformer_lm"})
     names.emplace_back(name);
+  for (std::string &name : rotaryPresetNames())
+    names.push_back(std::move(name));
   return names;
 }
 
@@ -201,6 +250,12 @@ std::string bifocal::presetText(std::string_view name) {
   for (const auto &[size, shape] : liteShapes)
     if (name.starts_with(litePrefix) && name.substr(litePrefix.size()) == size)
       return presetOf(shape);
+  if (name == "lite_transformer_lm")
+    return std::string(liteLanguageModel);
+  if (name == "attention_lm_small")
+    return presetOf(smallTransformer, "attention");
+  if (std::string text = rotaryPresetText(name); !text.empty())
+    return text;
   for (auto [prefix, mixer] : {std::pair<std::string_view, std::string_view>{"lightconv_", "light_conv"},
                                {"dynamicconv_", "dynamic_conv"},
                                {"transformer_", "attention"}}) {

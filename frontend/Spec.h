@@ -13,14 +13,21 @@ namespace bifocal {
 /// What a model is for: text from text, or text from its own beginning.
 enum class ModelKind { translation, languageModel };
 /// How a layer mixes positions; `branches` is a list of others, each on channels of its own (LSRA).
-enum class Mixer { lightConv, dynamicConv, attention, branches };
-/// Where the layer norm of a residual block stands.
+enum class Mixer { lightConv, dynamicConv, attention, diffAttention, branches };
+/// The versions of differential attention: two maps with keys of their own and a norm behind their difference, or
+/// neighbouring heads that share keys and values, the second one gated.
+enum class DiffVariant { v1, v2 };
+/// Where the norm of a residual block stands.
 enum class NormPlace { post, pre };
+enum class NormKind { layer, rms };
 /// Which embedding tables are one tensor.
 enum class Sharing { none, decoderInOut, all };
-enum class PositionKind { sinusoidal, learned };
+/// How positions are told: by a table that is added to the words, by turning queries and keys, or not at all.
+enum class PositionKind { sinusoidal, learned, rotary, none };
 /// The first weights of feed-forward layers: Xavier's, or uniform in +-sqrt(2 / inputs).
 enum class FfnInit { xavier, fanIn };
+/// Between the two linears of a feed-forward layer.
+enum class FfnActivation { relu, swiglu };
 
 /// One of the mixers that a layer has side by side.
 struct BranchSpec {
@@ -39,7 +46,11 @@ struct StackSpec {
   std::vector<BranchSpec> branches; ///< of `Mixer::branches`, in the order of their channels
   std::vector<int64_t> kernelSizes; ///< one per layer; empty when no convolution reads it
   int64_t heads = 0;                ///< of convolutions, self-attention and cross-attention; branches have their own
+  int64_t kvHeads = 0;              ///< of self-attention: heads of keys and values
+  int64_t headDim = 0;              ///< of self-attention: channels of a query's head
+  DiffVariant diffVariant = DiffVariant::v1;
   int64_t ffnDim = 0;
+  FfnActivation ffnActivation = FfnActivation::relu;
   int64_t convDim = 0;
   bool glu = false;
   bool weightSoftmax = true;
@@ -77,9 +88,13 @@ struct ModelSpec {
   ModelKind kind = ModelKind::translation;
   int64_t dim = 0;
   NormPlace norm = NormPlace::post;
+  NormKind normKind = NormKind::layer;
   bool finalNorm = false; ///< after the last layer; where `norm` is pre
+  bool bias = true;       ///< of linears
   Sharing sharing = Sharing::none;
   PositionKind positions = PositionKind::sinusoidal;
+  double rotaryBase = 10000;   ///< of rotary positions: pair p of D/2 turns by base^(-2p/D) a step
+  bool scaleEmbeddings = true; ///< words are multiplied by sqrt(dim)
   FfnInit ffnInit = FfnInit::xavier;
   int64_t maxPositions = 1024;
   int64_t sourceVocabulary = 0;
@@ -91,6 +106,9 @@ struct ModelSpec {
   double reluDropout = 0;
   double inputDropout = 0;
   double weightDropout = 0;
+
+  /// Whether positions are added to the words.
+  bool hasPositionTable() const { return positions == PositionKind::sinusoidal || positions == PositionKind::learned; }
 };
 
 struct CriterionSpec {
@@ -182,6 +200,9 @@ std::string_view name(NormPlace place);
 std::string_view name(Sharing sharing);
 std::string_view name(PositionKind kind);
 std::string_view name(FfnInit init);
+std::string_view name(FfnActivation activation);
+std::string_view name(NormKind kind);
+std::string_view name(DiffVariant variant);
 
 } // namespace bifocal
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontend/AdaptiveSpec.h"
+#include "frontend/AttentionSpec.h"
 #include "frontend/Branches.h"
 #include "frontend/OptimizerSpec.h"
 #include "frontend/Parameters.h"
@@ -14,7 +15,7 @@
 using namespace bifocal;
 
 static constexpr double unbounded = std::numeric_limits<double>::infinity();
-static constexpr std::string_view laterMixers[] = {"diff_attention", "adaptive_span", "transformer_xl"};
+static constexpr std::string_view laterMixers[] = {"adaptive_span", "transformer_xl"};
 
 Position Spec::whereOf(std::string_view path) const {
   for (std::string_view rest = path; !rest.empty();) {
@@ -70,7 +71,10 @@ static void readVocabulary(TableReader &table, ModelSpec &model) {
 /// The published models of pre-norm layers have a norm after the last one, but for convolutional language models.
 static void readNorm(TableReader &table, ModelSpec &model) {
   static constexpr TableReader::Choice norms[] = {{"post", int(NormPlace::post)}, {"pre", int(NormPlace::pre)}};
+  static constexpr TableReader::Choice kinds[] = {{"layer_norm", int(NormKind::layer)},
+                                                  {"rms_norm", int(NormKind::rms)}};
   model.norm = NormPlace(table.choice("norm", int(model.norm), norms));
+  model.normKind = NormKind(table.choice("norm_kind", int(model.normKind), kinds));
   const bool pre = model.norm == NormPlace::pre;
   model.finalNorm = table.boolean("final_norm", pre) && pre;
   if (!pre && table.userHas("final_norm") && table.boolean("final_norm", false))
@@ -83,13 +87,18 @@ static void readModel(TableReader table, ModelSpec &model) {
   static constexpr TableReader::Choice sharings[] = {
       {"none", int(Sharing::none)}, {"decoder_in_out", int(Sharing::decoderInOut)}, {"all", int(Sharing::all)}};
   static constexpr TableReader::Choice positions[] = {{"sinusoidal", int(PositionKind::sinusoidal)},
-                                                      {"learned", int(PositionKind::learned)}};
+                                                      {"learned", int(PositionKind::learned)},
+                                                      {"rotary", int(PositionKind::rotary)},
+                                                      {"none", int(PositionKind::none)}};
   static constexpr TableReader::Choice ffnInits[] = {{"xavier", int(FfnInit::xavier)}, {"fan_in", int(FfnInit::fanIn)}};
   model.kind = ModelKind(table.choice("kind", int(model.kind), kinds));
   model.dim = table.integer("dim", 512, 1, 1 << 20);
   readNorm(table, model);
   model.sharing = Sharing(table.choice("share_embeddings", int(model.sharing), sharings));
   model.positions = PositionKind(table.choice("positions", int(model.positions), positions));
+  readRotary(table, model);
+  model.scaleEmbeddings = table.boolean("scale_embeddings", model.scaleEmbeddings);
+  model.bias = table.boolean("bias", model.bias);
   model.ffnInit = FfnInit(table.choice("ffn_init", int(model.ffnInit), ffnInits));
   model.maxPositions = table.integer("max_positions", model.maxPositions, 1, 1 << 24);
   // The first and the last frequency of the sinusoid stand half - 1 apart.
@@ -159,10 +168,10 @@ static void readMixer(TableReader &table, StackSpec &stack, int64_t dim, bool de
   stack.glu = table.boolean("glu", true);
   stack.weightSoftmax = table.boolean("weight_softmax", true);
   stack.convBias = table.boolean("conv_bias", false);
-  if (stack.mixer == Mixer::attention) {
+  if (stack.mixer == Mixer::attention || stack.mixer == Mixer::diffAttention) {
     for (std::string_view key : {"kernel_sizes", "conv_dim", "glu", "weight_softmax", "conv_bias"})
       if (table.userHas(key))
-        table.error(key, fmt::format("`{}` belongs to convolutions, but the mixer is `attention`", key));
+        table.error(key, fmt::format("`{}` belongs to convolutions, but the mixer is `{}`", key, name(stack.mixer)));
     stack.glu = false;
     stack.convDim = dim;
     return;
@@ -176,16 +185,20 @@ static void readMixer(TableReader &table, StackSpec &stack, int64_t dim, bool de
 static void readStack(TableReader table, StackSpec &stack, const ModelSpec &model, bool decoder) {
   static constexpr TableReader::Choice mixers[] = {{"light_conv", int(Mixer::lightConv)},
                                                    {"dynamic_conv", int(Mixer::dynamicConv)},
-                                                   {"attention", int(Mixer::attention)}};
+                                                   {"attention", int(Mixer::attention)},
+                                                   {"diff_attention", int(Mixer::diffAttention)}};
+  static constexpr TableReader::Choice activations[] = {{"relu", int(FfnActivation::relu)},
+                                                        {"swiglu", int(FfnActivation::swiglu)}};
   stack.layers = table.integer("layers", 6, 1, 1000);
   if (!table.isList("mixer"))
     stack.mixer = Mixer(table.choice("mixer", int(stack.mixer), mixers, laterMixers));
   stack.heads = table.integer("heads", 8, 1, 1 << 20);
   stack.ffnDim = table.integer("ffn_dim", 2048, 1, 1 << 24);
+  stack.ffnActivation = FfnActivation(table.choice("ffn_activation", int(stack.ffnActivation), activations));
   readMixer(table, stack, model.dim, decoder);
+  readAttention(table, stack, model);
   // The decoder of a translation attends to the encoder, with the same number of heads.
-  const bool attends = (decoder && model.kind == ModelKind::translation) || stack.mixer == Mixer::attention;
-  if (attends && model.dim % stack.heads != 0)
+  if (decoder && model.kind == ModelKind::translation && model.dim % stack.heads != 0)
     reportHeads(table, stack, "dim", model.dim);
   table.finish();
 }
@@ -339,6 +352,7 @@ Result<Spec> bifocal::parseSpec(std::string_view text, std::string_view fileName
                           "alone");
   readStack(root.table("decoder"), spec.decoder, spec.model, true);
   readTraining(root.table("training"), spec.training, spec.model);
+  checkRotary(root, spec);
   root.finish();
   if (diagnostics.empty())
     checkSize(root, spec);

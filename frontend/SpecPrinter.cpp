@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontend/AttentionSpec.h"
 #include "frontend/Branches.h"
 
 #include <fmt/format.h>
@@ -17,6 +18,8 @@ std::string_view bifocal::name(Mixer mixer) {
     return "dynamic_conv";
   case Mixer::attention:
     return "attention";
+  case Mixer::diffAttention:
+    return "diff_attention";
   case Mixer::branches:
     return "branches";
   }
@@ -35,18 +38,36 @@ std::string_view bifocal::name(Sharing sharing) {
   return "";
 }
 std::string_view bifocal::name(FfnInit init) { return init == FfnInit::fanIn ? "fan_in" : "xavier"; }
-std::string_view bifocal::name(PositionKind kind) { return kind == PositionKind::learned ? "learned" : "sinusoidal"; }
+std::string_view bifocal::name(FfnActivation activation) {
+  return activation == FfnActivation::swiglu ? "swiglu" : "relu";
+}
+std::string_view bifocal::name(NormKind kind) { return kind == NormKind::rms ? "rms_norm" : "layer_norm"; }
+std::string_view bifocal::name(DiffVariant variant) { return variant == DiffVariant::v2 ? "v2" : "v1"; }
+std::string_view bifocal::name(PositionKind kind) {
+  switch (kind) {
+  case PositionKind::sinusoidal:
+    return "sinusoidal";
+  case PositionKind::learned:
+    return "learned";
+  case PositionKind::rotary:
+    return "rotary";
+  case PositionKind::none:
+    return "none";
+  }
+  return "";
+}
 
 static std::string printStack(std::string_view table, const StackSpec &stack) {
   const bool branches = stack.mixer == Mixer::branches;
   std::string mixer = branches ? printBranches(stack) : fmt::format("\"{}\"", name(stack.mixer));
-  std::string text = fmt::format("\n[{}]\nlayers = {}\nmixer = {}\nheads = {}\nffn_dim = {}\n", table, stack.layers,
-                                 mixer, stack.heads, stack.ffnDim);
+  std::string text = fmt::format("\n[{}]\nlayers = {}\nmixer = {}\nheads = {}\nffn_dim = {}\nffn_activation = \"{}\"\n",
+                                 table, stack.layers, mixer, stack.heads, stack.ffnDim, name(stack.ffnActivation));
+  text += printAttention(stack);
   if (branches && !stack.kernelSizes.empty())
     text += fmt::format("kernel_sizes = [{}]\n", fmt::join(stack.kernelSizes, ", "));
   if (branches && table == "encoder")
     text += fmt::format("mask_before_linear = {}\n", stack.maskBeforeLinear);
-  if (stack.mixer != Mixer::attention && !branches)
+  if (stack.mixer == Mixer::lightConv || stack.mixer == Mixer::dynamicConv)
     text +=
         fmt::format("kernel_sizes = [{}]\nconv_dim = {}\nglu = {}\nweight_softmax = {}\nconv_bias = {}\n",
                     fmt::join(stack.kernelSizes, ", "), stack.convDim, stack.glu, stack.weightSoftmax, stack.convBias);
@@ -110,6 +131,10 @@ std::string bifocal::printSpec(const Spec &spec) {
                                  "positions = \"{}\"\nffn_init = \"{}\"\nmax_positions = {}\n",
                                  name(model.kind), model.dim, name(model.norm), name(model.sharing),
                                  name(model.positions), name(model.ffnInit), model.maxPositions);
+  text += fmt::format("norm_kind = \"{}\"\nbias = {}\nscale_embeddings = {}\n", name(model.normKind), model.bias,
+                      model.scaleEmbeddings);
+  if (model.positions == PositionKind::rotary)
+    text += fmt::format("rotary_base = {}\n", model.rotaryBase);
   if (model.norm == NormPlace::pre)
     text += fmt::format("final_norm = {}\n", model.finalNorm);
   text += spec.isLanguageModel() ? fmt::format("vocabulary = {}\n", model.targetVocabulary)

@@ -32,18 +32,20 @@ Value GraphBuilder::embed(Value tokens, Value positions, bool decoder) {
   } else {
     std::string name = embeddingName(spec, decoder);
     at(vocabularyPath(spec, decoder), name);
-    float scale = std::sqrt(static_cast<float>(spec.model.dim));
+    float scale = spec.model.scaleEmbeddings ? std::sqrt(static_cast<float>(spec.model.dim)) : 1.0f;
     words =
         builder.create<EmbeddingOp>(location, type, tokens, parameter(name), f32(scale), static_cast<uint32_t>(padId));
   }
-  at("model.positions", positionTableName(spec, decoder));
-  if (!positions)
-    positions = builder.create<PositionsOp>(location, tokens.getType(), tokens, static_cast<uint32_t>(padId));
-  Value places = builder.create<EmbeddingOp>(location, type, positions, parameter(positionTableName(spec, decoder)),
-                                             f32(1), static_cast<uint32_t>(padId));
-  Value sum = builder.create<AddOp>(location, type, words, places).getOutput();
+  if (spec.model.hasPositionTable()) {
+    at("model.positions", positionTableName(spec, decoder));
+    if (!positions)
+      positions = builder.create<PositionsOp>(location, tokens.getType(), tokens, static_cast<uint32_t>(padId));
+    Value places = builder.create<EmbeddingOp>(location, type, positions, parameter(positionTableName(spec, decoder)),
+                                               f32(1), static_cast<uint32_t>(padId));
+    words = builder.create<AddOp>(location, type, words, places).getOutput();
+  }
   at("model.dropout", decoder ? "decoder" : "encoder");
-  return dropout(sum, spec.model.dropout);
+  return dropout(words, spec.model.dropout);
 }
 
 Value GraphBuilder::finish(Value x, StringRef side) {

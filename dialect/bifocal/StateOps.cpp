@@ -15,9 +15,11 @@ LogicalResult ParamOp::verify() {
   auto kind = getInit().getAs<StringAttr>("kind");
   if (!kind)
     return emitOpError("expects 'init' to have a string 'kind', but got ") << getInit();
-  static constexpr StringLiteral kinds[] = {"zeros", "ones", "xavier_uniform", "normal", "uniform", "sinusoidal"};
+  static constexpr StringLiteral kinds[] = {"zeros",   "ones",       "xavier_uniform", "normal",
+                                            "uniform", "sinusoidal", "rotary_cos",     "rotary_sin"};
   if (!llvm::is_contained(kinds, kind.getValue()))
-    return emitOpError("expects an initialiser zeros, ones, xavier_uniform, normal, uniform or sinusoidal, but got '")
+    return emitOpError("expects an initialiser zeros, ones, xavier_uniform, normal, uniform, sinusoidal, rotary_cos or "
+                       "rotary_sin, but got '")
            << kind.getValue() << "'";
   // (C3)
   if (getTransient() && !getFrozen())

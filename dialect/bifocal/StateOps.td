@@ -7,8 +7,8 @@ def Bifocal_ParamOp : Bifocal_Op<"param", [Symbol]> {
   let summary = "a parameter of the model, named as in the state dict";
   let description = [{
     Declares a tensor of the parameter slab. `init` is a dictionary whose `kind` is zeros, ones, xavier_uniform (`gain`),
-    normal (`std`, optional `zero_row`), uniform (`bound`) or sinusoidal (`pad`). `aliases` are further state-dict names of
-    the same tensor. A `frozen` parameter is not trained; a `transient` one is made by its initialiser at load and
+    normal (`std`, optional `zero_row`), uniform (`bound`), sinusoidal (`pad`), rotary_cos or rotary_sin (`base`: the tables
+    of `bifocal.rotary`). `aliases` are further state-dict names of the same tensor. A `frozen` parameter is not trained; a `transient` one is made by its initialiser at load and
     stands in no weights file.
 
     Constraints:

@@ -14,7 +14,7 @@ fi
 root=$(cd "$(dirname "$0")/../.." && pwd)
 data=$1
 work=${2:-$root/enwik8-work}
-models=${MODELS:-transformer_lm_enwik8_small lightconv_lm_enwik8_small dynamicconv_lm_enwik8_small}
+models=${MODELS:-transformer_lm_enwik8_small lightconv_lm_enwik8_small dynamicconv_lm_enwik8_small rotary_lm_enwik8_small diff_lm_enwik8_small}
 minutes=${MINUTES:-10}
 context=${CONTEXT:-512}
 threads=${THREADS:-0}

@@ -58,6 +58,19 @@ void fillSinusoidal(const Parameter &parameter, std::span<float> values) {
   }
 }
 
+/// Element (t, p) = cos or sin of t base^(-p / pairs): the angle in f64, since it grows with the position.
+void fillRotary(const Parameter &parameter, std::span<float> values) {
+  const int64_t pairs = parameter.shape.back(), rows = parameter.elements() / pairs;
+  for (int64_t p = 0; p < pairs; ++p) {
+    const double frequency = std::pow(parameter.init.base, -static_cast<double>(p) / static_cast<double>(pairs));
+    for (int64_t t = 0; t < rows; ++t) {
+      const double angle = static_cast<double>(t) * frequency;
+      values[t * pairs + p] = static_cast<float>(
+          parameter.init.kind == InitializerSpec::Kind::rotaryCos ? std::cos(angle) : std::sin(angle));
+    }
+  }
+}
+
 } // namespace
 
 void initializeParameter(const Parameter &parameter, size_t index, uint64_t seed, std::span<float> values) {
@@ -73,6 +86,9 @@ void initializeParameter(const Parameter &parameter, size_t index, uint64_t seed
     return fillUniform(init.bound, index, seed, values);
   case InitializerSpec::Kind::sinusoidal:
     return parameter.shape.empty() ? void() : fillSinusoidal(parameter, values);
+  case InitializerSpec::Kind::rotaryCos:
+  case InitializerSpec::Kind::rotarySin:
+    return parameter.shape.empty() ? void() : fillRotary(parameter, values);
   case InitializerSpec::Kind::xavierUniform: {
     // Rank 1 and 0 have no fans of their own; they count as one row.
     double fanIn = 1.0, receptive = 1.0;

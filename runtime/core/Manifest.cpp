@@ -16,14 +16,16 @@ InitializerSpec readInitializer(const nlohmann::json &json, JsonReader &owner, s
   JsonReader reader(json, std::move(where));
   InitializerSpec init;
   using Kind = InitializerSpec::Kind;
-  const std::pair<const char *, Kind> kinds[] = {{"zeros", Kind::zeros},     {"ones", Kind::ones},
-                                                 {"normal", Kind::normal},   {"xavier_uniform", Kind::xavierUniform},
-                                                 {"uniform", Kind::uniform}, {"sinusoidal", Kind::sinusoidal}};
+  const std::pair<const char *, Kind> kinds[] = {
+      {"zeros", Kind::zeros},          {"ones", Kind::ones},
+      {"normal", Kind::normal},        {"xavier_uniform", Kind::xavierUniform},
+      {"uniform", Kind::uniform},      {"sinusoidal", Kind::sinusoidal},
+      {"rotary_cos", Kind::rotaryCos}, {"rotary_sin", Kind::rotarySin}};
   const std::string kind = reader.string("kind");
   const auto *found =
       std::find_if(std::begin(kinds), std::end(kinds), [&](auto &entry) { return kind == entry.first; });
   if (found == std::end(kinds))
-    reader.fail("kind", "expects zeros, ones, xavier_uniform, normal, uniform or sinusoidal");
+    reader.fail("kind", "expects zeros, ones, xavier_uniform, normal, uniform, sinusoidal, rotary_cos or rotary_sin");
   else
     init.kind = found->second;
   init.gain = reader.number("gain", 1.0);
@@ -31,6 +33,9 @@ InitializerSpec readInitializer(const nlohmann::json &json, JsonReader &owner, s
   init.bound = reader.number("bound", 0.0);
   init.zeroRow = reader.integer("zero_row", -1);
   init.pad = reader.integer("pad", -1);
+  init.base = reader.number("base", 0.0);
+  if ((init.kind == Kind::rotaryCos || init.kind == Kind::rotarySin) && !(init.base >= 1))
+    reader.fail("base", fmt::format("expects a number from 1, but got {}", init.base));
   owner.adopt(reader.status());
   return init;
 }

@@ -13,7 +13,7 @@ bifocal.param @w : tensor<8xf32> init {gain = 1.0 : f64}
 // -----
 
 // c2_unknown_kind
-// expected-error@+1 {{'bifocal.param' op expects an initialiser zeros, ones, xavier_uniform, normal, uniform or sinusoidal, but got 'kaiming'}}
+// expected-error@+1 {{'bifocal.param' op expects an initialiser zeros, ones, xavier_uniform, normal, uniform, sinusoidal, rotary_cos or rotary_sin, but got 'kaiming'}}
 bifocal.param @w : tensor<8xf32> init {kind = "kaiming"}
 
 // -----

@@ -51,7 +51,7 @@ ffn_dim = 64
 )";
 
 static std::string smallSpec(std::string_view mixer) {
-  std::string_view kernels = mixer == "attention" ? "" : "kernel_sizes = [3, 7]";
+  std::string_view kernels = mixer.ends_with("attention") ? "" : "kernel_sizes = [3, 7]";
   const std::string value = mixer.starts_with('[') ? std::string(mixer) : fmt::format("\"{}\"", mixer);
   return fmt::format(small, value, kernels, value, kernels);
 }
@@ -72,7 +72,8 @@ TEST_P(ImportMixer, numbers_dropout_sites_once) {
   int64_t count = 0;
   imported.function("loss").walk([&](Operation *op) {
     auto site = op->getAttrOfType<IntegerAttr>("site");
-    bool draws = isa<DropoutOp>(op) || (isa<AttentionOp>(op) && cast<AttentionOp>(op).getRng());
+    bool draws = isa<DropoutOp>(op) || (isa<AttentionOp>(op) && cast<AttentionOp>(op).getRng()) ||
+                 (isa<DiffAttentionOp>(op) && cast<DiffAttentionOp>(op).getRng());
     if (draws && site) {
       sites.insert(site.getValue().getZExtValue());
       ++count;
@@ -113,7 +114,8 @@ TEST_P(ImportMixer, linears_leave_padding_out) {
 static constexpr const char *branches =
     R"([{ kind = "attention", dim = 16 }, { kind = "dynamic_conv", dim = 16, glu = true }])";
 
-INSTANTIATE_TEST_SUITE_P(Mixers, ImportMixer, testing::Values("light_conv", "dynamic_conv", "attention", branches));
+INSTANTIATE_TEST_SUITE_P(Mixers, ImportMixer,
+                         testing::Values("light_conv", "dynamic_conv", "attention", "diff_attention", branches));
 
 // Each layer takes its input apart and puts together what the branches give, in a step of decoding as well.
 TEST(Import, branches_split_and_concat) {
@@ -148,7 +150,7 @@ static std::string languageModel(std::string_view mixer) {
   return fmt::format("[model]\nkind = \"language_model\"\ndim = 32\nvocabulary = 41\nnorm = \"pre\"\n[decoder]\n"
                      "layers = 2\nmixer = {}\nheads = 4\nffn_dim = 64\n{}",
                      mixer.starts_with("[") ? std::string(mixer) : fmt::format("\"{}\"", mixer),
-                     mixer == "attention" ? "" : "kernel_sizes = [3, 7]\n");
+                     mixer.ends_with("attention") ? "" : "kernel_sizes = [3, 7]\n");
 }
 
 TEST_P(ImportMixer, language_models_have_no_encoder) {
@@ -180,6 +182,84 @@ TEST_P(ImportMixer, language_models_project_what_is_scored) {
       EXPECT_EQ(mask.getTokens(), function.getArgument(linear == linears.back() ? 1 : 0));
     }
   }
+}
+
+static std::string rotaryModel(std::string_view attention) {
+  return fmt::format(
+      "[model]\nkind = \"language_model\"\ndim = 32\nvocabulary = 41\nnorm = \"pre\"\nnorm_kind = "
+      "\"rms_norm\"\npositions = \"rotary\"\nbias = false\nscale_embeddings = false\n[decoder]\nlayers = "
+      "2\nffn_dim = 64\nffn_activation = \"swiglu\"\n{}",
+      attention);
+}
+
+template <typename Op> static int countOf(Imported &imported, StringRef function) {
+  int count = 0;
+  imported.function(function).walk([&](Op) { ++count; });
+  return count;
+}
+
+// Two maps with keys of their own, one value as wide as both, the norm behind the difference.
+TEST(Import, paired_keys_end_in_a_norm_for_each_head) {
+  Imported imported(rotaryModel("mixer = \"diff_attention\"\nheads = 4\nkv_heads = 2\n"));
+  ASSERT_TRUE(succeeded(verify(*imported.module)));
+  float expected[] = {0.2f, 0.35550908f};
+  int layer = 0;
+  imported.function("forward").walk([&](DiffAttentionOp op) {
+    EXPECT_EQ(op.getHeads(), 4);
+    EXPECT_EQ(op.getKvHeads(), 2);
+    EXPECT_TRUE(op.getCausal());
+    EXPECT_FLOAT_EQ(op.getScale().convertToFloat(), 0.5f);
+    EXPECT_TRUE(op.getQuery().getDefiningOp<RotaryOp>());
+    EXPECT_EQ(op.getKey().getDefiningOp<RotaryOp>().getHeads(), 4);
+    EXPECT_FALSE(op.getValue().getDefiningOp<RotaryOp>());
+    const float initial = op.getLambda().getDefiningOp<DiffLambdaOp>().getInitial().convertToFloat();
+    EXPECT_FLOAT_EQ(initial, expected[layer]);
+    auto norm = cast<RmsNormOp>(*op.getOutput().user_begin());
+    EXPECT_EQ(norm.groupSize(), 8);
+    EXPECT_FLOAT_EQ(norm.getFactor().convertToFloat(), 1 - expected[layer++]);
+  });
+  EXPECT_EQ(layer, 2);
+  EXPECT_EQ(countOf<DiffAttentionStepOp>(imported, "decode_step"), 2);
+  EXPECT_EQ(countOf<RotaryOp>(imported, "decode_step"), 4);
+  imported.function("decode_step").walk([](RotaryOp op) { EXPECT_TRUE(op.getStep()); });
+  auto keys = imported.module->lookupSymbol<StateOp>("decoder.layers.1.self_attn.keys");
+  ASSERT_TRUE(keys);
+  EXPECT_EQ(cast<RankedTensorType>(keys.getType()).getShape().back(), 16);
+}
+
+// Twice as many queries on the same keys and values, and the difference of neighbours.
+TEST(Import, gated_heads_are_attention_and_a_difference) {
+  Imported imported(
+      rotaryModel("mixer = \"diff_attention\"\ndiff_variant = \"v2\"\nheads = 4\nkv_heads = 2\nhead_dim = 6\n"));
+  ASSERT_TRUE(succeeded(verify(*imported.module)));
+  int layers = 0;
+  imported.function("forward").walk([&](HeadDifferenceOp op) {
+    auto attention = op.getInput().getDefiningOp<AttentionOp>();
+    ASSERT_TRUE(attention);
+    EXPECT_EQ(attention.getHeads(), 8);
+    EXPECT_EQ(attention.getKvHeads(), 2);
+    EXPECT_EQ(cast<RankedTensorType>(op.getOutput().getType()).getShape().back(), 24);
+    ++layers;
+  });
+  EXPECT_EQ(layers, 2);
+  EXPECT_EQ(countOf<DiffAttentionOp>(imported, "forward"), 0);
+  EXPECT_EQ(countOf<AttentionStepOp>(imported, "decode_step"), 2);
+}
+
+TEST(Import, rotary_models_have_no_biases_nor_added_positions) {
+  Imported imported(rotaryModel("mixer = \"attention\"\nheads = 4\nkv_heads = 1\n"));
+  ASSERT_TRUE(succeeded(verify(*imported.module)));
+  for (auto parameter : imported.module->getOps<ParamOp>())
+    EXPECT_FALSE(parameter.getSymName().ends_with(".bias")) << parameter.getSymName().str();
+  EXPECT_EQ(countOf<EmbeddingOp>(imported, "forward"), 1);
+  imported.function("forward").walk([](EmbeddingOp op) { EXPECT_EQ(op.getScale().convertToFloat(), 1.0f); });
+  EXPECT_EQ(countOf<LayerNormOp>(imported, "forward"), 0);
+  EXPECT_EQ(countOf<RmsNormOp>(imported, "forward"), 5);
+  imported.function("forward").walk([](GluOp op) { EXPECT_EQ(op.getGate(), Gate::silu); });
+  EXPECT_EQ(countOf<GluOp>(imported, "forward"), 2);
+  auto table = imported.module->lookupSymbol<ParamOp>("rotary.8.cos");
+  ASSERT_TRUE(table);
+  EXPECT_TRUE(table.getTransient());
 }
 
 TEST(Import, operations_carry_the_line_of_their_key) {

@@ -123,6 +123,64 @@ TEST(Spec, language_models_have_the_parameters_of_their_layers) {
   EXPECT_EQ(trained("preset = \"transformer_lm\""), 6 * (4 * square + feedForward + 2 * norm) + norm + 32768 * dim);
 }
 
+// Sizes of published and compared programs. Tables of words are tied. A plain layer has 4 E^2 + 3 E F and two norms, a
+// differential one four vectors of a head and a norm over two heads as well.
+TEST(Spec, rotary_language_models_have_the_parameters_of_their_layers) {
+  auto layer = [](int64_t dim, int64_t ffn) { return 4 * dim * dim + 3 * dim * ffn + 2 * dim; };
+  constexpr int64_t vectors = 4 * 32 + 64;
+  EXPECT_EQ(trained("preset = \"diff_lm_small\""), 8000 * 512 + 8 * (layer(512, 1792) + vectors) + 512);
+  EXPECT_EQ(trained("preset = \"rotary_lm_small\""), 8000 * 512 + 8 * layer(512, 1792) + 512);
+  EXPECT_EQ(trained("preset = \"attention_lm_small\""),
+            8000 * 512 + 8 * (4 * (512 * 512 + 512) + 2 * 512 * 2048 + 512 + 2048 + 4 * 512) + 2 * 512);
+  // 12 L E^2 + V E of the paper's table of sizes, and a twenty-thousandth more for norms and lambdas.
+  const int64_t published = int64_t{12} * 28 * 3072 * 3072 + int64_t{100288} * 3072;
+  EXPECT_EQ(trained("preset = \"diff_lm_3b\""), published + 28 * (2 * 3072 + 6 * 128) + 3072);
+  EXPECT_EQ(trained("preset = \"rotary_lm_3b\""), published + 28 * (2 * 3072) + 3072);
+  EXPECT_EQ(trained("preset = \"lite_transformer_lm\""), 76751360);
+}
+
+// The published modules, E = 1024: version 1 has 6 d more than 16 heads of 64 have; grouped keys and values halve two
+// of the four products.
+TEST(Spec, differential_attention_has_the_published_parameters) {
+  constexpr std::string_view text =
+      "preset = \"diff_lm_small\"\n[model]\ndim = 1024\n[decoder]\nlayers = 1\nheads = {}\n"
+      "mixer = \"{}\"\n{}";
+  auto attention = [&](int heads, std::string_view mixer, std::string_view more) {
+    Result<Spec> spec = parseSpec(fmt::format(text, heads, mixer, more), "m.toml");
+    EXPECT_TRUE(spec.ok()) << spec.status().message();
+    int64_t sum = 0;
+    for (const ParameterSpec &parameter : listParameters(*spec))
+      if (parameter.name.find("self_attn.") != std::string::npos)
+        sum += parameter.elements();
+    return sum;
+  };
+  EXPECT_EQ(attention(8, "diff_attention", ""), 4194688);
+  EXPECT_EQ(attention(16, "attention", ""), 4194304);
+  EXPECT_EQ(attention(8, "diff_attention", "kv_heads = 4\n"), 3146112);
+  EXPECT_EQ(attention(16, "attention", "kv_heads = 8\n"), 3145728);
+  // Queries twice as wide, a number for every head, and no norm.
+  EXPECT_EQ(attention(16, "diff_attention", "diff_variant = \"v2\"\n"), 5 * 1024 * 1024 + 16 * 1024);
+}
+
+TEST(Spec, lambdas_begin_by_depth) {
+  Result<Spec> spec = parseSpec("preset = \"diff_lm_small\"", "m.toml");
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  for (const auto &[depth, value] :
+       {std::pair<int64_t, double>{0, 0.2}, {1, 0.35550907}, {2, 0.47071302}, {7, 0.72652614}}) {
+    const std::vector<MixerPart> parts = mixerParts(*spec, true, depth);
+    ASSERT_EQ(parts.size(), 1u);
+    EXPECT_NEAR(parts[0].lambdaInit(), value, 1e-8);
+    EXPECT_EQ(parts[0].headDim, 32);
+  }
+  for (const ParameterSpec &parameter : listParameters(*spec)) {
+    if (parameter.name.find("lambda_") == std::string::npos)
+      continue;
+    EXPECT_EQ(parameter.init.kind, "normal");
+    EXPECT_EQ(parameter.init.value, 0.1);
+    EXPECT_EQ(parameter.shape, (std::vector<int64_t>{32}));
+  }
+}
+
 TEST(Spec, printed_specs_read_back_to_themselves) {
   for (const std::string &name : presetNames()) {
     Result<Spec> first = parseSpec(fmt::format("preset = \"{}\"", name), "m.toml");
@@ -157,13 +215,12 @@ TEST(Spec, problems_come_all_at_once_with_carets) {
 }
 
 TEST(Spec, later_families_are_unsupported_not_wrong) {
-  Result<Spec> spec =
-      parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nmixer = \"diff_attention\"\n", "m.toml");
+  Result<Spec> spec = parseSpec("preset = \"lightconv_iwslt_de_en\"\n[encoder]\nmixer = \"adaptive_span\"\n", "m.toml");
   ASSERT_FALSE(spec.ok());
   EXPECT_EQ(spec.status().code(), StatusCode::unsupported);
-  EXPECT_EQ(spec.status().message(), "m.toml:3:9: error: `diff_attention` is not supported yet as `mixer`: allowed are "
-                                     "`light_conv`, `dynamic_conv` or `attention`\n"
-                                     "  mixer = \"diff_attention\"\n"
+  EXPECT_EQ(spec.status().message(), "m.toml:3:9: error: `adaptive_span` is not supported yet as `mixer`: allowed are "
+                                     "`light_conv`, `dynamic_conv`, `attention` or `diff_attention`\n"
+                                     "  mixer = \"adaptive_span\"\n"
                                      "          ^\n");
 }
 

@@ -324,7 +324,12 @@ TEST(Manifest, checksParameters) {
             }),
             "manifest.parameters[0].shape: expects positive integers whose product fits in 64 bits");
   EXPECT_EQ(manifestError([](json &m) { m["parameters"][0]["init"]["kind"] = "magic"; }),
-            "manifest.parameters[0].init.kind: expects zeros, ones, xavier_uniform, normal, uniform or sinusoidal");
+            "manifest.parameters[0].init.kind: expects zeros, ones, xavier_uniform, normal, uniform, sinusoidal, "
+            "rotary_cos or rotary_sin");
+  EXPECT_EQ(manifestError([](json &m) {
+              m["parameters"][2]["init"] = {{"kind", "rotary_sin"}};
+            }),
+            "manifest.parameters[2].init.base: expects a number from 1, but got 0");
   EXPECT_EQ(manifestError([](json &m) { m.erase("spec"); }), "manifest.spec: expects a string, but it is missing");
 }
 

@@ -107,4 +107,18 @@ TEST(Initializer, sinusoidsHaveTheirRows) {
     }
 }
 
+TEST(Initializer, rotationsAreThoseOfTheirPositions) {
+  for (const auto kind : {InitializerSpec::Kind::rotaryCos, InitializerSpec::Kind::rotarySin}) {
+    Parameter table = parameter(kind, {5000, 3});
+    table.init.base = 500;
+    const std::vector<float> rows = values(table);
+    for (const int64_t t : {0, 1, 17, 4999})
+      for (int64_t p = 0; p < 3; ++p) {
+        const double angle = static_cast<double>(t) * std::pow(500.0, -2.0 * static_cast<double>(p) / 6.0);
+        const double expected = kind == InitializerSpec::Kind::rotaryCos ? std::cos(angle) : std::sin(angle);
+        EXPECT_NEAR(rows[static_cast<size_t>(t * 3 + p)], expected, 0x1p-24) << t << " " << p;
+      }
+  }
+}
+
 } // namespace

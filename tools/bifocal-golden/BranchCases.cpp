@@ -86,6 +86,8 @@ IrText::Value BranchText::linear(const Value &x, const std::string &name) {
 
 template <typename Body> IrText::Value BranchText::residual(const Value &x, const std::string &norm, Body body) {
   Value scale = parameter(norm + ".weight"), bias = parameter(norm + ".bias");
+  if (file.flag("normalize_before"))
+    return text.add(x, body(text.layerNorm(x, scale, bias)));
   return text.layerNorm(text.add(x, body(x)), scale, bias);
 }
 
@@ -148,10 +150,10 @@ IrText::Value BranchText::mix(const Value &input, const std::string &prefix) {
 
 std::string BranchText::write() {
   Value x = text.argument("x", {"B", "T", std::to_string(dim)}), memory, memoryMask;
-  const bool decoder = kind == "lsra_decoder_layer";
+  const bool attendsToMemory = kind == "lsra_decoder_layer" && !file.flag("no_encoder_attn");
   if (file.has("input.key_padding_mask") || file.has("input.encoder_padding_mask"))
     mask = text.argument("mask", {"B", "T"}, "i1");
-  if (decoder)
+  if (attendsToMemory)
     memory = text.argument("memory", {"B", "S", std::to_string(dim)});
   if (file.has("input.memory_padding_mask"))
     memoryMask = text.argument("memory_mask", {"B", "S"}, "i1");
@@ -159,7 +161,7 @@ std::string BranchText::write() {
     x = mix(x, "");
   } else {
     x = residual(x, "self_attn_layer_norm", [&](const Value &in) { return mix(in, "self_attn."); });
-    if (decoder)
+    if (attendsToMemory)
       x = residual(x, "encoder_attn_layer_norm", [&](const Value &in) {
         return attend(in, memory, "encoder_attn.", file.integer("cross_heads"), dim, memoryMask, /*isCausal=*/false);
       });

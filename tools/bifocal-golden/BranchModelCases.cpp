@@ -16,7 +16,7 @@ using nlohmann::json;
 /// The published schedule, from the file's settings.
 static Result<Schedule> scheduleOf(const json &settings) {
   ScheduleOptions options;
-  options.name = settings.value("lr_scheduler", "");
+  options.name = settings.value("lr_scheduler", "cosine"); // the language model's has no name
   const double rate = settings["lr"][0];
   options.rate = settings.value("max_lr", rate);
   options.minRate = options.name == "cosine" ? rate : 0;
@@ -29,43 +29,36 @@ static Result<Schedule> scheduleOf(const json &settings) {
   return Schedule::create(options);
 }
 
-/// Ten updates: losses, norms and rates of each, and the parameters that the file has of the end.
-static Status compareTenUpdates(CompiledModule &module, const GoldenFile &file, Batch &batch, Comparison &comparison) {
-  const json &settings = file.hparams["optimizer"];
-  Result<Schedule> schedule = scheduleOf(settings);
+/// Ten updates by the published schedule, whose rates the file has too. `hyper` makes the inputs of the optimizer from
+/// them.
+static Result<ExpectedUpdates> updatesOf(const GoldenFile &file, Comparison &comparison) {
+  Result<Schedule> schedule = scheduleOf(file.hparams["optimizer"]);
   if (!schedule.ok())
     return schedule.status();
-  const std::vector<float> &losses = file["output.loss_sum"].values, &plain = file["output.nll_sum"].values;
-  const std::vector<float> &norms = file["output.grad_norm"].values, &rates = file["output.lr"].values;
-  auto compareSums = [&](size_t update) {
-    comparison.absolute(fmt::format("loss {}", update), batch.value(batch.loss), losses[update],
-                        updateBound * losses[update]);
-    comparison.absolute(fmt::format("nll {}", update), batch.value(batch.nll), plain[update],
-                        updateBound * plain[update]);
-  };
-  for (size_t update = 0; update < rates.size(); ++update) {
-    const double rate = schedule->rate(static_cast<int64_t>(update)), steps = static_cast<double>(update) + 1;
-    comparison.absolute(fmt::format("lr {}", update), rate, rates[update], 1e-6 * rates[update]);
+  const std::vector<float> &losses = file["output.loss_sum"].values, &norms = file["output.grad_norm"].values;
+  ExpectedUpdates updates;
+  updates.losses.assign(losses.begin(), losses.end());
+  updates.norms.assign(norms.begin(), norms.end());
+  for (float rate : file["output.lr"].values) {
+    const size_t update = updates.rates.size();
+    updates.rates.push_back(schedule->rate(static_cast<int64_t>(update)));
+    comparison.absolute(fmt::format("lr {}", update), updates.rates.back(), rate, 1e-6 * rate);
+  }
+  return updates;
+}
+
+static Status compareTenUpdates(CompiledModule &module, const GoldenFile &file, Batch &batch, Comparison &comparison) {
+  Result<ExpectedUpdates> updates = updatesOf(file, comparison);
+  if (!updates.ok())
+    return updates.status();
+  const std::vector<float> &plain = file["output.nll_sum"].values;
+  updates->likelihoods.assign(plain.begin(), plain.end());
+  updates->hyper = [rates = updates->rates](size_t update) -> std::array<float, 4> {
+    const double steps = static_cast<double>(update) + 1;
     const double correction = std::sqrt(1 - std::pow(0.98, steps)) / (1 - std::pow(0.9, steps));
-    const float hyper[4] = {static_cast<float>(rate), static_cast<float>(rate * correction), 0, 0};
-    batch.hyper = HostTensor::ofFloats({4}, hyper);
-    BIFOCAL_RETURN_IF_ERROR(module.run("train_step", batch.arguments()));
-    compareSums(update);
-    comparison.absolute(fmt::format("norm {}", update), batch.value(batch.norm), norms[update],
-                        updateBound * norms[update]);
-  }
-  BIFOCAL_RETURN_IF_ERROR(module.run("evaluate", batch.arguments()));
-  compareSums(rates.size());
-  const std::string prefix = "output.final.";
-  for (const auto &[name, tensor] : file.tensors) {
-    if (!name.starts_with(prefix))
-      continue;
-    std::span<float> found = module.parameter(name.substr(prefix.size()));
-    comparison.equal(name + " size", found.size() == tensor.values.size());
-    for (size_t i = 0; i < std::min(found.size(), tensor.values.size()); ++i)
-      comparison.absolute(name, found[i], tensor.values[i], parameterBound);
-  }
-  return {};
+    return {static_cast<float>(rates[update]), static_cast<float>(rates[update] * correction), 0, 0};
+  };
+  return compareTraining(module, file, *updates, batch, comparison);
 }
 
 Status golden::compareBranchModel(const GoldenFile &file, Comparison &comparison) {
@@ -77,16 +70,37 @@ Status golden::compareBranchModel(const GoldenFile &file, Comparison &comparison
   BIFOCAL_RETURN_IF_ERROR(compareForward(**module, file, batch, comparison));
   BIFOCAL_RETURN_IF_ERROR((*module)->run("accumulate_gradients", batch.arguments()));
   // The file has the gradient of the mean.
-  const auto tokens = static_cast<float>(file.integer("ntokens"));
-  for (const auto &[name, tensor] : file.tensors) {
-    if (!name.starts_with("grad."))
-      continue;
-    std::vector<float> sums = tensor.values;
-    for (float &value : sums)
-      value *= tokens;
-    comparison.relative(name, (*module)->gradient(name.substr(5)), sums, gradientBound, 0.1);
-  }
+  compareGradients(**module, file, static_cast<double>(file.integer("ntokens")), comparison);
   return compareTenUpdates(**module, file, batch, comparison);
+}
+
+Status golden::compareBranchLanguageModel(const GoldenFile &original, Comparison &comparison) {
+  GoldenFile file = original;
+  file.tensors["output.lprobs"] = file["output.log_probs"];
+  auto module = CompiledModule::ofSpec(specOfBranchLanguageModel(file), /*training=*/true);
+  if (!module.ok())
+    return module.status();
+  BIFOCAL_RETURN_IF_ERROR(loadParameters(**module, file));
+  Batch batch(file);
+  auto arguments = batch.arguments();
+  const GoldenTensor &expected = file["output.lprobs"];
+  HostTensor found = HostTensor::zeros(expected.shape);
+  arguments["logits"] = &found;
+  BIFOCAL_RETURN_IF_ERROR((*module)->run("forward", arguments));
+  compareReal("output.log_probs", found.floats(), expected.values, file["input.src_tokens"], comparison);
+  BIFOCAL_RETURN_IF_ERROR(compareDecoding(**module, file, comparison));
+  BIFOCAL_RETURN_IF_ERROR((*module)->run("accumulate_gradients", batch.arguments()));
+  comparison.equal("count", batch.value(batch.count) == static_cast<double>(file.integer("ntokens")));
+  compareGradients(**module, file, static_cast<double>(file.integer("ntokens")), comparison);
+  Result<ExpectedUpdates> updates = updatesOf(file, comparison);
+  if (!updates.ok())
+    return updates.status();
+  updates->hyper = [rates = updates->rates,
+                    clip = file.hparams["optimizer"].value("clip_norm", 0.0)](size_t update) -> std::array<float, 4> {
+    const double change = update == 0 ? 1 : rates[update] / rates[update - 1];
+    return {static_cast<float>(rates[update]), static_cast<float>(change), static_cast<float>(clip), 0};
+  };
+  return compareTraining(**module, file, *updates, batch, comparison);
 }
 
 static BeamOptions optionsOf(const json &setting) {

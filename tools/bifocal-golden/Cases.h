@@ -13,6 +13,7 @@ namespace bifocal::golden {
 // One function per kind of golden file: compiles what the file's hyper-parameters describe, runs it and compares.
 Status compareConvolution(const GoldenFile &file, Comparison &comparison);
 Status compareDiffAttention(const GoldenFile &file, Comparison &comparison);
+Status compareDiffModel(const GoldenFile &published, Comparison &comparison);
 Status compareLayer(const GoldenFile &file, Comparison &comparison);
 Status compareModel(const GoldenFile &file, Comparison &comparison);
 Status compareLanguageModel(const GoldenFile &file, Comparison &comparison);
@@ -22,6 +23,7 @@ Status compareBeams(const GoldenFile &file, const GoldenFile &base, Comparison &
 // Lite Transformer: the module with its branches, layers and whole models of it, what they count and start from.
 Status compareBranches(const GoldenFile &file, Comparison &comparison);
 Status compareBranchModel(const GoldenFile &file, Comparison &comparison);
+Status compareBranchLanguageModel(const GoldenFile &original, Comparison &comparison);
 Status compareBranchBeams(const GoldenFile &file, Comparison &comparison);
 Status compareCounts(const nlohmann::json &file, Comparison &comparison);
 Status compareInitialValues(const nlohmann::json &file, Comparison &comparison);

@@ -6,8 +6,7 @@
 using namespace bifocal;
 using namespace bifocal::golden;
 
-/// All steps of all rows by `decode_step`, one after the other.
-static Status compareSteps(CompiledModule &module, const GoldenFile &file, Comparison &comparison) {
+Status golden::compareDecoding(CompiledModule &module, const GoldenFile &file, Comparison &comparison) {
   const GoldenTensor &tokens = file["input.src_tokens"], &expected = file["output.lprobs"];
   const int64_t rows = tokens.shape[0], steps = tokens.shape[1], words = expected.shape[2];
   BIFOCAL_RETURN_IF_ERROR(module.session().sizeStates({{"R", rows}, {"P", steps}}));
@@ -49,7 +48,7 @@ Status golden::compareLanguageModel(const GoldenFile &file, Comparison &comparis
   arguments["logits"] = &logits;
   BIFOCAL_RETURN_IF_ERROR((*module)->run("forward", arguments));
   compareReal("output.logits", logits.floats(), expected.values, file["input.src_tokens"], comparison);
-  BIFOCAL_RETURN_IF_ERROR(compareSteps(**module, file, comparison));
+  BIFOCAL_RETURN_IF_ERROR(compareDecoding(**module, file, comparison));
   const double loss = file.hparams.value("loss", 0.0);
   return compareLosses(**module, file, {loss, loss, file.integer("sample_size")}, batch, comparison);
 }

@@ -76,8 +76,8 @@ static void compareLoss(const Batch &batch, const ExpectedLoss &expected, const 
   comparison.equal(entry + " count", batch.value(batch.count) == static_cast<double>(expected.count));
 }
 
-static void compareGradients(CompiledModule &module, const GoldenFile &file, const std::string &entry,
-                             Comparison &comparison) {
+static void compareEntryGradients(CompiledModule &module, const GoldenFile &file, const std::string &entry,
+                                  Comparison &comparison) {
   for (const auto &[name, tensor] : file.tensors)
     if (name.starts_with("grad."))
       comparison.relative(entry + " " + name, module.gradient(name.substr(5)), tensor.values, gradientBound, 0.1);
@@ -91,7 +91,49 @@ Status golden::compareLosses(CompiledModule &module, const GoldenFile &file, con
   for (const char *entry : {"accumulate_gradients", "train_step"}) {
     BIFOCAL_RETURN_IF_ERROR(module.run(entry, batch.arguments()));
     compareLoss(batch, expected, entry, comparison);
-    compareGradients(module, file, entry, comparison);
+    compareEntryGradients(module, file, entry, comparison);
+  }
+  return {};
+}
+
+void golden::compareGradients(CompiledModule &module, const GoldenFile &file, double scale, Comparison &comparison) {
+  for (const auto &[name, tensor] : file.tensors) {
+    if (!name.starts_with("grad."))
+      continue;
+    std::vector<float> expected = tensor.values;
+    for (float &value : expected)
+      value = static_cast<float>(value * scale);
+    comparison.relative(name, module.gradient(name.substr(5)), expected, gradientBound, 0.1);
+  }
+}
+
+Status golden::compareTraining(CompiledModule &module, const GoldenFile &file, const ExpectedUpdates &expected,
+                               Batch &batch, Comparison &comparison) {
+  auto compareSums = [&](size_t update) {
+    const double loss = expected.losses[update];
+    comparison.absolute(fmt::format("loss {}", update), batch.value(batch.loss), loss, updateBound * loss);
+    if (expected.likelihoods.empty())
+      return;
+    const double nll = expected.likelihoods[update];
+    comparison.absolute(fmt::format("nll {}", update), batch.value(batch.nll), nll, updateBound * nll);
+  };
+  for (size_t update = 0; update < expected.rates.size(); ++update) {
+    batch.hyper = HostTensor::ofFloats({4}, expected.hyper(update));
+    BIFOCAL_RETURN_IF_ERROR(module.run("train_step", batch.arguments()));
+    compareSums(update);
+    const double norm = expected.norms[update];
+    comparison.absolute(fmt::format("norm {}", update), batch.value(batch.norm), norm, updateBound * norm);
+  }
+  BIFOCAL_RETURN_IF_ERROR(module.run("evaluate", batch.arguments()));
+  compareSums(expected.rates.size());
+  const std::string prefix = "output.final.";
+  for (const auto &[name, tensor] : file.tensors) {
+    if (!name.starts_with(prefix))
+      continue;
+    std::span<float> found = module.parameter(name.substr(prefix.size()));
+    comparison.equal(name + " size", found.size() == tensor.values.size());
+    for (size_t i = 0; i < std::min(found.size(), tensor.values.size()); ++i)
+      comparison.absolute(name, found[i], tensor.values[i], parameterBound);
   }
   return {};
 }

@@ -6,6 +6,9 @@
 #include "tools/bifocal-golden/CompiledModule.h"
 #include "tools/bifocal-golden/ModelSpec.h"
 
+#include <array>
+#include <functional>
+
 namespace bifocal::golden {
 
 /// Copies every `param.` tensor into the slab.
@@ -39,6 +42,22 @@ void compareReal(const std::string &name, std::span<const float> found, std::spa
 /// `evaluate`, `accumulate_gradients` and `train_step`: their losses, and the gradients of the last two.
 Status compareLosses(CompiledModule &module, const GoldenFile &file, const ExpectedLoss &expected, Batch &batch,
                      Comparison &comparison);
+
+/// What a file has of updates: of each the rate, the inputs `hyper`, and loss and norm of the gradient before it; one
+/// more loss stands behind the last. Parameters after it are `output.final.<name>`.
+struct ExpectedUpdates {
+  std::vector<double> rates, losses, norms;
+  std::vector<double> likelihoods; ///< empty where the file has none
+  std::function<std::array<float, 4>(size_t update)> hyper;
+};
+Status compareTraining(CompiledModule &module, const GoldenFile &file, const ExpectedUpdates &expected, Batch &batch,
+                       Comparison &comparison);
+
+/// The gradients of the file times `scale`, such as the number of tokens where it has those of the mean.
+void compareGradients(CompiledModule &module, const GoldenFile &file, double scale, Comparison &comparison);
+
+/// `output.lprobs` by `decode_step`: all steps of all rows, one after the other.
+Status compareDecoding(CompiledModule &module, const GoldenFile &file, Comparison &comparison);
 
 /// Logits and the encoder's output, of real tokens.
 Status compareForward(CompiledModule &module, const GoldenFile &file, Batch &batch, Comparison &comparison);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/bifocal-golden/ModelSpec.h"
 
+#include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sstream>
@@ -91,10 +92,15 @@ static std::string branchStackText(const std::string &side, const json &args) {
   std::vector<std::string> branches;
   for (const json &branch : args[side + "_branch_type"])
     branches.push_back(branchText(branch.get<std::string>(), args.value(side + "_glu", false)));
-  return fmt::format("[{}]\nlayers = {}\nheads = {}\nffn_dim = {}\nmixer = [{}]\nkernel_sizes = {}\n", side,
-                     integer("_layers"), integer("_attention_heads"), integer("_ffn_embed_dim"),
-                     fmt::join(branches, ", "), args[side + "_kernel_size_list"].dump()) +
-         (side == "encoder" ? "mask_before_linear = true\n" : "");
+  std::string text =
+      fmt::format("[{}]\nlayers = {}\nffn_dim = {}\nmixer = [{}]\nkernel_sizes = {}\n", side, integer("_layers"),
+                  integer("_ffn_embed_dim"), fmt::join(branches, ", "), args[side + "_kernel_size_list"].dump());
+  if (side == "encoder")
+    text += "mask_before_linear = true\n";
+  // Language models have none but those of their branches.
+  if (const int64_t heads = integer("_attention_heads"); heads > 0)
+    text += fmt::format("heads = {}\n", heads);
+  return text;
 }
 
 std::string golden::specOfBranchModel(const GoldenFile &file) {
@@ -111,4 +117,41 @@ std::string golden::specOfBranchModel(const GoldenFile &file) {
   return text + fmt::format("[training]\ncriterion = {{ name = \"label_smoothed_cross_entropy\", smoothing = {} }}\n"
                             "optimizer = {{ name = \"adam\", betas = [0.9, 0.98], epsilon = {}, weight_decay = {} }}\n",
                             smoothing, training.value("adam_eps", 1e-8), training.value("weight_decay", 0.0));
+}
+
+std::string golden::specOfBranchLanguageModel(const GoldenFile &file) {
+  const json &args = file.hparams["args"], &training = file.hparams["optimizer"];
+  auto bandsOf = [&](const std::string &prefix) {
+    return fmt::format("cutoffs = [{}], factor = {}", args.value(prefix + "_cutoff", ""),
+                       args.value(prefix + "_factor", int64_t(4)));
+  };
+  // The published loss leaves out one word of each tail.
+  return fmt::format(
+      "[model]\nkind = \"language_model\"\ndim = {}\nnorm = \"pre\"\nfinal_norm = false\nvocabulary = {}\n"
+      "max_positions = {}\ndropout = 0.0\nadaptive_input = {{ {} }}\n"
+      "adaptive_softmax = {{ {}, tie_weights = true, tie_projections = true, compat = true }}\n{}"
+      "[training]\ntokens_per_sample = {}\noptimizer = {{ name = \"nag\", momentum = {}, weight_decay = {} "
+      "}}\n",
+      args.value("decoder_embed_dim", 0), file.integer("vocab"), args.value("tokens_per_sample", 0),
+      bandsOf("adaptive_input"), bandsOf("adaptive_softmax"), branchStackText("decoder", args),
+      args.value("tokens_per_sample", 0), training.value("momentum", 0.99), training.value("weight_decay", 0.0));
+}
+
+std::string golden::specOfDiffModel(const GoldenFile &file) {
+  const json &training = file.hparams["optimizer"];
+  // PyTorch adds epsilon to the root of the second moment after its correction, ours before it, as fairseq does. What
+  // fits the fifth update is near enough for ten.
+  const double correction = std::sqrt(1 - std::pow(training["betas"][1].get<double>(), 5));
+  return fmt::format(
+      "[model]\nkind = \"language_model\"\ndim = {}\nvocabulary = {}\nnorm = \"pre\"\nnorm_kind = \"rms_norm\"\n"
+      "positions = \"rotary\"\nrotary_base = {}\nmax_positions = {}\nscale_embeddings = false\nbias = false\n"
+      "share_embeddings = \"{}\"\ndropout = 0.0\n[decoder]\nlayers = {}\nmixer = \"diff_attention\"\n"
+      "diff_variant = \"{}\"\nheads = {}\nkv_heads = {}\nhead_dim = {}\nffn_dim = {}\nffn_activation = \"swiglu\"\n"
+      "[training]\ntokens_per_sample = {}\noptimizer = {{ name = \"adam\", betas = [{}, {}], epsilon = {}, "
+      "weight_decay = {} }}\n",
+      file.integer("dim"), file.integer("vocab"), file.hparams["rope"].value("base", 1e4), file.integer("T"),
+      file.flag("tied") ? "decoder_in_out" : "none", file.integer("layers"), file.hparams.value("attention", ""),
+      file.integer("num_heads"), file.integer("num_kv_heads"), file.integer("head_dim"), file.integer("ffn"),
+      file.integer("T"), training["betas"][0].get<double>(), training["betas"][1].get<double>(),
+      training.value("eps", 1e-8) * correction, training.value("weight_decay", 0.0));
 }

@@ -16,6 +16,10 @@ std::string specOfLanguageModel(const GoldenFile &file);
 
 /// The same of a file of a Lite Transformer, whose padding is masked before the first linear as published.
 std::string specOfBranchModel(const GoldenFile &file);
+std::string specOfBranchLanguageModel(const GoldenFile &file);
+
+/// Of a language model with differential attention.
+std::string specOfDiffModel(const GoldenFile &file);
 
 } // namespace bifocal::golden
 #endif

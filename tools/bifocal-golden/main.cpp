@@ -23,11 +23,8 @@ struct Totals {
 
 /// The family that a file waits for, or an empty string when this version has it.
 static std::string laterFamily(const std::string &name) {
-  for (auto [prefix, family] : {std::pair<std::string_view, std::string_view>{"span/", "adaptive span"},
-                                {"xl/", "Transformer-XL"},
-                                {"lsra_lm_", "language models of branches"},
-                                {"lsra_layer_lm_", "language models of branches"},
-                                {"diff_lm_", "Diff-Transformer language models"}})
+  for (auto [prefix, family] :
+       {std::pair<std::string_view, std::string_view>{"span/", "adaptive span"}, {"xl/", "Transformer-XL"}})
     if (name.starts_with(prefix))
       return std::string(family);
   return {};
@@ -57,12 +54,16 @@ static Status compareTensors(const fs::path &root, const fs::path &path, const s
     return file.status();
   if (name.starts_with("module/"))
     return compareConvolution(*file, comparison);
+  if (name.starts_with("diff_lm_"))
+    return compareDiffModel(*file, comparison);
   if (name.starts_with("diff_"))
     return compareDiffAttention(*file, comparison);
   if (name.starts_with("layer/"))
     return compareLayer(*file, comparison);
   if (name.starts_with("lm/"))
     return compareLanguageModel(*file, comparison);
+  if (name.starts_with("lsra_lm_"))
+    return compareBranchLanguageModel(*file, comparison);
   if (name.starts_with("lsra_nmt_"))
     return compareBranchModel(*file, comparison);
   if (name.starts_with("lsra_beam_"))

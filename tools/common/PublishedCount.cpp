@@ -46,17 +46,35 @@ int64_t product(ArrayRef<int64_t> sizes) {
   return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
 }
 
-int64_t countForward(func::FuncOp forward, StringRef projection, const Sizes &sizes) {
+/// Whether a product belongs to the projection on the vocabulary, or is one of an adaptive input's but the widest band,
+/// since a token passes through one of them.
+bool isLeftOut(LinearOp linear, const Spec &spec) {
+  Operation *weight = linear.getWeight().getDefiningOp();
+  if (isa_and_nonnull<TransposeOp, ConcatRowsOp>(weight)) // of an adaptive softmax that is tied
+    return true;
+  auto parameter = dyn_cast_or_null<ParamRefOp>(weight);
+  if (!parameter)
+    return false;
+  const StringRef name = parameter.getParam();
+  const bool band = name.starts_with(adaptiveInputName) && name != bandProjectionName(0);
+  return band || name.starts_with(adaptiveSoftmaxName) || name == outputProjectionName(spec);
+}
+
+int64_t countForward(func::FuncOp forward, const Spec &spec, const Sizes &sizes) {
   int64_t count = 0;
+  // Queries with keys, weights with values: every pair of tokens once for every channel.
+  auto countPairs = [&](Value query, Value key, Value output) {
+    count += (product(sizes.of(query)) + product(sizes.of(output))) * sizes.of(key)[1];
+  };
   forward.walk([&](Operation *op) {
     if (auto linear = dyn_cast<LinearOp>(op)) {
-      auto weight = linear.getWeight().getDefiningOp<ParamRefOp>();
-      if (!weight || weight.getParam() != projection)
+      if (!isLeftOut(linear, spec))
         count += product(sizes.of(linear.getInput())) * sizes.of(linear.getWeight()).front();
     } else if (auto attention = dyn_cast<AttentionOp>(op)) {
-      // Queries with keys, weights with values: every pair of tokens once for every channel.
-      const SmallVector<int64_t> query = sizes.of(attention.getQuery()), key = sizes.of(attention.getKey());
-      count += 2 * product(query) * key[1];
+      countPairs(attention.getQuery(), attention.getKey(), attention.getOutput());
+    } else if (auto paired = dyn_cast<DiffAttentionOp>(op)) {
+      // The maps are subtracted before they meet the values.
+      countPairs(paired.getQuery(), paired.getKey(), paired.getOutput());
     }
   });
   return count;
@@ -77,7 +95,7 @@ PublishedCount countAsPublished(const Spec &spec, int64_t source, int64_t target
   auto forward = module->lookupSymbol<func::FuncOp>("forward");
   NamedDims dims(forward);
   if (succeeded(dims.infer()))
-    count.multiplyAdds = countForward(forward, outputProjectionName(spec), Sizes(dims, source, target));
+    count.multiplyAdds = countForward(forward, spec, Sizes(dims, source, target));
   return count;
 }
 
