@@ -26,12 +26,15 @@ Result<std::string> describeSpec(std::string_view text, std::string_view fileNam
                              {"count", count.multiplyAdds}}}})
                .dump(2) +
            "\n";
-  return fmt::format("{} + {} layers of {} channels\n"
+  // A language model has one side.
+  const std::string encoder = spec->isLanguageModel() ? "" : fmt::format("{} + ", spec->encoder.layers);
+  const std::string source = spec->isLanguageModel() ? "" : fmt::format("{} + ", publishedTokens);
+  return fmt::format("{}{} layers of {} channels\n"
                      "parameters {} trained, {} without embed_tokens\n"
-                     "published count of multiply-adds {} for {} + {} tokens (products and attention; no taps, norms, "
+                     "published count of multiply-adds {} for {}{} tokens (products and attention; no taps, norms, "
                      "softmax, embeddings, projection on the vocabulary)\n",
-                     spec->encoder.layers, spec->decoder.layers, spec->model.dim, count.parameters,
-                     count.withoutEmbeddings, count.multiplyAdds, publishedTokens, publishedTokens);
+                     encoder, spec->decoder.layers, spec->model.dim, count.parameters, count.withoutEmbeddings,
+                     count.multiplyAdds, source, publishedTokens);
 }
 
 } // namespace bifocal::tools
