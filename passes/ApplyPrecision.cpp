@@ -28,16 +28,17 @@ bool isStatistic(Value value) {
     return false;
   if (auto map = dyn_cast<MapOp>(result.getOwner()))
     return isStatistic(map.getBody().front().getTerminator()->getOperand(result.getResultNumber()));
-  return isa<LayerNormOp, AttentionOp, DiffAttentionOp>(result.getOwner()) && result.getResultNumber() > 0;
+  return isa<LayerNormOp, AttentionOp, DiffAttentionOp, RelativeAttentionOp>(result.getOwner()) &&
+         result.getResultNumber() > 0;
 }
 
 bool readsAsStatistic(OpOperand &operand) {
   if (isa<LayerNormGradOp>(operand.getOwner()))
     return operand.getOperandNumber() > 2;
-  if (auto grad = dyn_cast<AttentionGradOp>(operand.getOwner()))
-    return operand.get() == grad.getLse();
-  auto grad = dyn_cast<DiffAttentionGradOp>(operand.getOwner());
-  return grad && operand.get() == grad.getLse();
+  return llvm::TypeSwitch<Operation *, bool>(operand.getOwner())
+      .Case<AttentionGradOp, DiffAttentionGradOp, RelativeAttentionGradOp>(
+          [&](auto grad) { return operand.get() == grad.getLse(); })
+      .Default(false);
 }
 
 bool isF32(Type type) { return getElementTypeOrSelf(type).isF32(); }

@@ -15,24 +15,45 @@ static AffineExpr allPairs(const Dims &query, const Dims &key) { return query[0]
 template <typename Op> static void scheduleForward(Op op, const SymbolicDims &symbols, KernelSchedule &schedule) {
   const HeadSizes sizes = headSizes(op);
   const Dims &query = symbols.operands[0];
+  // Relative attention has two queries, and so a second product for each score.
+  const unsigned keyNumber = op.getKeyMutable().getOperandNumber();
   schedule.stages = {query[0] * sizes.heads * query[1].ceilDiv(attentionQueries)};
-  schedule.multiplyAdds = allPairs(query, symbols.operands[1]) * (sizes.scoreProducts() + sizes.valueProducts());
+  schedule.multiplyAdds =
+      allPairs(query, symbols.operands[keyNumber]) * (keyNumber * sizes.scoreProducts() + sizes.valueProducts());
 }
 
 /// A head of keys and values of a sentence at a time: the sums over queries and those over keys stay in one tile. Those
 /// over queries are taken block by block, in f32.
-template <typename Op> static void scheduleBackward(Op op, const SymbolicDims &symbols, KernelSchedule &schedule) {
+template <typename Op>
+static void scheduleBackward(Op op, const SymbolicDims &symbols, KernelSchedule &schedule, unsigned keyGrad = 1) {
   const HeadSizes sizes = headSizes(op);
   const Dims &query = symbols.operands[1];
   schedule.stages = {query[0] * sizes.kvHeads};
   schedule.multiplyAdds =
-      allPairs(query, symbols.operands[2]) * (3 * sizes.scoreProducts() + 2 * sizes.valueProducts());
-  for (unsigned result : {1, 2}) {
+      allPairs(query, symbols.operands[keyGrad + 1]) * (3 * sizes.scoreProducts() + 2 * sizes.valueProducts());
+  for (unsigned result : {keyGrad, keyGrad + 1}) {
     const Dims &dims = symbols.results[result];
     const int64_t width = cast<ShapedType>(op->getResult(result).getType()).getShape().back();
     if (isNarrow(op->getResult(result).getType()))
       schedule.scratch.push_back({dims[0] * dims[1], 4 * width});
   }
+}
+
+/// Every head of every sentence has shares of the gradients of positions, and of the spans; tiles of a row of positions
+/// each add them up, and one tile those of the spans.
+static void scheduleRelativeBackward(RelativeAttentionGradOp op, const SymbolicDims &symbols,
+                                     KernelSchedule &schedule) {
+  const HeadSizes sizes = headSizes(op);
+  const AffineExpr heads = symbols.operands[1][0] * sizes.heads, distances = symbols.operands[5][0];
+  scheduleBackward(op, symbols, schedule, /*keyGrad=*/2);
+  schedule.multiplyAdds =
+      schedule.multiplyAdds + allPairs(symbols.operands[1], symbols.operands[3]) * (3 * sizes.scoreProducts());
+  schedule.scratch.push_back({heads * distances, 4 * sizes.key});
+  schedule.stages.push_back(distances);
+  if (!op.getSpan())
+    return;
+  schedule.scratch.push_back({heads, 4});
+  schedule.stages.push_back(getAffineConstantExpr(1, op->getContext()));
 }
 
 /// A tile for each hypothesis.
@@ -46,7 +67,7 @@ template <typename Op> static void scheduleStep(Op op, const SymbolicDims &symbo
 
 std::optional<KernelSchedule> scheduleAttention(Operation *op) {
   if (!isa<AttentionOp, AttentionGradOp, AttentionStepOp, CrossAttentionStepOp, DiffAttentionOp, DiffAttentionGradOp,
-           DiffAttentionStepOp>(op))
+           DiffAttentionStepOp, RelativeAttentionOp, RelativeAttentionGradOp, RelativeAttentionStepOp>(op))
     return std::nullopt;
   KernelSchedule schedule;
   schedule.family = op->getName().stripDialect().str();
@@ -56,8 +77,12 @@ std::optional<KernelSchedule> scheduleAttention(Operation *op) {
     scheduleForward(attention, symbols, schedule);
   } else if (auto attention = dyn_cast<DiffAttentionOp>(op)) {
     scheduleForward(attention, symbols, schedule);
+  } else if (auto attention = dyn_cast<RelativeAttentionOp>(op)) {
+    scheduleForward(attention, symbols, schedule);
   } else if (auto grad = dyn_cast<AttentionGradOp>(op)) {
     scheduleBackward(grad, symbols, schedule);
+  } else if (auto grad = dyn_cast<RelativeAttentionGradOp>(op)) {
+    scheduleRelativeBackward(grad, symbols, schedule);
   } else if (auto grad = dyn_cast<DiffAttentionGradOp>(op)) {
     scheduleBackward(grad, symbols, schedule);
     // Every tile's share of the gradient of lambda; then one tile adds them up.
@@ -66,6 +91,8 @@ std::optional<KernelSchedule> scheduleAttention(Operation *op) {
   } else if (auto step = dyn_cast<AttentionStepOp>(op)) {
     scheduleStep(step, symbols, schedule);
   } else if (auto step = dyn_cast<DiffAttentionStepOp>(op)) {
+    scheduleStep(step, symbols, schedule);
+  } else if (auto step = dyn_cast<RelativeAttentionStepOp>(op)) {
     scheduleStep(step, symbols, schedule);
   } else {
     const int64_t width = cast<ShapedType>(op->getOperand(0).getType()).getShape().back();

@@ -9,7 +9,7 @@ SmallVector<FlatSymbolRefAttr> namedStates(Operation *op) {
   return llvm::TypeSwitch<Operation *, SmallVector<FlatSymbolRefAttr>>(op)
       .Case<LightConvStepOp, DynamicConvStepOp>(
           [](auto step) { return SmallVector<FlatSymbolRefAttr>{step.getCacheAttr()}; })
-      .Case<AttentionStepOp, DiffAttentionStepOp>([](auto step) {
+      .Case<AttentionStepOp, DiffAttentionStepOp, RelativeAttentionStepOp>([](auto step) {
         return SmallVector<FlatSymbolRefAttr>{step.getKeyCacheAttr(), step.getValueCacheAttr()};
       })
       .Case([](CrossAttentionStepOp step) {

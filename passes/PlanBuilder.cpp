@@ -59,9 +59,8 @@ static DenseI64ArrayAttr rowStrides(Operation *op, ValueRange buffers) {
 plan::KernelOp KernelTable::kernelFor(Operation *op, const KernelSchedule &schedule, ValueRange buffers,
                                       bool accumulate) {
   OpBuilder builder(module.getContext());
-  OwningOpRef<plan::KernelOp> kernel =
-      builder.create<plan::KernelOp>(op->getLoc(), "", schedule.stages.size(), schedule.family, /*sites=*/0,
-                                     rowStrides(op, buffers));
+  OwningOpRef<plan::KernelOp> kernel = builder.create<plan::KernelOp>(
+      op->getLoc(), "", schedule.stages.size(), schedule.family, /*sites=*/0, rowStrides(op, buffers));
   if (accumulate)
     (*kernel)->setAttr("accumulate", builder.getUnitAttr());
   Block *body = builder.createBlock(&kernel->getBody());

@@ -169,7 +169,7 @@ Value writeMap(OpBuilder &builder, OpResult value, const Recipe &recipe) {
 /// The output of attention, whose gradient reads all operands anyway.
 Value attendAgain(OpBuilder &builder, OpResult value, const Timeline &timeline, Operation *reader) {
   Operation *attention = value.getOwner();
-  if (!isa<AttentionOp, DiffAttentionOp>(attention) || value.getResultNumber() != 0 ||
+  if (!isa<AttentionOp, DiffAttentionOp, RelativeAttentionOp>(attention) || value.getResultNumber() != 0 ||
       !timeline.areKept(attention->getOperands(), reader))
     return nullptr;
   return builder.clone(*attention)->getResult(0);

@@ -149,6 +149,8 @@ public:
   /// As many lanes as an f32 vector of the target has when `lanes` is 0.
   Value loadVector(const Array &array, Value index, Value mask = nullptr, int64_t lanes = 0);
   void storeVector(Value vector, const Array &array, Value index, Value mask = nullptr);
+  /// array[indices[lane]] of each lane, `indices` being a vector of i32.
+  Value gather(const Array &array, Value indices, Value mask = nullptr);
   /// Asks for the line of the cache that the element is in, for all levels (locality 3), or from the second (2) or the
   /// third on (1). Any address may be named.
   void prefetch(const Array &array, Value index, bool toWrite = false, int32_t locality = 3);

@@ -107,6 +107,20 @@ Value KernelBuilder::loadVector(const Array &array, Value index, Value mask, int
   return widen(loaded, array.element);
 }
 
+Value KernelBuilder::gather(const Array &array, Value indices, Value mask) {
+  const auto lanes = static_cast<unsigned>(cast<VectorType>(indices.getType()).getNumElements());
+  auto type = vectorOf(storedType(array.element), lanes);
+  Type pointers = LLVM::getVectorType(array.base.getType(), lanes);
+  Value places = builder.create<LLVM::GEPOp>(loc, pointers, storedType(array.element), array.base,
+                                             ArrayRef<LLVM::GEPArg>{indices});
+  Value zero = builder.create<arith::ConstantOp>(loc, cast<TypedAttr>(builder.getZeroAttr(type)));
+  if (!mask)
+    mask = builder.create<arith::ConstantOp>(loc, DenseElementsAttr::get(vectorOf(builder.getI1Type(), lanes), true));
+  Value loaded = builder.create<LLVM::masked_gather>(loc, type, places, mask, ValueRange{zero},
+                                                     builder.getI32IntegerAttr(bytesOf(array.element)));
+  return widen(loaded, array.element);
+}
+
 void KernelBuilder::storeVector(Value vector, const Array &array, Value index, Value mask) {
   Value rounded = round(vector, array.element);
   unsigned alignment = bytesOf(array.element);

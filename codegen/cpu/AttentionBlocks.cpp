@@ -12,11 +12,12 @@ Value writeScores(AttentionTile &tile, const Array &query, const HeadRows &keys,
                   const Array &weights, Value maximum) {
   KernelBuilder &kernel = tile.builder();
   Value hidden = kernel.constantVector(AttentionTile::hiddenScore);
+  tile.startBlock(first, count);
   return tile.groups(count, maximum, [&](Value at, int64_t group, Range carried) {
     Value peak = carried[0];
     Values scores = tile.products(query, tile.from(keys, at), group);
     for (int64_t i = 0; i < group; ++i) {
-      Value key = kernel.add(at, i), score = scores[i];
+      Value key = kernel.add(at, i), score = tile.modified(scores[i], kernel.add(first, key));
       if (Value seen = tile.visible(kernel.add(first, key)))
         score = kernel.select(seen, score, hidden);
       kernel.storeVector(score, weights, kernel.mul(key, kernel.width()));
@@ -26,14 +27,16 @@ Value writeScores(AttentionTile &tile, const Array &query, const HeadRows &keys,
   })[0];
 }
 
-Value writeWeights(AttentionTile &tile, const Array &weights, const Array &drops, Value count, Value maximum,
-                   Value sum) {
+Value writeWeights(AttentionTile &tile, const Array &weights, const Array &drops, Value first, Value count,
+                   Value maximum, Value sum) {
   KernelBuilder &kernel = tile.builder();
   Value zero = kernel.constantVector(0.0), bound = kernel.constantVector(AttentionTile::hiddenScore / 2);
   return kernel.loop(kernel.index(0), count, 1, sum, [&](Value key, Range carried) {
     Value at = kernel.mul(key, kernel.width()), score = kernel.loadVector(weights, at);
     Value weight = kernel.exp(kernel.sub(score, maximum));
     weight = kernel.select(kernel.less(bound, score), weight, zero);
+    if (Value factor = tile.factor(kernel.add(first, key)))
+      weight = kernel.mul(weight, factor);
     Value next = kernel.add(carried[0], weight);
     if (drops)
       weight = kernel.mul(weight, kernel.loadVector(drops, at));
@@ -109,10 +112,16 @@ void zeroKeys(AttentionTile &tile, const HeadRows &target) {
   });
 }
 
-Array keySumsOf(KernelTask &task, int64_t result) {
-  if (!isNarrow(task.op->getResult(result).getType()))
-    return task.result(result);
-  return task.scratch(result == 2 && isNarrow(task.op->getResult(1).getType()) ? 1 : 0);
+static bool isNarrowResult(KernelTask &task, int64_t result) { return isNarrow(task.op->getResult(result).getType()); }
+
+Array keySumsOf(KernelTask &task, KeyResults results) {
+  return isNarrowResult(task, results.key) ? task.scratch(0) : task.result(results.key);
+}
+
+Array valueSumsOf(KernelTask &task, KeyResults results) {
+  if (!isNarrowResult(task, results.value))
+    return task.result(results.value);
+  return task.scratch(isNarrowResult(task, results.key) ? 1 : 0);
 }
 
 void roundKeys(AttentionTile &tile, const HeadRows &from, const HeadRows &to) {

@@ -13,15 +13,16 @@ namespace bifocal {
 mlir::Value writeScores(AttentionTile &tile, const Array &query, const HeadRows &keys, mlir::Value first,
                         mlir::Value count, const Array &weights, mlir::Value maximum);
 
-/// Turns the scores of a block into weights relative to `maximum`, dropped where `drops` is there; returns the running
-/// sum of the weights before the drop.
-mlir::Value writeWeights(AttentionTile &tile, const Array &weights, const Array &drops, mlir::Value count,
-                         mlir::Value maximum, mlir::Value sum);
+/// Turns the scores of the keys [first, first + count) into weights relative to `maximum`, dropped where `drops` is
+/// there; returns the running sum of the weights before the drop.
+mlir::Value writeWeights(AttentionTile &tile, const Array &weights, const Array &drops, mlir::Value first,
+                         mlir::Value count, mlir::Value maximum, mlir::Value sum);
 
 /// sums[d] *= factor, for `width` channels.
 void rescale(AttentionTile &tile, const Array &sums, int64_t width, mlir::Value factor);
 
-/// The weight of a key before any drop, from its score and the log-sums; 0 where a query does not see it.
+/// The weight of a key before any drop and without the modifiers' factors, from its score and the log-sums; 0 where a
+/// query does not see it.
 mlir::Value weightOf(AttentionTile &tile, mlir::Value key, mlir::Value score, mlir::Value lse);
 
 /// target[key][d] += factor * sum over the queries of weights[key][query] * rows[query][d], for `count` keys.
@@ -31,9 +32,13 @@ void addToKeys(AttentionTile &tile, const Array &weights, mlir::Value count, con
 /// Zeros for the rows of all keys.
 void zeroKeys(AttentionTile &tile, const HeadRows &target);
 
-/// Where the gradients of the keys (result 1) or the values (2) of a gradient op are summed up: in f32, in scratch
-/// where the tensor is narrow.
-Array keySumsOf(KernelTask &task, int64_t result);
+/// Where the gradients of keys and values are among the results of a gradient op.
+struct KeyResults {
+  int64_t key = 1, value = 2;
+};
+/// Where they are summed up: in f32, in scratch where the tensor is narrow.
+Array keySumsOf(KernelTask &task, KeyResults results = {});
+Array valueSumsOf(KernelTask &task, KeyResults results = {});
 /// Rounds the sums `from` of one head to the element type of `to`, where that is narrow.
 void roundKeys(AttentionTile &tile, const HeadRows &from, const HeadRows &to);
 

@@ -22,9 +22,11 @@ struct ForwardBuffers {
 
 static void writeQueries(KernelTask &task, AttentionTile &tile, const ForwardBuffers &memory) {
   KernelBuilder &kernel = tile.builder();
-  Array keys = task.operand(1), values = task.operand(2);
-  const int64_t width = tile.form().sizes.value;
-  tile.loadTransposed(tile.queryRows(task.operand(0), tile.first()), memory.query, tile.form().scale);
+  const AttentionShape &shape = tile.form();
+  Array keys = task.operand(shape.key), values = task.operand(shape.value);
+  const int64_t width = shape.sizes.value;
+  tile.loadTransposed(tile.queryRows(task.operand(shape.query), tile.first()), memory.query, shape.scale);
+  tile.startQueries();
   tile.fillZero(memory.sums, width);
   KeyRange seen = tile.visibleKeys();
   Values start{kernel.constantVector(AttentionTile::hiddenScore), kernel.constantVector(0.0)};
@@ -35,7 +37,7 @@ static void writeQueries(KernelTask &task, AttentionTile &tile, const ForwardBuf
     Value factor = kernel.exp(kernel.sub(carried[0], maximum));
     if (memory.drops)
       tile.drawDrops(first, count, memory.drops);
-    Value sum = writeWeights(tile, memory.weights, memory.drops, count, maximum, kernel.mul(carried[1], factor));
+    Value sum = writeWeights(tile, memory.weights, memory.drops, first, count, maximum, kernel.mul(carried[1], factor));
     rescale(tile, memory.sums, width, factor);
     tile.addWeighted(memory.weights, count, tile.valueRows(values, first), memory.sums);
     return Values{maximum, sum};
@@ -47,7 +49,7 @@ static void writeQueries(KernelTask &task, AttentionTile &tile, const ForwardBuf
   kernel.storeVector(lse, task.result(1), tile.statisticsAt(), tile.realQueries());
 }
 
-void writeAttention(KernelTask &task, AttentionOp op) {
+template <typename Op> static void writeAttention(KernelTask &task, Op op) {
   KernelBuilder &kernel = task.builder;
   AttentionShape shape = AttentionShape::of(op);
   kernel.stage(task.name(), 0, [&](Value index) {
@@ -63,8 +65,9 @@ void writeAttention(KernelTask &task, AttentionOp op) {
     memory.weights = kernel.stackArray(AttentionTile::keyBlock * lanes);
     if (shape.dropRate > 0)
       memory.drops = kernel.stackArray(AttentionTile::keyBlock * lanes);
+    ScoreModifiers modifiers = modifiersOf(task, shape);
     kernel.loop(begin, end, lanes, [&](Value firstQuery) {
-      AttentionTile tile(task, shape);
+      AttentionTile tile(task, shape, modifiers);
       tile.start(kernel.div(headNumber, heads), kernel.rem(headNumber, heads), firstQuery);
       writeQueries(task, tile, memory);
     });
@@ -72,21 +75,18 @@ void writeAttention(KernelTask &task, AttentionOp op) {
 }
 
 void writeAttentionGrad(KernelTask &task, AttentionGradOp op);
+void writeAttentionGrad(KernelTask &task, RelativeAttentionGradOp op);
 void writeAttentionStep(KernelTask &task, AttentionStepOp op);
+void writeAttentionStep(KernelTask &task, RelativeAttentionStepOp op);
 void writeCrossAttentionStep(KernelTask &task, CrossAttentionStepOp op);
 
 FailureOr<bool> generateAttention(KernelTask &task) {
-  if (!isa<AttentionOp, AttentionGradOp, AttentionStepOp, CrossAttentionStepOp>(task.op))
-    return false;
-  if (auto op = dyn_cast<AttentionOp>(task.op))
-    writeAttention(task, op);
-  else if (auto op = dyn_cast<AttentionGradOp>(task.op))
-    writeAttentionGrad(task, op);
-  else if (auto op = dyn_cast<AttentionStepOp>(task.op))
-    writeAttentionStep(task, op);
-  else
-    writeCrossAttentionStep(task, cast<CrossAttentionStepOp>(task.op));
-  return true;
+  return llvm::TypeSwitch<Operation *, bool>(task.op)
+      .Case<AttentionOp, RelativeAttentionOp>([&](auto op) { return writeAttention(task, op), true; })
+      .Case<AttentionGradOp, RelativeAttentionGradOp>([&](auto op) { return writeAttentionGrad(task, op), true; })
+      .Case<AttentionStepOp, RelativeAttentionStepOp>([&](auto op) { return writeAttentionStep(task, op), true; })
+      .Case([&](CrossAttentionStepOp op) { return writeCrossAttentionStep(task, op), true; })
+      .Default(false);
 }
 
 } // namespace bifocal

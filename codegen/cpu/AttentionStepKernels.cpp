@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// attention_step, diff_attention_step and cross_attention_step: a tile is one hypothesis. There is one query, so the
-// channels of a head are the lanes for scores and outputs, and the keys are the lanes of the softmax.
+// attention_step, diff_attention_step, relative_attention_step and cross_attention_step: a tile is one hypothesis.
+// There is one query, so the channels of a head are the lanes for scores and outputs, and the keys are the lanes of the
+// softmax.
 
 #include "codegen/cpu/DiffAttention.h"
 
@@ -29,10 +30,17 @@ struct StepAttention {
   Value lambda;        ///< what the second map counts, if there is one
   /// The number of the row of key `position`, and whether it is seen (null: all are).
   std::function<Value(Value position)> row, seen;
+  /// Of relative attention: the row of the head's positions for key `position`, the first key that head `number` reads,
+  /// and what the weights of as many keys as a vector has lanes are multiplied by (null: 1).
+  Array positionQuery;
+  std::function<Array(Value number, Value position)> positions;
+  std::function<Value(Value number)> begin;
+  std::function<Value(Value number, Value position)> factor;
 };
 
 /// Where a head begins in its rows, and what the tile keeps of it: for each map scores, and sums of values.
 struct StepHead {
+  Value number;
   SmallVector<Value> query, key;
   Value value, output;
   SmallVector<Array> scores, sums;
@@ -88,12 +96,17 @@ static void writeScores(KernelBuilder &kernel, const StepAttention &step, const 
   const Array query = kernel.from(step.query, head.query[map]), &scores = head.scores[map];
   Value hidden = kernel.constantF32(hiddenScore), last = kernel.sub(count, kernel.index(1));
   kernel.loop(kernel.index(0), count, together, [&](Value at) {
-    SmallVector<Array> keys;
+    SmallVector<Array> keys, positions;
     for (int64_t i = 0; i < together; ++i) {
-      Value row = step.row(kernel.add(first, kernel.min(kernel.add(at, i), last)));
+      Value position = kernel.add(first, kernel.min(kernel.add(at, i), last)), row = step.row(position);
       keys.push_back(kernel.from(step.keys, kernel.add(kernel.mul(row, step.sizes.keyChannels()), head.key[map])));
+      if (step.positions)
+        positions.push_back(step.positions(head.number, position));
     }
     Value group = products(kernel, query, keys, step.sizes.key);
+    if (step.positions)
+      group = kernel.add(group,
+                         products(kernel, kernel.from(step.positionQuery, head.query[map]), positions, step.sizes.key));
     kernel.storeVector(kernel.mul(group, kernel.constantVector(step.scale)), scores, at);
   });
   if (step.seen)
@@ -152,7 +165,8 @@ static void addValues(KernelBuilder &kernel, const StepAttention &step, const St
 
 /// Turns the scores of a block into weights: the maximum with them, what earlier sums count beside it, and the weights'
 /// sum.
-static std::array<Value, 3> writeWeights(KernelBuilder &kernel, const Array &scores, Value count, Value maximum) {
+static std::array<Value, 3> writeWeights(KernelBuilder &kernel, const StepAttention &step, const StepHead &head,
+                                         const Array &scores, Value first, Value count, Value maximum) {
   Value bound = kernel.constantVector(hiddenScore / 2), zeros = kernel.constantVector(0.0);
   Values peaks =
       kernel.loop(kernel.index(0), count, kernel.width(), kernel.splat(maximum), [&](Value at, ValueRange peak) {
@@ -163,6 +177,8 @@ static std::array<Value, 3> writeWeights(KernelBuilder &kernel, const Array &sco
     Value score = kernel.loadVector(scores, at);
     Value weight = kernel.exp(kernel.sub(score, kernel.splat(next)));
     weight = kernel.select(kernel.less(bound, score), weight, zeros);
+    if (step.factor)
+      weight = kernel.mul(weight, step.factor(head.number, kernel.add(first, at)));
     kernel.storeVector(weight, scores, at);
     return Values{kernel.add(sum[0], weight)};
   });
@@ -179,12 +195,13 @@ static void writeHead(KernelBuilder &kernel, const StepAttention &step, const St
                    [&](Value at, Value mask, int64_t) { kernel.storeVector(zeros, head.sums[map], at, mask); });
     start.append({kernel.constantF32(hiddenScore), zero});
   }
-  Values totals = kernel.loop(kernel.index(0), step.count, keyBlock, start, [&](Value first, ValueRange carried) {
+  Value begin = step.begin ? step.begin(head.number) : kernel.index(0);
+  Values totals = kernel.loop(begin, step.count, keyBlock, start, [&](Value first, ValueRange carried) {
     Value count = kernel.min(kernel.sub(step.count, first), kernel.index(keyBlock));
     Values next, factors;
     for (int64_t map = 0; map < maps; ++map) {
       writeScores(kernel, step, head, map, first, count);
-      auto [maximum, factor, sum] = writeWeights(kernel, head.scores[map], count, carried[2 * map]);
+      auto [maximum, factor, sum] = writeWeights(kernel, step, head, head.scores[map], first, count, carried[2 * map]);
       factors.push_back(factor);
       next.append({maximum, kernel.fma(carried[2 * map + 1], factor, sum)});
     }
@@ -216,6 +233,7 @@ static void writeHeads(KernelBuilder &kernel, const StepAttention &step) {
   }
   kernel.loop(kernel.index(0), kernel.index(sizes.heads), 1, [&](Value number) {
     Value own = kernel.div(number, kernel.index(sizes.heads / sizes.kvHeads));
+    head.number = number;
     head.query.clear(), head.key.clear();
     for (int64_t map = 0; map < sizes.maps; ++map) {
       head.query.push_back(kernel.mul(kernel.add(kernel.mul(number, sizes.maps), map), sizes.key));
@@ -238,7 +256,54 @@ template <typename Op> static StepAttention shapeOf(KernelTask &task, Op op, con
           .count = {},
           .lambda = {},
           .row = {},
-          .seen = {}};
+          .seen = {},
+          .positionQuery = {},
+          .positions = {},
+          .begin = {},
+          .factor = {}};
+}
+
+/// What relative attention of step `now` of a hypothesis adds: scores of distances, their window, and the ramp of
+/// spans.
+static void addDistances(KernelTask &task, RelativeAttentionStepOp op, StepAttention &step, Value hypothesis,
+                         Value now) {
+  KernelBuilder &kernel = task.builder;
+  const int64_t channels = step.sizes.queryChannels(), width = step.sizes.key;
+  const int64_t stride = cast<ShapedType>(op.getPositions().getType()).getShape().back();
+  const Array positions = task.operand(op.getPositions());
+  Value nearest = kernel.index(static_cast<int64_t>(op.getNearest())), zero = kernel.index(0), one = kernel.index(1);
+  Value rows = kernel.expression(launchSymbols(op).operands[4][0]), window = rows;
+  if (op.getWindow() > 0)
+    window = kernel.min(rows, kernel.index(static_cast<int64_t>(op.getWindow())));
+  step.positionQuery = kernel.from(task.operand(op.getPositionQuery()), kernel.mul(hypothesis, channels));
+  auto rowOf = [=, &kernel](Value position) { return kernel.sub(kernel.sub(now, position), nearest); };
+  step.positions = [=, &kernel](Value number, Value position) {
+    Value row = kernel.min(kernel.max(rowOf(position), zero), kernel.sub(rows, one)), place = kernel.mul(row, stride);
+    return kernel.from(positions, stride == width ? place : kernel.add(place, kernel.mul(number, width)));
+  };
+  step.seen = [=, &kernel](Value position) { return kernel.lessUnsigned(rowOf(position), window); };
+  auto blockBefore = [=, &kernel](Value distance) {
+    Value key = kernel.max(kernel.sub(now, distance), zero);
+    return kernel.mul(kernel.div(key, kernel.index(keyBlock)), keyBlock);
+  };
+  step.begin = [=, &kernel](Value) { return blockBefore(kernel.add(window, nearest)); };
+  if (!op.getSpan())
+    return;
+  const auto unit = static_cast<double>(op.getSpanUnit()), ramp = static_cast<double>(op.getRamp());
+  const Array spans = task.operand(op.getSpan());
+  auto spanOf = [=, &kernel](Value number) { return kernel.mul(kernel.load(spans, number), kernel.constantF32(unit)); };
+  step.begin = [=, &kernel](Value number) {
+    Value span = kernel.min(kernel.max(spanOf(number), kernel.constantF32(0.0)), kernel.convert(window, kernel.f32()));
+    Value last = kernel.add(span, kernel.constantF32(1.0 + ramp));
+    return kernel.max(blockBefore(kernel.add(window, nearest)), blockBefore(kernel.convert(last, kernel.i64())));
+  };
+  step.factor = [=, &kernel](Value number, Value position) {
+    Value zeros = kernel.constantVector(0.0), ones = kernel.constantVector(1.0);
+    Value first = kernel.splat(kernel.convert(kernel.sub(now, position), kernel.i32()));
+    Value distance = kernel.convert(kernel.sub(first, kernel.lanes(kernel.i32(), kernel.width())), kernel.f32());
+    Value left = kernel.sub(kernel.splat(kernel.add(spanOf(number), kernel.constantF32(1.0))), distance);
+    return kernel.min(kernel.max(kernel.fma(left, kernel.constantVector(1.0 / ramp), ones), zeros), ones);
+  };
 }
 
 /// Appends the newest step to the caches, then attends to all of them.
@@ -254,7 +319,8 @@ template <typename Op> static void writeCachedStep(KernelTask &task, Op op, Valu
     // The caches are time-major: row r of step p is row p R + r.
     Value own = kernel.add(kernel.mul(now, rows), hypothesis);
     for (const auto &[operand, cache, channels] :
-         {std::tuple(1, step.keys, step.sizes.keyChannels()), std::tuple(2, step.values, step.sizes.valueChannels())}) {
+         {std::tuple(op.getKey(), step.keys, step.sizes.keyChannels()),
+          std::tuple(op.getValue(), step.values, step.sizes.valueChannels())}) {
       Array source = kernel.from(task.operand(operand), kernel.mul(hypothesis, channels));
       Array target = kernel.from(cache, kernel.mul(own, channels));
       kernel.columns(channels, 4, [&](Value at, Value mask, int64_t) {
@@ -272,11 +338,14 @@ template <typename Op> static void writeCachedStep(KernelTask &task, Op op, Valu
           [&] { return Values{hypothesis}; });
       return kernel.add(kernel.mul(position, rows), row[0]);
     };
+    if constexpr (std::is_same_v<Op, RelativeAttentionStepOp>)
+      addDistances(task, op, step, hypothesis, now);
     writeHeads(kernel, step);
   });
 }
 
 void writeAttentionStep(KernelTask &task, AttentionStepOp op) { writeCachedStep(task, op, Value()); }
+void writeAttentionStep(KernelTask &task, RelativeAttentionStepOp op) { writeCachedStep(task, op, Value()); }
 void writeDiffAttentionStep(KernelTask &task, DiffAttentionStepOp op) { writeCachedStep(task, op, op.getLambda()); }
 
 void writeCrossAttentionStep(KernelTask &task, CrossAttentionStepOp op) {

@@ -17,29 +17,46 @@ template <typename Op> AttentionShape AttentionShape::of(Op op) {
         return symbols.operands[operand.getOperandNumber()][axis];
     llvm_unreachable("the value is an operand");
   };
-  return {headSizes(op),
-          op.getScale().convertToFloat(),
-          op.getDropRate().convertToFloat(),
-          op.getSite(),
-          op.getCausal(),
-          dimOf(op.getQuery(), 1),
-          dimOf(op.getKey(), 1),
-          op.getMask(),
-          op.getRng()};
+  AttentionShape shape{.sizes = headSizes(op),
+                       .scale = op.getScale().convertToFloat(),
+                       .dropRate = op.getDropRate().convertToFloat(),
+                       .site = op.getSite(),
+                       .causal = false,
+                       .queries = dimOf(op.getQuery(), 1),
+                       .keys = dimOf(op.getKey(), 1),
+                       .query = op.getQuery(),
+                       .key = op.getKey(),
+                       .value = op.getValue(),
+                       .mask = {},
+                       .rng = op.getRng(),
+                       .relative = {}};
+  if constexpr (requires { op.getCausal(); }) {
+    shape.causal = op.getCausal();
+    shape.mask = op.getMask();
+  } else {
+    const auto channels = [](Value value) { return cast<ShapedType>(value.getType()).getShape().back(); };
+    shape.relative = RelativeShape{.positionQuery = op.getPositionQuery(),
+                                   .positions = op.getPositions(),
+                                   .span = op.getSpan(),
+                                   .distances = dimOf(op.getPositions(), 0),
+                                   .perHead = channels(op.getPositions()) == channels(op.getQuery()),
+                                   .nearest = static_cast<int64_t>(op.getNearest()),
+                                   .window = static_cast<int64_t>(op.getWindow()),
+                                   .spanUnit = static_cast<double>(op.getSpanUnit()),
+                                   .ramp = static_cast<double>(op.getRamp())};
+  }
+  return shape;
 }
 
 template AttentionShape AttentionShape::of(AttentionOp);
 template AttentionShape AttentionShape::of(AttentionGradOp);
 template AttentionShape AttentionShape::of(DiffAttentionOp);
 template AttentionShape AttentionShape::of(DiffAttentionGradOp);
+template AttentionShape AttentionShape::of(RelativeAttentionOp);
+template AttentionShape AttentionShape::of(RelativeAttentionGradOp);
 
-AttentionTile::AttentionTile(KernelTask &task, const AttentionShape &shape)
-    : task(task), kernel(task.builder), shape(shape) {
-  if (shape.causal)
-    modifiers.push_back(std::make_unique<CausalModifier>());
-  if (shape.mask)
-    modifiers.push_back(std::make_unique<PaddingModifier>(task.operand(shape.mask)));
-}
+AttentionTile::AttentionTile(KernelTask &task, const AttentionShape &shape, ScoreModifiers &modifiers)
+    : task(task), kernel(task.builder), shape(shape), modifiers(modifiers) {}
 
 void AttentionTile::start(Value sentenceIndex, Value headIndex, Value first) {
   sentence = sentenceIndex;
@@ -62,6 +79,31 @@ Value AttentionTile::visible(Value key) {
     if (Value seen = modifier->visible(*this, key))
       result = result ? kernel.bitAnd(result, seen) : seen;
   return result;
+}
+
+Value AttentionTile::modified(Value score, Value key) {
+  for (const auto &modifier : modifiers)
+    if (Value more = modifier->added(*this, key))
+      score = kernel.add(score, more);
+  return score;
+}
+
+Value AttentionTile::factor(Value key) {
+  Value result;
+  for (const auto &modifier : modifiers)
+    if (Value own = modifier->factor(*this, key))
+      result = result ? kernel.mul(result, own) : own;
+  return result;
+}
+
+void AttentionTile::startQueries() {
+  for (const auto &modifier : modifiers)
+    modifier->startQueries(*this);
+}
+
+void AttentionTile::startBlock(Value first, Value count) {
+  for (const auto &modifier : modifiers)
+    modifier->startBlock(*this, first, count);
 }
 
 HeadRows AttentionTile::rowsOf(const Array &tensor, AffineExpr all, Value row, int64_t stride, Value number,

@@ -8,6 +8,15 @@
 
 namespace bifocal {
 
+/// How an op scores distances; those of docs/Dialect.md.
+struct RelativeShape {
+  mlir::Value positionQuery, positions, span; ///< operands of the op, or null
+  mlir::AffineExpr distances;                 ///< rows of `positions`
+  bool perHead;                               ///< whether each head has channels of its own in them
+  int64_t nearest, window;
+  double spanUnit, ramp;
+};
+
 /// What the forward and the backward kernels know about an op of the attention family.
 struct AttentionShape {
   HeadSizes sizes;
@@ -15,7 +24,9 @@ struct AttentionShape {
   int64_t site;
   bool causal;
   mlir::AffineExpr queries, keys;
-  mlir::Value mask, rng; ///< operands of the op, or null
+  mlir::Value query, key, value, mask, rng; ///< operands of the op, or null
+  /// Of relative attention.
+  std::optional<RelativeShape> relative;
 
   template <typename Op> static AttentionShape of(Op op);
 };
@@ -40,11 +51,12 @@ public:
   /// The score of a key that a query does not see; real scores are far above it, half of it tells them apart.
   static constexpr double hiddenScore = -1e30;
 
-  AttentionTile(KernelTask &task, const AttentionShape &shape);
+  AttentionTile(KernelTask &task, const AttentionShape &shape, ScoreModifiers &modifiers);
 
   /// Chooses the head: sentence `b`, head `h`, and its first queries; `count` of them are real.
   void start(Value sentence, Value head, Value firstQuery);
   Value inSentence() const { return sentence; }
+  Value inHead() const { return head; }
   Value first() const { return firstQuery; }
   Value count() const { return queryCount; }
   /// The mask of the lanes that hold a query.
@@ -78,8 +90,15 @@ public:
   /// sums[d][lane] += sum over the first `keys` rows of weights[key][lane] * row[d].
   void addWeighted(const Array &weights, Value keys, const HeadRows &rows, const Array &sums);
 
-  /// Which lanes see a key of this block; null: all.
+  /// Which lanes see a key; null: all.
   Value visible(Value key);
+  /// A score with what the modifiers add to it; the tile's block begins with `startBlock`.
+  Value modified(Value score, Value key);
+  /// What the weight of a key is multiplied by; null: 1.
+  Value factor(Value key);
+  void startQueries();
+  void startBlock(Value first, Value count);
+  ScoreModifiers &asked() { return modifiers; }
   /// Writes the drop factor of the keys [first, first + count) to `target` ([key][lane]); `first` is a multiple of 4.
   void drawDrops(Value first, Value count, const Array &target, int64_t map = 0);
 
@@ -98,7 +117,7 @@ private:
   KernelTask &task;
   KernelBuilder &kernel;
   const AttentionShape &shape;
-  llvm::SmallVector<std::unique_ptr<ScoreModifier>> modifiers;
+  ScoreModifiers &modifiers;
   Value sentence, head, firstQuery, queryCount, queryMask;
 };
 

@@ -27,8 +27,9 @@ struct DiffGradBuffers {
 
 class DiffGradWriter {
 public:
-  DiffGradWriter(KernelTask &task, const AttentionShape &shape, const DiffGradBuffers &memory, int64_t panelKeys)
-      : task(task), kernel(task.builder), tile(task, shape), memory(memory), panel(panelKeys) {}
+  DiffGradWriter(KernelTask &task, const AttentionShape &shape, ScoreModifiers &modifiers,
+                 const DiffGradBuffers &memory, int64_t panelKeys)
+      : task(task), kernel(task.builder), tile(task, shape, modifiers), memory(memory), panel(panelKeys) {}
 
   void write(Value sentence, Value head, Value firstQuery);
 
@@ -146,10 +147,10 @@ void DiffGradWriter::addBlock(const Block &block, ValueRange deltas) {
     tile.addWeighted(scoreGrads, block.count, tile.keyRows(operand(keyOperand), block.first, map),
                      memory.queryGrad[map]);
     addToKeys(tile, scoreGrads, block.count, tile.queryRows(operand(queryOperand), tile.first(), map),
-              tile.keyRows(keySumsOf(task, 1), block.first, map), scale);
+              tile.keyRows(keySumsOf(task), block.first, map), scale);
   }
   addToKeys(tile, at(memory.weightGrads, block), block.count, tile.outputRows(operand(outputGradOperand), tile.first()),
-            tile.valueRows(keySumsOf(task, 2), block.first), 1.0);
+            tile.valueRows(valueSumsOf(task), block.first), 1.0);
 }
 
 void DiffGradWriter::write(Value sentence, Value head, Value firstQuery) {
@@ -205,16 +206,17 @@ void writeDiffAttentionGrad(KernelTask &task, DiffAttentionGradOp op) {
     const DiffGradBuffers memory = takePlaces(kernel, shape, panel);
     Value sentence = kernel.div(kvHead, kernel.index(sizes.kvHeads)), zero = kernel.index(0);
     Value firstHead = kernel.mul(kernel.rem(kvHead, kernel.index(sizes.kvHeads)), shared);
-    AttentionTile whole(task, shape);
+    ScoreModifiers modifiers = modifiersOf(task, shape);
+    AttentionTile whole(task, shape, modifiers);
     whole.start(sentence, firstHead, zero);
-    const HeadRows keySums = whole.allKeyRows(keySumsOf(task, 1), zero);
-    const HeadRows valueSums = whole.valueRows(keySumsOf(task, 2), zero);
+    const HeadRows keySums = whole.allKeyRows(keySumsOf(task), zero);
+    const HeadRows valueSums = whole.valueRows(valueSumsOf(task), zero);
     zeroKeys(whole, keySums);
     zeroKeys(whole, valueSums);
     kernel.storeVector(kernel.constantVector(0.0), memory.lambda, zero);
     kernel.loop(firstHead, kernel.add(firstHead, shared), 1, [&](Value head) {
       kernel.loop(zero, kernel.expression(shape.queries), kernel.width(), [&](Value firstQuery) {
-        DiffGradWriter(task, shape, memory, panel).write(sentence, head, firstQuery);
+        DiffGradWriter(task, shape, modifiers, memory, panel).write(sentence, head, firstQuery);
       });
     });
     roundKeys(whole, keySums, whole.allKeyRows(task.result(1), zero));

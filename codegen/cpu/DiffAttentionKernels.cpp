@@ -33,8 +33,9 @@ struct MapTotals {
 /// Writes the outputs of as many queries as there are lanes.
 class DiffWriter {
 public:
-  DiffWriter(KernelTask &task, const AttentionShape &shape, const DiffBuffers &memory, int64_t panelKeys)
-      : task(task), kernel(task.builder), tile(task, shape), memory(memory), panel(panelKeys) {}
+  DiffWriter(KernelTask &task, const AttentionShape &shape, ScoreModifiers &modifiers, const DiffBuffers &memory,
+             int64_t panelKeys)
+      : task(task), kernel(task.builder), tile(task, shape, modifiers), memory(memory), panel(panelKeys) {}
 
   void write(Value sentence, Value head, Value firstQuery);
 
@@ -78,7 +79,7 @@ void DiffWriter::weigh(const Block &block, int64_t map, MapTotals &totals) {
   if (memory.drops)
     tile.drawDrops(block.first, block.count, memory.drops, map);
   totals.sum[map] =
-      writeWeights(tile, weights, memory.drops, block.count, maximum, kernel.mul(totals.sum[map], factor));
+      writeWeights(tile, weights, memory.drops, block.first, block.count, maximum, kernel.mul(totals.sum[map], factor));
   totals.maximum[map] = maximum;
   kernel.storeVector(maximum, memory.peaks[map], peakAt(block));
 }
@@ -163,8 +164,10 @@ static void writeDiffAttention(KernelTask &task, DiffAttentionOp op) {
     memory.sums = kernel.stackArray(shape.sizes.value * lanes);
     if (shape.dropRate > 0)
       memory.drops = kernel.stackArray(block * lanes);
+    ScoreModifiers modifiers = modifiersOf(task, shape);
     kernel.loop(begin, end, lanes, [&](Value firstQuery) {
-      DiffWriter(task, shape, memory, panel).write(kernel.div(number, heads), kernel.rem(number, heads), firstQuery);
+      DiffWriter(task, shape, modifiers, memory, panel)
+          .write(kernel.div(number, heads), kernel.rem(number, heads), firstQuery);
     });
   });
 }

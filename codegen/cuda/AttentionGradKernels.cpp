@@ -291,7 +291,8 @@ void AttentionGradWriter::write() {
   AffineExpr ofKeys = shape.keys.ceilDiv(tileKeys), ofQueries = shape.queries.ceilDiv(tileQueries);
   auto tile = [&](Value number) {
     takePlaces();
-    AttentionTile drawing(task, shape);
+    ScoreModifiers none;
+    AttentionTile drawing(task, shape, none);
     // First the tiles of a head's keys, then those of the queries of all heads that read them.
     Value keyTiles = kernel.expression(ofKeys), queryTiles = kernel.expression(ofQueries);
     Value perHead = kernel.add(keyTiles, kernel.mul(queryTiles, shared()));

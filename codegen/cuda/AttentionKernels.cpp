@@ -200,7 +200,8 @@ void AttentionWriter::write() {
     valueRows = head->stackRows(stackedKeys, shape.sizes.value);
     peaks = {kernel.stackArray(8 * attentionQueries), kernel.index(8)};
     totals = {kernel.stackArray(8 * attentionQueries), kernel.index(8)};
-    AttentionTile drawing(task, shape);
+    ScoreModifiers none;
+    AttentionTile drawing(task, shape, none);
     if (shape.dropRate > 0) {
       drops = {kernel.stackArray(element, stackedKeys * kernel.width()), kernel.index(kernel.width())};
       drawing.start(head->inSentence().first, head->inSentence().second, firstQuery);

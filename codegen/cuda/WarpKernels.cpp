@@ -183,6 +183,8 @@ LogicalResult WarpWriter::writeOp(Operation &op) {
     writeMaskedLoad(load);
   else if (auto store = dyn_cast<LLVM::MaskedStoreOp>(op))
     writeMaskedStore(store);
+  else if (auto gather = dyn_cast<LLVM::masked_gather>(op))
+    writeGather(gather);
   else if (auto load = dyn_cast<tile::LoadOp>(op))
     writeTileLoad(load);
   else if (auto store = dyn_cast<tile::StoreOp>(op))

@@ -97,6 +97,14 @@ void WarpWriter::writeMaskedLoad(LLVM::MaskedLoadOp op) {
   map.map(op.getRes(), loadWhere(mask, distributed(type), laneAddress(mapped(op.getData()), type), op.getAlignment()));
 }
 
+/// Its addresses, one of each lane, are those of the threads.
+void WarpWriter::writeGather(LLVM::masked_gather op) {
+  synchronise(*op);
+  Type type = op.getRes().getType();
+  Value mask = andMask(hasLanes(type), mapped(op.getMask()));
+  map.map(op.getRes(), loadWhere(mask, distributed(type), mapped(op.getPtrs()), op.getAlignment()));
+}
+
 void WarpWriter::writeMaskedStore(LLVM::MaskedStoreOp op) {
   synchronise(*op);
   Type type = op.getValue().getType();

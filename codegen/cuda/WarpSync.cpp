@@ -28,6 +28,8 @@ WarpSync::Access WarpSync::accessOf(Operation &op) {
         found(store.getAddr(), type, isa<VectorType>(type), true);
       })
       .Case([&](LLVM::MaskedLoadOp load) { found(load.getData(), load.getRes().getType(), true, false); })
+      // A lane reads what another thread wrote.
+      .Case([&](LLVM::masked_gather gather) { found(gather.getPtrs(), gather.getRes().getType(), false, false); })
       .Case([&](LLVM::MaskedStoreOp store) { found(store.getData(), store.getValue().getType(), true, true); })
       .Case([&](tile::LoadOp load) { found(load.getBase(), load.getRows().getType(), false, false); })
       .Case([&](tile::LoadFourOp load) { found(load.getBase(), load.getTopLeft().getType(), false, false); })

@@ -51,6 +51,7 @@ private:
   void writeStore(mlir::LLVM::StoreOp op);
   void writeMaskedLoad(mlir::LLVM::MaskedLoadOp op);
   void writeMaskedStore(mlir::LLVM::MaskedStoreOp op);
+  void writeGather(mlir::LLVM::masked_gather op);
   void writeTileLoad(tile::LoadOp op);
   void writeTileStore(tile::StoreOp op);
   void writeTileLoadFour(tile::LoadFourOp op);

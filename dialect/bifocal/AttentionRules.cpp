@@ -36,13 +36,15 @@ template <typename AttentionLike> LogicalResult verifyAttention(AttentionLike op
   ArrayRef<int64_t> query = shapeOf(op.getQuery()), key = shapeOf(op.getKey());
   if (failed(verifyChannels(op, {query[0], key[1]})))
     return failure();
-  // (C3)
-  if (op.getMask() && failed(verifyShape(op, "mask", op.getMask(), {key[0], key[1]}, "batch and steps of 'key'")))
-    return failure();
-  // (C4)
-  if (op.getCausal() && sizesDiffer(query[1], key[1]))
-    return op.emitOpError("expects as many queries as keys where 'causal' stands, but got ")
-           << query[1] << " queries and " << key[1] << " keys";
+  if constexpr (requires { op.getCausal(); }) {
+    // (C3)
+    if (op.getMask() && failed(verifyShape(op, "mask", op.getMask(), {key[0], key[1]}, "batch and steps of 'key'")))
+      return failure();
+    // (C4)
+    if (op.getCausal() && sizesDiffer(query[1], key[1]))
+      return op.emitOpError("expects as many queries as keys where 'causal' stands, but got ")
+             << query[1] << " queries and " << key[1] << " keys";
+  }
   // (C5)
   return verifyDropRate(op, op.getDropRate(), op.getRng());
 }
@@ -112,6 +114,8 @@ BIFOCAL_ATTENTION_RULES(AttentionOp)
 BIFOCAL_ATTENTION_RULES(AttentionGradOp)
 BIFOCAL_ATTENTION_RULES(DiffAttentionOp)
 BIFOCAL_ATTENTION_RULES(DiffAttentionGradOp)
+BIFOCAL_ATTENTION_RULES(RelativeAttentionOp)
+BIFOCAL_ATTENTION_RULES(RelativeAttentionGradOp)
 #undef BIFOCAL_ATTENTION_RULES
 
 #define BIFOCAL_STEP_RULES(Op)                                                                                         \
@@ -121,6 +125,7 @@ BIFOCAL_ATTENTION_RULES(DiffAttentionGradOp)
   template AffineExpr stepBytes(Op, const SymbolicDims &);
 BIFOCAL_STEP_RULES(AttentionStepOp)
 BIFOCAL_STEP_RULES(DiffAttentionStepOp)
+BIFOCAL_STEP_RULES(RelativeAttentionStepOp)
 #undef BIFOCAL_STEP_RULES
 
 } // namespace bifocal

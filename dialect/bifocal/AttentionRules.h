@@ -30,6 +30,9 @@ struct HeadSizes {
 /// The score maps of a head of `op`.
 inline int64_t mapsOf(AttentionOp) { return 1; }
 inline int64_t mapsOf(AttentionGradOp) { return 1; }
+inline int64_t mapsOf(RelativeAttentionOp) { return 1; }
+inline int64_t mapsOf(RelativeAttentionGradOp) { return 1; }
+inline int64_t mapsOf(RelativeAttentionStepOp) { return 1; }
 inline int64_t mapsOf(AttentionStepOp) { return 1; }
 inline int64_t mapsOf(DiffAttentionOp) { return 2; }
 inline int64_t mapsOf(DiffAttentionStepOp) { return 2; }
@@ -58,11 +61,18 @@ llvm::LogicalResult verifyOutput(AttentionLike op, llvm::StringRef name, mlir::V
 template <typename AttentionLike> llvm::LogicalResult verifyLogSums(AttentionLike op);
 
 /// The pairs of a query and a key that `op` scores, summed over the batch: all, or those that a causal op sees. An op
-/// that bounds the keys of a query otherwise says so here, and its cost and schedule follow.
+/// that bounds the keys of a query otherwise says so here, and its cost and schedule follow. What a span hides depends
+/// on a parameter, so it counts as if all of the window were seen.
 template <typename AttentionLike> mlir::AffineExpr scoredPairs(AttentionLike op, const Dims &query, const Dims &key) {
-  if (op.getCausal())
-    return query[0] * (query[1] * (query[1] + 1)).floorDiv(2);
-  return query[0] * query[1] * key[1];
+  if constexpr (requires { op.getWindow(); }) {
+    if (op.getWindow() > 0)
+      return query[0] * query[1] * static_cast<int64_t>(op.getWindow());
+    return query[0] * (query[1] * key[1] - (query[1] * (query[1] - 1)).floorDiv(2));
+  } else {
+    if (op.getCausal())
+      return query[0] * (query[1] * (query[1] + 1)).floorDiv(2);
+    return query[0] * query[1] * key[1];
+  }
 }
 
 } // namespace bifocal

@@ -58,6 +58,7 @@ std::vector<OpCase> convCases();
 std::vector<OpCase> attentionCases();
 std::vector<OpCase> diffAttentionCases();
 std::vector<OpCase> diffChainCases();
+std::vector<OpCase> relativeAttentionCases();
 std::vector<OpCase> gateCases();
 std::vector<OpCase> rmsNormCases();
 std::vector<OpCase> rotaryCases();

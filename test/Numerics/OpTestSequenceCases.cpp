@@ -249,11 +249,12 @@ std::vector<OpCase> test::convChainCases() {
 const std::vector<OpCase> &test::allCases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> cases;
-    for (auto family :
-         {linearCases,         productCases,   elementCases, softmaxCases,   normCases,          tokenCases,
-          adaptiveCases,       lossCases,      convCases,    attentionCases, diffAttentionCases, diffChainCases,
-          rmsNormCases,        gateCases,      rotaryCases,  stepCases,      chainCases,         adaptiveChainCases,
-          embeddingChainCases, convChainCases, channelCases, branchCases}) {
+    for (auto family : {linearCases,  productCases,       elementCases,          softmaxCases,
+                        normCases,    tokenCases,         adaptiveCases,         lossCases,
+                        convCases,    attentionCases,     diffAttentionCases,    diffChainCases,
+                        rmsNormCases, gateCases,          rotaryCases,           stepCases,
+                        chainCases,   adaptiveChainCases, embeddingChainCases,   convChainCases,
+                        channelCases, branchCases,        relativeAttentionCases}) {
       std::vector<OpCase> some = family();
       cases.insert(cases.end(), some.begin(), some.end());
     }

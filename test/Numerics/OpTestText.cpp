@@ -116,12 +116,13 @@ Sizes test::staticSizes(const OpCase &op) {
 std::vector<Sizes> test::runSizes(const OpCase &op, const Sizes &statics) {
   std::mt19937_64 generator = generatorOf(op.name + " runs");
   auto draw = [&](int64_t high) { return drawBetween(generator, 1, high); };
-  std::vector<Sizes> runs{{{'B', 1}, {'T', 1}, {'S', 1}, {'N', 1}}, {{'B', 2}, {'T', 2}, {'S', 11}, {'N', 3}}};
+  std::vector<Sizes> runs{{{'B', 1}, {'T', 1}, {'S', 1}, {'L', 1}, {'N', 1}},
+                          {{'B', 2}, {'T', 2}, {'S', 11}, {'L', 5}, {'N', 3}}};
   for (int i = 0; i < 3; ++i)
-    runs.push_back({{'B', draw(4)}, {'T', draw(12)}, {'S', draw(9)}, {'N', draw(6)}});
-  runs.push_back({{'B', 3}, {'T', 67}, {'S', 70}, {'N', 19}});
+    runs.push_back({{'B', draw(4)}, {'T', draw(12)}, {'S', draw(9)}, {'L', 7}, {'N', draw(6)}});
+  runs.push_back({{'B', 3}, {'T', 67}, {'S', 70}, {'L', 75}, {'N', 19}});
   if (op.manyRows)
-    runs.push_back({{'B', 3}, {'T', 367}, {'S', 1}, {'N', 1101}});
+    runs.push_back({{'B', 3}, {'T', 367}, {'S', 1}, {'L', 1}, {'N', 1101}});
   for (Sizes &run : runs) {
     run['R'] = run['N'] + 2; // states may have room for more rows than are decoded
     run['P'] = op.calls;

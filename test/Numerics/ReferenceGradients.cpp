@@ -8,17 +8,6 @@
 using namespace bifocal;
 using namespace bifocal::test;
 
-/// The derivatives of `forward(inputs)`, weighted with `outputGradient`, for every input.
-template <typename Forward>
-static std::vector<Tensor> derivatives(std::vector<Tensor> inputs, const Tensor &outputGradient, Forward forward) {
-  torch::AutoGradMode enabled(true);
-  for (Tensor &input : inputs)
-    input = input.detach().clone().requires_grad_();
-  return torch::autograd::grad({forward(inputs)}, inputs, {outputGradient}, /*retain_graph=*/false,
-                               /*create_graph=*/false,
-                               /*allow_unused=*/false);
-}
-
 static Tensor rowsOf(const Tensor &x) { return x.reshape({-1, x.size(-1)}); }
 
 bool Reference::evaluateRowGradient(mlir::Operation *op) {

@@ -131,6 +131,28 @@ inline Tensor weightedValues(const Tensor &weights, const Tensor &value) {
   return torch::matmul(weights, split).transpose(1, 2).flatten(2);
 }
 
+/// The rows [from..step] of a cache that belong to row `n`, oldest first; slot of step p is p mod `slots`.
+inline Tensor historyOf(const Tensor &cache, const Tensor &ancestors, int64_t row, int64_t from, int64_t step,
+                        int64_t slots) {
+  std::vector<Tensor> rows;
+  for (int64_t past = from; past <= step; ++past) {
+    int64_t physical = past == step ? row : ancestors[row][past].item<int64_t>();
+    rows.push_back(cache[past % slots][physical]);
+  }
+  return torch::stack(rows);
+}
+
+/// The derivatives of `forward(inputs)`, weighted with `outputGradient`, for every input.
+template <typename Forward>
+std::vector<Tensor> derivatives(std::vector<Tensor> inputs, const Tensor &outputGradient, Forward forward) {
+  torch::AutoGradMode enabled(true);
+  for (Tensor &input : inputs)
+    input = input.detach().clone().requires_grad_();
+  return torch::autograd::grad({forward(inputs)}, inputs, {outputGradient}, /*retain_graph=*/false,
+                               /*create_graph=*/false,
+                               /*allow_unused=*/false);
+}
+
 /// Heads of keys and values that several heads share are repeated first.
 template <typename Op>
 Tensor attend(Op op, const Tensor &query, const Tensor &key, const Tensor &value, const Tensor &mask, const Tensor &rng,

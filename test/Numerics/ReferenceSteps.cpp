@@ -10,17 +10,6 @@ using namespace bifocal::test;
 using torch::Tensor;
 using torch::indexing::Slice;
 
-/// The rows [from..step] of a cache that belong to row `n`, oldest first; slot of step p is p mod `slots`.
-static Tensor history(const Tensor &cache, const Tensor &ancestors, int64_t row, int64_t from, int64_t step,
-                      int64_t slots) {
-  std::vector<Tensor> rows;
-  for (int64_t past = from; past <= step; ++past) {
-    int64_t physical = past == step ? row : ancestors[row][past].item<int64_t>();
-    rows.push_back(cache[past % slots][physical]);
-  }
-  return torch::stack(rows);
-}
-
 /// One row: the newest K inputs under the newest taps. `taps` is [H, K].
 static Tensor convolveRow(const Tensor &past, const Tensor &taps) {
   int64_t count = past.size(0), width = past.size(1) / taps.size(0);
@@ -67,7 +56,7 @@ static Tensor convolveStep(Op op, const Tensor &input, const Tensor &taps, const
     cache[step % slots][row] = input[row];
   for (int64_t row = 0; row < input.size(0); ++row) {
     int64_t from = std::max<int64_t>(0, step - slots + 1);
-    Tensor past = history(cache, ancestors, row, from, step, slots);
+    Tensor past = historyOf(cache, ancestors, row, from, step, slots);
     outputs.push_back(convolveRow(past, tapsOfRow(op, taps, row, heads, step - from + 1)));
   }
   return torch::stack(outputs);
@@ -101,7 +90,7 @@ bool Reference::evaluateStep(mlir::Operation *op) {
         cachedValues[step].index_put_({Slice(0, query.size(0))}, value(attention.getValue()));
         for (int64_t row = 0; row < query.size(0); ++row) {
           auto past = [&](const Tensor &cache) {
-            Tensor all = history(cache, ancestors, row, 0, step, cache.size(0)).unsqueeze(0);
+            Tensor all = historyOf(cache, ancestors, row, 0, step, cache.size(0)).unsqueeze(0);
             return repeatHeads(all, groups, heads)[0];
           };
           Tensor weights = rowWeights(query[row], past(keys), maps * heads, scale, Tensor());

@@ -14,6 +14,7 @@ namespace bifocal::golden {
 Status compareConvolution(const GoldenFile &file, Comparison &comparison);
 Status compareDiffAttention(const GoldenFile &file, Comparison &comparison);
 Status compareDiffModel(const GoldenFile &published, Comparison &comparison);
+Status compareSpanAttention(const GoldenFile &file, Comparison &comparison);
 Status compareLayer(const GoldenFile &file, Comparison &comparison);
 Status compareModel(const GoldenFile &file, Comparison &comparison);
 Status compareLanguageModel(const GoldenFile &file, Comparison &comparison);

@@ -24,7 +24,7 @@ struct Totals {
 /// The family that a file waits for, or an empty string when this version has it.
 static std::string laterFamily(const std::string &name) {
   for (auto [prefix, family] :
-       {std::pair<std::string_view, std::string_view>{"span/", "adaptive span"}, {"xl/", "Transformer-XL"}})
+       {std::pair<std::string_view, std::string_view>{"span/span", "adaptive span"}, {"xl/", "Transformer-XL"}})
     if (name.starts_with(prefix))
       return std::string(family);
   return {};
@@ -60,6 +60,8 @@ static Status compareTensors(const fs::path &root, const fs::path &path, const s
     return compareDiffAttention(*file, comparison);
   if (name.starts_with("layer/"))
     return compareLayer(*file, comparison);
+  if (name.starts_with("span/seqattn"))
+    return compareSpanAttention(*file, comparison);
   if (name.starts_with("lm/"))
     return compareLanguageModel(*file, comparison);
   if (name.starts_with("lsra_lm_"))

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_CODEGEN_CPU_RELATIVEMODIFIERS_H
+#define BIFOCAL_CODEGEN_CPU_RELATIVEMODIFIERS_H
+
+// What relative_attention says about a query and a key by how far they are apart: which pairs there are, the score of
+// the distance, and the ramp at the end of a span.
+
+#include "codegen/cpu/AttentionBlocks.h"
+
+namespace bifocal {
+
+/// Steps from a key to the queries of a tile: those of the memory count.
+class Distances {
+public:
+  using Value = mlir::Value;
+
+  explicit Distances(AttentionTile &tile) : tile(tile), kernel(tile.builder()) {}
+  /// From key `key` to the tile's first query.
+  Value first(Value key);
+  /// To all queries, as a vector of i32.
+  Value all(Value key);
+
+private:
+  AttentionTile &tile;
+  KernelBuilder &kernel;
+};
+
+/// A query sees the keys from the nearest one on that the window has and that positions have rows for.
+class WindowModifier : public ScoreModifier {
+public:
+  KeyRange bound(AttentionTile &tile, KeyRange keys) const override;
+  Value visible(AttentionTile &tile, Value key) const override;
+};
+
+/// Where relative_attention_grad sums up the gradients of positions and spans: of each sentence and head rows of
+/// positions, and one number.
+struct RelativeSums {
+  Array positions, spans;
+};
+
+/// Adds to scores what a query says to the position of a key. The products of a block's distances with all queries lie
+/// on the stack; a lane reads them along a diagonal, since the same key is one step farther from the next query.
+class PositionModifier : public ScoreModifier {
+public:
+  PositionModifier(KernelTask &task, const AttentionShape &shape);
+  /// The same, backward: gradients of the queries go to `queryGrad`, those of positions to `sums`.
+  PositionModifier(KernelTask &task, const AttentionShape &shape, const Array &queryGrad, const Array &sums);
+
+  void startQueries(AttentionTile &tile) override;
+  void startBlock(AttentionTile &tile, Value first, Value count) override;
+  Value added(AttentionTile &tile, Value key) const override;
+  void startHead(AttentionTile &tile) override;
+  void startGradients(AttentionTile &tile) override;
+  void addScoreGradients(AttentionTile &tile, const Array &gradients) override;
+  void finishQueries(AttentionTile &tile) override;
+
+private:
+  /// The rows of a head in positions and in their sums, from row `row` on.
+  HeadRows positionsFrom(AttentionTile &tile, Value row);
+  HeadRows sumsFrom(AttentionTile &tile, Value row);
+
+  KernelTask &task;
+  KernelBuilder &kernel;
+  const AttentionShape &shape;
+  Array queries;   ///< on the stack, [d][lane]
+  Array distances; ///< on the stack, [distance][lane], from the smallest of a block on
+  Array queryGrads, queryGradTarget, positionSums;
+  /// The block: its first key and how many there are; the first row of positions that it needs, how many, and how many
+  /// distances come before, which no row is for.
+  Value blockFirst, blockCount, row, rows, before;
+};
+
+/// Weighs keys by the ramp of the head's span, and does not see those behind its end.
+class SpanModifier : public ScoreModifier {
+public:
+  SpanModifier(KernelTask &task, const AttentionShape &shape) : SpanModifier(task, shape, Array()) {}
+  /// The same, backward.
+  SpanModifier(KernelTask &task, const AttentionShape &shape, const Array &sums);
+
+  KeyRange bound(AttentionTile &tile, KeyRange keys) const override;
+  Value visible(AttentionTile &tile, Value key) const override;
+  Value factor(AttentionTile &tile, Value key) const override;
+  void startHead(AttentionTile &tile) override;
+  void addFactorGradient(AttentionTile &tile, Value key, Value gradient) override;
+  void finishHead(AttentionTile &tile) override;
+
+private:
+  /// How many steps are left at a key to where the ramp begins: of a span, none is 0 to -ramp.
+  Value leftAt(AttentionTile &tile, Value key) const;
+  /// The head's span as a part of its unit.
+  Value partOf(AttentionTile &tile) const;
+
+  KernelTask &task;
+  KernelBuilder &kernel;
+  const AttentionShape &shape;
+  Array sums, total; ///< `total` is on the stack, a number for each lane
+};
+
+/// The modifiers of a backward pass with relative attention, which sum up in `sums` and write gradients of the position
+/// queries to `queryGrad`.
+ScoreModifiers relativeGradModifiers(KernelTask &task, const AttentionShape &shape, const Array &queryGrad,
+                                     const RelativeSums &sums);
+
+} // namespace bifocal
+#endif
