@@ -78,7 +78,7 @@ SmallVector<Value> GraphBuilder::adaptiveLoss(Value features, Value target, Valu
   at("model.adaptive_softmax", adaptiveSoftmaxName);
   features = dropout(features, softmax.dropout);
   SmallVector<int32_t> cutoffs(softmax.cutoffs.begin(), softmax.cutoffs.end());
-  Value classes = builder.create<ClusterIdsOp>(location, target.getType(), target, cutoffs);
+  Value classes = builder.create<ClusterIdsOp>(location, target.getType(), target, cutoffs, /*reversed=*/false);
   ValueRange head = crossEntropy(adaptiveHead(features, mask), classes, padId);
   SmallVector<Value> losses{head[0]}, likelihoods{head[1]};
   // The published loss marks what is outside of a band by the padding id, and so ignores the band's word of that

@@ -28,7 +28,7 @@ static BranchSpec readBranch(TableReader &table, const StackSpec &stack) {
   static constexpr TableReader::Choice kinds[] = {{"attention", int(Mixer::attention)},
                                                   {"light_conv", int(Mixer::lightConv)},
                                                   {"dynamic_conv", int(Mixer::dynamicConv)}};
-  static constexpr std::string_view later[] = {"diff_attention", "adaptive_span", "transformer_xl"};
+  static constexpr std::string_view later[] = {"diff_attention"};
   BranchSpec branch;
   branch.kind = Mixer(table.choice("kind", int(branch.kind), kinds, later));
   branch.dim = table.integer("dim", 0, 1, 1 << 20);

@@ -49,6 +49,18 @@ public:
   /// [..., C] -> [..., V] by an adaptive softmax.
   Value adaptiveLogProbabilities(Value features);
 
+  // RecurrentBuilder.cpp: models that read a text in segments.
+
+  /// [B, T] and a memory [B, M, C] for each layer -> [B, T, C]; `states` get the inputs of the layers.
+  Value recurrentDecoder(Value previous, mlir::ValueRange memory, const MemorySpec &length,
+                         llvm::SmallVectorImpl<Value> &states);
+  /// [N] -> [N, C]; reads and writes the caches. `distances` [P] of Transformer-XL are those of all cached steps.
+  Value recurrentStep(Value tokens, Value distances, const Step &step);
+  /// loss, nll, count, and where spans are adaptive those of each layer.
+  llvm::SmallVector<Value> recurrentLoss(Value features, Value target);
+  /// [..., C] -> [..., V]: logits, or log-probabilities of an adaptive softmax.
+  Value recurrentLogits(Value features);
+
   /// Later ops carry the place of `specPath` and the name `layer`.
   void at(std::string_view specPath, llvm::StringRef layer);
   mlir::Location loc() const { return location; }
@@ -90,6 +102,33 @@ private:
   Value encoderLayer(Value x, const Layer &layer);
   Value decoderLayer(Value x, const Layer &layer, Value encoderOutput, Value mask, const Step *step);
   Layer layerOf(bool decoder, int64_t index, Value mask) const;
+
+  /// What relative attention reads beside its spans.
+  struct RelativeInputs {
+    Value query, positionQuery, key, value, positions;
+  };
+  /// A softmax over a vocabulary, or over its bands: the first one's words and the clusters, then the clusters' words.
+  struct SoftmaxParts {
+    llvm::SmallVector<Value> weights, biases, projections;
+  };
+  Value lookUp(Value ids, Value table, double scale);
+  llvm::SmallVector<Value> rowsOfBands(Value rows);
+  Value stack(mlir::ValueRange parts);
+  Value biasedProduct(Value x, Value weight, Value bias, Value mask);
+  Value recurrentWords(Value tokens);
+  int64_t windowOf(const MemorySpec &length) const;
+  Value relativeAttention(const RelativeInputs &inputs, Value span, const MemorySpec &length);
+  Value relativeAttentionStep(const RelativeInputs &inputs, Value span, int64_t index, const Step &step);
+  Value recurrentFeedForward(Value input, const std::string &first, const std::string &second);
+  Value appendSteps(Value memory, Value x);
+  std::tuple<Value, Value, Value> queryKeyValue(Value input, Value all, Value weight);
+  /// Without a memory `step` is a step of decoding.
+  Value transformerXlLayer(Value x, int64_t index, Value memory, Value positions, const MemorySpec &length,
+                           const Step *step = nullptr);
+  Value spanLayer(Value x, int64_t index, Value memory, Value positions, const Step *step = nullptr);
+  Value distancePositions(Value distances);
+  SoftmaxParts softmaxParts();
+  Value bandLogits(const SoftmaxParts &parts, Value features, size_t band, Value mask);
 
   /// The norm that published pre-norm models have after the last layer.
   Value finish(Value x, llvm::StringRef side);

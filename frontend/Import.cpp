@@ -3,6 +3,9 @@
 
 #include "frontend/GraphBuilder.h"
 #include "frontend/Parameters.h"
+#include "frontend/RecurrentImport.h"
+#include "frontend/RecurrentSpec.h"
+#include "frontend/TrainingAttributes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace bifocal;
@@ -31,13 +34,12 @@ private:
   void declareState(const std::string &name, Type element, ArrayRef<int64_t> shape, ArrayRef<StringRef> dims,
                     StringRef path);
   void setAttributes();
-  DictionaryAttr trainingAttribute();
-  DictionaryAttr optimizerAttribute();
-  /// The optimizer's op and its attributes.
-  DictionaryAttr updateAttribute();
   DictionaryAttr modelAttribute();
 
-  /// What an entry reads: of a translation `source` and `previous`, of a language model `previous` alone.
+  bool recurrent() const { return isRecurrent(spec.decoder.mixer); }
+  void buildRecurrent(StringRef name, bool target, bool training);
+  /// What an entry reads: of a translation `source` and `previous`, of a language model `previous` alone; of one with a
+  /// memory this, too.
   SmallVector<Argument> readTexts(bool target);
   /// What the last layer gives at each step, and which steps are scored.
   struct Features {
@@ -45,8 +47,7 @@ private:
   };
   Features featuresOf(GraphBuilder &graph, func::FuncOp function, bool target);
   SmallVector<Value> lossOf(GraphBuilder &graph, func::FuncOp function);
-  void buildLoss();
-  void buildEvaluate();
+  void buildLoss(bool training);
   void buildForward();
   void buildEncode();
   void buildDecodeStep(bool candidates);
@@ -84,15 +85,20 @@ void Importer::declareParameters() {
       init.push_back(named("std", parameter.init.value));
     else if (parameter.init.kind == "uniform")
       init.push_back(named("bound", parameter.init.value));
+    else if (parameter.init.kind == "constant")
+      init.push_back(named("value", parameter.init.value));
     else if (parameter.init.kind == "sinusoidal")
       init.push_back(named("pad", padId));
     else if (parameter.init.kind.starts_with("rotary"))
       init.push_back(named("base", parameter.init.value));
+    if (parameter.init.mean != 0)
+      init.push_back(named("mean", parameter.init.mean));
     if (parameter.init.zeroRow >= 0)
       init.push_back(named("zero_row", parameter.init.zeroRow));
     SmallVector<StringRef> aliases(parameter.aliases.begin(), parameter.aliases.end());
+    DenseF32ArrayAttr bounds = parameter.bounds ? builder.getDenseF32ArrayAttr(*parameter.bounds) : DenseF32ArrayAttr();
     builder.create<ParamOp>(locationOf(parameter.specPath), parameter.name, type, builder.getDictionaryAttr(init),
-                            builder.getStrArrayAttr(aliases), /*frozen=*/parameter.constant,
+                            builder.getStrArrayAttr(aliases), bounds, /*frozen=*/parameter.constant,
                             /*transient=*/parameter.constant);
     parameterTypes[parameter.name] = type;
   }
@@ -109,6 +115,11 @@ void Importer::declareStates() {
   Type f32 = builder.getF32Type();
   int64_t dim = spec.model.dim;
   const StackSpec &stack = spec.decoder;
+  if (recurrent()) {
+    for (const std::string &cache : recurrentCaches(spec))
+      declareState(cache, f32, {any, any, dim}, {"P", "R", ""}, "decoder.heads");
+    return;
+  }
   if (!spec.isLanguageModel())
     declareState("source_mask", builder.getI1Type(), {any, any}, {"B", "S"}, "encoder");
   for (int64_t layer = 0; layer < stack.layers; ++layer) {
@@ -138,6 +149,8 @@ DictionaryAttr Importer::modelAttribute() {
                                        named("unk", unkId),
                                        named("max_positions", model.maxPositions),
                                        named("cache_steps", builder.getDictionaryAttr(cacheSteps))};
+  if (recurrent())
+    settings.push_back(named("memory", memoryAttribute(spec, builder)));
   if (spec.isLanguageModel())
     settings.push_back(named("vocabulary", model.targetVocabulary));
   else
@@ -146,71 +159,10 @@ DictionaryAttr Importer::modelAttribute() {
   return builder.getDictionaryAttr(settings);
 }
 
-/// What the runtime has to know of the optimizer: its name, and what it makes of the learning rate.
-DictionaryAttr Importer::optimizerAttribute() {
-  const OptimizerSpec &optimizer = spec.training.optimizer;
-  SmallVector<NamedAttribute> settings{named("name", optimizer.name), named("weight_decay", optimizer.weightDecay)};
-  if (optimizer.name == "adam")
-    settings.push_back(named("betas", builder.getF64ArrayAttr({optimizer.beta1, optimizer.beta2})));
-  if (optimizer.name == "adagrad")
-    settings.push_back(named("lr_decay", optimizer.lrDecay));
-  return builder.getDictionaryAttr(settings);
-}
-
-DictionaryAttr Importer::updateAttribute() {
-  const OptimizerSpec &optimizer = spec.training.optimizer;
-  auto f32 = [&](StringRef name, double value) {
-    return named(name, builder.getF32FloatAttr(static_cast<float>(value)));
-  };
-  SmallVector<NamedAttribute> settings{named("optimizer", optimizer.name), f32("weight_decay", optimizer.weightDecay)};
-  if (optimizer.name == "adam")
-    llvm::append_values(settings, f32("beta1", optimizer.beta1), f32("beta2", optimizer.beta2));
-  if (optimizer.name == "adam" || optimizer.name == "adagrad")
-    settings.push_back(f32("epsilon", optimizer.epsilon));
-  if (optimizer.name == "adagrad")
-    settings.push_back(f32("clip", optimizer.clip));
-  if (optimizer.name == "nag" || optimizer.name == "sgd")
-    settings.push_back(f32("momentum", optimizer.momentum));
-  return builder.getDictionaryAttr(settings);
-}
-
-DictionaryAttr Importer::trainingAttribute() {
-  const TrainingSpec &training = spec.training;
-  const ScheduleSpec &schedule = training.schedule;
-  Attribute criterion = builder.getDictionaryAttr(
-      {named("name", training.criterion.name), named("smoothing", training.criterion.smoothing)});
-  Attribute rates = builder.getDictionaryAttr(
-      {named("name", schedule.name), named("lr", schedule.lr), named("warmup_updates", schedule.warmupUpdates),
-       named("warmup_init_lr", schedule.warmupInitLr), named("min_lr", schedule.minLr),
-       named("period_updates", schedule.periodUpdates), named("period_mult", schedule.periodMult),
-       named("shrink", schedule.shrink), named("end_lr", schedule.endLr), named("power", schedule.power),
-       named("total_updates", schedule.totalUpdates)});
-  SmallVector<NamedAttribute> settings = {named("criterion", criterion),
-                                          named("optimizer", optimizerAttribute()),
-                                          named("schedule", rates),
-                                          named("max_tokens", training.maxTokens),
-                                          named("max_sentences", training.maxSentences),
-                                          named("batch_multiple", training.batchMultiple),
-                                          named("validate_every", training.validateEvery),
-                                          named("save_every", training.saveEvery),
-                                          named("patience", training.patience),
-                                          named("update_freq", training.updateFreq),
-                                          named("clip_norm", training.clipNorm),
-                                          named("max_update", training.maxUpdate),
-                                          named("max_epoch", training.maxEpoch),
-                                          named("seed", training.seed),
-                                          named("precision", training.precision),
-                                          named("recompute", training.recompute)};
-  if (spec.isLanguageModel())
-    settings.append(
-        {named("tokens_per_sample", training.tokensPerSample), named("sample_break_mode", training.sampleBreakMode)});
-  return builder.getDictionaryAttr(settings);
-}
-
 void Importer::setAttributes() {
   module->setAttr("bifocal.spec", builder.getStringAttr(printSpec(spec)));
   module->setAttr("bifocal.model", modelAttribute());
-  module->setAttr("bifocal.training", trainingAttribute());
+  module->setAttr("bifocal.training", trainingAttribute(spec, builder));
 }
 
 func::FuncOp Importer::begin(StringRef name, ArrayRef<Argument> arguments, StringRef path) {
@@ -242,6 +194,12 @@ SmallVector<Argument> Importer::readTexts(bool target) {
   texts.push_back(tokens("previous", {"B", "T"}));
   if (target)
     texts.push_back(tokens("target", {"B", "T"}));
+  if (recurrent())
+    for (const MemoryArgument &memory : memoryArguments(spec, builder))
+      texts.push_back({memory.name,
+                       builder.getF32Type(),
+                       {"B", memory.steps, ""},
+                       {ShapedType::kDynamic, ShapedType::kDynamic, spec.model.dim}});
   return texts;
 }
 
@@ -266,18 +224,38 @@ SmallVector<Value> Importer::lossOf(GraphBuilder &graph, func::FuncOp function) 
   return SmallVector<Value>(graph.crossEntropy(graph.project(features, scored), target));
 }
 
-void Importer::buildLoss() {
-  SmallVector<Argument> arguments = readTexts(/*target=*/true);
-  arguments.push_back({"rng", builder.getI64Type(), {""}, {2}});
-  func::FuncOp function = begin("loss", arguments, "training");
-  function->setAttr("bifocal.train", updateAttribute());
-  GraphBuilder graph(spec, builder, parameterTypes, function.getArguments().back());
-  finish(function, lossOf(graph, function), {"loss", "nll", "count"});
+/// One of @loss, @evaluate and @forward of a model with a memory.
+void Importer::buildRecurrent(StringRef name, bool target, bool training) {
+  const RecurrentSpec &lengths = spec.decoder.recurrent;
+  SmallVector<Argument> arguments = readTexts(target);
+  if (training)
+    arguments.push_back({"rng", builder.getI64Type(), {""}, {2}});
+  func::FuncOp function = begin(name, arguments, target ? "training" : "model");
+  if (training)
+    function->setAttr("bifocal.train", updateAttribute(spec.training.optimizer, builder));
+  GraphBuilder graph(spec, builder, parameterTypes, training ? Value(function.getArguments().back()) : Value());
+  SmallVector<Value> states;
+  Value features = graph.recurrentDecoder(function.getArgument(0),
+                                          function.getArguments().slice(target ? 2 : 1, spec.decoder.layers),
+                                          training ? lengths.training : lengths.evaluation, states);
+  NamedResults results{{"logits"}, {}};
+  if (target)
+    results = {{"loss", "nll", "count"}, graph.recurrentLoss(features, function.getArgument(1))};
+  else
+    results.values = {graph.recurrentLogits(features)};
+  results.addStates(states, builder);
+  finish(function, results.values, results.names);
 }
 
-void Importer::buildEvaluate() {
-  func::FuncOp function = begin("evaluate", readTexts(/*target=*/true), "training");
-  GraphBuilder graph(spec, builder, parameterTypes, Value());
+/// @loss of training, or @evaluate.
+void Importer::buildLoss(bool training) {
+  SmallVector<Argument> arguments = readTexts(/*target=*/true);
+  if (training)
+    arguments.push_back({"rng", builder.getI64Type(), {""}, {2}});
+  func::FuncOp function = begin(training ? "loss" : "evaluate", arguments, "training");
+  if (training)
+    function->setAttr("bifocal.train", updateAttribute(spec.training.optimizer, builder));
+  GraphBuilder graph(spec, builder, parameterTypes, training ? Value(function.getArguments().back()) : Value());
   finish(function, lossOf(graph, function), {"loss", "nll", "count"});
 }
 
@@ -303,16 +281,21 @@ void Importer::buildDecodeStep(bool candidates) {
   SmallVector<Argument> arguments{tokens("tokens", {"N"}), tokens("positions", {"N"})};
   if (!spec.isLanguageModel())
     arguments.push_back(tokens("sentences", {"N"}));
+  // Transformer-XL knows distances alone, whose rows of the table all tokens share.
+  if (spec.decoder.mixer == Mixer::relativeAttention)
+    arguments.push_back(tokens("distances", {"P"}));
   arguments.append({tokens("ancestors", {"N", "P"}), tokens("step", {})});
   func::FuncOp function = begin(candidates ? "decode_candidates" : "decode_step", arguments, "decoder");
   GraphBuilder graph(spec, builder, parameterTypes, Value());
   auto last = function.getArguments().take_back(3);
   GraphBuilder::Step step{spec.isLanguageModel() ? Value() : Value(last[0]), last[1], last[2]};
-  Value features = graph.decoderStep(function.getArgument(0), function.getArgument(1), step), all;
+  Value features = recurrent() ? graph.recurrentStep(function.getArgument(0), last[0], step)
+                               : graph.decoderStep(function.getArgument(0), function.getArgument(1), step);
+  Value all;
   if (spec.model.adaptiveSoftmax.isUsed()) {
-    all = graph.adaptiveLogProbabilities(features);
+    all = recurrent() ? graph.recurrentLogits(features) : graph.adaptiveLogProbabilities(features);
   } else {
-    Value logits = graph.project(features, Value());
+    Value logits = recurrent() ? graph.recurrentLogits(features) : graph.project(features, Value());
     all = builder.create<LogSoftmaxOp>(graph.loc(), logits.getType(), logits);
   }
   if (!candidates)
@@ -331,9 +314,15 @@ OwningOpRef<ModuleOp> Importer::run() {
   declareParameters();
   declareStates();
   setAttributes();
-  buildLoss();
-  buildEvaluate();
-  buildForward();
+  if (recurrent()) {
+    buildRecurrent("loss", /*target=*/true, /*training=*/true);
+    buildRecurrent("evaluate", /*target=*/true, /*training=*/false);
+    buildRecurrent("forward", /*target=*/false, /*training=*/false);
+  } else {
+    buildLoss(/*training=*/true);
+    buildLoss(/*training=*/false);
+    buildForward();
+  }
   if (!spec.isLanguageModel())
     buildEncode();
   buildDecodeStep(/*candidates=*/false);

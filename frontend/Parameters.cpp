@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontend/Parameters.h"
 
+#include "frontend/RecurrentParameters.h"
+#include "frontend/RecurrentSpec.h"
+
 #include <cmath>
 #include <fmt/format.h>
 #include <set>
@@ -331,6 +334,8 @@ void ParameterList::addPositionTables() {
 }
 
 std::vector<ParameterSpec> bifocal::listParameters(const Spec &spec) {
+  if (isRecurrent(spec.decoder.mixer))
+    return listRecurrentParameters(spec);
   ParameterList list(spec);
   if (!spec.isLanguageModel())
     list.addStack(false);

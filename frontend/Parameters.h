@@ -4,7 +4,9 @@
 
 #include "frontend/Spec.h"
 
+#include <array>
 #include <cmath>
+#include <optional>
 
 namespace bifocal {
 
@@ -12,7 +14,8 @@ namespace bifocal {
 struct Initializer {
   std::string kind;
   double value = 0;     ///< gain, standard deviation, bound, or base of rotations; pad id of a sinusoid table
-  int64_t zeroRow = -1; ///< `normal` only
+  int64_t zeroRow = -1; ///< `normal` only, like the next
+  double mean = 0;
 };
 
 /// One tensor of the state dict.
@@ -21,8 +24,9 @@ struct ParameterSpec {
   std::vector<int64_t> shape;
   Initializer init;
   std::vector<std::string> aliases;
-  bool constant = false; ///< made by its initialiser, never trained and never stored
-  std::string specPath;  ///< the spec key that asked for it
+  bool constant = false;                           ///< made by its initialiser, never trained and never stored
+  std::string specPath;                            ///< the spec key that asked for it
+  std::optional<std::array<float, 2>> bounds = {}; ///< of what updates leave
 
   int64_t elements() const;
 };

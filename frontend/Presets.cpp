@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontend/Presets.h"
 
+#include "frontend/RecurrentPresets.h"
 #include "frontend/RotaryPresets.h"
 
 #include <fmt/format.h>
@@ -243,10 +244,15 @@ std::vector<std::string> bifocal::presetNames() {
     names.emplace_back(name);
   for (std::string &name : rotaryPresetNames())
     names.push_back(std::move(name));
+  for (const auto &[name, text] : recurrentPresets)
+    names.emplace_back(name);
   return names;
 }
 
 std::string bifocal::presetText(std::string_view name) {
+  for (const auto &[own, text] : recurrentPresets)
+    if (name == own)
+      return std::string(text);
   for (const auto &[size, shape] : liteShapes)
     if (name.starts_with(litePrefix) && name.substr(litePrefix.size()) == size)
       return presetOf(shape);

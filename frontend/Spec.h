@@ -12,8 +12,9 @@ namespace bifocal {
 
 /// What a model is for: text from text, or text from its own beginning.
 enum class ModelKind { translation, languageModel };
-/// How a layer mixes positions; `branches` is a list of others, each on channels of its own (LSRA).
-enum class Mixer { lightConv, dynamicConv, attention, diffAttention, branches };
+/// How a layer mixes positions; `branches` is a list of others, each on channels of its own (LSRA). The last two read a
+/// memory of earlier segments: Transformer-XL and adaptive span.
+enum class Mixer { lightConv, dynamicConv, attention, diffAttention, branches, relativeAttention, spanAttention };
 /// The versions of differential attention: two maps with keys of their own and a norm behind their difference, or
 /// neighbouring heads that share keys and values, the second one gated.
 enum class DiffVariant { v1, v2 };
@@ -39,6 +40,24 @@ struct BranchSpec {
   bool weightSoftmax = true;
 };
 
+/// How much of earlier segments a layer of Transformer-XL sees.
+struct MemorySpec {
+  int64_t steps = 0;
+  int64_t clampLength = 0; ///< distances from here on count as one; 0: all differ
+  bool sameLength = false; ///< every step sees `steps` steps, itself included
+
+  bool operator==(const MemorySpec &) const = default;
+};
+
+/// What layers with a memory have beside those of attention.
+struct RecurrentSpec {
+  MemorySpec training, evaluation;   ///< of `Mixer::relativeAttention`
+  int64_t span = 0, ramp = 0;        ///< of `Mixer::spanAttention`: the longest span, and the steps in which it ends
+  double spanInit = 0, spanLoss = 0; ///< the first spans as parts of the longest one; the price of a step
+
+  bool operator==(const RecurrentSpec &) const = default;
+};
+
 /// Encoder or decoder; a language model is a decoder alone. Sizes are those of the published models; see the presets.
 struct StackSpec {
   int64_t layers = 0;
@@ -55,6 +74,7 @@ struct StackSpec {
   bool glu = false;
   bool weightSoftmax = true;
   bool convBias = false;
+  RecurrentSpec recurrent;
   bool maskBeforeLinear = false; ///< of branches: padding becomes zeros before the first linear, not after it
 };
 

@@ -5,6 +5,7 @@
 #include "frontend/OptimizerSpec.h"
 #include "frontend/Parameters.h"
 #include "frontend/Presets.h"
+#include "frontend/RecurrentSpec.h"
 #include "frontend/TableReader.h"
 #include "runtime/core/Manifest.h"
 #include "runtime/core/Nearest.h"
@@ -15,7 +16,6 @@
 using namespace bifocal;
 
 static constexpr double unbounded = std::numeric_limits<double>::infinity();
-static constexpr std::string_view laterMixers[] = {"adaptive_span", "transformer_xl"};
 
 Position Spec::whereOf(std::string_view path) const {
   for (std::string_view rest = path; !rest.empty();) {
@@ -160,6 +160,7 @@ static void readMixer(TableReader &table, StackSpec &stack, int64_t dim, bool de
     }
     return;
   }
+  readRecurrent(table, stack);
   table.accept("mask_before_linear");
   if (table.userHas("mask_before_linear"))
     table.error("mask_before_linear", "`mask_before_linear` belongs to a mixer that is a list of branches");
@@ -168,7 +169,7 @@ static void readMixer(TableReader &table, StackSpec &stack, int64_t dim, bool de
   stack.glu = table.boolean("glu", true);
   stack.weightSoftmax = table.boolean("weight_softmax", true);
   stack.convBias = table.boolean("conv_bias", false);
-  if (stack.mixer == Mixer::attention || stack.mixer == Mixer::diffAttention) {
+  if (stack.mixer == Mixer::attention || stack.mixer == Mixer::diffAttention || isRecurrent(stack.mixer)) {
     for (std::string_view key : {"kernel_sizes", "conv_dim", "glu", "weight_softmax", "conv_bias"})
       if (table.userHas(key))
         table.error(key, fmt::format("`{}` belongs to convolutions, but the mixer is `{}`", key, name(stack.mixer)));
@@ -186,19 +187,22 @@ static void readStack(TableReader table, StackSpec &stack, const ModelSpec &mode
   static constexpr TableReader::Choice mixers[] = {{"light_conv", int(Mixer::lightConv)},
                                                    {"dynamic_conv", int(Mixer::dynamicConv)},
                                                    {"attention", int(Mixer::attention)},
-                                                   {"diff_attention", int(Mixer::diffAttention)}};
+                                                   {"diff_attention", int(Mixer::diffAttention)},
+                                                   {"relative_attention", int(Mixer::relativeAttention)},
+                                                   {"span_attention", int(Mixer::spanAttention)}};
   static constexpr TableReader::Choice activations[] = {{"relu", int(FfnActivation::relu)},
                                                         {"swiglu", int(FfnActivation::swiglu)}};
   stack.layers = table.integer("layers", 6, 1, 1000);
   if (!table.isList("mixer"))
-    stack.mixer = Mixer(table.choice("mixer", int(stack.mixer), mixers, laterMixers));
+    stack.mixer = Mixer(table.choice("mixer", int(stack.mixer), mixers));
   stack.heads = table.integer("heads", 8, 1, 1 << 20);
   stack.ffnDim = table.integer("ffn_dim", 2048, 1, 1 << 24);
   stack.ffnActivation = FfnActivation(table.choice("ffn_activation", int(stack.ffnActivation), activations));
   readMixer(table, stack, model.dim, decoder);
   readAttention(table, stack, model);
   // The decoder of a translation attends to the encoder, with the same number of heads.
-  if (decoder && model.kind == ModelKind::translation && model.dim % stack.heads != 0)
+  const bool attends = (decoder && model.kind == ModelKind::translation) || isRecurrent(stack.mixer);
+  if (attends && model.dim % stack.heads != 0)
     reportHeads(table, stack, "dim", model.dim);
   table.finish();
 }
@@ -353,6 +357,7 @@ Result<Spec> bifocal::parseSpec(std::string_view text, std::string_view fileName
   readStack(root.table("decoder"), spec.decoder, spec.model, true);
   readTraining(root.table("training"), spec.training, spec.model);
   checkRotary(root, spec);
+  checkRecurrent(root, spec);
   root.finish();
   if (diagnostics.empty())
     checkSize(root, spec);

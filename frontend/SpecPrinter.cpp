@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontend/AttentionSpec.h"
 #include "frontend/Branches.h"
+#include "frontend/RecurrentSpec.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -22,6 +23,10 @@ std::string_view bifocal::name(Mixer mixer) {
     return "diff_attention";
   case Mixer::branches:
     return "branches";
+  case Mixer::relativeAttention:
+    return "relative_attention";
+  case Mixer::spanAttention:
+    return "span_attention";
   }
   return "";
 }
@@ -67,6 +72,8 @@ static std::string printStack(std::string_view table, const StackSpec &stack) {
     text += fmt::format("kernel_sizes = [{}]\n", fmt::join(stack.kernelSizes, ", "));
   if (branches && table == "encoder")
     text += fmt::format("mask_before_linear = {}\n", stack.maskBeforeLinear);
+  if (isRecurrent(stack.mixer))
+    text += printRecurrent(stack);
   if (stack.mixer == Mixer::lightConv || stack.mixer == Mixer::dynamicConv)
     text +=
         fmt::format("kernel_sizes = [{}]\nconv_dim = {}\nglu = {}\nweight_softmax = {}\nconv_bias = {}\n",
@@ -127,10 +134,12 @@ static std::string printTraining(const TrainingSpec &training) {
 
 std::string bifocal::printSpec(const Spec &spec) {
   const ModelSpec &model = spec.model;
+  const std::string positions =
+      isRecurrent(spec.decoder.mixer) ? "" : fmt::format("positions = \"{}\"\n", name(model.positions));
   std::string text = fmt::format("[model]\nkind = \"{}\"\ndim = {}\nnorm = \"{}\"\nshare_embeddings = \"{}\"\n"
-                                 "positions = \"{}\"\nffn_init = \"{}\"\nmax_positions = {}\n",
-                                 name(model.kind), model.dim, name(model.norm), name(model.sharing),
-                                 name(model.positions), name(model.ffnInit), model.maxPositions);
+                                 "{}ffn_init = \"{}\"\nmax_positions = {}\n",
+                                 name(model.kind), model.dim, name(model.norm), name(model.sharing), positions,
+                                 name(model.ffnInit), model.maxPositions);
   text += fmt::format("norm_kind = \"{}\"\nbias = {}\nscale_embeddings = {}\n", name(model.normKind), model.bias,
                       model.scaleEmbeddings);
   if (model.positions == PositionKind::rotary)

@@ -25,6 +25,9 @@ std::optional<KernelSchedule> scheduleAdaptive(Operation *op) {
     // A stage for each part: their sizes differ.
     for (Value input : op->getOperands())
       schedule.stages.push_back(tilesOf(input));
+  } else if (isa<SplitRowsOp>(op)) {
+    for (Value output : op->getResults())
+      schedule.stages.push_back(tilesOf(output));
   } else if (isa<SliceRowsOp>(op)) {
     schedule.stages = {tilesOf(op->getResult(0))};
   } else if (isa<TransposeOp>(op)) {

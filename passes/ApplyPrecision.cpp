@@ -18,7 +18,8 @@ namespace {
 /// Ops whose operands and results may differ in their element type. All others have one type for their activations.
 bool convertsElements(Operation *op) {
   return isa<MapOp, LinearOp, LinearInputGradOp, LinearWeightGradOp, ColumnSumOp, GluOp, GluGradOp, EmbeddingOp,
-             EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp, ProjectedCrossEntropyOp>(op);
+             EmbeddingGradOp, CrossEntropyOp, CrossEntropyGradOp, ProjectedCrossEntropyOp, AppendStepsOp,
+             AppendStepsGradOp>(op);
 }
 
 /// Statistics of rows, which the backward pass reads.

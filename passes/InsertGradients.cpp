@@ -193,6 +193,9 @@ Value InsertGradients::writeUpdate(OpBuilder &builder, Location location, Value 
     attributes.set("clear_gradients", builder.getUnitAttr());
   for (ParamOp parameter : trainedParameters()) {
     attributes.set("params", builder.getArrayAttr(FlatSymbolRefAttr::get(parameter.getSymNameAttr())));
+    attributes.erase("bounds");
+    if (parameter.getBoundsAttr())
+      attributes.set("bounds", parameter.getBoundsAttr());
     OperationState update(parameter.getLoc(), ("bifocal." + optimizer.getValue()).str(), ValueRange{factor, hyper}, {},
                           attributes);
     builder.create(update);

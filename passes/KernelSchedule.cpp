@@ -64,8 +64,8 @@ bool isNarrow(Type type) {
 }
 
 KernelSchedule scheduleKernel(Operation *op) {
-  for (auto schedule :
-       {scheduleAdaptive, scheduleAttention, scheduleConv, scheduleDense, scheduleLoss, scheduleOptim, scheduleSearch})
+  for (auto schedule : {scheduleAdaptive, scheduleAttention, scheduleConv, scheduleDense, scheduleLoss, scheduleOptim,
+                        scheduleRecurrent, scheduleSearch})
     if (std::optional<KernelSchedule> result = schedule(op))
       return *result;
   // No stages: the generators report the op, with its place.

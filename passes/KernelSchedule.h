@@ -45,6 +45,7 @@ std::optional<KernelSchedule> scheduleAttention(mlir::Operation *op);
 std::optional<KernelSchedule> scheduleDense(mlir::Operation *op);
 std::optional<KernelSchedule> scheduleLoss(mlir::Operation *op);
 std::optional<KernelSchedule> scheduleOptim(mlir::Operation *op);
+std::optional<KernelSchedule> scheduleRecurrent(mlir::Operation *op);
 std::optional<KernelSchedule> scheduleSearch(mlir::Operation *op);
 
 /// The states that `op` reads or writes, in the order of its definition: the order of their buffers in a launch.

@@ -69,7 +69,8 @@ LogicalResult verifyOptimizer(func::FuncOp loss, DictionaryAttr settings) {
   if (!op || !op->hasInterface<OptimizerOpInterface>())
     return loss.emitOpError("expects the mnemonic of an optimizer as 'optimizer' in 'bifocal.train'");
   for (StringAttr name : op->getAttributeNames()) {
-    if (name == "params" || name == "clear_gradients")
+    // Bounds are a parameter's.
+    if (name == "params" || name == "clear_gradients" || name == "bounds")
       continue;
     auto setting = settings.getAs<FloatAttr>(name);
     if (!setting || !setting.getType().isF32())

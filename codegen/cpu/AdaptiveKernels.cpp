@@ -46,9 +46,12 @@ static void writeClusterIds(KernelTask &task, ClusterIdsOp op) {
   ArrayRef<int32_t> cutoffs = op.getCutoffs();
   writeIds(task, [&](Value ids) {
     Value cluster = ids;
-    for (auto [index, cutoff] : llvm::enumerate(cutoffs))
+    const auto last = static_cast<int32_t>(cutoffs.size()) - 1;
+    for (auto [index, cutoff] : llvm::enumerate(cutoffs)) {
+      const auto number = static_cast<int32_t>(index);
       cluster = kernel.select(kernel.less(ids, constant(cutoff)), cluster,
-                              constant(cutoffs.front() + static_cast<int32_t>(index)));
+                              constant(cutoffs.front() + (op.getReversed() ? last - number : number)));
+    }
     return cluster;
   });
 }
@@ -75,7 +78,8 @@ static void writeJoinClusters(KernelTask &task, JoinClustersOp op) {
             const int64_t size = lastAxis(op.getTails()[i]);
             Array tail = kernel.from(task.operand(1 + i), kernel.mul(row, size));
             Array part = kernel.from(output, kernel.index(first));
-            Value cluster = kernel.splat(kernel.load(head, kernel.index(classes - tails + i)));
+            Value cluster =
+                kernel.splat(kernel.load(head, kernel.index(op.getReversed() ? classes - 1 - i : classes - tails + i)));
             kernel.columns(size, 4, [&](Value at, Value mask, int64_t) {
               kernel.storeVector(kernel.add(kernel.loadVector(tail, at, mask), cluster), part, at, mask);
             });
@@ -96,14 +100,18 @@ static void writeAddScalars(KernelTask &task, AddScalarsOp op) {
   });
 }
 
-/// A stage that copies `count` elements.
-static void writeCopy(KernelTask &task, int64_t stage, int64_t operand, int64_t from, int64_t to, int64_t count) {
+/// A stage that copies `count` elements of an operand, from `from` on, to a result, from `to` on.
+struct ElementCopy {
+  int64_t operand, from, result, to, count;
+};
+
+static void writeCopy(KernelTask &task, int64_t stage, const ElementCopy &copy) {
   KernelBuilder &kernel = task.builder;
   kernel.stage(task.name(), stage, [&](Value tile) {
-    Array source = kernel.from(task.operand(operand), kernel.index(from));
-    Array target = kernel.from(task.result(0), kernel.index(to));
+    Array source = kernel.from(task.operand(copy.operand), kernel.index(copy.from));
+    Array target = kernel.from(task.result(copy.result), kernel.index(copy.to));
     Value begin = kernel.mul(tile, elementsPerTile);
-    Value length = kernel.sub(kernel.min(kernel.add(begin, elementsPerTile), kernel.index(count)), begin);
+    Value length = kernel.sub(kernel.min(kernel.add(begin, elementsPerTile), kernel.index(copy.count)), begin);
     kernel.columns(length, {}, [&](Value at, Value mask, ValueRange) {
       Value place = kernel.add(begin, at);
       kernel.storeVector(kernel.loadVector(source, place, mask), target, place, mask);
@@ -116,14 +124,26 @@ static void writeConcatRows(KernelTask &task, ConcatRowsOp op) {
   int64_t to = 0;
   for (auto [index, input] : llvm::enumerate(op.getInputs())) {
     const int64_t count = cast<ShapedType>(input.getType()).getNumElements();
-    writeCopy(task, static_cast<int64_t>(index), static_cast<int64_t>(index), 0, to, count);
+    writeCopy(task, static_cast<int64_t>(index), {static_cast<int64_t>(index), 0, 0, to, count});
     to += count;
   }
 }
 
+static void writeSplitRows(KernelTask &task, SplitRowsOp op) {
+  int64_t from = 0;
+  for (auto [index, output] : llvm::enumerate(op.getOutputs())) {
+    const int64_t count = cast<ShapedType>(output.getType()).getNumElements();
+    writeCopy(task, static_cast<int64_t>(index), {0, from, static_cast<int64_t>(index), 0, count});
+    from += count;
+  }
+}
+
 static void writeSliceRows(KernelTask &task, SliceRowsOp op) {
-  writeCopy(task, 0, 0, static_cast<int64_t>(op.getFirst()) * lastAxis(op.getInput()), 0,
-            cast<ShapedType>(op.getOutput().getType()).getNumElements());
+  auto input = cast<ShapedType>(op.getInput().getType());
+  const int64_t width = input.getNumElements() / input.getDimSize(0);
+  writeCopy(task, 0,
+            {0, static_cast<int64_t>(op.getFirst()) * width, 0, 0,
+             cast<ShapedType>(op.getOutput().getType()).getNumElements()});
 }
 
 static void writeTranspose(KernelTask &task, TransposeOp op) {
@@ -153,6 +173,7 @@ FailureOr<bool> generateAdaptive(KernelTask &task) {
       .Case([&](AddScalarsOp op) { return writeAddScalars(task, op), true; })
       .Case([&](ConcatRowsOp op) { return writeConcatRows(task, op), true; })
       .Case([&](SliceRowsOp op) { return writeSliceRows(task, op), true; })
+      .Case([&](SplitRowsOp op) { return writeSplitRows(task, op), true; })
       .Case([&](TransposeOp op) { return writeTranspose(task, op), true; })
       .Default([](Operation *) { return false; });
 }

@@ -59,9 +59,10 @@ Array KernelTask::scratch(int64_t index, Type element) {
 }
 
 static constexpr KernelGenerator generators[] = {
-    generateConv,   generateAttention, generateDiffAttention, generateDiffAttentionRows,
-    generateRotary, generateRows,      generateSoftmax,       generateEmbedding,
-    generateLoss,   generateOptim,     generateSearch,        generateAdaptive};
+    generateConv,     generateAttention, generateDiffAttention, generateDiffAttentionRows,
+    generateRotary,   generateRows,      generateSoftmax,       generateEmbedding,
+    generateLoss,     generateOptim,     generateSearch,        generateAdaptive,
+    generateRecurrent};
 
 static LogicalResult generateKernel(plan::KernelOp kernel, ModuleOp functions, const VectorTarget &target,
                                     ArrayRef<KernelGenerator> preferred) {

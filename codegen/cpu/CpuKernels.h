@@ -56,6 +56,7 @@ mlir::FailureOr<bool> generateSoftmax(KernelTask &task);
 mlir::FailureOr<bool> generateEmbedding(KernelTask &task);
 mlir::FailureOr<bool> generateLoss(KernelTask &task);
 mlir::FailureOr<bool> generateOptim(KernelTask &task);
+mlir::FailureOr<bool> generateRecurrent(KernelTask &task);
 mlir::FailureOr<bool> generateSearch(KernelTask &task);
 
 /// The name of the kernel of a product: by what is stored transposed and by the elements of its matrices.

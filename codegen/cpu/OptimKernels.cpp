@@ -129,6 +129,7 @@ public:
     this->rate = kernel.load(task.operand(1), kernel.index(rate));
     parameter = task.behindResults(0, kernel.f32());
     gradient = task.behindResults(1, kernel.f32());
+    bounds = task.op->getAttrOfType<DenseF32ArrayAttr>("bounds");
   }
 
   Value hyper(int64_t place) { return kernel.load(task.operand(1), kernel.index(place)); }
@@ -151,6 +152,9 @@ public:
     return kernel.mul(p, kernel.splat(kernel.sub(kernel.constantF32(1.0), step)));
   }
   void store(Value p, Value at, Value mask, bool clearGradients) {
+    if (bounds)
+      // In this order a NaN stays one.
+      p = kernel.min(kernel.constantVector(bounds[1]), kernel.max(kernel.constantVector(bounds[0]), p));
     kernel.storeVector(p, parameter, at, mask);
     if (clearGradients)
       kernel.storeVector(kernel.constantVector(0.0), gradient, at, mask);
@@ -159,6 +163,7 @@ public:
   KernelBuilder &kernel;
   KernelTask &task;
   Array parameter, gradient;
+  DenseF32ArrayAttr bounds;
   Value factor, rate;
 };
 } // namespace

@@ -105,23 +105,33 @@ LogicalResult AddScalarsOp::buildGradient(OpBuilder &, ArrayRef<Value> resultGra
   return success();
 }
 
-LogicalResult ConcatRowsOp::verify() {
+/// `rows` and the columns of `like`, which has any rank.
+static SmallVector<int64_t> withRows(int64_t rows, Value like) {
+  SmallVector<int64_t> shape(shapeOf(like));
+  shape.front() = rows;
+  return shape;
+}
+
+/// Whether `parts` are the rows of `whole`, one below the other. `name` is that of the parts, `wholeName` of the other.
+static LogicalResult verifyRowParts(Operation *op, StringRef name, ValueRange parts, StringRef wholeName, Value whole) {
   // (C1)
-  if (failed(verifySome(*this, "inputs", getInputs())))
+  if (failed(verifySome(op, name, parts)))
     return failure();
   int64_t rows = 0;
-  for (Value input : getInputs()) {
-    if (failed(verifyFixed(*this, "inputs", input)))
+  for (Value part : parts) {
+    if (failed(verifyFixed(op, name, part)))
       return failure();
     // (C2)
-    if (failed(verifyShape(*this, "inputs", input, {shapeOf(input)[0], channelsOf(getOutput())},
-                           "the columns of 'output'")))
+    if (failed(verifyShape(op, name, part, withRows(shapeOf(part)[0], whole),
+                           ("the columns of '" + wholeName + "'").str())))
       return failure();
-    rows += shapeOf(input)[0];
+    rows += shapeOf(part)[0];
   }
-  return verifyShape(*this, "output", getOutput(), {rows, channelsOf(getInputs().front())},
-                     "the rows of all 'inputs' together");
+  return verifyShape(op, wholeName, whole, withRows(rows, parts.front()),
+                     ("the rows of all '" + name + "' together").str());
 }
+
+LogicalResult ConcatRowsOp::verify() { return verifyRowParts(*this, "inputs", getInputs(), "output", getOutput()); }
 
 void ConcatRowsOp::inferSymbolicDims(ArrayRef<Dims>, SmallVectorImpl<Dims> &results) {
   inferLike(*this, 0, {}, results);
@@ -144,7 +154,7 @@ LogicalResult ConcatRowsOp::buildGradient(OpBuilder &builder, ArrayRef<Value> re
 LogicalResult SliceRowsOp::verify() {
   // (C1)
   if (failed(verifyFixed(*this, "input", getInput())) || failed(verifyFixed(*this, "output", getOutput())) ||
-      failed(verifyShape(*this, "output", getOutput(), {shapeOf(getOutput())[0], channelsOf(getInput())},
+      failed(verifyShape(*this, "output", getOutput(), withRows(shapeOf(getOutput())[0], getInput()),
                          "the columns of 'input'")))
     return failure();
   // (C2)
@@ -160,6 +170,25 @@ void SliceRowsOp::inferSymbolicDims(ArrayRef<Dims>, SmallVectorImpl<Dims> &resul
 }
 
 AffineExpr SliceRowsOp::getFlops(const SymbolicDims &) { return zeroFlops(*this); }
+
+LogicalResult SplitRowsOp::verify() { return verifyRowParts(*this, "outputs", getOutputs(), "input", getInput()); }
+
+void SplitRowsOp::inferSymbolicDims(ArrayRef<Dims>, SmallVectorImpl<Dims> &results) {
+  for (unsigned i = 0; i < getNumResults(); ++i)
+    inferLike(*this, i, {}, results);
+}
+
+AffineExpr SplitRowsOp::getFlops(const SymbolicDims &) { return zeroFlops(*this); }
+
+LogicalResult SplitRowsOp::buildGradient(OpBuilder &builder, ArrayRef<Value> resultGrads,
+                                         SmallVectorImpl<Value> &operandGrads) {
+  operandGrads.assign(1, Value());
+  for (auto [index, gradient] : llvm::enumerate(resultGrads))
+    if (!gradient)
+      return emitOpError("expects a gradient of every output, but number ") << index << " has none";
+  operandGrads[0] = builder.create<ConcatRowsOp>(getLoc(), getInput().getType(), resultGrads);
+  return success();
+}
 
 LogicalResult TransposeOp::verify() {
   // (C1)

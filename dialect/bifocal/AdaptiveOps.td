@@ -7,6 +7,9 @@ include "dialect/bifocal/BifocalDialect.td"
 // "Adaptive input representations") have beside embeddings, linears and losses: a vocabulary is cut into bands of
 // neighbouring ids, and each band but the first has a class in the softmax of the first.
 
+// Weights, and biases, whose rows have one element.
+def Bifocal_Rows : AnyTypeOf<[1DTensorOf<[F32]>, 2DTensorOf<[F32]>]>;
+
 def Bifocal_BandIdsOp : Bifocal_PureOp<"band_ids"> {
   let summary = "ids counted from the beginning of a band";
   let description = [{
@@ -42,6 +45,9 @@ def Bifocal_ClusterIdsOp : Bifocal_PureOp<"cluster_ids"> {
 
         output[...] = ids[...] where ids[...] < c_0, else c_0 + the number of i >= 1 with c_i <= ids[...]
 
+    With `reversed` the clusters have their classes in the other order, the first one the last class, as in the code
+    published with Transformer-XL.
+
     | Name     | Shape   | Element |
     |----------|---------|---------|
     | `ids`    | `[...]` | i32     |
@@ -57,7 +63,7 @@ def Bifocal_ClusterIdsOp : Bifocal_PureOp<"cluster_ids"> {
     %classes = bifocal.cluster_ids %ids {cutoffs = array<i32: 20000, 60000>} : (tensor<?x?xi32>) -> tensor<?x?xi32>
     ```
   }];
-  let arguments = (ins Bifocal_Tokens:$ids, DenseI32ArrayAttr:$cutoffs);
+  let arguments = (ins Bifocal_Tokens:$ids, DenseI32ArrayAttr:$cutoffs, UnitAttr:$reversed);
   let results = (outs Bifocal_Tokens:$output);
   let assemblyFormat = "$ids attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
@@ -70,6 +76,8 @@ def Bifocal_JoinClustersOp : Bifocal_PureOp<"join_clusters"> {
 
         output[..., v] = head[..., v]                                       for v < c
         output[..., v] = head[..., c + i] + tails[i][..., v - c_i]          for c_i <= v < c_i + s_i
+
+    With `reversed` head[..., c + n - 1 - i] in place of head[..., c + i]: see `bifocal.cluster_ids`.
 
     | Name     | Shape                       | Element   |
     |----------|-----------------------------|-----------|
@@ -88,7 +96,7 @@ def Bifocal_JoinClustersOp : Bifocal_PureOp<"join_clusters"> {
     %lp = bifocal.join_clusters %head, %rare : (tensor<?x20001xf32>, tensor<?x40000xf32>) -> tensor<?x60000xf32>
     ```
   }];
-  let arguments = (ins Bifocal_Tensor:$head, Variadic<Bifocal_Tensor>:$tails);
+  let arguments = (ins Bifocal_Tensor:$head, Variadic<Bifocal_Tensor>:$tails, UnitAttr:$reversed);
   let results = (outs Bifocal_Tensor:$output);
   let assemblyFormat = "$head `,` $tails attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
@@ -118,10 +126,10 @@ def Bifocal_AddScalarsOp : Bifocal_PureOp<"add_scalars", [DeclareOpInterfaceMeth
 def Bifocal_ConcatRowsOp : Bifocal_PureOp<"concat_rows", [DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
   let summary = "matrices, one below the other";
   let description = [{
-    | Name     | Shape                   | Element             |
-    |----------|-------------------------|---------------------|
-    | `inputs` | `[R_i, C]` each         | f32                 |
-    | `output` | `[R_0 + R_1 + ..., C]`  | f32                 |
+    | Name     | Shape                                         | Element |
+    |----------|-----------------------------------------------|---------|
+    | `inputs` | `[R_i, C]` each, or `[R_i]`                   | f32     |
+    | `output` | `[R_0 + R_1 + ..., C]`, or `[R_0 + R_1 + ...]` | f32    |
 
     Weights that a model keeps apart and multiplies as one: the words and the clusters of a tied adaptive softmax.
 
@@ -135,8 +143,8 @@ def Bifocal_ConcatRowsOp : Bifocal_PureOp<"concat_rows", [DeclareOpInterfaceMeth
     %w = bifocal.concat_rows %words, %clusters : (tensor<20000x512xf32>, tensor<2x512xf32>) -> tensor<20002x512xf32>
     ```
   }];
-  let arguments = (ins Variadic<2DTensorOf<[F32]>>:$inputs);
-  let results = (outs 2DTensorOf<[F32]>:$output);
+  let arguments = (ins Variadic<Bifocal_Rows>:$inputs);
+  let results = (outs Bifocal_Rows:$output);
   let assemblyFormat = "$inputs attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
@@ -146,10 +154,10 @@ def Bifocal_SliceRowsOp : Bifocal_PureOp<"slice_rows"> {
   let description = [{
         output[r, c] = input[first + r, c]
 
-    | Name     | Shape    | Element |
-    |----------|----------|---------|
-    | `input`  | `[R, C]` | f32     |
-    | `output` | `[r, C]` | f32     |
+    | Name     | Shape             | Element |
+    |----------|-------------------|---------|
+    | `input`  | `[R, C]` or `[R]` | f32     |
+    | `output` | `[r, C]` or `[r]` | f32     |
 
     The gradient of `bifocal.concat_rows`.
 
@@ -163,8 +171,37 @@ def Bifocal_SliceRowsOp : Bifocal_PureOp<"slice_rows"> {
     %dwords = bifocal.slice_rows %dw {first = 0 : i64} : (tensor<20002x512xf32>) -> tensor<20000x512xf32>
     ```
   }];
-  let arguments = (ins 2DTensorOf<[F32]>:$input, I64Attr:$first);
-  let results = (outs 2DTensorOf<[F32]>:$output);
+  let arguments = (ins Bifocal_Rows:$input, I64Attr:$first);
+  let results = (outs Bifocal_Rows:$output);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Bifocal_SplitRowsOp : Bifocal_PureOp<"split_rows", [DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
+  let summary = "rows of a matrix as several, one below the other";
+  let description = [{
+        output_i[r, c] = input[R_0 + ... + R_(i-1) + r, c]
+
+    | Name      | Shape                                          | Element |
+    |-----------|------------------------------------------------|---------|
+    | `input`   | `[R_0 + R_1 + ..., C]`, or `[R_0 + R_1 + ...]` | f32     |
+    | `outputs` | `[R_i, C]` each, or `[R_i]`                    | f32     |
+
+    A weight that a model keeps as one and multiplies in parts: the queries', keys' and values' of Transformer-XL, the bands
+    of its vocabulary. It has a gradient, `bifocal.concat_rows`, where all of its outputs have one.
+
+    Constraints:
+    - (C1) There is at least one of `outputs`; all sizes are fixed.
+    - (C2) `input` has the columns of every output, and as many rows as all together.
+
+    Example:
+
+    ```mlir
+    %q, %k = bifocal.split_rows %w : (tensor<1024x512xf32>) -> (tensor<512x512xf32>, tensor<512x512xf32>)
+    ```
+  }];
+  let arguments = (ins Bifocal_Rows:$input);
+  let results = (outs Variadic<Bifocal_Rows>:$outputs);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }

@@ -100,6 +100,13 @@ static LogicalResult verifyEpsilon(Operation *op, const llvm::APFloat &number) {
   return success();
 }
 
+/// (C7)
+static LogicalResult verifyBounds(Operation *op, DenseF32ArrayAttr bounds) {
+  if (!bounds || (bounds.size() == 2 && bounds[0] <= 0 && bounds[1] >= 0))
+    return success();
+  return op->emitOpError("expects two bounds, one not above and one not below 0, but got ") << bounds;
+}
+
 /// `perElement` operations for every element of the parameters.
 static AffineExpr updateFlops(OptimizerOpInterface op, int64_t perElement) {
   return getAffineConstantExpr(perElement * parameterElements(op, op.getParams()), op->getContext());
@@ -118,28 +125,36 @@ LogicalResult AdamOp::verify() {
   // (C5), (C6)
   if (failed(verifyEpsilon(*this, getEpsilon())))
     return failure();
-  return verifyNotNegative(*this, "weight_decay", getWeightDecay());
+  if (failed(verifyNotNegative(*this, "weight_decay", getWeightDecay())))
+    return failure();
+  return verifyBounds(*this, getBoundsAttr());
 }
 
 LogicalResult AdagradOp::verify() {
   // (C4), (C5), (C6)
   if (failed(verifyNotNegative(*this, "clip", getClip())) || failed(verifyEpsilon(*this, getEpsilon())))
     return failure();
-  return verifyNotNegative(*this, "weight_decay", getWeightDecay());
+  if (failed(verifyNotNegative(*this, "weight_decay", getWeightDecay())))
+    return failure();
+  return verifyBounds(*this, getBoundsAttr());
 }
 
 LogicalResult NagOp::verify() {
   // (C4), (C5)
   if (failed(verifyShare(*this, "momentum", getMomentum())))
     return failure();
-  return verifyNotNegative(*this, "weight_decay", getWeightDecay());
+  if (failed(verifyNotNegative(*this, "weight_decay", getWeightDecay())))
+    return failure();
+  return verifyBounds(*this, getBoundsAttr());
 }
 
 LogicalResult SgdOp::verify() {
   // (C4), (C5)
   if (failed(verifyShare(*this, "momentum", getMomentum())))
     return failure();
-  return verifyNotNegative(*this, "weight_decay", getWeightDecay());
+  if (failed(verifyNotNegative(*this, "weight_decay", getWeightDecay())))
+    return failure();
+  return verifyBounds(*this, getBoundsAttr());
 }
 
 LogicalResult AdamOp::verifySymbolUses(SymbolTableCollection &tables) {

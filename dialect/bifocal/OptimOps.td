@@ -71,7 +71,8 @@ def Bifocal_ClipOp : Bifocal_PureOp<"clip"> {
   let assemblyFormat = "$norm `,` $count `,` $hyper attr-dict `:` functional-type(operands, results)";
 }
 
-// An update of parameters. `hyper[1]` is the caller's: it depends on the number of the update, which no op knows.
+// An update of parameters. With `bounds` [low, high] an element that the update takes below or above them becomes the
+// nearer one. `hyper[1]` is the caller's: it depends on the number of the update, which no op knows.
 class Bifocal_UpdateOp<string mnemonic, list<string> overridden = []> : Bifocal_Op<mnemonic,
     [DeclareOpInterfaceMethods<SymbolUserOpInterface>, DeclareOpInterfaceMethods<CostOpInterface, ["getBytes"]>,
      DeclareOpInterfaceMethods<OptimizerOpInterface, overridden>]> {
@@ -91,7 +92,8 @@ def Bifocal_AdamOp : Bifocal_UpdateOp<"adam"> {
         p = p - hyper[1] * m / (sqrt(v) + epsilon)
 
     hyper[1] holds the learning rate times sqrt(1 - beta2^t) / (1 - beta1^t): the correction is the caller's, epsilon is
-    added to the uncorrected root. With `clear_gradients` the gradients are set to zero. Everything is f32.
+    added to the uncorrected root. With `bounds` [low, high] p becomes min(max(p, low), high) at the end. With
+    `clear_gradients` the gradients are set to zero. Everything is f32.
 
     Constraints:
     - (C1) There is at least one parameter.
@@ -100,6 +102,7 @@ def Bifocal_AdamOp : Bifocal_UpdateOp<"adam"> {
     - (C4) `beta1` and `beta2` are in [0, 1).
     - (C5) `epsilon` > 0.
     - (C6) `weight_decay` >= 0.
+    - (C7) `bounds` are two numbers with low <= 0 <= high: what lies between parameters is 0 and stays so.
 
     Example:
 
@@ -109,7 +112,8 @@ def Bifocal_AdamOp : Bifocal_UpdateOp<"adam"> {
     ```
   }];
   let arguments = (ins Bifocal_Scalar:$factor, Bifocal_Hyper:$hyper, TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
-    F32Attr:$beta1, F32Attr:$beta2, F32Attr:$epsilon, F32Attr:$weight_decay, UnitAttr:$clear_gradients);
+    F32Attr:$beta1, F32Attr:$beta2, F32Attr:$epsilon, F32Attr:$weight_decay, OptionalAttr<DenseF32ArrayAttr>:$bounds,
+    UnitAttr:$clear_gradients);
 }
 
 def Bifocal_AdagradOp : Bifocal_UpdateOp<"adagrad", ["isElementwise"]> {
@@ -128,7 +132,7 @@ def Bifocal_AdagradOp : Bifocal_UpdateOp<"adagrad", ["isElementwise"]> {
     `clear_gradients` the gradients are set to zero. Everything is f32; norms are summed in f64, in an order that the
     sizes alone fix.
 
-    Constraints: (C1) to (C3) as for `bifocal.adam`.
+    `bounds` and constraints (C1) to (C3) and (C7) as for `bifocal.adam`.
     - (C4) `clip` >= 0; 0 leaves every step as it is.
     - (C5) `epsilon` > 0.
     - (C6) `weight_decay` >= 0.
@@ -141,7 +145,8 @@ def Bifocal_AdagradOp : Bifocal_UpdateOp<"adagrad", ["isElementwise"]> {
     ```
   }];
   let arguments = (ins Bifocal_Scalar:$factor, Bifocal_Hyper:$hyper, TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
-    F32Attr:$clip, F32Attr:$epsilon, F32Attr:$weight_decay, UnitAttr:$clear_gradients);
+    F32Attr:$clip, F32Attr:$epsilon, F32Attr:$weight_decay, OptionalAttr<DenseF32ArrayAttr>:$bounds,
+    UnitAttr:$clear_gradients);
 }
 
 def Bifocal_NagOp : Bifocal_UpdateOp<"nag"> {
@@ -158,7 +163,7 @@ def Bifocal_NagOp : Bifocal_UpdateOp<"nag"> {
     Sutskever et al. 2013, section 3, in the form in which fairseq's `nag` takes it. With `clear_gradients` the
     gradients are set to zero. Everything is f32.
 
-    Constraints: (C1) to (C3) as for `bifocal.adam`.
+    `bounds` and constraints (C1) to (C3) and (C7) as for `bifocal.adam`.
     - (C4) `momentum` is in [0, 1).
     - (C5) `weight_decay` >= 0.
 
@@ -170,7 +175,8 @@ def Bifocal_NagOp : Bifocal_UpdateOp<"nag"> {
     ```
   }];
   let arguments = (ins Bifocal_Scalar:$factor, Bifocal_Hyper:$hyper, TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
-    F32Attr:$momentum, F32Attr:$weight_decay, UnitAttr:$clear_gradients);
+    F32Attr:$momentum, F32Attr:$weight_decay, OptionalAttr<DenseF32ArrayAttr>:$bounds,
+    UnitAttr:$clear_gradients);
 }
 
 def Bifocal_SgdOp : Bifocal_UpdateOp<"sgd"> {
@@ -184,7 +190,7 @@ def Bifocal_SgdOp : Bifocal_UpdateOp<"sgd"> {
 
     This is `torch.optim.SGD` without dampening. With `clear_gradients` the gradients are set to zero. Everything is f32.
 
-    Constraints: (C1) to (C3) as for `bifocal.adam`.
+    `bounds` and constraints (C1) to (C3) and (C7) as for `bifocal.adam`.
     - (C4) `momentum` is in [0, 1).
     - (C5) `weight_decay` >= 0.
 
@@ -196,6 +202,7 @@ def Bifocal_SgdOp : Bifocal_UpdateOp<"sgd"> {
     ```
   }];
   let arguments = (ins Bifocal_Scalar:$factor, Bifocal_Hyper:$hyper, TypedArrayAttrBase<FlatSymbolRefAttr, "parameters">:$params,
-    F32Attr:$momentum, F32Attr:$weight_decay, UnitAttr:$clear_gradients);
+    F32Attr:$momentum, F32Attr:$weight_decay, OptionalAttr<DenseF32ArrayAttr>:$bounds,
+    UnitAttr:$clear_gradients);
 }
 #endif

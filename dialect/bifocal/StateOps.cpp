@@ -15,15 +15,22 @@ LogicalResult ParamOp::verify() {
   auto kind = getInit().getAs<StringAttr>("kind");
   if (!kind)
     return emitOpError("expects 'init' to have a string 'kind', but got ") << getInit();
-  static constexpr StringLiteral kinds[] = {"zeros",   "ones",       "xavier_uniform", "normal",
-                                            "uniform", "sinusoidal", "rotary_cos",     "rotary_sin"};
+  static constexpr StringLiteral kinds[] = {"zeros",      "ones",      "xavier_uniform", "normal",
+                                            "uniform",    "constant",  "sinusoidal",     "sinusoidal_distance",
+                                            "rotary_cos", "rotary_sin"};
   if (!llvm::is_contained(kinds, kind.getValue()))
-    return emitOpError("expects an initialiser zeros, ones, xavier_uniform, normal, uniform, sinusoidal, rotary_cos or "
-                       "rotary_sin, but got '")
+    return emitOpError("expects an initialiser zeros, ones, xavier_uniform, normal, uniform, constant, sinusoidal, "
+                       "sinusoidal_distance, rotary_cos or rotary_sin, but got '")
            << kind.getValue() << "'";
   // (C3)
   if (getTransient() && !getFrozen())
     return emitOpError("expects 'frozen' beside 'transient': what is not stored cannot be trained");
+  // (C4)
+  DenseF32ArrayAttr bounds = getBoundsAttr();
+  if (bounds && getFrozen())
+    return emitOpError("expects no 'bounds' beside 'frozen': they bound what updates do");
+  if (bounds && (bounds.size() != 2 || bounds[0] > 0 || bounds[1] < 0))
+    return emitOpError("expects two 'bounds', one not above and one not below 0, but got ") << bounds;
   return success();
 }
 

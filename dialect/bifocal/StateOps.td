@@ -7,14 +7,16 @@ def Bifocal_ParamOp : Bifocal_Op<"param", [Symbol]> {
   let summary = "a parameter of the model, named as in the state dict";
   let description = [{
     Declares a tensor of the parameter slab. `init` is a dictionary whose `kind` is zeros, ones, xavier_uniform (`gain`),
-    normal (`std`, optional `zero_row`), uniform (`bound`), sinusoidal (`pad`), rotary_cos or rotary_sin (`base`: the tables
-    of `bifocal.rotary`). `aliases` are further state-dict names of the same tensor. A `frozen` parameter is not trained; a `transient` one is made by its initialiser at load and
-    stands in no weights file.
+    normal (`std`, optional `zero_row`), uniform (`bound`), constant (`value`), sinusoidal (`pad`), sinusoidal_distance,
+    rotary_cos or rotary_sin (`base`: the tables of `bifocal.rotary`). `aliases` are further state-dict names of the same
+    tensor. A `frozen` parameter is not trained; a `transient` one is made by its initialiser at load and stands in no
+    weights file. With `bounds` [low, high] no update leaves an element below or above them.
 
     Constraints:
     - (C1) The shape is static.
     - (C2) `init` has one of the kinds above.
     - (C3) `transient` needs `frozen`.
+    - (C4) `bounds` are two numbers with low <= 0 <= high, of a parameter that is trained.
 
     Example:
 
@@ -23,7 +25,8 @@ def Bifocal_ParamOp : Bifocal_Op<"param", [Symbol]> {
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Bifocal_Tensor>:$type, DictionaryAttr:$init,
-    DefaultValuedAttr<StrArrayAttr, "{}">:$aliases, UnitAttr:$frozen, UnitAttr:$transient);
+    DefaultValuedAttr<StrArrayAttr, "{}">:$aliases, OptionalAttr<DenseF32ArrayAttr>:$bounds, UnitAttr:$frozen,
+    UnitAttr:$transient);
   let assemblyFormat = "$sym_name `:` $type `init` $init (`frozen` $frozen^)? (`transient` $transient^)? attr-dict";
   let hasVerifier = 1;
 }

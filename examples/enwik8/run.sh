@@ -14,7 +14,8 @@ fi
 root=$(cd "$(dirname "$0")/../.." && pwd)
 data=$1
 work=${2:-$root/enwik8-work}
-models=${MODELS:-transformer_lm_enwik8_small lightconv_lm_enwik8_small dynamicconv_lm_enwik8_small rotary_lm_enwik8_small diff_lm_enwik8_small}
+models=${MODELS:-transformer_lm_enwik8_small lightconv_lm_enwik8_small dynamicconv_lm_enwik8_small
+  rotary_lm_enwik8_small diff_lm_enwik8_small transformer_xl_enwik8_small adaptive_span_enwik8_small}
 minutes=${MINUTES:-10}
 context=${CONTEXT:-512}
 threads=${THREADS:-0}
@@ -51,9 +52,13 @@ for model in $models; do
   "$bifocal" train "$work/$model.bifocal" "$work/data" -o "$work/$model" --threads "$threads" --max-time "${minutes}m" \
     --max-update 0 --validate-every 500 --log-every 1 --log-format json 2>"$work/$model.log" >"$work/$model.json"
   grep '"event":"update"' "$work/$model.json" >"$work/$model.updates"
-  # Rows of twice the context, of which the second half is scored.
+  # Rows of twice the context, of which the second half is scored. A model with a memory has its own context.
+  case $model in
+  transformer_xl_* | adaptive_span_*) reading=() ;;
+  *) reading=(--tokens-per-sample $((2 * context)) --context-window "$context") ;;
+  esac
   "$bifocal" evaluate "$work/$model.bifocal" "$work/data" --weights "$work/$model/last.safetensors" --split test \
-    --tokens-per-sample $((2 * context)) --context-window "$context" --threads "$threads" --format json >"$work/$model.test"
+    "${reading[@]}" --threads "$threads" --format json >"$work/$model.test"
   printf '%-30s %12s %18.4f %14.0f %20s\n' "$model" \
     "$(sed -n 's/.* batches, \([0-9]*\) parameters.*/\1/p' "$work/$model.log")" \
     "$(member "$work/$model.test" bits_per_character)" "$(speed "$work/$model.updates")" \

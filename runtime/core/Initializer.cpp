@@ -28,7 +28,7 @@ void fillUniform(double bound, size_t index, uint64_t seed, std::span<float> val
 }
 
 /// Box-Muller on pairs of lanes; the first uniform is in (0, 1], so that its logarithm is finite.
-void fillNormal(double deviation, size_t index, uint64_t seed, std::span<float> values) {
+void fillNormal(double mean, double deviation, size_t index, uint64_t seed, std::span<float> values) {
   for (size_t begin = 0; begin < values.size(); begin += 4) {
     const std::array<uint32_t, 4> bits = draws(begin / 4, index, seed);
     for (size_t lane = 0; lane < std::min<size_t>(4, values.size() - begin); ++lane) {
@@ -36,7 +36,7 @@ void fillNormal(double deviation, size_t index, uint64_t seed, std::span<float> 
       const double angle = 2.0 * std::numbers::pi * static_cast<double>(bits[lane | 1]) * 0x1p-32;
       const double radius = std::sqrt(-2.0 * std::log(u));
       values[begin + lane] =
-          static_cast<float>(deviation * radius * (lane % 2 == 0 ? std::cos(angle) : std::sin(angle)));
+          static_cast<float>(mean + deviation * radius * (lane % 2 == 0 ? std::cos(angle) : std::sin(angle)));
     }
   }
 }
@@ -71,6 +71,19 @@ void fillRotary(const Parameter &parameter, std::span<float> values) {
   }
 }
 
+/// Row d = [sin(d f_0) .., cos(d f_0) ..] with f_i = 10000^(-2i / C), of Transformer-XL: d is a distance.
+void fillDistances(const Parameter &parameter, std::span<float> values) {
+  const int64_t columns = parameter.shape.back(), rows = parameter.elements() / columns, half = columns / 2;
+  std::fill(values.begin(), values.end(), 0.0f);
+  for (int64_t d = 0; d < rows; ++d)
+    for (int64_t i = 0; i < half; ++i) {
+      const double angle =
+          static_cast<double>(d) * std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(columns));
+      values[static_cast<size_t>(d * columns + i)] = static_cast<float>(std::sin(angle));
+      values[static_cast<size_t>(d * columns + half + i)] = static_cast<float>(std::cos(angle));
+    }
+}
+
 } // namespace
 
 void initializeParameter(const Parameter &parameter, size_t index, uint64_t seed, std::span<float> values) {
@@ -84,6 +97,11 @@ void initializeParameter(const Parameter &parameter, size_t index, uint64_t seed
     return;
   case InitializerSpec::Kind::uniform:
     return fillUniform(init.bound, index, seed, values);
+  case InitializerSpec::Kind::constant:
+    std::fill(values.begin(), values.end(), static_cast<float>(init.value));
+    return;
+  case InitializerSpec::Kind::sinusoidalDistance:
+    return parameter.shape.empty() ? void() : fillDistances(parameter, values);
   case InitializerSpec::Kind::sinusoidal:
     return parameter.shape.empty() ? void() : fillSinusoidal(parameter, values);
   case InitializerSpec::Kind::rotaryCos:
@@ -100,7 +118,7 @@ void initializeParameter(const Parameter &parameter, size_t index, uint64_t seed
     return fillUniform(init.gain * std::sqrt(6.0 / (fanIn + fanOut)), index, seed, values);
   }
   case InitializerSpec::Kind::normal: {
-    fillNormal(init.std, index, seed, values);
+    fillNormal(init.mean, init.std, index, seed, values);
     const int64_t row = parameter.shape.empty() ? 0 : parameter.elements() / parameter.shape[0];
     if (init.zeroRow >= 0 && !parameter.shape.empty() && init.zeroRow < parameter.shape[0])
       std::fill_n(values.begin() + init.zeroRow * row, row, 0.0f);

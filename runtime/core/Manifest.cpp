@@ -17,20 +17,24 @@ InitializerSpec readInitializer(const nlohmann::json &json, JsonReader &owner, s
   InitializerSpec init;
   using Kind = InitializerSpec::Kind;
   const std::pair<const char *, Kind> kinds[] = {
-      {"zeros", Kind::zeros},          {"ones", Kind::ones},
-      {"normal", Kind::normal},        {"xavier_uniform", Kind::xavierUniform},
-      {"uniform", Kind::uniform},      {"sinusoidal", Kind::sinusoidal},
-      {"rotary_cos", Kind::rotaryCos}, {"rotary_sin", Kind::rotarySin}};
+      {"zeros", Kind::zeros},           {"ones", Kind::ones},
+      {"normal", Kind::normal},         {"xavier_uniform", Kind::xavierUniform},
+      {"uniform", Kind::uniform},       {"constant", Kind::constant},
+      {"sinusoidal", Kind::sinusoidal}, {"sinusoidal_distance", Kind::sinusoidalDistance},
+      {"rotary_cos", Kind::rotaryCos},  {"rotary_sin", Kind::rotarySin}};
   const std::string kind = reader.string("kind");
   const auto *found =
       std::find_if(std::begin(kinds), std::end(kinds), [&](auto &entry) { return kind == entry.first; });
   if (found == std::end(kinds))
-    reader.fail("kind", "expects zeros, ones, xavier_uniform, normal, uniform, sinusoidal, rotary_cos or rotary_sin");
+    reader.fail("kind", "expects zeros, ones, xavier_uniform, normal, uniform, constant, sinusoidal, "
+                        "sinusoidal_distance, rotary_cos or rotary_sin");
   else
     init.kind = found->second;
   init.gain = reader.number("gain", 1.0);
   init.std = reader.number("std", 0.0);
+  init.mean = reader.number("mean", 0.0);
   init.bound = reader.number("bound", 0.0);
+  init.value = reader.number("value", 0.0);
   init.zeroRow = reader.integer("zero_row", -1);
   init.pad = reader.integer("pad", -1);
   init.base = reader.number("base", 0.0);

@@ -17,11 +17,24 @@ namespace bifocal {
 
 /// How a parameter gets its first values.
 struct InitializerSpec {
-  enum class Kind { zeros, ones, xavierUniform, normal, uniform, sinusoidal, rotaryCos, rotarySin };
+  enum class Kind {
+    zeros,
+    ones,
+    xavierUniform,
+    normal,
+    uniform,
+    constant,
+    sinusoidal,
+    sinusoidalDistance,
+    rotaryCos,
+    rotarySin
+  };
   Kind kind = Kind::zeros;
   double gain = 1.0;    ///< xavierUniform
   double std = 0.0;     ///< normal
+  double mean = 0.0;    ///< normal
   double bound = 0.0;   ///< uniform
+  double value = 0.0;   ///< constant
   int64_t zeroRow = -1; ///< normal: a row that is zero, or -1
   int64_t pad = -1;     ///< sinusoidal: the row that is zero
   double base = 0.0;    ///< rotaryCos, rotarySin: of the frequencies

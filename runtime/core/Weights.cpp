@@ -48,7 +48,7 @@ Status readParameters(const Manifest &manifest, std::span<float> slab, const Saf
     BIFOCAL_RETURN_IF_ERROR(weights.readFloats(name, values));
   }
   for (const auto &[name, entry] : weights.tensors())
-    if (!known.contains(name) && !std::string_view(name).starts_with(optimizerPrefix))
+    if (!known.contains(name) && !isTrainingState(name))
       return {StatusCode::malformed, fmt::format("expects only tensors of the model, but got '{}'", name)};
   return {};
 }

@@ -12,7 +12,10 @@
 namespace bifocal {
 
 /// What names of tensors begin with that belong to a training and not to the model.
-inline constexpr std::string_view optimizerPrefix = "optimizer.";
+inline constexpr std::string_view optimizerPrefix = "optimizer.", memoryPrefix = "memory.";
+inline bool isTrainingState(std::string_view name) {
+  return name.starts_with(optimizerPrefix) || name.starts_with(memoryPrefix);
+}
 /// The metadata that says which model the parameters are of.
 inline constexpr std::string_view specHashKey = "bifocal.spec_hash";
 

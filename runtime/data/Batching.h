@@ -52,7 +52,7 @@ public:
   virtual void fill(int64_t index, Batch &batch) const = 0;
 
   /// The order of the batches in an epoch (counted from 1); the batches are the same in every epoch.
-  std::vector<int32_t> epochOrder(uint64_t seed, int64_t epoch) const;
+  virtual std::vector<int32_t> epochOrder(uint64_t seed, int64_t epoch) const;
 };
 
 /// The pairs of a source and a target corpus, cut into batches of similar length.

@@ -4,6 +4,7 @@
 #include "runtime/core/Json.h"
 #include "runtime/data/Vocabulary.h"
 
+#include <algorithm>
 #include <array>
 #include <fmt/format.h>
 
@@ -48,6 +49,11 @@ Result<SessionStepper> SessionStepper::create(Session &session) {
     stepper.candidateCount_ = *candidates;
   }
   stepper.maxSteps_ = model.integer("max_positions");
+  if (const EntryPlan &step = *artifact.plan().find("decode_step");
+      std::ranges::find(step.inputs, "distances", &PlanArgument::name) != step.inputs.end()) {
+    const int64_t clamp = JsonReader(model.object("memory"), "model.memory").integer("clamp_length", 0);
+    stepper.clampLength_ = clamp > 0 ? std::min(clamp, stepper.maxSteps_) : stepper.maxSteps_;
+  }
   if (!model.status().ok())
     return model.status();
   return stepper;
@@ -78,12 +84,18 @@ Status SessionStepper::run(const char *entry, const Rows &rows, std::span<const 
   const auto count = static_cast<int64_t>(rows.tokens.size());
   positions_.assign(rows.tokens.size(), static_cast<int32_t>(token::pad + 1 + rows.step));
   auto step = static_cast<int32_t>(rows.step);
-  std::array<TensorView, 5> inputs;
+  std::array<TensorView, 6> inputs;
   size_t used = 0;
   inputs[used++] = TensorView(ElementType::i32, {count}, readOnly(rows.tokens));
   inputs[used++] = TensorView(ElementType::i32, {count}, positions_.data());
   if (readsSource_)
     inputs[used++] = TensorView(ElementType::i32, {count}, readOnly(rows.sentences));
+  if (clampLength_) {
+    // Those of all steps that may be cached.
+    for (auto next = static_cast<int64_t>(distances_.size()); next < rows.stride; ++next)
+      distances_.push_back(static_cast<int32_t>(std::min(next, *clampLength_)));
+    inputs[used++] = TensorView(ElementType::i32, {rows.stride}, distances_.data());
+  }
   inputs[used++] = TensorView(ElementType::i32, {count, rows.stride}, readOnly(rows.ancestors));
   inputs[used++] = TensorView(ElementType::i32, {}, &step);
   return session_->run(entry, std::span(inputs).first(used), outputs);

@@ -6,6 +6,7 @@
 #include "runtime/decode/BeamSearch.h"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace bifocal {
@@ -38,7 +39,8 @@ private:
   Session *session_;
   bool readsSource_ = false;
   int64_t vocabularySize_ = 0, candidateCount_ = 0, maxSteps_ = 0, encoderWidth_ = 0;
-  std::vector<int32_t> source_, positions_;
+  std::optional<int64_t> clampLength_; ///< of a model that reads distances
+  std::vector<int32_t> source_, positions_, distances_;
   int64_t sentences_ = 0, sourceSteps_ = 0;
   std::vector<float> encoderOutput_;
 };

@@ -12,8 +12,6 @@
 namespace bifocal {
 namespace {
 
-bool isMoment(std::string_view name) { return name.starts_with(optimizerPrefix); }
-
 std::string specOf(const Safetensors &file) {
   const auto found = file.metadata().find(std::string(specHashKey));
   return found == file.metadata().end() ? "" : found->second;
@@ -30,7 +28,7 @@ void compare(const Safetensors &first, const Safetensors &file, const std::strin
       !expected.empty() && !got.empty() && expected != got)
     problems.push_back(fmt::format("'{}' is of another model: expects spec {}, but got {}", path, expected, got));
   for (const auto &[name, expected] : first.tensors()) {
-    const Safetensors::Entry *entry = isMoment(name) ? &expected : file.find(name);
+    const Safetensors::Entry *entry = isTrainingState(name) ? &expected : file.find(name);
     if (!entry)
       problems.push_back(fmt::format("'{}' lacks the tensor '{}'", path, name));
     else if (entry->type != expected.type || entry->shape != expected.shape)
@@ -38,14 +36,14 @@ void compare(const Safetensors &first, const Safetensors &file, const std::strin
           fmt::format("'{}': tensor '{}' expects {}, but got {}", path, name, describe(expected), describe(*entry)));
   }
   for (const auto &[name, entry] : file.tensors())
-    if (!isMoment(name) && !first.find(name))
+    if (!isTrainingState(name) && !first.find(name))
       problems.push_back(fmt::format("'{}' has a tensor '{}' too many", path, name));
 }
 
 Status checkFiles(std::span<const Safetensors> files, std::span<const std::string> paths) {
   std::vector<std::string> problems;
   for (const auto &[name, entry] : files[0].tensors())
-    if (!isMoment(name) && entry.type != ElementType::f32 && entry.type != ElementType::f16 &&
+    if (!isTrainingState(name) && entry.type != ElementType::f32 && entry.type != ElementType::f16 &&
         entry.type != ElementType::bf16)
       problems.push_back(
           fmt::format("'{}': tensor '{}' expects f32, f16 or bf16, but got {}", paths[0], name, describe(entry)));
@@ -93,7 +91,7 @@ Status averageWeights(std::span<const std::string> paths, const std::string &out
   std::vector<SafetensorsItem> items;
   std::vector<std::vector<float>> means;
   for (const auto &[name, entry] : files[0].tensors()) {
-    if (isMoment(name))
+    if (isTrainingState(name))
       continue;
     means.emplace_back(static_cast<size_t>(entry.elements()));
     BIFOCAL_RETURN_IF_ERROR(averageTensor(files, paths, name, means.back()));

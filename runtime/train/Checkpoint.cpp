@@ -60,10 +60,13 @@ Status writeWeights(const std::string &path, const Manifest &manifest, Session &
   return writeSafetensors(path, items, metadata);
 }
 
-Status writeCheckpoint(const std::string &path, const Manifest &manifest, Session &session,
-                       const TrainingState &state) {
+Status writeCheckpoint(const std::string &path, const Manifest &manifest, Session &session, const TrainingState &state,
+                       RecurrentMemory *memory) {
   std::vector<SafetensorsItem> items;
   addParameters(manifest, session, items);
+  if (memory)
+    for (SafetensorsItem &item : memory->items())
+      items.push_back(std::move(item));
   for (size_t order = 0; order < static_cast<size_t>(manifest.moments); ++order)
     for (const Parameter &parameter : manifest.parameters)
       if (parameter.trained)
@@ -74,7 +77,8 @@ Status writeCheckpoint(const std::string &path, const Manifest &manifest, Sessio
       {{"format", "pt"}, {std::string(specHashKey), manifest.specHash}, {std::string(stateKey), state.text()}});
 }
 
-Result<TrainingState> readCheckpoint(const std::string &path, const Manifest &manifest, Session &session) {
+Result<TrainingState> readCheckpoint(const std::string &path, const Manifest &manifest, Session &session,
+                                     RecurrentMemory *memory) {
   const Result<Safetensors> file = Safetensors::open(path);
   if (!file.ok())
     return file.status();
@@ -94,6 +98,8 @@ Result<TrainingState> readCheckpoint(const std::string &path, const Manifest &ma
       if (parameter.trained)
         BIFOCAL_RETURN_IF_ERROR(readInto(*file, path, momentOf(order, parameter), parameter.shape,
                                          valuesOf(parameter, momentSlab(session, order))));
+  if (memory)
+    BIFOCAL_RETURN_IF_ERROR(memory->restore(*file, path));
   return state;
 }
 

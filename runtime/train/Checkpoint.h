@@ -5,6 +5,7 @@
 #include "runtime/core/Manifest.h"
 #include "runtime/core/Session.h"
 #include "runtime/core/Status.h"
+#include "runtime/train/RecurrentMemory.h"
 #include "runtime/train/TrainingState.h"
 
 #include <map>
@@ -16,12 +17,14 @@ namespace bifocal {
 Status writeWeights(const std::string &path, const Manifest &manifest, Session &session,
                     std::map<std::string, std::string> metadata = {});
 
-/// The same, and the moments as `optimizer.moment1.<name>` and `optimizer.moment2.<name>`, and `state` in the metadata:
-/// one file, so that its parts always belong together.
-Status writeCheckpoint(const std::string &path, const Manifest &manifest, Session &session, const TrainingState &state);
+/// The same, the memory of a model that has one, and the moments as `optimizer.moment1.<name>` and
+/// `optimizer.moment2.<name>`, and `state` in the metadata: one file, so that its parts always belong together.
+Status writeCheckpoint(const std::string &path, const Manifest &manifest, Session &session, const TrainingState &state,
+                       RecurrentMemory *memory = nullptr);
 
 /// Reads what `writeCheckpoint` wrote into the session's slabs.
-Result<TrainingState> readCheckpoint(const std::string &path, const Manifest &manifest, Session &session);
+Result<TrainingState> readCheckpoint(const std::string &path, const Manifest &manifest, Session &session,
+                                     RecurrentMemory *memory = nullptr);
 
 } // namespace bifocal
 #endif

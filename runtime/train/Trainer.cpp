@@ -7,7 +7,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
-#include <numbers>
 
 namespace bifocal {
 namespace {
@@ -28,27 +27,6 @@ void removeLeftovers(const std::string &folder) {
 }
 
 double secondsSince(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
-TensorView view(std::vector<int32_t> &ids, int64_t rows, int64_t steps) {
-  return TensorView(ElementType::i32, {rows, steps}, ids.data());
-}
-
-/// The texts of a batch, as entries take them; only those of a translation have a source.
-class Inputs {
-public:
-  explicit Inputs(Batch &batch) {
-    if (batch.sourceSteps > 0)
-      add(view(batch.source, batch.rows, batch.sourceSteps));
-    add(view(batch.previous, batch.rows, batch.targetSteps));
-    add(view(batch.target, batch.rows, batch.targetSteps));
-  }
-  void add(TensorView tensor) { tensors_[count_++] = tensor; }
-  std::span<const TensorView> all() const { return std::span(tensors_).first(count_); }
-
-private:
-  std::array<TensorView, 5> tensors_;
-  size_t count_ = 0;
-};
 
 TensorView scalar(float &value) { return TensorView(ElementType::f32, {}, &value); }
 
@@ -76,47 +54,23 @@ std::vector<std::string> differences(const TrainingState &given, const TrainingS
   return list;
 }
 
-/// Outputs that every entry with a loss begins with.
-struct LossOutputs {
-  float loss = 0, nll = 0, count = 0;
-
-  void addTo(LossSums &sums) const {
-    sums.loss += loss;
-    sums.nll += nll;
-    sums.tokens += count;
-  }
-};
-
 } // namespace
-
-double LossSums::perplexity() const { return std::exp(nllPerToken()); }
-
-double LossSums::bitsPerCharacter() const { return nllPerToken() / std::numbers::ln2; }
-
-Result<LossSums> evaluateData(Session &session, const BatchSource &data) {
-  LossSums sums;
-  Batch batch;
-  for (int64_t i = 0; i < data.batches(); ++i) {
-    data.fill(i, batch);
-    LossOutputs out;
-    const TensorView outputs[] = {scalar(out.loss), scalar(out.nll), scalar(out.count)};
-    BIFOCAL_RETURN_IF_ERROR(session.run("evaluate", Inputs(batch).all(), outputs));
-    out.addTo(sums);
-  }
-  return sums;
-}
 
 Result<Trainer> Trainer::create(Session &session, const Manifest &manifest, const BatchSource &training,
                                 const BatchSource *validation, const TrainingOptions &options, std::string folder,
                                 DataDigests digests, TrainObserver &observer) {
   if (options.keepBest > 0 && !validation)
     return Status(StatusCode::usage, "expects a text to validate on to keep the best checkpoints, but there is none");
+  Result<LossEntry> losses = LossEntry::create(session, RecurrentMemory::Use::training);
+  if (!losses.ok())
+    return losses.status();
   ScheduleOptions scheduleOptions = options.schedule;
   scheduleOptions.maxUpdates = options.maxUpdates;
   Result<Schedule> schedule = Schedule::create(scheduleOptions);
   if (!schedule.ok())
     return schedule.status();
-  Trainer trainer(session, manifest, training, validation, options, schedule.take(), std::move(folder), observer);
+  Trainer trainer(session, manifest, training, validation, options, schedule.take(), losses.take(), std::move(folder),
+                  observer);
   trainer.state_.seed = options.seed;
   trainer.state_.specHash = manifest.specHash;
   trainer.state_.dataDigest = digests.training;
@@ -136,7 +90,7 @@ void Trainer::initialize() {
 Status Trainer::resume(bool otherOptions) {
   // Constants that no file holds come from their initialisers.
   initialize();
-  Result<TrainingState> read = readCheckpoint(lastPath(), manifest_, session_);
+  Result<TrainingState> read = readCheckpoint(lastPath(), manifest_, session_, losses_.memory());
   if (!read.ok())
     return read.status();
   if (const std::vector<std::string> list = differences(state_, *read, otherOptions); !list.empty())
@@ -159,20 +113,17 @@ Status Trainer::resume(bool otherOptions) {
 /// One batch: a whole update if it is alone, else its share of the gradient.
 Status Trainer::runBatch(int64_t index, bool alone, UpdateReport &report) {
   training_.fill(index, batch_);
+  // Where batches follow each other, the first one of an epoch has none before it.
+  if (index == 0)
+    losses_.begin(batch_.rows);
   int64_t rng[2] = {static_cast<int64_t>(options_.seed), state_.draws};
-  LossOutputs out;
+  const TensorView more[] = {TensorView(ElementType::i64, {2}, rng), TensorView(ElementType::f32, {4}, hyper_.data())};
   float norm = 0;
-  Inputs inputs(batch_);
-  inputs.add(TensorView(ElementType::i64, {2}, rng));
   if (alone)
-    inputs.add(TensorView(ElementType::f32, {4}, hyper_.data()));
-  const TensorView outputs[] = {scalar(out.loss), scalar(out.nll), scalar(out.count), scalar(norm)};
-  if (alone)
-    BIFOCAL_RETURN_IF_ERROR(session_.run("train_step", inputs.all(), outputs));
+    BIFOCAL_RETURN_IF_ERROR(losses_.run("train_step", batch_, more, report.sums, &norm));
   else
-    BIFOCAL_RETURN_IF_ERROR(session_.run("accumulate_gradients", inputs.all(), std::span(outputs).first(3)));
+    BIFOCAL_RETURN_IF_ERROR(losses_.run("accumulate_gradients", batch_, std::span(more).first(1), report.sums));
   ++state_.draws;
-  out.addTo(report.sums);
   report.gradientNorm = norm;
   return Status();
 }
@@ -243,7 +194,7 @@ Status Trainer::validate() {
 }
 
 Status Trainer::save() {
-  BIFOCAL_RETURN_IF_ERROR(writeCheckpoint(lastPath(), manifest_, session_, state_));
+  BIFOCAL_RETURN_IF_ERROR(writeCheckpoint(lastPath(), manifest_, session_, state_, losses_.memory()));
   observer_.onCheckpoint(lastPath(), state_.updates);
   return Status();
 }

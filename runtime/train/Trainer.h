@@ -5,6 +5,7 @@
 #include "runtime/core/Session.h"
 #include "runtime/data/Batching.h"
 #include "runtime/train/Checkpoint.h"
+#include "runtime/train/LossEntry.h"
 #include "runtime/train/TrainingOptions.h"
 
 #include <array>
@@ -13,19 +14,6 @@
 #include <string>
 
 namespace bifocal {
-
-/// Sums over the target tokens of some batches; natural logarithms.
-struct LossSums {
-  double loss = 0; ///< what is minimised
-  double nll = 0;  ///< negative log-likelihood
-  double tokens = 0;
-
-  double lossPerToken() const { return loss / tokens; }
-  double nllPerToken() const { return nll / tokens; }
-  double perplexity() const;
-  /// Of a text whose tokens are bytes.
-  double bitsPerCharacter() const;
-};
 
 struct UpdateReport {
   int64_t update = 0, epoch = 0;
@@ -60,9 +48,6 @@ struct DataDigests {
   uint64_t validation = 0; ///< 0: none
 };
 
-/// Sums of the `evaluate` entry over all batches.
-Result<LossSums> evaluateData(Session &session, const BatchSource &data);
-
 /// The training loop. Everything that decides the next update (parameters, moments, counters, data cursor) is in the
 /// checkpoint, and every random number is a pure function of the seed and these counters: a run that is stopped at any
 /// moment, by a signal or by its time, and resumed from its last checkpoint writes the same bytes as one that was never
@@ -90,9 +75,10 @@ public:
 
 private:
   Trainer(Session &session, const Manifest &manifest, const BatchSource &training, const BatchSource *validation,
-          const TrainingOptions &options, Schedule schedule, std::string folder, TrainObserver &observer)
+          const TrainingOptions &options, Schedule schedule, LossEntry losses, std::string folder,
+          TrainObserver &observer)
       : session_(session), manifest_(manifest), training_(training), validation_(validation), options_(options),
-        schedule_(std::move(schedule)), folder_(std::move(folder)), observer_(observer) {}
+        schedule_(std::move(schedule)), losses_(std::move(losses)), folder_(std::move(folder)), observer_(observer) {}
 
   Status update();
   Status runBatch(int64_t index, bool alone, UpdateReport &report);
@@ -110,6 +96,7 @@ private:
   const BatchSource *validation_;
   const TrainingOptions &options_;
   Schedule schedule_;
+  LossEntry losses_;
   std::string folder_;
   TrainObserver &observer_;
   TrainingState state_;

@@ -220,9 +220,30 @@ static std::vector<TypedKernel> adaptiveCases() {
   };
 }
 
+static std::vector<TypedKernel> recurrentCases() {
+  const std::string price = "{factor = 0.25 : f32, span_unit = 6 : i64}";
+  return {
+      {"append_steps", op("append_steps", "m:?x?x37xE x:?x?x37xE", "", "y:?x?x37xE"), {2, 5, 2, 3, 2, 8}},
+      {"append_steps_of_no_memory", op("append_steps", "m:?x?x37xE x:?x?x37xE", "", "y:?x?x37xE"), {2, 0, 2, 3, 2, 3}},
+      {"append_steps_grad", op("append_steps_grad", "m:?x?x37xE g:?x?x37xE", "", "d:?x?x37xE"), {2, 5, 2, 8, 2, 3}},
+      {"distances", op("distances", "x:?x?x4xE", "", "d:?xi32", "{most = 50 : i32}"), {2, 70, 70}, 9},
+      {"span_penalty", op("span_penalty", "s:5x1x1xf32 n:f32", "", "p:f32 z:5xf32", price), {}},
+      {"span_penalty_grad", op("span_penalty_grad", "g:f32 n:f32", "", "d:5x1x1xf32", price), {}},
+      {"split_rows", op("split_rows", "x:11x37xf32", "", "a:9x37xf32 b:2x37xf32"), {}},
+      {"cluster_ids_reversed",
+       op("cluster_ids", "t:?xi32", "", "y:?xi32", "{cutoffs = array<i32: 3, 7>, reversed}"),
+       {70, 70},
+       9},
+      {"join_clusters_reversed",
+       op("join_clusters", "h:?x35xE a:?x31xE b:?x64xE", "", "y:?x128xE", "{reversed}"),
+       {5, 5, 5, 5}},
+  };
+}
+
 std::vector<TypedKernel> allCases() {
   std::vector<TypedKernel> cases;
-  for (auto family : {convCases, attentionCases, layerAttentionCases, rowCases, scoreCases, adaptiveCases})
+  for (auto family :
+       {convCases, attentionCases, layerAttentionCases, rowCases, scoreCases, adaptiveCases, recurrentCases})
     for (TypedKernel &kernel : family())
       cases.push_back(kernel);
   return cases;

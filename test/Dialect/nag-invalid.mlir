@@ -57,3 +57,14 @@ func.func @c5_decay_negative(%f: tensor<f32>, %h: tensor<4xf32>) {
   bifocal.nag %f, %h of [@w] {momentum = 0.5 : f32, weight_decay = -0.5 : f32} : tensor<f32>, tensor<4xf32>
   return
 }
+
+// -----
+
+
+bifocal.param @w : tensor<16x8xf32> init {kind = "zeros"}
+bifocal.param @table : tensor<16x8xf32> init {kind = "sinusoidal"} frozen
+func.func @c7_bounds_above_zero(%f: tensor<f32>, %h: tensor<4xf32>) {
+  // expected-error@+1 {{'bifocal.nag' op expects two bounds, one not above and one not below 0, but got array<f32: 5.000000e-01, 1.000000e+00>}}
+  bifocal.nag %f, %h of [@w] {momentum = 0.5 : f32, weight_decay = 0.0 : f32, bounds = array<f32: 0.5, 1.0>} : tensor<f32>, tensor<4xf32>
+  return
+}

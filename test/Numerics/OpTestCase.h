@@ -53,6 +53,8 @@ std::vector<OpCase> normCases();
 std::vector<OpCase> tokenCases();
 std::vector<OpCase> adaptiveCases();
 std::vector<OpCase> adaptiveChainCases();
+std::vector<OpCase> recurrentCases();
+std::vector<OpCase> recurrentChainCases();
 std::vector<OpCase> lossCases();
 std::vector<OpCase> convCases();
 std::vector<OpCase> attentionCases();

@@ -149,6 +149,8 @@ static OpCase update(const std::string &name, const std::string &op, const std::
 static std::vector<OpCase> updateCases() {
   const std::string adam = "beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32";
   const std::string adagrad = "epsilon = 1.0e-10 : f32, clip = ", momentum = "momentum = 0.9 : f32";
+  // Narrower than the first values of most elements.
+  const std::string bounds = ", bounds = array<f32: -0.25, 0.5>";
   return {
       update("adam", "adam", adam),
       update("adam_clears", "adam", adam, " accumulate", " clear_gradients"),
@@ -159,6 +161,10 @@ static std::vector<OpCase> updateCases() {
       update("nag_clears", "nag", momentum, " accumulate", " clear_gradients"),
       update("sgd", "sgd", momentum),
       update("sgd_clears", "sgd", momentum, " accumulate", " clear_gradients"),
+      update("adam_bounded", "adam", adam + bounds),
+      update("adagrad_bounded", "adagrad", adagrad + "1.0e-3 : f32" + bounds),
+      update("nag_bounded", "nag", momentum + bounds),
+      update("sgd_bounded", "sgd", momentum + bounds),
   };
 }
 
@@ -249,12 +255,12 @@ std::vector<OpCase> test::convChainCases() {
 const std::vector<OpCase> &test::allCases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> cases;
-    for (auto family : {linearCases,  productCases,       elementCases,          softmaxCases,
-                        normCases,    tokenCases,         adaptiveCases,         lossCases,
-                        convCases,    attentionCases,     diffAttentionCases,    diffChainCases,
-                        rmsNormCases, gateCases,          rotaryCases,           stepCases,
-                        chainCases,   adaptiveChainCases, embeddingChainCases,   convChainCases,
-                        channelCases, branchCases,        relativeAttentionCases}) {
+    for (auto family :
+         {linearCases,         productCases,   elementCases, softmaxCases,   normCases,          tokenCases,
+          adaptiveCases,       lossCases,      convCases,    attentionCases, diffAttentionCases, diffChainCases,
+          rmsNormCases,        gateCases,      rotaryCases,  stepCases,      chainCases,         adaptiveChainCases,
+          embeddingChainCases, convChainCases, channelCases, branchCases,    recurrentCases,     relativeAttentionCases,
+          recurrentChainCases}) {
       std::vector<OpCase> some = family();
       cases.insert(cases.end(), some.begin(), some.end());
     }

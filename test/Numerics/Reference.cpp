@@ -50,9 +50,10 @@ void Reference::evaluateBody(mlir::Block &block) {
 }
 
 void Reference::evaluate(mlir::Operation *op) {
-  if (!evaluateTokens(op) && !evaluateAdaptive(op) && !evaluateRelative(op) && !evaluateRow(op) && !evaluateLayer(op) &&
-      !evaluateSequence(op) && !evaluateStep(op) && !evaluateRowGradient(op) && !evaluateLayerGradient(op) &&
-      !evaluateSequenceGradient(op) && !evaluateFused(op) && !evaluateUpdate(op))
+  if (!evaluateTokens(op) && !evaluateAdaptive(op) && !evaluateRecurrent(op) && !evaluateRelative(op) &&
+      !evaluateRow(op) && !evaluateLayer(op) && !evaluateSequence(op) && !evaluateStep(op) &&
+      !evaluateRowGradient(op) && !evaluateLayerGradient(op) && !evaluateSequenceGradient(op) && !evaluateFused(op) &&
+      !evaluateUpdate(op))
     throw std::runtime_error("no reference for " + op->getName().getStringRef().str());
 }
 

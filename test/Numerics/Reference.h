@@ -35,6 +35,7 @@ private:
   // Each knows some ops and returns false for the others.
   bool evaluateTokens(mlir::Operation *op);
   bool evaluateAdaptive(mlir::Operation *op);
+  bool evaluateRecurrent(mlir::Operation *op);
   bool evaluateRelative(mlir::Operation *op);
   bool evaluateRow(mlir::Operation *op);
   bool evaluateLayer(mlir::Operation *op);

@@ -30,9 +30,12 @@ bool Reference::evaluateAdaptive(mlir::Operation *op) {
       .Case([&](ClusterIdsOp clusters) {
         Tensor ids = value(clusters.getIds());
         const int64_t words = clusters.getCutoffs().front();
-        Tensor rank = torch::full_like(ids, words - 1);
-        for (int32_t cutoff : clusters.getCutoffs())
-          rank = rank + ids.ge(static_cast<int64_t>(cutoff)).to(torch::kInt64);
+        const auto count = static_cast<int64_t>(clusters.getCutoffs().size());
+        Tensor rank = torch::full_like(ids, clusters.getReversed() ? words + count : words - 1);
+        for (int32_t cutoff : clusters.getCutoffs()) {
+          Tensor behind = ids.ge(static_cast<int64_t>(cutoff)).to(torch::kInt64);
+          rank = clusters.getReversed() ? rank - behind : rank + behind;
+        }
         value(clusters.getOutput()) = torch::where(ids.lt(words), ids, rank);
         return true;
       })
@@ -40,8 +43,10 @@ bool Reference::evaluateAdaptive(mlir::Operation *op) {
         Tensor head = value(join.getHead());
         const auto tails = static_cast<int64_t>(join.getTails().size()), words = head.size(-1) - tails;
         std::vector<Tensor> parts{head.slice(-1, 0, words)};
-        for (int64_t i = 0; i < tails; ++i)
-          parts.push_back(value(join.getTails()[i]) + head.slice(-1, words + i, words + i + 1));
+        for (int64_t i = 0; i < tails; ++i) {
+          const int64_t column = words + (join.getReversed() ? tails - 1 - i : i);
+          parts.push_back(value(join.getTails()[i]) + head.slice(-1, column, column + 1));
+        }
         value(join.getOutput()) = torch::cat(parts, -1);
         return true;
       })

@@ -57,6 +57,8 @@ template <typename Op> void Reference::updateParameters(Op op) {
         (*moments)[name] = torch::zeros_like(gradient);
     Updated at{parameters.at(name), gradient, firstMoments[name], secondMoments[name], gradient * factor};
     update(op, hyper, at);
+    if (mlir::DenseF32ArrayAttr bounds = op.getBoundsAttr())
+      at.p = at.p.clamp(static_cast<double>(bounds[0]), static_cast<double>(bounds[1]));
     if (op.getClearGradients())
       gradient = torch::zeros_like(gradient);
   }

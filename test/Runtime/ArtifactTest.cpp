@@ -324,8 +324,8 @@ TEST(Manifest, checksParameters) {
             }),
             "manifest.parameters[0].shape: expects positive integers whose product fits in 64 bits");
   EXPECT_EQ(manifestError([](json &m) { m["parameters"][0]["init"]["kind"] = "magic"; }),
-            "manifest.parameters[0].init.kind: expects zeros, ones, xavier_uniform, normal, uniform, sinusoidal, "
-            "rotary_cos or rotary_sin");
+            "manifest.parameters[0].init.kind: expects zeros, ones, xavier_uniform, normal, uniform, constant, "
+            "sinusoidal, sinusoidal_distance, rotary_cos or rotary_sin");
   EXPECT_EQ(manifestError([](json &m) {
               m["parameters"][2]["init"] = {{"kind", "rotary_sin"}};
             }),

@@ -93,6 +93,29 @@ TEST(Initializer, dependsOnSeedAndIndexOnly) {
   EXPECT_NE(values(weight, 3, 5), values(weight, 3, 5 + (uint64_t{1} << 32)));
 }
 
+TEST(Initializer, distancesHaveTheirRows) {
+  const std::vector<float> rows = values(parameter(InitializerSpec::Kind::sinusoidalDistance, {6, 8}));
+  for (int64_t d = 0; d < 6; ++d)
+    for (int64_t i = 0; i < 4; ++i) {
+      const double angle = static_cast<double>(d) * std::pow(10000.0, -static_cast<double>(i) / 4.0);
+      EXPECT_NEAR(rows[static_cast<size_t>(d * 8 + i)], std::sin(angle), 0x1p-24);
+      EXPECT_NEAR(rows[static_cast<size_t>(d * 8 + 4 + i)], std::cos(angle), 0x1p-24);
+    }
+}
+
+TEST(Initializer, constantsAndMeansAreAdded) {
+  Parameter weight = parameter(InitializerSpec::Kind::constant, {3});
+  weight.init.value = 0.25;
+  EXPECT_EQ(values(weight), (std::vector<float>{0.25f, 0.25f, 0.25f}));
+  weight = parameter(InitializerSpec::Kind::normal, {4096});
+  weight.init.std = 0.02;
+  std::vector<float> plain = values(weight);
+  weight.init.mean = 1;
+  const std::vector<float> moved = values(weight);
+  for (size_t i = 0; i < plain.size(); ++i)
+    EXPECT_NEAR(moved[i], plain[i] + 1, 0x1p-23);
+}
+
 TEST(Initializer, sinusoidsHaveTheirRows) {
   Parameter table = parameter(InitializerSpec::Kind::sinusoidal, {6, 8});
   table.init.pad = 1;

@@ -26,6 +26,8 @@ Status compareBranches(const GoldenFile &file, Comparison &comparison);
 Status compareBranchModel(const GoldenFile &file, Comparison &comparison);
 Status compareBranchLanguageModel(const GoldenFile &original, Comparison &comparison);
 Status compareBranchBeams(const GoldenFile &file, Comparison &comparison);
+// Transformer-XL and adaptive span: segments with memory, and updates.
+Status compareRecurrentModel(const GoldenFile &file, Comparison &comparison);
 Status compareCounts(const nlohmann::json &file, Comparison &comparison);
 Status compareInitialValues(const nlohmann::json &file, Comparison &comparison);
 Status compareSchedules(const nlohmann::json &file, Comparison &comparison);

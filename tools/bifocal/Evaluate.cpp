@@ -20,14 +20,16 @@ struct Options {
   tools::ModelOptions model;
   std::string data, split = "valid", format = "text";
   int64_t maxTokens = 4000;
-  std::optional<int64_t> contextWindow, tokensPerSample;
+  bool maxTokensGiven = false;
+  std::optional<int64_t> contextWindow, tokensPerSample, memory;
 };
 
 /// What belongs to language models alone, as the model was trained but for what the command line says.
 Result<std::optional<BlockOptions>> blockOptions(const Options &options, const Artifact &artifact) {
   if (!tools::isLanguageModel(artifact)) {
-    for (const auto &[flag, value] :
-         {std::pair("--context-window", options.contextWindow), {"--tokens-per-sample", options.tokensPerSample}})
+    for (const auto &[flag, value] : {std::pair("--context-window", options.contextWindow),
+                                      {"--tokens-per-sample", options.tokensPerSample},
+                                      {"--memory", options.memory}})
       if (value)
         return Status(StatusCode::usage,
                       fmt::format("{} belongs to language models, but this is a translation model", flag));
@@ -55,14 +57,20 @@ void print(const Options &options, const LossSums &sums, const tools::Split &spl
                            {"tokens_per_second", sums.tokens / seconds}};
     if (bits)
       json["bits_per_character"] = sums.bitsPerCharacter();
+    if (sums.spans) {
+      json["span_mean"] = sums.spans->mean;
+      json["span_max"] = sums.spans->largest;
+    }
     fmt::print("{}\n", json.dump());
     return;
   }
   const std::string measure = bits ? fmt::format("bits per character {:.4f}", sums.bitsPerCharacter())
                                    : fmt::format("ppl {:.3f}", sums.perplexity());
   const std::string speed = pairs ? "" : fmt::format(", {:.0f} tokens/s", sums.tokens / seconds);
-  fmt::print("loss {:.4f} nll {:.4f} {} over {} tokens of {} {}{}\n", sums.lossPerToken(), sums.nllPerToken(), measure,
-             tokens, split.batches->samples(), pairs ? "sentences" : "blocks", speed);
+  const std::string spans =
+      sums.spans ? fmt::format(", span {:.1f}, longest {:.1f}", sums.spans->mean, sums.spans->largest) : "";
+  fmt::print("loss {:.4f} nll {:.4f} {} over {} tokens of {} {}{}{}\n", sums.lossPerToken(), sums.nllPerToken(),
+             measure, tokens, split.batches->samples(), pairs ? "sentences" : "blocks", speed, spans);
 }
 
 Status run(const Options &options) {
@@ -77,11 +85,15 @@ Status run(const Options &options) {
   const Result<std::optional<BlockOptions>> blocks = blockOptions(options, artifact);
   if (!blocks.ok())
     return blocks.status();
-  Result<tools::Split> split = tools::Split::open(*data, options.split, {{options.maxTokens, 0, 1}, *blocks}, artifact);
+  BatchLimits limits{options.maxTokens, 0, 1};
+  // In one stream every step remembers what is before it.
+  if (*blocks && !options.maxTokensGiven && RecurrentMemory::isUsed(artifact.manifest()))
+    limits.maxTokens = (*blocks)->tokensPerSample;
+  Result<tools::Split> split = tools::Split::open(*data, options.split, {limits, *blocks}, artifact);
   if (!split.ok())
     return split.status();
   const auto begin = std::chrono::steady_clock::now();
-  const Result<LossSums> sums = evaluateData(**session, *split->batches);
+  const Result<LossSums> sums = evaluateData(**session, *split->batches, options.memory);
   if (!sums.ok())
     return sums.status();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -101,9 +113,11 @@ void tools::addEvaluate(CLI::App &app, int &exitCode) {
   verb->add_option("data", options->data, "Folder that `bifocal prepare` made")->required();
   options->model.addWeights(*verb);
   verb->add_option("--split", options->split, "Part of the data")->capture_default_str();
-  verb->add_option("--max-tokens", options->maxTokens, "Largest batch: sentences x longest of them; 0: no limit")
-      ->check(integerFrom(0))
-      ->capture_default_str();
+  const CLI::Option *most = verb->add_option("--max-tokens", options->maxTokens,
+                                             "Largest batch: sentences x longest of them; 0: no limit; of a model with "
+                                             "a memory: parallel streams x tokens of a segment, without it one stream")
+                                ->check(integerFrom(0))
+                                ->capture_default_str();
   verb->add_option("--format", options->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -116,6 +130,13 @@ void tools::addEvaluate(CLI::App &app, int &exitCode) {
                    "Tokens of a row, with that context; default: the spec's")
       ->check(integerFrom(1))
       ->group(group);
+  verb->add_option("--memory", options->memory,
+                   "Steps of earlier segments that are kept, of a model with a memory; default: the spec's")
+      ->check(integerFrom(0))
+      ->group(group);
   options->model.device.add(*verb);
-  verb->callback([options, &exitCode] { exitCode = report(run(*options)); });
+  verb->callback([options, most, &exitCode] {
+    options->maxTokensGiven = most->count() > 0;
+    exitCode = report(run(*options));
+  });
 }

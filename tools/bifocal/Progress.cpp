@@ -28,6 +28,17 @@ nlohmann::json unitEntry(LossUnit unit, const LossSums &sums) {
                                       : nlohmann::json{"bpc", sums.bitsPerCharacter()};
 }
 
+std::string spanText(const LossSums &sums) {
+  return sums.spans ? fmt::format(" span {:.1f} longest {:.1f}", sums.spans->mean, sums.spans->largest) : "";
+}
+
+void addSpans(nlohmann::json &json, const LossSums &sums) {
+  if (!sums.spans)
+    return;
+  json["span_mean"] = sums.spans->mean;
+  json["span_max"] = sums.spans->largest;
+}
+
 size_t terminalWidth() {
   struct winsize size {};
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
@@ -65,9 +76,10 @@ std::string Progress::lossText(const LossSums &sums) const {
 }
 
 std::string Progress::describe(const UpdateReport &report) const {
-  return fmt::format("update {} epoch {} {} gnorm {:.2f} lr {:.1e} {:.1f} ms {}",
-                     goal(report.update, options_.maxUpdates), report.epoch, lossText(sums_), report.gradientNorm,
-                     report.rate, 1e3 * seconds_ / static_cast<double>(updates_), rateText(sums_.tokens / seconds_));
+  return fmt::format("update {} epoch {} {}{} gnorm {:.2f} lr {:.1e} {:.1f} ms {}",
+                     goal(report.update, options_.maxUpdates), report.epoch, lossText(sums_), spanText(sums_),
+                     report.gradientNorm, report.rate, 1e3 * seconds_ / static_cast<double>(updates_),
+                     rateText(sums_.tokens / seconds_));
 }
 
 /// What a terminal of 80 columns has room for beside a bar.
@@ -95,28 +107,29 @@ void Progress::showBar(const UpdateReport &report) {
 }
 
 void Progress::onUpdate(const UpdateReport &report) {
-  sums_.loss += report.sums.loss;
-  sums_.nll += report.sums.nll;
-  sums_.tokens += report.sums.tokens;
+  sums_.add(report.sums);
   seconds_ += report.seconds;
   ++updates_;
   if (!isDue(report))
     return;
-  if (format_ == LogFormat::json)
-    printJson({{"event", "update"},
-               {"update", report.update},
-               {"epoch", report.epoch},
-               {"loss", sums_.lossPerToken()},
-               {"nll", sums_.nllPerToken()},
-               unitEntry(unit_, sums_),
-               {"gnorm", report.gradientNorm},
-               {"lr", report.rate},
-               {"ms", 1e3 * seconds_ / static_cast<double>(updates_)},
-               {"tokens_per_second", sums_.tokens / seconds_}});
-  else if (format_ == LogFormat::bar)
+  if (format_ == LogFormat::json) {
+    nlohmann::json json = {{"event", "update"},
+                           {"update", report.update},
+                           {"epoch", report.epoch},
+                           {"loss", sums_.lossPerToken()},
+                           {"nll", sums_.nllPerToken()},
+                           unitEntry(unit_, sums_),
+                           {"gnorm", report.gradientNorm},
+                           {"lr", report.rate},
+                           {"ms", 1e3 * seconds_ / static_cast<double>(updates_)},
+                           {"tokens_per_second", sums_.tokens / seconds_}};
+    addSpans(json, sums_);
+    printJson(json);
+  } else if (format_ == LogFormat::bar) {
     showBar(report);
-  else
+  } else {
     say("{}\n", describe(report));
+  }
   sums_ = {};
   seconds_ = 0;
   updates_ = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/bifocal/Split.h"
 
+#include "runtime/data/Streams.h"
+#include "runtime/train/RecurrentMemory.h"
 #include "tools/bifocal/Model.h"
 
 #include <fmt/format.h>
@@ -40,6 +42,13 @@ Result<Split> Split::open(const PreparedData &data, const std::string &name, con
                   fmt::format("expects rows of at most {} tokens, the positions of the model, but got "
                               "tokens_per_sample {}",
                               *positions, options.blocks->tokensPerSample));
+  if (RecurrentMemory::isUsed(artifact.manifest())) {
+    if (options.blocks->contextWindow > 0)
+      return Status(StatusCode::usage, "expects no context window of a model with a memory: its context are the "
+                                       "segments before");
+    BIFOCAL_RETURN_IF_ERROR(keep(split, StreamData::create(first, options.blocks->tokensPerSample, options.limits)));
+    return split;
+  }
   BIFOCAL_RETURN_IF_ERROR(keep(split, BlockData::create(first, *options.blocks, options.limits, options.seed)));
   return split;
 }

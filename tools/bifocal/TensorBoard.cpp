@@ -20,16 +20,17 @@ Scalar TensorBoard::unitScalar(std::string_view part, const LossSums &sums) cons
 }
 
 void TensorBoard::onUpdate(const UpdateReport &report) {
-  sums_.loss += report.sums.loss;
-  sums_.nll += report.sums.nll;
-  sums_.tokens += report.sums.tokens;
+  sums_.add(report.sums);
   seconds_ += report.seconds;
   if (report.update % every_ == 0 || report.update == options_.maxUpdates) {
-    const Scalar scalars[] = {{"train/loss", static_cast<float>(sums_.lossPerToken())},
-                              unitScalar("train", sums_),
-                              {"train/learning_rate", static_cast<float>(report.rate)},
-                              {"train/gradient_norm", static_cast<float>(report.gradientNorm)},
-                              {"train/tokens_per_second", static_cast<float>(sums_.tokens / seconds_)}};
+    std::vector<Scalar> scalars = {{"train/loss", static_cast<float>(sums_.lossPerToken())},
+                                   unitScalar("train", sums_),
+                                   {"train/learning_rate", static_cast<float>(report.rate)},
+                                   {"train/gradient_norm", static_cast<float>(report.gradientNorm)},
+                                   {"train/tokens_per_second", static_cast<float>(sums_.tokens / seconds_)}};
+    if (const std::optional<SpanStatistics> &spans = sums_.spans)
+      scalars.insert(scalars.end(), {{"train/span_mean", static_cast<float>(spans->mean)},
+                                     {"train/span_max", static_cast<float>(spans->largest)}});
     write(report.update, scalars);
     sums_ = {};
     seconds_ = 0;

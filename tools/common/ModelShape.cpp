@@ -46,10 +46,13 @@ Result<Shape> completeShape(const Shape &given, const Artifact &artifact) {
   const int64_t sentences = std::max<int64_t>(1, tokens / steps);
   Shape shape = {{"B", sentences},     {"S", steps},         {"T", steps},
                  {"N", 5 * sentences}, {"R", 5 * sentences}, {"P", 2 * steps}};
+  // M, or M0, M1, ...: steps that layers remember.
+  const nlohmann::json &model = artifact.manifest().model;
+  const int64_t memory = model.contains("memory") ? std::max<int64_t>(1, model["memory"].value("steps", 1)) : 1;
   for (const EntryPlan &entry : artifact.plan().entries)
     for (const std::string &symbol : entry.symbols)
       if (symbol != format::windowSymbol)
-        shape.try_emplace(symbol, 1);
+        shape.try_emplace(symbol, symbol.starts_with('M') ? memory : 1);
   for (const auto &[symbol, value] : given) {
     const auto known = shape.find(symbol);
     if (known == shape.end()) {

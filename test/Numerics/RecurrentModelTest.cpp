@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Models with a memory, compiled and run: segments with a memory of those before, and steps over caches, give what one
+// pass over the whole text gives.
+
+#include "codegen/Compiler.h"
+#include "dialect/bifocal/BifocalOps.h"
+#include "frontend/Import.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "tools/bifocal-golden/CompiledModule.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+using namespace bifocal;
+using golden::CompiledModule;
+using golden::HostTensor;
+
+namespace {
+struct Variant {
+  std::string name, model, stack;
+};
+
+void PrintTo(const Variant &variant, std::ostream *out) { *out << variant.name; }
+
+constexpr int64_t vocabulary = 23, rows = 3, steps = 11, dim = 32, layers = 2;
+
+class RecurrentModel : public testing::TestWithParam<Variant> {
+protected:
+  /// The model with `forward` returning logarithms of probabilities, as `decode_step` does.
+  void SetUp() override {
+    const std::string text = fmt::format("[model]\nkind = \"language_model\"\ndim = {}\nvocabulary = {}\n"
+                                         "max_positions = 32\n{}[decoder]\nlayers = {}\nheads = 4\nffn_dim = 48\n{}"
+                                         "[training]\ntokens_per_sample = 16\n",
+                                         dim, vocabulary, GetParam().model, layers, GetParam().stack);
+    Result<Spec> spec = parseSpec(text, "m.toml");
+    ASSERT_TRUE(spec.ok()) << spec.status().message();
+    mlir::MLIRContext context;
+    prepareContext(context);
+    mlir::OwningOpRef<mlir::ModuleOp> module = importSpec(*spec, context);
+    auto function = module->lookupSymbol<mlir::func::FuncOp>("forward");
+    mlir::Operation *terminator = function.front().getTerminator();
+    mlir::OpBuilder builder(terminator);
+    mlir::Value logits = terminator->getOperand(0);
+    if (!logits.getDefiningOp<JoinClustersOp>())
+      terminator->setOperand(0, builder.create<LogSoftmaxOp>(function.getLoc(), logits.getType(), logits));
+    auto compiled = CompiledModule::ofText(printModule(*module));
+    ASSERT_TRUE(compiled.ok()) << compiled.status().message();
+    model = compiled.take();
+    model->session().initialize(5);
+    // Heads that look back differently far; the other models have no such parameter.
+    for (int64_t layer = 0; layer < layers; ++layer)
+      for (float &span : model->parameter(fmt::format("layers.{}.attn.attn.adaptive_span._mask.current_val", layer)))
+        span = next += 0.11f;
+    for (int64_t i = 0; i < rows * steps; ++i)
+      tokens.push_back((i * i * 7 + i) % vocabulary);
+    scores = pass(0, steps, {}, states);
+  }
+
+  /// Log-probabilities of the steps [begin, end) behind `memory`, [rows, M, dim] for each layer.
+  HostTensor pass(int64_t begin, int64_t end, const std::vector<HostTensor> &memory, std::vector<HostTensor> &given) {
+    std::vector<int64_t> ids;
+    for (int64_t row = 0; row < rows; ++row)
+      ids.insert(ids.end(), tokens.begin() + row * steps + begin, tokens.begin() + row * steps + end);
+    HostTensor previous = HostTensor::ofInts({rows, end - begin}, ids);
+    HostTensor found = HostTensor::zeros({rows, end - begin, vocabulary});
+    std::vector<HostTensor> before(layers, HostTensor::zeros({rows, 0, dim}));
+    for (size_t layer = 0; layer < memory.size(); ++layer)
+      before[layer] = memory[layer];
+    given.assign(layers, HostTensor::zeros({rows, end - begin, dim}));
+    std::map<std::string, HostTensor *> arguments{{"previous", &previous}, {"logits", &found}};
+    for (size_t layer = 0; layer < layers; ++layer) {
+      arguments[fmt::format("memory.{}", layer)] = &before[layer];
+      arguments[fmt::format("states.{}", layer)] = &given[layer];
+    }
+    EXPECT_EQ(model->run("forward", arguments).message(), "");
+    return found;
+  }
+
+  void expectScores(const HostTensor &found, int64_t begin, int64_t end) {
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t step = begin; step < end; ++step)
+        for (int64_t word = 0; word < vocabulary; ++word)
+          ASSERT_NEAR(found.floats()[static_cast<size_t>((row * (end - begin) + step - begin) * vocabulary + word)],
+                      scores.floats()[static_cast<size_t>((row * steps + step) * vocabulary + word)], 2e-5)
+              << "row " << row << " step " << step << " word " << word;
+  }
+
+  std::unique_ptr<CompiledModule> model;
+  float next = 0;
+  std::vector<int64_t> tokens;
+  HostTensor scores; ///< of one pass
+  std::vector<HostTensor> states;
+};
+} // namespace
+
+TEST_P(RecurrentModel, segments_equal_one_pass) {
+  std::vector<HostTensor> first, second, third;
+  expectScores(pass(0, 4, {}, first), 0, 4);
+  expectScores(pass(4, 6, first, second), 4, 6);
+  // What is kept are the steps of both.
+  std::vector<HostTensor> both;
+  for (size_t layer = 0; layer < layers; ++layer) {
+    std::vector<float> joined;
+    for (int64_t row = 0; row < rows; ++row)
+      for (const HostTensor *part : {&first[layer], &second[layer]}) {
+        const int64_t count = part->shape[1] * dim;
+        const auto begin = part->floats().begin() + row * count;
+        joined.insert(joined.end(), begin, begin + count);
+      }
+    both.push_back(HostTensor::ofFloats({rows, 6, dim}, joined));
+  }
+  expectScores(pass(6, steps, both, third), 6, steps);
+}
+
+TEST_P(RecurrentModel, steps_equal_one_pass) {
+  ASSERT_EQ(model->session().sizeStates({{"R", rows}, {"P", steps}}).message(), "");
+  const bool clamps = GetParam().stack.find("clamp_length = 3") != std::string::npos;
+  std::vector<int64_t> ancestors(rows * steps), reach;
+  for (int64_t row = 0; row < rows; ++row)
+    std::fill_n(ancestors.begin() + row * steps, steps, row);
+  for (int64_t distance = 0; distance < steps; ++distance)
+    reach.push_back(clamps ? std::min<int64_t>(distance, 3) : distance);
+  HostTensor history = HostTensor::ofInts({rows, steps}, ancestors), distances = HostTensor::ofInts({steps}, reach);
+  for (int64_t step = 0; step < steps; ++step) {
+    std::vector<int64_t> column, number{step}, places(rows, 2 + step);
+    for (int64_t row = 0; row < rows; ++row)
+      column.push_back(tokens[static_cast<size_t>(row * steps + step)]);
+    HostTensor token = HostTensor::ofInts({rows}, column), position = HostTensor::ofInts({rows}, places);
+    HostTensor at = HostTensor::ofInts({}, number), found = HostTensor::zeros({rows, vocabulary});
+    ASSERT_EQ(model
+                  ->run("decode_step", {{"tokens", &token},
+                                        {"positions", &position},
+                                        {"distances", &distances},
+                                        {"ancestors", &history},
+                                        {"step", &at},
+                                        {"log_probabilities", &found}})
+                  .message(),
+              "");
+    expectScores(found, step, step + 1);
+  }
+}
+
+static std::string nameOf(const testing::TestParamInfo<Variant> &info) { return info.param.name; }
+
+static const std::string xl = "mixer = \"relative_attention\"\nmemory = 5\n";
+static const std::string bands = "adaptive_input = {{ cutoffs = [9, 14], factor = {0} }}\n"
+                                 "adaptive_softmax = {{ cutoffs = [9, 14], factor = {0}, tie_weights = true{1} }}\n";
+
+INSTANTIATE_TEST_SUITE_P(
+    Variants, RecurrentModel,
+    testing::Values(Variant{"xl_post", "share_embeddings = \"decoder_in_out\"\n", xl},
+                    Variant{"xl_pre", "norm = \"pre\"\n", xl},
+                    Variant{"xl_same_length", "", "mixer = \"relative_attention\"\nmemory = 5\nsame_length = true\n"},
+                    Variant{"xl_clamped", "", xl + "clamp_length = 3\n"},
+                    Variant{"xl_bands", fmt::format(fmt::runtime(bands), 1, ""), xl},
+                    Variant{"xl_narrow_bands", fmt::format(fmt::runtime(bands), 2, ", compat = true"), xl},
+                    Variant{"xl_tied_bands", fmt::format(fmt::runtime(bands), 2, ", tie_projections = true"), xl},
+                    Variant{"span", "", "mixer = \"span_attention\"\nattention_span = 12\nspan_ramp = 3\n"}),
+    nameOf);
