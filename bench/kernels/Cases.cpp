@@ -256,6 +256,48 @@ void addLongAttention(std::vector<Case> &cases, const CaseOptions &options, bool
   }
 }
 
+/// Adaptive span: T queries with L steps of memory, of which all heads see Z.
+void addSpanAttention(std::vector<Case> &cases, const CaseOptions &options) {
+  const int64_t heads = 8, time = options.quick ? 64 : 512, longest = options.quick ? 128 : 1024, ramp = 32;
+  const int64_t batch = std::max<int64_t>(1, options.tokens / time / 4), keys = time + longest;
+  for (int64_t span : {longest, longest / 4, longest / 16}) {
+    const auto queries = static_cast<double>(batch * time * channels), memory = queries / time * keys;
+    Pair pair;
+    pair.common.family = "span_attention";
+    pair.common.shape = {{"B", batch}, {"T", time}, {"C", channels}, {"H", heads}, {"L", longest}, {"Z", span}};
+    // The gradients of positions and spans are sums over all rows.
+    pair.common.bound = boundOf(static_cast<double>(longest) + std::sqrt(4 * queries));
+    pair.flops = 6.0 * queries * static_cast<double>(std::min(span + ramp, longest));
+    pair.reads[0] = queries + 2 * memory, pair.writes[0] = queries;
+    pair.reads[1] = 3 * queries + 2 * memory, pair.writes[1] = queries + 2 * memory;
+    pair.goals[0] = pair.goals[1] = 2;
+    pair.spec.statics = {{'h', heads}, {'d', channels / heads}};
+    char attributes[160];
+    std::snprintf(attributes, sizeof(attributes),
+                  "scale = %.9e : f32, nearest = 1 : i64, span_unit = %ld : i64, ramp = %ld : i64}",
+                  1 / std::sqrt(static_cast<double>(channels / heads)), static_cast<long>(longest),
+                  static_cast<long>(ramp));
+    pair.spec.op = {.name = "relative_attention",
+                    .arguments = "q[B,T,h*d] k[B,S,h*d] v[B,S,h*d] r[L,d] z[h]",
+                    .body =
+                        "y[B,T,h*d] lse[B,h,T] = relative_attention %q, %q, %k, %v, %r span %z {heads = <h> : i64, " +
+                        std::string(attributes),
+                    .results = "y",
+                    .gradients = "y"};
+    pair.spec.peerInputs = 5;
+    pair.spec.threads = options.threads;
+    pair.spec.formulations = spanAttentionFormulations(heads, ramp);
+    pair.add(cases, [=] {
+      return std::vector<std::pair<std::string, Tensor>>{
+          {"q", numbers({batch, time, channels})},
+          {"k", numbers({batch, keys, channels})},
+          {"v", numbers({batch, keys, channels})},
+          {"r", numbers({longest, channels / heads})},
+          {"z", at::full({heads}, static_cast<double>(span) / static_cast<double>(longest), at::kFloat)}};
+    });
+  }
+}
+
 } // namespace
 
 std::string Case::name() const {
@@ -275,6 +317,7 @@ std::vector<Case> makeCases(const CaseOptions &options) {
     addAttention(cases, options, causal);
   for (bool difference : {false, true})
     addLongAttention(cases, options, difference);
+  addSpanAttention(cases, options);
   return cases;
 }
 

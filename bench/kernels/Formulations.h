@@ -31,6 +31,9 @@ std::vector<Formulation> projectionFormulations(double smoothing, int64_t ignore
 std::vector<Formulation> attentionFormulations(int64_t heads, bool causal);
 /// The difference of two causal maps. Inputs: q, k [B, T, 2 H D], v [B, T, H E], lambda, a scalar.
 std::vector<Formulation> diffAttentionFormulations(int64_t heads);
+/// Adaptive span over T queries and T + L keys. Inputs: q [B, T, H D], k, v [B, T + L, H D], positions [L, D] from the
+/// nearest on, spans [H] as parts of L.
+std::vector<Formulation> spanAttentionFormulations(int64_t heads, int64_t ramp);
 
 } // namespace bifocal::bench
 #endif

@@ -68,6 +68,17 @@ Tensor mapOf(const Tensor &x, int64_t heads, int64_t map) {
   return x.unflatten(-1, {heads, 2, -1}).select(3, map).transpose(1, 2);
 }
 
+/// Scores [.., T, T + L] of all keys as [.., T, L] of the distances L to 1, and back.
+Tensor byDistance(const Tensor &scores) {
+  const int64_t time = scores.size(-2), span = scores.size(-1) - time;
+  return at::constant_pad_nd(scores.flatten(-2), {0, time}).unflatten(-1, {time, time + span + 1}).narrow(-1, 0, span);
+}
+Tensor byKey(const Tensor &weights) {
+  const int64_t time = weights.size(-2), span = weights.size(-1);
+  const Tensor padded = at::constant_pad_nd(weights, {0, time + 1}).flatten(-2);
+  return padded.narrow(-1, 0, time * (time + span)).unflatten(-1, {time, time + span});
+}
+
 } // namespace
 
 std::vector<Formulation> normFormulations(double rate) {
@@ -137,6 +148,37 @@ std::vector<Formulation> diffAttentionFormulations(int64_t heads) {
                return scores.masked_fill(hidden, -std::numeric_limits<double>::infinity()).softmax(-1);
              };
              return joinHeads(at::matmul(weights(0) - inputs[3] * weights(1), splitHeads(inputs[2], heads)));
+           }}};
+}
+
+// As the published module computes it, with a product for positions of all distances, the nearest last; and key by key.
+std::vector<Formulation> spanAttentionFormulations(int64_t heads, int64_t ramp) {
+  return {{"skewed",
+           [=](const std::vector<Tensor> &inputs) {
+             const Tensor q = splitHeads(inputs[0], heads), k = splitHeads(inputs[1], heads),
+                          v = splitHeads(inputs[2], heads), positions = inputs[3].flip(0);
+             const int64_t span = positions.size(0);
+             Tensor scores = byDistance(at::matmul(q, k.transpose(-1, -2))) + at::matmul(q, positions.t());
+             scores = scores * std::pow(static_cast<double>(q.size(-1)), -0.5);
+             const Tensor distances = at::arange(span, 0, -1, at::kFloat);
+             const Tensor left = inputs[4].view({-1, 1, 1}) * static_cast<double>(span) + 1 - distances;
+             const Tensor weights = scores.softmax(-1) * (left / static_cast<double>(ramp) + 1).clamp(0, 1);
+             return joinHeads(at::matmul(byKey(weights / (weights.sum(-1, true) + 1e-8)), v));
+           }},
+          {"gathered", [=](const std::vector<Tensor> &inputs) {
+             const Tensor q = splitHeads(inputs[0], heads), k = splitHeads(inputs[1], heads),
+                          v = splitHeads(inputs[2], heads);
+             const int64_t span = inputs[3].size(0), time = q.size(2), keys = k.size(2);
+             const Tensor distance = at::arange(keys - time, keys).unsqueeze(1) - at::arange(keys);
+             const Tensor hidden = distance.lt(1).logical_or(distance.gt(span)),
+                          row = (distance - 1).clamp(0, span - 1);
+             const Tensor near = at::matmul(q, inputs[3].t()).gather(-1, row.expand({q.size(0), heads, time, keys}));
+             const Tensor scores =
+                 (at::matmul(q, k.transpose(-1, -2)) + near) * std::pow(static_cast<double>(q.size(-1)), -0.5);
+             const Tensor left = inputs[4].view({-1, 1, 1}) * static_cast<double>(span) + 1 - distance;
+             const Tensor weights = scores.masked_fill(hidden, -std::numeric_limits<double>::infinity()).softmax(-1) *
+                                    (left / static_cast<double>(ramp) + 1).clamp(0, 1);
+             return joinHeads(at::matmul(weights / (weights.sum(-1, true) + 1e-8), v));
            }}};
 }
 

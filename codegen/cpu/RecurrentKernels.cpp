@@ -107,8 +107,9 @@ static void writeSpanPenaltyGrad(KernelTask &task, SpanPenaltyGradOp op) {
   KernelBuilder &kernel = task.builder;
   const int64_t heads = cast<ShapedType>(op.getSpanGrad().getType()).getNumElements();
   kernel.stage(task.name(), 0, [&](Value) {
-    Value gradient = kernel.mul(kernel.load(task.operand(0), kernel.index(0)),
-                                pricePerHead(task, 1, op.getFactor(), op.getSpanUnit(), heads));
+    Value gradient = pricePerHead(task, 0, op.getFactor(), op.getSpanUnit(), heads);
+    if (op.getPenaltyGrad())
+      gradient = kernel.mul(kernel.load(task.operand(1), kernel.index(0)), gradient);
     kernel.loop(kernel.index(0), kernel.index(heads), 1,
                 [&](Value head) { kernel.store(gradient, task.result(0), head); });
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/bifocal/BifocalOps.h"
+#include "dialect/bifocal/Constants.h"
 #include "dialect/bifocal/ShapeRules.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -24,14 +24,6 @@ static LogicalResult verifyClasses(Operation *op, int64_t classes) {
 static void inferScalars(Operation *op, SmallVectorImpl<Dims> &results) {
   for (unsigned i = 0; i < 3; ++i)
     inferLike(op, i, {}, results);
-}
-
-static bool isConstantOne(Value value) {
-  FloatAttr one;
-  DenseElementsAttr dense;
-  if (matchPattern(value, m_Constant(&dense)) && dense.isSplat())
-    one = dyn_cast<FloatAttr>(dense.getSplatValue<Attribute>());
-  return one && one.getValue().isExactlyValue(1.0);
 }
 
 LogicalResult CrossEntropyOp::verify() {

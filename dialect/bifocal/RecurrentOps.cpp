@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/bifocal/BifocalOps.h"
+#include "dialect/bifocal/Constants.h"
 #include "dialect/bifocal/ShapeRules.h"
 
 using namespace mlir;
@@ -121,7 +122,8 @@ LogicalResult SpanPenaltyOp::buildGradient(OpBuilder &builder, ArrayRef<Value> r
   if (resultGrads[1])
     return emitOpError("expects no gradient of 'sizes', but there is one");
   if (resultGrads[0])
-    operandGrads[0] = builder.create<SpanPenaltyGradOp>(getLoc(), getSpan().getType(), resultGrads[0], getCount(),
+    operandGrads[0] = builder.create<SpanPenaltyGradOp>(getLoc(), getSpan().getType(), getCount(),
+                                                        isConstantOne(resultGrads[0]) ? Value() : resultGrads[0],
                                                         getFactor(), getSpanUnit());
   return success();
 }

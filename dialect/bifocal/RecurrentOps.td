@@ -139,9 +139,11 @@ def Bifocal_SpanPenaltyGradOp : Bifocal_PureOp<"span_penalty_grad"> {
 
     | Name           | Shape                | Element |
     |----------------|----------------------|---------|
-    | `penalty_grad` | scalar               | f32     |
+    | `penalty_grad` | scalar, optional     | f32     |
     | `count`        | scalar               | f32     |
     | `span_grad`    | `[H]` or `[H, 1, 1]` | f32     |
+
+    Without `penalty_grad` it is 1: the penalty is a part of the loss.
 
     Constraints:
     - (C1) The shape of `span_grad` is static and has nothing but heads.
@@ -151,13 +153,13 @@ def Bifocal_SpanPenaltyGradOp : Bifocal_PureOp<"span_penalty_grad"> {
     Example:
 
     ```mlir
-    %dspan = bifocal.span_penalty_grad %dpenalty, %count {factor = 5.0e-7 : f32, span_unit = 8192 : i64}
+    %dspan = bifocal.span_penalty_grad %count penalty_grad %dpenalty {factor = 5.0e-7 : f32, span_unit = 8192 : i64}
         : (tensor<f32>, tensor<f32>) -> tensor<8x1x1xf32>
     ```
   }];
-  let arguments = (ins Bifocal_Scalar:$penalty_grad, Bifocal_Scalar:$count, F32Attr:$factor, I64Attr:$span_unit);
+  let arguments = (ins Bifocal_Scalar:$count, Optional<Bifocal_Scalar>:$penalty_grad, F32Attr:$factor, I64Attr:$span_unit);
   let results = (outs RankedTensorOf<[F32]>:$span_grad);
-  let assemblyFormat = "$penalty_grad `,` $count attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$count (`penalty_grad` $penalty_grad^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 #endif

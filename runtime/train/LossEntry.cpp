@@ -10,9 +10,9 @@ double LossSums::perplexity() const { return std::exp(nllPerToken()); }
 
 double LossSums::bitsPerCharacter() const { return nllPerToken() / std::numbers::ln2; }
 
-Result<LossEntry> LossEntry::create(Session &session, RecurrentMemory::Use use, std::optional<int64_t> memorySteps) {
+Result<LossEntry> LossEntry::create(Session &session, const Manifest &manifest, RecurrentMemory::Use use,
+                                    std::optional<int64_t> memorySteps) {
   LossEntry entry(session);
-  const Manifest &manifest = session.artifact().manifest();
   if (RecurrentMemory::isUsed(manifest)) {
     Result<RecurrentMemory> memory = RecurrentMemory::create(manifest, use, memorySteps);
     if (!memory.ok())
@@ -61,8 +61,9 @@ Status LossEntry::run(std::string_view entry, Batch &batch, std::span<const Tens
   return {};
 }
 
-Result<LossSums> evaluateData(Session &session, const BatchSource &data, std::optional<int64_t> memorySteps) {
-  Result<LossEntry> entry = LossEntry::create(session, RecurrentMemory::Use::evaluation, memorySteps);
+Result<LossSums> evaluateData(Session &session, const Manifest &manifest, const BatchSource &data,
+                              std::optional<int64_t> memorySteps) {
+  Result<LossEntry> entry = LossEntry::create(session, manifest, RecurrentMemory::Use::evaluation, memorySteps);
   if (!entry.ok())
     return entry.status();
   LossSums sums;

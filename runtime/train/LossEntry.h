@@ -36,8 +36,9 @@ struct LossSums {
 /// Runs entries that give the losses of a batch, and carries the memory from batch to batch where the model has one.
 class LossEntry {
 public:
-  /// The session must outlive this object. `memorySteps`: see RecurrentMemory::create.
-  static Result<LossEntry> create(Session &session, RecurrentMemory::Use use, std::optional<int64_t> memorySteps = {});
+  /// `manifest` is that of the session, which must outlive this object. `memorySteps`: see RecurrentMemory::create.
+  static Result<LossEntry> create(Session &session, const Manifest &manifest, RecurrentMemory::Use use,
+                                  std::optional<int64_t> memorySteps = {});
 
   /// Begins a text: the next batch has nothing before it.
   void begin(int64_t rows);
@@ -58,7 +59,8 @@ private:
 };
 
 /// Sums of the `evaluate` entry over all batches, in order.
-Result<LossSums> evaluateData(Session &session, const BatchSource &data, std::optional<int64_t> memorySteps = {});
+Result<LossSums> evaluateData(Session &session, const Manifest &manifest, const BatchSource &data,
+                              std::optional<int64_t> memorySteps = {});
 
 } // namespace bifocal
 #endif

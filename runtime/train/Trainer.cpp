@@ -61,7 +61,7 @@ Result<Trainer> Trainer::create(Session &session, const Manifest &manifest, cons
                                 DataDigests digests, TrainObserver &observer) {
   if (options.keepBest > 0 && !validation)
     return Status(StatusCode::usage, "expects a text to validate on to keep the best checkpoints, but there is none");
-  Result<LossEntry> losses = LossEntry::create(session, RecurrentMemory::Use::training);
+  Result<LossEntry> losses = LossEntry::create(session, manifest, RecurrentMemory::Use::training);
   if (!losses.ok())
     return losses.status();
   ScheduleOptions scheduleOptions = options.schedule;
@@ -171,7 +171,7 @@ Status Trainer::validate() {
   if (!validation_)
     return Status();
   const Clock::time_point begin = Clock::now();
-  Result<LossSums> sums = evaluateData(session_, *validation_);
+  Result<LossSums> sums = evaluateData(session_, manifest_, *validation_);
   if (!sums.ok())
     return sums.status();
   if (!std::isfinite(sums->loss))

@@ -228,7 +228,7 @@ static std::vector<TypedKernel> recurrentCases() {
       {"append_steps_grad", op("append_steps_grad", "m:?x?x37xE g:?x?x37xE", "", "d:?x?x37xE"), {2, 5, 2, 8, 2, 3}},
       {"distances", op("distances", "x:?x?x4xE", "", "d:?xi32", "{most = 50 : i32}"), {2, 70, 70}, 9},
       {"span_penalty", op("span_penalty", "s:5x1x1xf32 n:f32", "", "p:f32 z:5xf32", price), {}},
-      {"span_penalty_grad", op("span_penalty_grad", "g:f32 n:f32", "", "d:5x1x1xf32", price), {}},
+      {"span_penalty_grad", op("span_penalty_grad", "n:f32", "", "d:5x1x1xf32", price), {}},
       {"split_rows", op("split_rows", "x:11x37xf32", "", "a:9x37xf32 b:2x37xf32"), {}},
       {"cluster_ids_reversed",
        op("cluster_ids", "t:?xi32", "", "y:?xi32", "{cutoffs = array<i32: 3, 7>, reversed}"),

@@ -93,8 +93,8 @@ func.func @hyper_of_three(%f: tensor<f32>, %h: tensor<3xf32>) {
 
 bifocal.param @w : tensor<16x8xf32> init {kind = "zeros"}
 bifocal.param @table : tensor<16x8xf32> init {kind = "sinusoidal"} frozen
-func.func @hyper_of_three(%f: tensor<f32>, %h: tensor<3xf32>) {
+func.func @bounds_without_zero(%f: tensor<f32>, %h: tensor<4xf32>) {
   // expected-error@+1 {{'bifocal.adam' op expects two bounds, one not above and one not below 0, but got array<f32: 5.000000e-01, 1.000000e+00>}}
-  bifocal.adam %f, %h of [@w] {beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 0.0 : f32, bounds = array<f32: 0.5, 1.0>} : tensor<f32>, tensor<3xf32>
+  bifocal.adam %f, %h of [@w] {beta1 = 0.9 : f32, beta2 = 0.98 : f32, epsilon = 1.0e-8 : f32, weight_decay = 0.0 : f32, bounds = array<f32: 0.5, 1.0>} : tensor<f32>, tensor<4xf32>
   return
 }

@@ -7,14 +7,20 @@ using test::OpCase;
 static std::vector<OpCase> memoryCases() {
   const std::string price = "{factor = 0.25 : f32, span_unit = 6 : i64}";
   return {
+      // An entry's axes are sizes or symbols, so memory and segment are read by an op that gives those of the segment.
       {.name = "append_steps",
-       .arguments = "m[B,M,c] x[B,T,c]",
-       .body = "y[B,M+T,c] = append_steps %m, %x",
+       .arguments = "m[B,S,h*d] x[B,T,h*d] r[L,d]",
+       .body = R"(
+         s[B,S+T,h*d] = append_steps %m, %x
+         y[B,T,h*d] lse[B,h,T] = relative_attention %x, %x, %s, %s, %r {heads = <h> : i64, scale = 0.25 : f32})",
        .results = "y",
-       .sizes = "c=37"},
+       .terms = "S+T+d+d",
+       .sizes = "h=2 d=5"},
       {.name = "append_steps_grad",
-       .arguments = "m[B,M,c] g[B,M+T,c]",
-       .body = "d[B,T,c] = append_steps_grad %m, %g",
+       .arguments = "m[B,S,c] x[B,T,c]",
+       .body = R"(
+         s[B,S+T,c] = append_steps %m, %x
+         d[B,T,c] = append_steps_grad %m, %s)",
        .results = "d",
        .sizes = "c=37"},
       {.name = "distances",
@@ -33,9 +39,15 @@ static std::vector<OpCase> memoryCases() {
        .results = "p z",
        .terms = "h+2",
        .sizes = "h=3"},
+      {.name = "span_penalty_grad_of_the_loss",
+       .arguments = "n[]",
+       .body = "d[h] = span_penalty_grad %n " + price,
+       .results = "d",
+       .terms = "3",
+       .sizes = "h=4"},
       {.name = "span_penalty_grad",
        .arguments = "g[] n[]",
-       .body = "d[h,1,1] = span_penalty_grad %g, %n " + price,
+       .body = "d[h,1,1] = span_penalty_grad %n penalty_grad %g " + price,
        .results = "d",
        .terms = "3",
        .sizes = "h=3"},
@@ -81,15 +93,15 @@ std::vector<OpCase> test::recurrentChainCases() {
   return {
       // Keys and values come from a memory and from the segment, whose own weight is a part of a larger one.
       {.name = "projected_memory",
-       .arguments = "m[B,M,i] x[B,T,i] w[o+o,i]",
+       .arguments = "m[B,S,i] x[B,T,i] q[B,T,o] w[o+o,i] r[L,o]",
        .body = R"(
-         y[B,M+T,i] = append_steps %m, %x
+         y[B,S+T,i] = append_steps %m, %x
          a[o,i] b[o,i] = split_rows %w
-         u[B,M+T,o] = linear %y, %a
-         v[B,M+T,o] = linear %y, %b
-         z[B,M+T,o] = add %u, %v)",
+         u[B,S+T,o] = linear %y, %a
+         v[B,S+T,o] = linear %y, %b
+         z[B,T,o] lse[B,h,T] = relative_attention %q, %q, %u, %v, %r {heads = <h> : i64, scale = 0.25 : f32})",
        .results = "z",
-       .terms = "i+1",
-       .sizes = "i=17 o=9"},
+       .terms = "i+S+T+o",
+       .sizes = "h=1 i=17 o=9"},
   };
 }

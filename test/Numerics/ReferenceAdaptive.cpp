@@ -60,8 +60,8 @@ bool Reference::evaluateAdaptive(mlir::Operation *op) {
       })
       .Case([&](SliceRowsOp slice) {
         const auto first = static_cast<int64_t>(slice.getFirst());
-        value(slice.getOutput()) =
-            value(slice.getInput()).slice(0, first, first + slice.getOutput().getType().getDimSize(0));
+        const int64_t rows = mlir::cast<mlir::ShapedType>(slice.getOutput().getType()).getDimSize(0);
+        value(slice.getOutput()) = value(slice.getInput()).slice(0, first, first + rows);
         return true;
       })
       .Case([&](TransposeOp transpose) {

@@ -37,9 +37,9 @@ bool Reference::evaluateRecurrent(mlir::Operation *op) {
       .Case([&](SpanPenaltyGradOp grad) {
         auto type = grad.getSpanGrad().getType();
         const double price = grad.getFactor().convertToFloat() * static_cast<double>(grad.getSpanUnit());
-        value(grad.getSpanGrad()) = (value(grad.getPenaltyGrad()) * value(grad.getCount()) *
-                                     (price / static_cast<double>(type.getNumElements())))
-                                        .expand(type.getShape());
+        Tensor own = value(grad.getCount()) * (price / static_cast<double>(type.getNumElements()));
+        value(grad.getSpanGrad()) =
+            (grad.getPenaltyGrad() ? own * value(grad.getPenaltyGrad()) : own).expand(type.getShape());
         return true;
       })
       .Case([&](SplitRowsOp split) {

@@ -13,14 +13,16 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-/// The tokens 10, 11, ... in two lines.
+/// The tokens 10, 11, ... in two lines, each with its end: the third token and the last one.
 Corpus corpusOf(int32_t tokens) {
   std::vector<Ids> lines(2);
   for (int32_t i = 0; i < tokens; ++i)
-    lines[i < 3 ? 0 : 1].push_back(10 + i);
+    lines[i < 3 ? 0 : 1].push_back(i == 2 || i + 1 == tokens ? token::eos : 10 + i);
   const std::string path = testing::TempDir() + "streams.corpus";
   EXPECT_TRUE(writeCorpus(path, lines, 100).ok());
-  return Corpus::open(path).take();
+  Result<Corpus> corpus = Corpus::open(path);
+  EXPECT_TRUE(corpus.ok()) << corpus.status().message();
+  return corpus.take();
 }
 
 } // namespace
@@ -36,8 +38,8 @@ TEST(Streams, go_on_where_they_ended_in_the_batch_before) {
   Batch batch;
   data->fill(0, batch);
   EXPECT_EQ(batch.rows, 2);
-  EXPECT_EQ(batch.target, (Ids{10, 11, 12, 13, 21, 22, 23, 24}));
-  EXPECT_EQ(batch.previous, (Ids{token::eos, 10, 11, 12, 20, 21, 22, 23}));
+  EXPECT_EQ(batch.target, (Ids{10, 11, token::eos, 13, 21, 22, 23, 24}));
+  EXPECT_EQ(batch.previous, (Ids{token::eos, 10, 11, token::eos, 20, 21, 22, 23}));
   data->fill(1, batch);
   EXPECT_EQ(batch.target, (Ids{14, 15, 16, 17, 25, 26, 27, 28}));
   EXPECT_EQ(batch.previous, (Ids{13, 14, 15, 16, 24, 25, 26, 27}));

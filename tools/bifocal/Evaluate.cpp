@@ -93,7 +93,7 @@ Status run(const Options &options) {
   if (!split.ok())
     return split.status();
   const auto begin = std::chrono::steady_clock::now();
-  const Result<LossSums> sums = evaluateData(**session, *split->batches, options.memory);
+  const Result<LossSums> sums = evaluateData(**session, artifact.manifest(), *split->batches, options.memory);
   if (!sums.ok())
     return sums.status();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

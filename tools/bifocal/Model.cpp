@@ -51,10 +51,11 @@ Result<std::unique_ptr<Session>> ModelOptions::openWithWeights() const {
   return session;
 }
 
-bool isLanguageModel(const Artifact &artifact) {
-  const nlohmann::json &model = artifact.manifest().model;
+static bool isLanguageModel(const nlohmann::json &model) {
   return model.contains("kind") && model["kind"] == "language_model";
 }
+
+bool isLanguageModel(const Artifact &artifact) { return isLanguageModel(artifact.manifest().model); }
 
 LossUnit lossUnit(const PreparedData &data) {
   const bool bytes = data.isMonolingual() && data.tokenizerKind() == TokenizerKind::bytes;
@@ -74,16 +75,20 @@ static Status checkVocabulary(JsonReader &reader, const std::string &side, const
 }
 
 Status checkVocabularies(const Artifact &artifact, const PreparedData &data) {
-  if (isLanguageModel(artifact) && !data.isMonolingual())
+  return checkVocabularies(artifact.manifest().model, data);
+}
+
+Status checkVocabularies(const nlohmann::json &model, const PreparedData &data) {
+  if (isLanguageModel(model) && !data.isMonolingual())
     return {StatusCode::usage,
             fmt::format("expects text in one language for a language model, but the data is of pairs "
                         "in {} and {}; prepare it without --source-lang and --target-lang",
                         data.sourceLanguage(), data.targetLanguage())};
-  if (!isLanguageModel(artifact) && data.isMonolingual())
+  if (!isLanguageModel(model) && data.isMonolingual())
     return {StatusCode::usage,
             "expects pairs for a translation model, but the data is text in one language; prepare it "
             "with --source-lang and --target-lang"};
-  JsonReader reader(artifact.manifest().model, "model");
+  JsonReader reader(model, "model");
   if (data.isMonolingual())
     return checkVocabulary(reader, "", data.tokenizer());
   BIFOCAL_RETURN_IF_ERROR(checkVocabulary(reader, "source_", data.sourceTokenizer()));

@@ -33,6 +33,8 @@ struct ModelOptions {
 
 /// The vocabularies of model and data must have equal sizes, and their text as many languages.
 Status checkVocabularies(const Artifact &artifact, const PreparedData &data);
+/// The same for what a manifest, or who has none yet, says of the model: its `kind` and its vocabularies.
+Status checkVocabularies(const nlohmann::json &model, const PreparedData &data);
 
 /// Whether the model continues text, and does not translate it.
 bool isLanguageModel(const Artifact &artifact);

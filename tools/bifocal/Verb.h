@@ -21,6 +21,7 @@ void addAverage(CLI::App &app, int &exitCode);
 void addScore(CLI::App &app, int &exitCode);
 void addRun(CLI::App &app, int &exitCode);
 void addInspect(CLI::App &app, int &exitCode);
+void addVisualize(CLI::App &app, int &exitCode);
 void addDoctor(CLI::App &app, int &exitCode);
 /// Added last: it prints what it finds in `app`.
 void addCompletion(CLI::App &app, int &exitCode);

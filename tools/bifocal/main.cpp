@@ -85,6 +85,7 @@ int main(int argc, char **argv) try {
   tools::addScore(app, exitCode);
   tools::addRun(app, exitCode);
   tools::addInspect(app, exitCode);
+  tools::addVisualize(app, exitCode);
   tools::addDoctor(app, exitCode);
   tools::addCompletion(app, exitCode);
   if (const Status status = checkVerb(verbsOf(app), argc, argv); !status.ok())

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 FAMILIES = {"light_conv", "dynamic_conv", "layer_norm", "projected_cross_entropy", "causal_attention",
-            "padded_attention", "long_attention", "diff_attention"}  # fmt: skip
+            "padded_attention", "span_attention", "long_attention", "diff_attention"}  # fmt: skip
 
 
 def check(row: dict) -> None:
