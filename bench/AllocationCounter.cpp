@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <dlfcn.h>
+#include <fmt/format.h>
 #include <link.h>
 #include <new>
 
@@ -14,6 +16,7 @@
 int64_t bifocal::allocationCount() { return 0; }
 int64_t bifocal::driverAllocationCount() { return 0; }
 void bifocal::setDriversApart() {}
+std::string bifocal::lastAllocation() { return "nowhere"; }
 bool bifocal::allocationsAreCounted() { return false; }
 
 #else
@@ -29,6 +32,7 @@ void __libc_free(void *memory);
 namespace {
 
 std::atomic<int64_t> allocations{0}, driverAllocations{0};
+std::atomic<const void *> lastCaller{nullptr};
 
 /// Where libraries of the driver lie, from `begin` on, up to `end`.
 struct Region {
@@ -65,6 +69,7 @@ inline void count(const void *caller) {
       return;
     }
   allocations.fetch_add(1, std::memory_order_relaxed);
+  lastCaller.store(caller, std::memory_order_relaxed);
 }
 
 void *allocate(size_t size) {
@@ -87,6 +92,16 @@ int64_t bifocal::allocationCount() { return allocations; }
 int64_t bifocal::driverAllocationCount() { return driverAllocations; }
 void bifocal::setDriversApart() { dl_iterate_phdr(addRegions, nullptr); }
 bool bifocal::allocationsAreCounted() { return true; }
+
+std::string bifocal::lastAllocation() {
+  Dl_info info{};
+  const void *caller = lastCaller;
+  if (!caller || dladdr(caller, &info) == 0)
+    return "nowhere that is known";
+  const auto offset = reinterpret_cast<uintptr_t>(caller) - reinterpret_cast<uintptr_t>(info.dli_fbase);
+  return fmt::format("{} + {:#x}{}{}", info.dli_fname, offset, info.dli_sname ? " in " : "",
+                     info.dli_sname ? info.dli_sname : "");
+}
 
 extern "C" {
 void *malloc(size_t size) {

@@ -3,6 +3,7 @@
 #define BIFOCAL_BENCH_ALLOCATIONCOUNTER_H
 
 #include <cstdint>
+#include <string>
 
 namespace bifocal {
 
@@ -10,6 +11,9 @@ namespace bifocal {
 /// program that links this has its malloc and operator new replaced by counting ones. Under a sanitizer nothing is
 /// counted.
 int64_t allocationCount();
+
+/// Where the last of these was called from: a library or program, and how far behind its beginning.
+std::string lastAllocation();
 
 /// From here on what the NVIDIA driver and its libraries of products allocate for themselves is counted apart.
 void setDriversApart();

@@ -124,6 +124,27 @@ std::vector<BenchBatch> makeBenchBucket(int64_t count, int64_t maxTokens, std::a
   return batches;
 }
 
+std::vector<BenchBatch> makeBenchBlocks(int64_t count, int64_t maxTokens, int64_t steps,
+                                        const BenchVocabulary &vocabulary, uint64_t seed) {
+  Draws draws(seed);
+  const int64_t rows = std::max<int64_t>(1, maxTokens / steps);
+  std::vector<BenchBatch> batches;
+  for (int64_t i = 0; i < count; ++i) {
+    BenchBatch &batch = batches.emplace_back(BenchBatch{.sentences = rows,
+                                                        .targetSteps = steps,
+                                                        .targetTokens = rows * steps,
+                                                        .source = {},
+                                                        .previous = {},
+                                                        .target = {}});
+    for (int64_t row = 0; row < rows; ++row) {
+      const std::vector<int32_t> text = words(draws, steps + 1, vocabulary.target);
+      batch.previous.insert(batch.previous.end(), text.begin(), text.end() - 1);
+      batch.target.insert(batch.target.end(), text.begin() + 1, text.end());
+    }
+  }
+  return batches;
+}
+
 std::vector<BenchBatch> makeBenchSentences(int64_t count, int64_t sentences, const BenchVocabulary &vocabulary,
                                            uint64_t seed) {
   Draws draws(seed);

@@ -161,6 +161,8 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   if (!opened.ok())
     return opened.status();
   const auto &[artifact, vocabulary, session] = *opened;
+  if (vocabulary.source == 0)
+    return Status(StatusCode::unsupported, "expects the artifact of a translation model, but got a language model");
   Result<SessionStepper> model = SessionStepper::create(*session);
   if (!model.ok())
     return model.status();

@@ -38,7 +38,7 @@ Result<std::string> findArtifact(const std::string &model, const std::string &pr
   return target.string();
 }
 
-/// The special tokens and sizes of a translation model's vocabularies; an error for models of other kinds.
+/// The special tokens and sizes of a model's vocabularies; an error for models of other kinds.
 static Result<BenchVocabulary> vocabularyOf(const Artifact &artifact) {
   const nlohmann::json &model = artifact.manifest().model;
   const auto number = [&](const char *key, int64_t absent) {
@@ -46,10 +46,11 @@ static Result<BenchVocabulary> vocabularyOf(const Artifact &artifact) {
   };
   BenchVocabulary vocabulary{static_cast<int32_t>(number("pad", 1)), static_cast<int32_t>(number("bos", 0)),
                              static_cast<int32_t>(number("eos", 2)), number("source_vocabulary", 0),
-                             number("target_vocabulary", 0)};
-  if (vocabulary.source < 5 || vocabulary.target < 5)
+                             number("target_vocabulary", number("vocabulary", 0))};
+  const bool translates = !model.contains("kind") || model["kind"] != "language_model";
+  if ((translates && vocabulary.source < 5) || vocabulary.target < 5)
     return Status(StatusCode::unsupported,
-                  "expects the artifact of a translation model with vocabularies of at least 5 words");
+                  "expects the artifact of a translation or language model with vocabularies of at least 5 words");
   return vocabulary;
 }
 

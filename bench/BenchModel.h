@@ -28,8 +28,8 @@ struct BenchModel {
   std::unique_ptr<Session> session;
 };
 
-/// Opens the artifact of a translation model at `path` on `device`; `training` as for `Session::create`, `seed` that of
-/// the parameters.
+/// Opens the artifact of a translation or language model at `path` on `device`; `training` as for `Session::create`,
+/// `seed` that of the parameters.
 Result<BenchModel> openModel(const std::string &path, const tools::DeviceOptions &device, bool training, uint64_t seed);
 
 /// The most memory that this process has had at once, bytes.

@@ -2,12 +2,16 @@
 #include "bench/AllocationCounter.h"
 #include "bench/BenchModel.h"
 #include "bench/CommandLine.h"
+#include "runtime/core/Json.h"
 #include "runtime/core/Session.h"
+#include "runtime/train/RecurrentMemory.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -29,17 +33,39 @@ struct Measurement {
   std::string device;
   std::vector<double> seconds, rates;
   std::vector<FamilyTime> families;
+  std::string lastAllocation;
   double flops = 0, loss = 0;
   int64_t allocations = 0, driverAllocations = 0, arenaBytes = 0, formulaBytes = 0, peakBytes = 0, parameters = 0;
-  /// B, S and T of the batch that needs the largest arena.
-  int64_t largest[3] = {};
+  std::map<std::string, int64_t> largest; ///< the symbols of the batch that needs the largest arena
   int64_t targetTokens = 0;
 };
 
-/// The arguments of one training step.
-class Step {
+/// Training steps, one behind the other.
+class Steps {
 public:
-  explicit Step(Session &session) : session_(session) {}
+  Steps(Session &session, std::optional<RecurrentMemory> memory) : session_(session), memory_(std::move(memory)) {}
+
+  /// Begins a text in as many rows as a batch has.
+  void begin(const BenchBatch &batch) {
+    if (memory_)
+      memory_->reset(batch.sentences, session_.parameters());
+  }
+
+  /// Arena bytes that a step with this batch needs now.
+  Result<int64_t> peakBytes(BenchBatch &batch) {
+    BIFOCAL_RETURN_IF_ERROR(bind(batch));
+    return session_.peakBytes("train_step", inputs_);
+  }
+  /// What the inputs of the last batch give the symbols of the step.
+  std::map<std::string, int64_t> symbols() const {
+    const EntryPlan &plan = *session_.artifact().plan().find("train_step");
+    std::map<std::string, int64_t> values;
+    for (size_t i = 0; i < inputs_.size(); ++i)
+      for (size_t axis = 0; axis < inputs_[i].rank; ++axis)
+        if (const std::optional<size_t> symbol = plan.inputs[i].dims[axis].symbol())
+          values[plan.symbols[*symbol]] = inputs_[i].extents[axis];
+    return values;
+  }
 
   Status run(BenchBatch &batch) {
     rng_[1] = update_;
@@ -47,77 +73,137 @@ public:
     const double correction = std::sqrt(1 - std::pow(0.98, update_ + 1)) / (1 - std::pow(0.9, update_ + 1));
     hyper_[1] = static_cast<float>(hyper_[0] * correction);
     ++update_;
-    const auto matrix = [&](std::vector<int32_t> &values, int64_t steps) {
-      return TensorView(ElementType::i32, {batch.sentences, steps}, values.data());
-    };
-    const TensorView inputs[] = {matrix(batch.source, batch.sourceSteps), matrix(batch.previous, batch.targetSteps),
-                                 matrix(batch.target, batch.targetSteps), TensorView(ElementType::i64, {2}, rng_),
-                                 TensorView(ElementType::f32, {4}, hyper_)};
-    const TensorView outputs[] = {scalar(0), scalar(1), scalar(2), scalar(3)};
-    return session_.run("train_step", inputs, outputs);
+    BIFOCAL_RETURN_IF_ERROR(bind(batch));
+    BIFOCAL_RETURN_IF_ERROR(session_.run("train_step", inputs_, outputs_));
+    if (memory_)
+      memory_->advance();
+    return {};
   }
   double lossPerToken() const { return results_[0] / results_[2]; }
 
 private:
-  TensorView scalar(size_t index) { return TensorView(ElementType::f32, {}, &results_[index]); }
+  Status bind(BenchBatch &batch) {
+    inputs_.clear(), outputs_.clear();
+    const auto add = [&](std::vector<int32_t> &values, int64_t steps) {
+      inputs_.emplace_back(ElementType::i32, std::initializer_list<int64_t>{batch.sentences, steps}, values.data());
+    };
+    if (batch.sourceSteps > 0)
+      add(batch.source, batch.sourceSteps);
+    add(batch.previous, batch.targetSteps);
+    add(batch.target, batch.targetSteps);
+    if (memory_)
+      BIFOCAL_RETURN_IF_ERROR(memory_->addInputs(batch.sentences, batch.targetSteps, inputs_));
+    inputs_.emplace_back(ElementType::i64, std::initializer_list<int64_t>{2}, rng_);
+    inputs_.emplace_back(ElementType::f32, std::initializer_list<int64_t>{4}, hyper_);
+    const auto addScalar = [&](float &result) {
+      outputs_.emplace_back(ElementType::f32, std::initializer_list<int64_t>{}, &result);
+    };
+    for (size_t i = 0; i < 3; ++i)
+      addScalar(results_[i]);
+    if (memory_)
+      memory_->addOutputs(outputs_);
+    addScalar(results_[3]);
+    return {};
+  }
+
   Session &session_;
+  std::optional<RecurrentMemory> memory_;
+  std::vector<TensorView> inputs_, outputs_;
   int64_t rng_[2] = {1, 0};
   float hyper_[4] = {1e-5f, 1e-5f, 0.0f, 0.0f};
-  float results_[4] = {};
+  float results_[4] = {}; ///< loss, nll, count, gradient_norm
   int64_t update_ = 0;
 };
 
-Result<Measurement> measure(const Options &options, const std::string &path) {
-  Result<BenchModel> opened = openModel(path, options.device, /*training=*/true, options.seed);
-  if (!opened.ok())
-    return opened.status();
-  const auto &[artifact, vocabulary, session] = *opened;
-  const std::vector<int64_t> &bucket = options.bucket;
-  std::vector<BenchBatch> batches = bucket.empty()
-                                        ? makeBenchBatches(options.steps, options.maxTokens, vocabulary, options.seed)
-                                        : makeBenchBucket(options.steps, options.maxTokens, {bucket[0], bucket[1]},
-                                                          bucket[2], vocabulary, options.seed);
+Result<Steps> makeSteps(const Manifest &manifest, Session &session) {
+  if (!RecurrentMemory::isUsed(manifest))
+    return Steps(session, std::nullopt);
+  Result<RecurrentMemory> memory = RecurrentMemory::create(manifest, RecurrentMemory::Use::training);
+  if (!memory.ok())
+    return memory.status();
+  return Steps(session, memory.take());
+}
 
-  Measurement result;
+Result<std::vector<BenchBatch>> makeBatches(const Options &options, const Manifest &manifest,
+                                            const BenchVocabulary &vocabulary) {
+  const std::vector<int64_t> &bucket = options.bucket;
+  if (vocabulary.source == 0) {
+    JsonReader training(manifest.training, "training");
+    const int64_t steps = training.integer("tokens_per_sample");
+    if (!training.status().ok())
+      return training.status();
+    return makeBenchBlocks(options.steps, options.maxTokens, std::max<int64_t>(1, steps), vocabulary, options.seed);
+  }
+  if (bucket.empty())
+    return makeBenchBatches(options.steps, options.maxTokens, vocabulary, options.seed);
+  return makeBenchBucket(options.steps, options.maxTokens, {bucket[0], bucket[1]}, bucket[2], vocabulary, options.seed);
+}
+
+/// Which batch needs the most memory; says so in `result`.
+Result<size_t> findLargest(Steps &steps, std::vector<BenchBatch> &batches, Measurement &result) {
   size_t largest = 0;
   for (size_t i = 0; i < batches.size(); ++i) {
-    const BenchBatch &batch = batches[i];
-    Result<int64_t> bytes =
-        session->peakBytes("train_step", {{"B", batch.sentences}, {"S", batch.sourceSteps}, {"T", batch.targetSteps}});
+    Result<int64_t> bytes = steps.peakBytes(batches[i]);
     if (!bytes.ok())
       return bytes.status();
     if (*bytes > result.formulaBytes)
-      result.formulaBytes = *bytes, largest = i;
+      result.formulaBytes = *bytes, result.largest = steps.symbols(), largest = i;
   }
-  result.largest[0] = batches[largest].sentences;
-  result.largest[1] = batches[largest].sourceSteps, result.largest[2] = batches[largest].targetSteps;
-  Step step(*session);
-  // The largest first: from then on the arena fits every batch.
-  for (int64_t i = 0; i < std::max<int64_t>(1, options.warmup); ++i)
-    BIFOCAL_RETURN_IF_ERROR(step.run(batches[(largest + static_cast<size_t>(i)) % batches.size()]));
-  result.seconds.reserve(static_cast<size_t>(options.steps)), result.rates.reserve(static_cast<size_t>(options.steps));
-  const bool profiles = options.profile || options.device.device == "cpu";
-  session->profile(profiles);
-  if (profiles) { // which then has all the memory that it needs itself
-    BIFOCAL_RETURN_IF_ERROR(step.run(batches[largest]));
-    session->profile(true);
-  }
+  return largest;
+}
+
+Status timeSteps(const Options &options, Steps &steps, std::vector<BenchBatch> &batches, Measurement &result) {
   setDriversApart();
   const int64_t before = allocationCount(), driverBefore = driverAllocationCount();
   for (int64_t i = 0; i < options.steps; ++i) {
     BenchBatch &batch = batches[static_cast<size_t>(i) % batches.size()];
     const auto begin = std::chrono::steady_clock::now();
-    BIFOCAL_RETURN_IF_ERROR(step.run(batch));
+    BIFOCAL_RETURN_IF_ERROR(steps.run(batch));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     result.seconds.push_back(seconds);
     result.rates.push_back(static_cast<double>(batch.targetTokens) / seconds);
     result.targetTokens += batch.targetTokens;
   }
   result.allocations = allocationCount() - before;
+  if (result.allocations > 0)
+    result.lastAllocation = lastAllocation();
   result.driverAllocations = driverAllocationCount() - driverBefore;
+  return {};
+}
+
+Result<Measurement> measure(const Options &options, const std::string &path) {
+  Result<BenchModel> opened = openModel(path, options.device, /*training=*/true, options.seed);
+  if (!opened.ok())
+    return opened.status();
+  const auto &[artifact, vocabulary, session] = *opened;
+  Result<std::vector<BenchBatch>> batches = makeBatches(options, artifact->manifest(), vocabulary);
+  if (!batches.ok())
+    return batches.status();
+  Result<Steps> steps = makeSteps(artifact->manifest(), *session);
+  if (!steps.ok())
+    return steps.status();
+  steps->begin(batches->front());
+  Measurement result;
+  // The largest first: from then on the arena fits every batch.
+  Result<size_t> largest = findLargest(*steps, *batches, result);
+  if (!largest.ok())
+    return largest.status();
+  for (int64_t i = 0; i < std::max<int64_t>(1, options.warmup); ++i)
+    BIFOCAL_RETURN_IF_ERROR(steps->run((*batches)[(*largest + static_cast<size_t>(i)) % batches->size()]));
+  result.seconds.reserve(static_cast<size_t>(options.steps)), result.rates.reserve(static_cast<size_t>(options.steps));
+  const bool profiles = options.profile || options.device.device == "cpu";
+  session->profile(profiles);
+  if (profiles) { // which then has all the memory that it needs itself
+    BIFOCAL_RETURN_IF_ERROR(steps->run((*batches)[*largest]));
+    session->profile(true);
+  }
+  BIFOCAL_RETURN_IF_ERROR(timeSteps(options, *steps, *batches, result));
+  // A memory is longer than at first.
+  if (Result<size_t> now = findLargest(*steps, *batches, result); !now.ok())
+    return now.status();
   result.families = session->profileResult();
   result.flops = session->profiledFlops();
-  result.loss = step.lossPerToken();
+  result.loss = steps->lossPerToken();
   result.arenaBytes = static_cast<int64_t>(session->arenaBytes());
   result.peakBytes = peakResidentBytes();
   result.device = session->deviceDescription();
@@ -145,7 +231,7 @@ void print(const Options &options, Measurement &m) {
                            {"arena_bytes", m.arenaBytes},
                            {"formula_bytes", m.formulaBytes},
                            {"peak_bytes", m.peakBytes},
-                           {"largest", {{"B", m.largest[0]}, {"S", m.largest[1]}, {"T", m.largest[2]}}},
+                           {"largest", m.largest},
                            {"allocations", m.allocations},
                            {"driver_allocations", m.driverAllocations},
                            {"loss_per_token", m.loss}};
@@ -166,9 +252,11 @@ void print(const Options &options, Measurement &m) {
     fmt::print("  {:<28} {:5.1f} % {:9.3f} ms/step {:6.1f} calls/step\n", time.family, 100 * time.seconds / total,
                time.seconds / steps * 1e3, static_cast<double>(time.calls) / steps);
   fmt::print("heap allocations per step: {:g}\n", static_cast<double>(m.allocations) / steps);
-  fmt::print("arena {} bytes, formula {} bytes (B={}, S={}, T={}), peak of the process {} bytes\n"
-             "loss per token {:.4f}\n",
-             m.arenaBytes, m.formulaBytes, m.largest[0], m.largest[1], m.largest[2], m.peakBytes, m.loss);
+  std::vector<std::string> symbols;
+  for (const auto &[symbol, value] : m.largest)
+    symbols.push_back(fmt::format("{}={}", symbol, value));
+  fmt::print("arena {} bytes, formula {} bytes ({}), peak of the process {} bytes\nloss per token {:.4f}\n",
+             m.arenaBytes, m.formulaBytes, fmt::join(symbols, ", "), m.peakBytes, m.loss);
 }
 
 Status run(const Options &options) {
@@ -183,15 +271,17 @@ Status run(const Options &options) {
     return {StatusCode::internal, fmt::format("expects the arena to have the {} bytes of the formula, but it has {}",
                                               result->formulaBytes, result->arenaBytes)};
   if (result->allocations != 0)
-    return {StatusCode::internal, fmt::format("expects no heap allocation in {} steps after the first ones, but got {}",
-                                              options.steps, result->allocations)};
+    return {StatusCode::internal,
+            fmt::format("expects no heap allocation in {} steps after the first ones, but got {}, the last by {}",
+                        options.steps, result->allocations, result->lastAllocation)};
   return {};
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
-  CLI::App app{"Times whole training steps of a translation model on made-up ragged batches."};
+  CLI::App app{"Times whole training steps on made-up batches: ragged ones of a translation model, blocks of "
+               "tokens_per_sample of a language model."};
   Options options;
   auto *artifact = app.add_option("artifact", options.artifact, "The artifact, or a spec (.toml)");
   app.add_option("--preset", options.preset, "Compile this preset and take it")->excludes(artifact);

@@ -6,8 +6,10 @@
 
 namespace bifocal {
 
-/// Queries of one tile of the forward pass. A multiple of every target's vector width.
-constexpr int64_t attentionQueries = 32;
+/// Queries of one tile of the forward pass on a CPU. A multiple of every target's vector width, and of two.
+constexpr int64_t attentionQueries = 64;
+/// The same of a warp, which says so where its work is launched.
+constexpr int64_t warpQueries = 32;
 
 } // namespace bifocal
 #endif

@@ -8,19 +8,18 @@ namespace bifocal {
 using Values = AttentionTile::Values;
 using Range = AttentionTile::Range;
 
-Value writeScores(AttentionTile &tile, const Array &query, const HeadRows &keys, Value first, Value count,
-                  const Array &weights, Value maximum) {
+Value finishScores(AttentionTile &tile, Value first, Value count, const Array &weights, Value maximum) {
   KernelBuilder &kernel = tile.builder();
   Value hidden = kernel.constantVector(AttentionTile::hiddenScore);
   tile.startBlock(first, count);
-  return tile.groups(count, maximum, [&](Value at, int64_t group, Range carried) {
+  return tile.groups(count, maximum, 4, [&](Value at, int64_t group, Range carried) {
     Value peak = carried[0];
-    Values scores = tile.products(query, tile.from(keys, at), group);
     for (int64_t i = 0; i < group; ++i) {
-      Value key = kernel.add(at, i), score = tile.modified(scores[i], kernel.add(first, key));
-      if (Value seen = tile.visible(kernel.add(first, key)))
+      Value key = kernel.add(first, kernel.add(at, i)), place = kernel.mul(kernel.add(at, i), kernel.width());
+      Value score = tile.modified(kernel.loadVector(weights, place), key);
+      if (Value seen = tile.visible(key))
         score = kernel.select(seen, score, hidden);
-      kernel.storeVector(score, weights, kernel.mul(key, kernel.width()));
+      kernel.storeVector(score, weights, place);
       peak = kernel.max(score, peak);
     }
     return Values{peak};
@@ -59,19 +58,33 @@ Value weightOf(AttentionTile &tile, Value key, Value score, Value lse) {
 }
 
 void addToKeys(AttentionTile &tile, const Array &weights, Value count, const HeadRows &rows, const HeadRows &target,
-               double factor) {
+               double factor, int64_t perGroup) {
   KernelBuilder &kernel = tile.builder();
   const int64_t lanes = kernel.width(), columns = rows.width;
+  // The sums over all queries: in each step some keys and some columns of the next query.
+  auto overQueries = [&](Range zeros, llvm::function_ref<Values(Value, const Array &, Value, Range)> body) -> Values {
+    auto overLanes = [&](const Array &own, Value first, Value end, Range sums) {
+      return kernel.loop(kernel.index(0), end, 1, sums,
+                         [&](Value lane, Range carried) { return body(kernel.add(first, lane), own, lane, carried); });
+    };
+    if (perGroup == 0)
+      return overLanes(weights, kernel.index(0), tile.count(), zeros);
+    return kernel.loop(kernel.index(0), tile.count(), lanes, zeros, [&](Value first, Range sums) {
+      Value group = kernel.div(first, kernel.index(lanes));
+      return overLanes(kernel.from(weights, kernel.mul(group, perGroup)), first,
+                       kernel.min(kernel.sub(tile.count(), first), kernel.index(lanes)), sums);
+    });
+  };
   auto keysAt = [&](Value key, int64_t group, Value column, ArrayRef<Value> masks) {
     const int64_t vectors = static_cast<int64_t>(masks.size());
     Values zeros(group * vectors, kernel.constantVector(0.0));
-    Values sums = kernel.loop(kernel.index(0), tile.count(), 1, zeros, [&](Value query, Range carried) {
+    Values sums = overQueries(zeros, [&](Value query, const Array &own, Value lane, Range carried) {
       Values next(carried), row;
       for (int64_t v = 0; v < vectors; ++v)
         row.push_back(kernel.loadVector(
             rows.first, kernel.add(kernel.mul(query, rows.stride), kernel.add(column, v * lanes)), masks[v]));
       for (int64_t i = 0; i < group; ++i) {
-        Value weight = kernel.splat(kernel.load(weights, kernel.add(kernel.mul(kernel.add(key, i), lanes), query)));
+        Value weight = kernel.splat(kernel.load(own, kernel.add(kernel.mul(kernel.add(key, i), lanes), lane)));
         for (int64_t v = 0; v < vectors; ++v)
           next[i * vectors + v] = kernel.fma(weight, row[v], next[i * vectors + v]);
       }

@@ -8,10 +8,10 @@
 
 namespace bifocal {
 
-/// Scores of the keys [first, first + count), whose rows begin at `keys`, to `weights` ([key][lane]); returns the
-/// running maximum with them.
-mlir::Value writeScores(AttentionTile &tile, const Array &query, const HeadRows &keys, mlir::Value first,
-                        mlir::Value count, const Array &weights, mlir::Value maximum);
+/// Turns the products of the keys [first, first + count) in `weights` ([key][lane]) into scores; returns the running
+/// maximum with them.
+mlir::Value finishScores(AttentionTile &tile, mlir::Value first, mlir::Value count, const Array &weights,
+                         mlir::Value maximum);
 
 /// Turns the scores of the keys [first, first + count) into weights relative to `maximum`, dropped where `drops` is
 /// there; returns the running sum of the weights before the drop.
@@ -25,9 +25,10 @@ void rescale(AttentionTile &tile, const Array &sums, int64_t width, mlir::Value 
 /// query does not see it.
 mlir::Value weightOf(AttentionTile &tile, mlir::Value key, mlir::Value score, mlir::Value lse);
 
-/// target[key][d] += factor * sum over the queries of weights[key][query] * rows[query][d], for `count` keys.
+/// target[key][d] += factor * sum over the queries of weights[key][query] * rows[query][d], for `count` keys. The
+/// weights of a tile with more queries than lanes lie group by group, `perGroup` numbers apart.
 void addToKeys(AttentionTile &tile, const Array &weights, mlir::Value count, const HeadRows &rows,
-               const HeadRows &target, double factor);
+               const HeadRows &target, double factor, int64_t perGroup = 0);
 
 /// Zeros for the rows of all keys.
 void zeroKeys(AttentionTile &tile, const HeadRows &target);

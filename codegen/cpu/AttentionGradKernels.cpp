@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // attention_grad and relative_attention_grad: a tile is one head of keys and values of one sentence, with all heads of
-// queries that read it. The weights are computed again from the log-sums, block by block.
+// queries that read it, strip by strip. The weights are computed again from the log-sums, block by block.
 
+#include "codegen/cpu/AttentionStrip.h"
 #include "codegen/cpu/RelativeModifiers.h"
 
 using namespace mlir;
@@ -13,15 +14,14 @@ using Range = AttentionTile::Range;
 
 namespace {
 
-/// The stack memory of a tile: [d][lane] and [key][lane].
+/// The stack memory of a strip.
 struct GradBuffers {
-  Array query, outputGrad, queryGrad; ///< queryGrad holds the outputs first
-  Array weights, scoreGrads, drops;
-};
-
-/// What every block of keys needs about the queries.
-struct QueryState {
-  Value lse, delta;
+  Array query, outputGrad, queryGrad; ///< of each group, [d][lane]; queryGrad holds the outputs first
+  Array lse, delta;                   ///< of each group, [lane]
+  Array weights, scoreGrads;          ///< of each group, [key][lane]
+  Array drops;                        ///< of one group, [key][lane]
+  Array keys, values;                 ///< rows of a block
+  Array queryRows, outputGradRows;    ///< rows of the strip
 };
 
 /// The arrays of the launch, beside those of the shape.
@@ -30,30 +30,87 @@ struct GradArrays {
   Array keySums, valueSums;
 };
 
+class GradWriter {
+public:
+  GradWriter(KernelTask &task, const AttentionShape &shape, const GradArrays &arrays, ScoreModifiers modifiers);
+  /// All queries that read one head of keys and values.
+  void write(Value kvHead);
+
+private:
+  void startGroup(AttentionTile &tile);
+  void writeWeights(AttentionTile &tile, Value first, Value count);
+  void addBlock(QueryStrip &strip, Value first, Value count);
+  void addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows &values, Value first, Value count);
+  void finishGroup(AttentionTile &tile);
+  void writeStrip(Value sentence, Value head, Value begin);
+
+  Array outputGrad(AttentionTile &tile) { return tile.own(memory.outputGrad, outputPlace); }
+  Array queryGrad(AttentionTile &tile) { return tile.own(memory.queryGrad, std::max(queryPlace, outputPlace)); }
+
+  KernelTask &task;
+  KernelBuilder &kernel;
+  const AttentionShape &shape;
+  const GradArrays &arrays;
+  ScoreModifiers modifiers;
+  GradBuffers memory;
+  std::array<HeadRows, 2> rows; ///< of the strip: queries and gradients of outputs
+  int64_t lanes = kernel.width(), queryPlace = shape.sizes.key * lanes, outputPlace = shape.sizes.value * lanes,
+          blockPlace = AttentionTile::keyBlock * lanes;
+};
+
 } // namespace
 
-/// delta = <output_grad, output> of every query.
-static Value deltaOf(AttentionTile &tile, const GradBuffers &memory) {
-  KernelBuilder &kernel = tile.builder();
-  return kernel.loop(kernel.index(0), kernel.index(tile.form().sizes.value * kernel.width()), kernel.width(),
-                     kernel.constantVector(0.0), [&](Value at, Range carried) {
-                       return Values{kernel.fma(kernel.loadVector(memory.outputGrad, at),
-                                                kernel.loadVector(memory.queryGrad, at), carried[0])};
-                     })[0];
+GradWriter::GradWriter(KernelTask &task, const AttentionShape &shape, const GradArrays &arrays,
+                       ScoreModifiers modifiers)
+    : task(task), kernel(task.builder), shape(shape), arrays(arrays), modifiers(std::move(modifiers)) {
+  const int64_t groups = QueryStrip::groups(kernel);
+  memory.query = kernel.stackArray(groups * queryPlace);
+  memory.outputGrad = kernel.stackArray(groups * outputPlace);
+  memory.queryGrad = kernel.stackArray(groups * std::max(queryPlace, outputPlace));
+  memory.lse = kernel.stackArray(groups * lanes);
+  memory.delta = kernel.stackArray(groups * lanes);
+  memory.weights = kernel.stackArray(groups * blockPlace);
+  memory.scoreGrads = kernel.stackArray(groups * blockPlace);
+  if (shape.dropRate > 0)
+    memory.drops = kernel.stackArray(blockPlace);
+  if (!kernel.target().isWarp) {
+    memory.keys = kernel.stackArray(AttentionTile::keyBlock * shape.sizes.key);
+    memory.values = kernel.stackArray(AttentionTile::keyBlock * shape.sizes.value);
+    memory.queryRows = kernel.stackArray(QueryStrip::queries(kernel) * shape.sizes.key);
+    memory.outputGradRows = kernel.stackArray(QueryStrip::queries(kernel) * shape.sizes.value);
+  }
 }
 
-/// Writes the dropped weights of a block of keys and the gradients of their scores (without the factor `scale`).
-static void writeBlock(AttentionTile &tile, const GradBuffers &memory, const QueryState &state, const HeadRows &keys,
-                       const HeadRows &values, Value first, Value count) {
-  KernelBuilder &kernel = tile.builder();
+void GradWriter::startGroup(AttentionTile &tile) {
+  tile.loadTransposed(tile.queryRows(task.operand(shape.query), tile.first()), tile.own(memory.query, queryPlace),
+                      shape.scale);
+  tile.loadTransposed(tile.outputRows(arrays.outputGrad, tile.first()), outputGrad(tile));
+  tile.loadTransposed(tile.outputRows(arrays.output, tile.first()), queryGrad(tile));
+  tile.store(kernel.loadVector(arrays.lse, tile.statisticsAt(), tile.realQueries()), memory.lse);
+  // delta = <output_grad, output> of every query.
+  Values delta = kernel.loop(kernel.index(0), kernel.index(outputPlace), lanes, kernel.constantVector(0.0),
+                             [&](Value at, Range carried) {
+                               return Values{kernel.fma(kernel.loadVector(outputGrad(tile), at),
+                                                        kernel.loadVector(queryGrad(tile), at), carried[0])};
+                             });
+  tile.store(delta[0], memory.delta);
+  tile.fillZero(queryGrad(tile), shape.sizes.key);
+  tile.startQueries();
+  for (const auto &modifier : modifiers)
+    modifier->startGradients(tile);
+}
+
+/// The dropped weights of a block of keys and the gradients of their scores (without the factor `scale`), from the
+/// products with keys and with values in their places.
+void GradWriter::writeWeights(AttentionTile &tile, Value first, Value count) {
+  const Array weights = tile.own(memory.weights, blockPlace), scoreGrads = tile.own(memory.scoreGrads, blockPlace);
+  Value lse = tile.load(memory.lse), delta = tile.load(memory.delta);
   tile.startBlock(first, count);
-  tile.groups(count, {}, [&](Value at, int64_t group, Range) {
-    Values scores = tile.products(memory.query, tile.from(keys, at), group);
-    Values weightGrads = tile.products(memory.outputGrad, tile.from(values, at), group);
+  tile.groups(count, {}, 4, [&](Value at, int64_t group, Range) {
     for (int64_t i = 0; i < group; ++i) {
-      Value key = kernel.add(first, kernel.add(at, i)), place = kernel.mul(kernel.add(at, i), kernel.width());
-      Value weight = weightOf(tile, key, tile.modified(scores[i], key), state.lse), gradient = weightGrads[i];
-      Value whole = weight;
+      Value key = kernel.add(first, kernel.add(at, i)), place = kernel.mul(kernel.add(at, i), lanes);
+      Value score = tile.modified(kernel.loadVector(weights, place), key);
+      Value weight = weightOf(tile, key, score, lse), gradient = kernel.loadVector(scoreGrads, place), whole = weight;
       if (Value factor = tile.factor(key))
         weight = kernel.mul(weight, factor);
       Value dropped = weight;
@@ -62,62 +119,72 @@ static void writeBlock(AttentionTile &tile, const GradBuffers &memory, const Que
         dropped = kernel.mul(weight, factor);
         gradient = kernel.mul(gradient, factor);
       }
-      gradient = kernel.sub(gradient, state.delta);
-      kernel.storeVector(dropped, memory.weights, place);
-      kernel.storeVector(kernel.mul(weight, gradient), memory.scoreGrads, place);
-      for (const auto &modifier : tile.asked())
+      gradient = kernel.sub(gradient, delta);
+      kernel.storeVector(dropped, weights, place);
+      kernel.storeVector(kernel.mul(weight, gradient), scoreGrads, place);
+      for (const auto &modifier : modifiers)
         modifier->addFactorGradient(tile, key, kernel.mul(whole, gradient));
     }
     return Values{};
   });
 }
 
-static void writeQueries(KernelTask &task, AttentionTile &tile, const GradBuffers &memory, const GradArrays &arrays) {
-  KernelBuilder &kernel = tile.builder();
-  const AttentionShape &shape = tile.form();
-  const HeadRows queries = tile.queryRows(task.operand(shape.query), tile.first());
-  const HeadRows outputGrads = tile.outputRows(arrays.outputGrad, tile.first());
-  tile.loadTransposed(queries, memory.query, shape.scale);
-  tile.loadTransposed(outputGrads, memory.outputGrad);
-  tile.loadTransposed(tile.outputRows(arrays.output, tile.first()), memory.queryGrad);
-  QueryState state{kernel.loadVector(arrays.lse, tile.statisticsAt(), tile.realQueries()), deltaOf(tile, memory)};
-  tile.fillZero(memory.queryGrad, shape.sizes.key);
-  tile.startQueries();
-  for (const auto &modifier : tile.asked())
-    modifier->startGradients(tile);
-  KeyRange seen = tile.visibleKeys();
-  kernel.loop(seen.begin, seen.end, AttentionTile::keyBlock, [&](Value first) {
-    Value count = kernel.min(kernel.sub(seen.end, first), kernel.index(AttentionTile::keyBlock));
+/// What the keys and values of a block say to the queries of a team.
+void GradWriter::addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows &values, Value first, Value count) {
+  const SmallVector<Array> scoreGrads = team.own(memory.scoreGrads, blockPlace);
+  team.products(team.own(memory.query, queryPlace), keys, count, team.own(memory.weights, blockPlace));
+  team.products(team.own(memory.outputGrad, outputPlace), values, count, scoreGrads);
+  auto differentiate = [&](AttentionTile &tile) {
     if (memory.drops)
       tile.drawDrops(first, count, memory.drops);
-    HeadRows keys = tile.keyRows(task.operand(shape.key), first);
-    writeBlock(tile, memory, state, keys, tile.valueRows(task.operand(shape.value), first), first, count);
-    tile.addWeighted(memory.scoreGrads, count, keys, memory.queryGrad);
-    addToKeys(tile, memory.scoreGrads, count, queries, tile.keyRows(arrays.keySums, first), shape.scale);
-    addToKeys(tile, memory.weights, count, outputGrads, tile.valueRows(arrays.valueSums, first), 1.0);
-    for (const auto &modifier : tile.asked())
-      modifier->addScoreGradients(tile, memory.scoreGrads);
-  });
-  tile.storeTransposed(memory.queryGrad, tile.queryRows(arrays.queryGrad, tile.first()),
+    writeWeights(tile, first, count);
+    for (const auto &modifier : modifiers)
+      modifier->addScoreGradients(tile, tile.own(memory.scoreGrads, blockPlace));
+  };
+  team.each(differentiate, [](AttentionTile &) {});
+  team.addWeighted(scoreGrads, count, keys, team.own(memory.queryGrad, std::max(queryPlace, outputPlace)));
+}
+
+/// A block of keys and values, and what the queries of the strip say to them.
+void GradWriter::addBlock(QueryStrip &strip, Value first, Value count) {
+  AttentionTile &whole = strip.whole();
+  const HeadRows keys = strip.packed(whole.keyRows(task.operand(shape.key), first), count, memory.keys);
+  const HeadRows values = strip.packed(whole.valueRows(task.operand(shape.value), first), count, memory.values);
+  auto hide = [&](QueryTeam &team, Value seen) {
+    for (const Array &numbers : {memory.weights, memory.scoreGrads})
+      team.fillZero(team.own(numbers, blockPlace), seen, count);
+  };
+  strip.eachTeam(
+      first,
+      [&](QueryTeam &team, Value seen) {
+        addBlock(team, keys, values, first, seen);
+        hide(team, seen);
+      },
+      [&](QueryTeam &team) { hide(team, kernel.index(0)); });
+  addToKeys(whole, memory.scoreGrads, count, rows[0], whole.keyRows(arrays.keySums, first), shape.scale, blockPlace);
+  addToKeys(whole, memory.weights, count, rows[1], whole.valueRows(arrays.valueSums, first), 1.0, blockPlace);
+}
+
+void GradWriter::finishGroup(AttentionTile &tile) {
+  tile.storeTransposed(queryGrad(tile), tile.queryRows(arrays.queryGrad, tile.first()),
                        kernel.constantVector(shape.scale));
-  for (const auto &modifier : tile.asked())
+  for (const auto &modifier : modifiers)
     modifier->finishQueries(tile);
 }
 
-/// All queries that read one head of keys and values.
-static void writeKeyHead(KernelTask &task, const AttentionShape &shape, const GradArrays &arrays, Value kvHead,
-                         ScoreModifiers &modifiers) {
-  KernelBuilder &kernel = task.builder;
+void GradWriter::writeStrip(Value sentence, Value head, Value begin) {
+  QueryStrip strip(task, shape, modifiers, sentence, head, begin);
+  strip.eachGroup([&](AttentionTile &tile) { startGroup(tile); });
+  AttentionTile &whole = strip.whole();
+  rows = {strip.packed(whole.queryRows(task.operand(shape.query), begin), whole.count(), memory.queryRows),
+          strip.packed(whole.outputRows(arrays.outputGrad, begin), whole.count(), memory.outputGradRows)};
+  strip.eachBlock([&](Value first, Value count) { addBlock(strip, first, count); });
+  strip.eachGroup([&](AttentionTile &tile) { finishGroup(tile); });
+}
+
+void GradWriter::write(Value kvHead) {
   const HeadSizes &sizes = shape.sizes;
-  const int64_t lanes = kernel.width(), shared = sizes.heads / sizes.kvHeads;
-  auto perColumn = [&](int64_t width) { return kernel.stackArray(width * lanes); };
-  auto perKey = [&] { return kernel.stackArray(AttentionTile::keyBlock * lanes); };
-  GradBuffers memory{perColumn(sizes.key),
-                     perColumn(sizes.value),
-                     perColumn(std::max(sizes.key, sizes.value)),
-                     perKey(),
-                     perKey(),
-                     shape.dropRate > 0 ? perKey() : Array()};
+  const int64_t shared = sizes.heads / sizes.kvHeads;
   Value sentence = kernel.div(kvHead, kernel.index(sizes.kvHeads)), zero = kernel.index(0);
   Value firstHead = kernel.mul(kernel.rem(kvHead, kernel.index(sizes.kvHeads)), shared);
   AttentionTile whole(task, shape, modifiers);
@@ -130,11 +197,8 @@ static void writeKeyHead(KernelTask &task, const AttentionShape &shape, const Gr
     ofHead.start(sentence, head, zero);
     for (const auto &modifier : modifiers)
       modifier->startHead(ofHead);
-    kernel.loop(zero, kernel.expression(shape.queries), lanes, [&](Value firstQuery) {
-      AttentionTile tile(task, shape, modifiers);
-      tile.start(sentence, head, firstQuery);
-      writeQueries(task, tile, memory, arrays);
-    });
+    kernel.loop(zero, kernel.expression(shape.queries), QueryStrip::queries(kernel),
+                [&](Value begin) { writeStrip(sentence, head, begin); });
     for (const auto &modifier : modifiers)
       modifier->finishHead(ofHead);
   });
@@ -153,8 +217,7 @@ void writeAttentionGrad(KernelTask &task, AttentionGradOp op) {
                             task.result(2),
                             keySumsOf(task),
                             valueSumsOf(task)};
-    ScoreModifiers modifiers = modifiersOf(task, shape);
-    writeKeyHead(task, shape, arrays, kvHead, modifiers);
+    GradWriter(task, shape, arrays, modifiersOf(task, shape)).write(kvHead);
   });
 }
 
@@ -212,8 +275,7 @@ void writeAttentionGrad(KernelTask &task, RelativeAttentionGradOp op) {
                             task.result(3),
                             keySumsOf(task, results),
                             valueSumsOf(task, results)};
-    ScoreModifiers modifiers = relativeGradModifiers(task, shape, task.result(1), sums());
-    writeKeyHead(task, shape, arrays, kvHead, modifiers);
+    GradWriter(task, shape, arrays, relativeGradModifiers(task, shape, task.result(1), sums())).write(kvHead);
   });
   task.builder.stage(task.name(), 1,
                      [&](Value row) { writePositionsGrad(task, shape, sentences, sums().positions, row); });

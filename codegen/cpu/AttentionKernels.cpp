@@ -1,77 +1,116 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// attention: one pass over the keys in blocks, with a running maximum and a running sum for every query.
+// attention and relative_attention: one pass over the keys in blocks for a strip of queries, each with a running
+// maximum and a running sum.
 
 #include "codegen/cpu/AttentionBlocks.h"
-#include "passes/AttentionSchedule.h"
+#include "codegen/cpu/AttentionStrip.h"
 
 using namespace mlir;
 
 namespace bifocal {
 
-using Values = AttentionTile::Values;
-using Range = AttentionTile::Range;
-
 namespace {
 
-/// The stack memory of a tile: [d][lane] and [key][lane].
+/// The stack memory of a strip.
 struct ForwardBuffers {
-  Array query, sums, weights, drops;
+  Array query, sums;    ///< of each group, [d][lane]
+  Array maximum, total; ///< of each group, [lane]: the largest score and the sum of weights so far
+  Array weights;        ///< of each group, [key][lane]
+  Array drops;          ///< of one group, [key][lane]
+  Array keys, values;   ///< rows of a block
+};
+
+class ForwardWriter {
+public:
+  ForwardWriter(KernelTask &task, const AttentionShape &shape);
+  void write(Value sentence, Value head, Value begin);
+
+private:
+  void startGroup(AttentionTile &tile);
+  void addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows &values, Value first, Value count);
+  void finishGroup(AttentionTile &tile);
+
+  KernelTask &task;
+  KernelBuilder &kernel;
+  const AttentionShape &shape;
+  ScoreModifiers modifiers;
+  ForwardBuffers memory;
+  int64_t lanes = kernel.width(), queryPlace = shape.sizes.key * lanes, sumsPlace = shape.sizes.value * lanes;
 };
 
 } // namespace
 
-static void writeQueries(KernelTask &task, AttentionTile &tile, const ForwardBuffers &memory) {
-  KernelBuilder &kernel = tile.builder();
-  const AttentionShape &shape = tile.form();
-  Array keys = task.operand(shape.key), values = task.operand(shape.value);
-  const int64_t width = shape.sizes.value;
-  tile.loadTransposed(tile.queryRows(task.operand(shape.query), tile.first()), memory.query, shape.scale);
+ForwardWriter::ForwardWriter(KernelTask &task, const AttentionShape &shape)
+    : task(task), kernel(task.builder), shape(shape), modifiers(modifiersOf(task, shape)) {
+  const int64_t groups = QueryStrip::groups(kernel);
+  memory.query = kernel.stackArray(groups * queryPlace);
+  memory.sums = kernel.stackArray(groups * sumsPlace);
+  memory.maximum = kernel.stackArray(groups * lanes);
+  memory.total = kernel.stackArray(groups * lanes);
+  memory.weights = kernel.stackArray(groups * AttentionTile::keyBlock * lanes);
+  if (!kernel.target().isWarp) {
+    memory.keys = kernel.stackArray(AttentionTile::keyBlock * shape.sizes.key);
+    memory.values = kernel.stackArray(AttentionTile::keyBlock * shape.sizes.value);
+  }
+  if (shape.dropRate > 0)
+    memory.drops = kernel.stackArray(AttentionTile::keyBlock * lanes);
+}
+
+void ForwardWriter::startGroup(AttentionTile &tile) {
+  tile.loadTransposed(tile.queryRows(task.operand(shape.query), tile.first()), tile.own(memory.query, queryPlace),
+                      shape.scale);
   tile.startQueries();
-  tile.fillZero(memory.sums, width);
-  KeyRange seen = tile.visibleKeys();
-  Values start{kernel.constantVector(AttentionTile::hiddenScore), kernel.constantVector(0.0)};
-  Values totals = kernel.loop(seen.begin, seen.end, AttentionTile::keyBlock, start, [&](Value first, Range carried) {
-    Value count = kernel.min(kernel.sub(seen.end, first), kernel.index(AttentionTile::keyBlock));
-    Value maximum =
-        writeScores(tile, memory.query, tile.keyRows(keys, first), first, count, memory.weights, carried[0]);
-    Value factor = kernel.exp(kernel.sub(carried[0], maximum));
+  tile.fillZero(tile.own(memory.sums, sumsPlace), shape.sizes.value);
+  tile.store(kernel.constantVector(AttentionTile::hiddenScore), memory.maximum);
+  tile.store(kernel.constantVector(0.0), memory.total);
+}
+
+/// The keys and values of a block, for the groups of a team.
+void ForwardWriter::addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows &values, Value first, Value count) {
+  const int64_t place = AttentionTile::keyBlock * lanes;
+  team.products(team.own(memory.query, queryPlace), keys, count, team.own(memory.weights, place));
+  auto weigh = [&](AttentionTile &tile) {
+    const Array weights = tile.own(memory.weights, place);
+    Value before = tile.load(memory.maximum);
+    Value maximum = finishScores(tile, first, count, weights, before), factor = kernel.exp(kernel.sub(before, maximum));
     if (memory.drops)
       tile.drawDrops(first, count, memory.drops);
-    Value sum = writeWeights(tile, memory.weights, memory.drops, first, count, maximum, kernel.mul(carried[1], factor));
-    rescale(tile, memory.sums, width, factor);
-    tile.addWeighted(memory.weights, count, tile.valueRows(values, first), memory.sums);
-    return Values{maximum, sum};
-  });
-  Value zero = kernel.constantVector(0.0), one = kernel.constantVector(1.0);
-  Value factor = kernel.select(kernel.less(zero, totals[1]), kernel.div(one, totals[1]), zero);
-  tile.storeTransposed(memory.sums, tile.outputRows(task.result(0), tile.first()), factor);
-  Value lse = kernel.add(totals[0], kernel.log(totals[1]));
+    Value total = kernel.mul(tile.load(memory.total), factor);
+    tile.store(writeWeights(tile, weights, memory.drops, first, count, maximum, total), memory.total);
+    tile.store(maximum, memory.maximum);
+    rescale(tile, tile.own(memory.sums, sumsPlace), shape.sizes.value, factor);
+  };
+  team.each(weigh, [](AttentionTile &) {});
+  team.addWeighted(team.own(memory.weights, place), count, values, team.own(memory.sums, sumsPlace));
+}
+
+void ForwardWriter::finishGroup(AttentionTile &tile) {
+  Value total = tile.load(memory.total), zero = kernel.constantVector(0.0), one = kernel.constantVector(1.0);
+  Value factor = kernel.select(kernel.less(zero, total), kernel.div(one, total), zero);
+  tile.storeTransposed(tile.own(memory.sums, sumsPlace), tile.outputRows(task.result(0), tile.first()), factor);
+  Value lse = kernel.add(tile.load(memory.maximum), kernel.log(total));
   kernel.storeVector(lse, task.result(1), tile.statisticsAt(), tile.realQueries());
 }
 
-template <typename Op> static void writeAttention(KernelTask &task, Op op) {
-  KernelBuilder &kernel = task.builder;
-  AttentionShape shape = AttentionShape::of(op);
-  kernel.stage(task.name(), 0, [&](Value index) {
-    Value queries = kernel.expression(shape.queries);
-    Value perHead = kernel.ceilDiv(queries, kernel.index(attentionQueries));
-    Value headNumber = kernel.div(index, perHead), heads = kernel.index(shape.sizes.heads);
-    Value begin = kernel.mul(kernel.rem(index, perHead), attentionQueries);
-    Value end = kernel.min(kernel.add(begin, attentionQueries), queries);
-    const int64_t lanes = kernel.width();
-    ForwardBuffers memory;
-    memory.query = kernel.stackArray(shape.sizes.key * lanes);
-    memory.sums = kernel.stackArray(shape.sizes.value * lanes);
-    memory.weights = kernel.stackArray(AttentionTile::keyBlock * lanes);
-    if (shape.dropRate > 0)
-      memory.drops = kernel.stackArray(AttentionTile::keyBlock * lanes);
-    ScoreModifiers modifiers = modifiersOf(task, shape);
-    kernel.loop(begin, end, lanes, [&](Value firstQuery) {
-      AttentionTile tile(task, shape, modifiers);
-      tile.start(kernel.div(headNumber, heads), kernel.rem(headNumber, heads), firstQuery);
-      writeQueries(task, tile, memory);
-    });
+void ForwardWriter::write(Value sentence, Value head, Value begin) {
+  QueryStrip strip(task, shape, modifiers, sentence, head, begin);
+  strip.eachGroup([&](AttentionTile &tile) { startGroup(tile); });
+  strip.eachBlock([&](Value first, Value count) {
+    AttentionTile &whole = strip.whole();
+    const HeadRows keys = strip.packed(whole.keyRows(task.operand(shape.key), first), count, memory.keys);
+    const HeadRows values = strip.packed(whole.valueRows(task.operand(shape.value), first), count, memory.values);
+    strip.eachTeam(first, [&](QueryTeam &team, Value seen) { addBlock(team, keys, values, first, seen); });
   });
+  strip.eachGroup([&](AttentionTile &tile) { finishGroup(tile); });
+}
+
+template <typename Op> static void writeAttention(KernelTask &task, Op op) {
+  AttentionShape shape = AttentionShape::of(op);
+  auto write = [&](Value number) {
+    auto [sentence, head, begin] = QueryStrip::placeOf(task, shape, number);
+    ForwardWriter(task, shape).write(sentence, head, begin);
+  };
+  task.builder.stage(task.name(), 0, write, QueryStrip::tiles(task, shape));
 }
 
 void writeAttentionGrad(KernelTask &task, AttentionGradOp op);

@@ -4,6 +4,7 @@
 // softmax.
 
 #include "codegen/cpu/DiffAttention.h"
+#include "codegen/cpu/RelativeModifiers.h"
 
 #include <limits>
 
@@ -291,18 +292,17 @@ static void addDistances(KernelTask &task, RelativeAttentionStepOp op, StepAtten
     return;
   const auto unit = static_cast<double>(op.getSpanUnit()), ramp = static_cast<double>(op.getRamp());
   const Array spans = task.operand(op.getSpan());
-  auto spanOf = [=, &kernel](Value number) { return kernel.mul(kernel.load(spans, number), kernel.constantF32(unit)); };
+  auto rampOf = [=, &kernel](Value number) { return SpanRamp{kernel, unit, ramp, kernel.load(spans, number)}; };
   step.begin = [=, &kernel](Value number) {
-    Value span = kernel.min(kernel.max(spanOf(number), kernel.constantF32(0.0)), kernel.convert(window, kernel.f32()));
+    Value given = kernel.mul(rampOf(number).part, kernel.constantF32(unit));
+    Value span = kernel.min(kernel.max(given, kernel.constantF32(0.0)), kernel.convert(window, kernel.f32()));
     Value last = kernel.add(span, kernel.constantF32(1.0 + ramp));
     return kernel.max(blockBefore(kernel.add(window, nearest)), blockBefore(kernel.convert(last, kernel.i64())));
   };
   step.factor = [=, &kernel](Value number, Value position) {
-    Value zeros = kernel.constantVector(0.0), ones = kernel.constantVector(1.0);
     Value first = kernel.splat(kernel.convert(kernel.sub(now, position), kernel.i32()));
     Value distance = kernel.convert(kernel.sub(first, kernel.lanes(kernel.i32(), kernel.width())), kernel.f32());
-    Value left = kernel.sub(kernel.splat(kernel.add(spanOf(number), kernel.constantF32(1.0))), distance);
-    return kernel.min(kernel.max(kernel.fma(left, kernel.constantVector(1.0 / ramp), ones), zeros), ones);
+    return rampOf(number).factor(distance);
   };
 }
 

@@ -58,12 +58,18 @@ template AttentionShape AttentionShape::of(RelativeAttentionGradOp);
 AttentionTile::AttentionTile(KernelTask &task, const AttentionShape &shape, ScoreModifiers &modifiers)
     : task(task), kernel(task.builder), shape(shape), modifiers(modifiers) {}
 
-void AttentionTile::start(Value sentenceIndex, Value headIndex, Value first) {
+void AttentionTile::start(Value sentenceIndex, Value headIndex, Value first, Value group) {
+  Value end = kernel.min(kernel.expression(shape.queries), kernel.add(first, kernel.width()));
+  startRange(sentenceIndex, headIndex, first, end);
+  queryMask = kernel.tailMask(queryCount);
+  groupIndex = group ? group : kernel.index(0);
+}
+
+void AttentionTile::startRange(Value sentenceIndex, Value headIndex, Value begin, Value end) {
   sentence = sentenceIndex;
   head = headIndex;
-  firstQuery = first;
-  queryCount = kernel.min(kernel.sub(kernel.expression(shape.queries), first), kernel.index(kernel.width()));
-  queryMask = kernel.tailMask(queryCount);
+  firstQuery = begin;
+  queryCount = kernel.sub(end, begin);
 }
 
 KeyRange AttentionTile::visibleKeys() {
@@ -204,16 +210,20 @@ void AttentionTile::fillZero(const Array &buffer, int64_t width) {
               [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), buffer, at); });
 }
 
-AttentionTile::Values AttentionTile::products(const Array &columns, const HeadRows &rows, int64_t group) {
-  const int64_t unrolled = rows.width % 4 == 0 ? 4 : 1;
-  Values zeros(group, kernel.constantVector(0.0));
+AttentionTile::Values AttentionTile::products(ArrayRef<Array> columns, const HeadRows &rows, int64_t group) {
+  const int64_t unrolled = rows.width % 4 == 0 ? 4 : 1, vectors = static_cast<int64_t>(columns.size());
+  Values zeros(group * vectors, kernel.constantVector(0.0));
   return kernel.loop(kernel.index(0), kernel.index(rows.width), unrolled, zeros, [&](Value column, Range sums) {
     Values next(sums);
     for (int64_t i = 0; i < unrolled; ++i) {
-      Value at = kernel.add(column, i), query = kernel.loadVector(columns, kernel.mul(at, kernel.width()));
+      Value at = kernel.add(column, i);
+      Values queries;
+      for (const Array &own : columns)
+        queries.push_back(kernel.loadVector(own, kernel.mul(at, kernel.width())));
       for (int64_t key = 0; key < group; ++key) {
         Value element = kernel.splat(kernel.load(rows.first, kernel.add(at, key * rows.stride)));
-        next[key] = kernel.fma(query, element, next[key]);
+        for (int64_t v = 0; v < vectors; ++v)
+          next[key * vectors + v] = kernel.fma(queries[v], element, next[key * vectors + v]);
       }
     }
     return next;
@@ -224,7 +234,7 @@ AttentionTile::Values AttentionTile::products(const Array &columns, const HeadRo
 // of each row, and rows are a power of two apart.
 void AttentionTile::addByKeys(const Array &weights, Value keys, const HeadRows &rows, const Array &sums) {
   const int64_t lanes = kernel.width(), unrolled = rows.width % 2 == 0 ? 2 : 1;
-  groups(keys, {}, [&](Value first, int64_t group, Range) {
+  groups(keys, {}, 8, [&](Value first, int64_t group, Range) {
     Values own;
     SmallVector<Array> groupRows;
     for (int64_t i = 0; i < group; ++i) {
@@ -245,37 +255,43 @@ void AttentionTile::addByKeys(const Array &weights, Value keys, const HeadRows &
 }
 
 // Some columns at a time, whose sums stay in registers while all keys are added.
-void AttentionTile::addByColumns(const Array &weights, Value keys, const HeadRows &rows, const Array &sums) {
-  const int64_t lanes = kernel.width();
+void AttentionTile::addByColumns(ArrayRef<Array> weights, Value keys, const HeadRows &rows, ArrayRef<Array> sums) {
+  const int64_t lanes = kernel.width(), vectors = static_cast<int64_t>(weights.size());
   auto columnsFrom = [&](Value column, int64_t group) {
+    auto placeOf = [&](int64_t i) { return kernel.mul(kernel.add(column, i), lanes); };
     Values start;
     for (int64_t i = 0; i < group; ++i)
-      start.push_back(kernel.loadVector(sums, kernel.mul(kernel.add(column, i), lanes)));
+      for (const Array &own : sums)
+        start.push_back(kernel.loadVector(own, placeOf(i)));
     Values end = kernel.loop(kernel.index(0), keys, 1, start, [&](Value key, Range carried) {
-      Values next(carried);
-      Value weight = kernel.loadVector(weights, kernel.mul(key, lanes));
+      Values next(carried), weight;
+      for (const Array &own : weights)
+        weight.push_back(kernel.loadVector(own, kernel.mul(key, lanes)));
       Value row = kernel.add(kernel.mul(key, rows.stride), column);
-      for (int64_t i = 0; i < group; ++i)
-        next[i] = kernel.fma(weight, kernel.splat(kernel.load(rows.first, kernel.add(row, i))), next[i]);
+      for (int64_t i = 0; i < group; ++i) {
+        Value element = kernel.splat(kernel.load(rows.first, kernel.add(row, i)));
+        for (int64_t v = 0; v < vectors; ++v)
+          next[i * vectors + v] = kernel.fma(weight[v], element, next[i * vectors + v]);
+      }
       return next;
     });
     for (int64_t i = 0; i < group; ++i)
-      kernel.storeVector(end[i], sums, kernel.mul(kernel.add(column, i), lanes));
+      for (int64_t v = 0; v < vectors; ++v)
+        kernel.storeVector(end[i * vectors + v], sums[v], placeOf(i));
   };
-  constexpr int64_t group = 8;
-  const int64_t whole = rows.width / group * group;
+  const int64_t group = 8 / vectors, whole = rows.width / group * group;
   if (whole > 0)
     kernel.loop(kernel.index(0), kernel.index(whole), group, [&](Value column) { columnsFrom(column, group); });
   if (whole < rows.width)
     columnsFrom(kernel.index(whole), rows.width - whole);
 }
 
-void AttentionTile::addWeighted(const Array &weights, Value keys, const HeadRows &rows, const Array &sums) {
+void AttentionTile::addWeighted(ArrayRef<Array> weights, Value keys, const HeadRows &rows, ArrayRef<Array> sums) {
   // What lies on the stack of a CPU is shared memory of a warp, which waits between a write and a read of it.
-  if (kernel.target().isWarp)
-    addByColumns(weights, keys, rows, sums);
-  else
-    addByKeys(weights, keys, rows, sums);
+  if (kernel.target().isWarp || rows.stride == rows.width)
+    return addByColumns(weights, keys, rows, sums);
+  for (auto [own, target] : llvm::zip(weights, sums))
+    addByKeys(own, keys, rows, target);
 }
 
 // Element (((b H + h) M + m) T + t) S + s of the weights of M maps: a lane's keys are neighbours, but begin anywhere in
@@ -316,11 +332,11 @@ void AttentionTile::drawDrops(Value first, Value count, const Array &target, int
   });
 }
 
-AttentionTile::Values AttentionTile::groups(Value count, Range initial,
+AttentionTile::Values AttentionTile::groups(Value count, Range initial, int64_t most,
                                             llvm::function_ref<Values(Value, int64_t, Range)> body) {
   Values state(initial);
   Value begin = kernel.index(0);
-  for (int64_t group : {8, 4, 2, 1}) {
+  for (int64_t group = most; group >= 1; group /= 2) {
     Value end = kernel.mul(kernel.div(count, kernel.index(group)), group);
     state = kernel.loop(begin, end, group, state, [&](Value at, Range carried) { return body(at, group, carried); });
     begin = end;

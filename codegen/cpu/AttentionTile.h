@@ -53,12 +53,22 @@ public:
 
   AttentionTile(KernelTask &task, const AttentionShape &shape, ScoreModifiers &modifiers);
 
-  /// Chooses the head: sentence `b`, head `h`, and its first queries; `count` of them are real.
-  void start(Value sentence, Value head, Value firstQuery);
+  /// Chooses the head: sentence `b`, head `h`, and its first queries; `count` of them are real. They are group `group`
+  /// of their strip, by default the first one.
+  void start(Value sentence, Value head, Value firstQuery, Value group = {});
+  /// The same for the queries [begin, end), which may be more than there are lanes: for `visibleKeys` alone.
+  void startRange(Value sentence, Value head, Value begin, Value end);
   Value inSentence() const { return sentence; }
   Value inHead() const { return head; }
   Value first() const { return firstQuery; }
   Value count() const { return queryCount; }
+  /// The part of `all` that this tile's group of queries has, of which each has `size` numbers.
+  Array own(const Array &all, int64_t size) { return kernel.from(all, kernel.mul(groupIndex, size)); }
+  /// The numbers of this tile's queries in an array of one for each query of a strip.
+  Value load(const Array &all) { return kernel.loadVector(own(all, kernel.width()), kernel.index(0)); }
+  void store(Value numbers, const Array &all) {
+    kernel.storeVector(numbers, own(all, kernel.width()), kernel.index(0));
+  }
   /// The mask of the lanes that hold a query.
   Value realQueries() const { return queryMask; }
   /// The keys that any of the queries sees.
@@ -85,10 +95,10 @@ public:
   /// Zeros for [d][lane] with `width` channels.
   void fillZero(const Array &buffer, int64_t width);
 
-  /// The products of the queries in `columns` ([d][lane]) with the first `group` rows.
-  Values products(const Array &columns, const HeadRows &rows, int64_t group);
-  /// sums[d][lane] += sum over the first `keys` rows of weights[key][lane] * row[d].
-  void addWeighted(const Array &weights, Value keys, const HeadRows &rows, const Array &sums);
+  /// The products of the queries in each of `columns` ([d][lane]) with the first `group` rows, row by row.
+  Values products(llvm::ArrayRef<Array> columns, const HeadRows &rows, int64_t group);
+  /// sums[d][lane] += sum over the first `keys` rows of weights[key][lane] * row[d], for each of the arrays.
+  void addWeighted(llvm::ArrayRef<Array> weights, Value keys, const HeadRows &rows, llvm::ArrayRef<Array> sums);
 
   /// Which lanes see a key; null: all.
   Value visible(Value key);
@@ -98,12 +108,12 @@ public:
   Value factor(Value key);
   void startQueries();
   void startBlock(Value first, Value count);
-  ScoreModifiers &asked() { return modifiers; }
   /// Writes the drop factor of the keys [first, first + count) to `target` ([key][lane]); `first` is a multiple of 4.
   void drawDrops(Value first, Value count, const Array &target, int64_t map = 0);
 
-  /// Calls `body(at, group, carried)` for groups of 8, 4, 2 and 1 that cover [0, count).
-  Values groups(Value count, Range initial, llvm::function_ref<Values(Value at, int64_t group, Range carried)> body);
+  /// Calls `body(at, group, carried)` for groups of `most`, a power of two, its half and so on, that cover [0, count).
+  Values groups(Value count, Range initial, int64_t most,
+                llvm::function_ref<Values(Value at, int64_t group, Range carried)> body);
 
   KernelBuilder &builder() { return kernel; }
   const AttentionShape &form() const { return shape; }
@@ -112,13 +122,13 @@ private:
   HeadRows rowsOf(const Array &tensor, mlir::AffineExpr all, Value row, int64_t stride, Value head, int64_t width);
   Value kvHead();
   void addByKeys(const Array &weights, Value keys, const HeadRows &rows, const Array &sums);
-  void addByColumns(const Array &weights, Value keys, const HeadRows &rows, const Array &sums);
+  void addByColumns(llvm::ArrayRef<Array> weights, Value keys, const HeadRows &rows, llvm::ArrayRef<Array> sums);
 
   KernelTask &task;
   KernelBuilder &kernel;
   const AttentionShape &shape;
   ScoreModifiers &modifiers;
-  Value sentence, head, firstQuery, queryCount, queryMask;
+  Value sentence, head, firstQuery, queryCount, queryMask, groupIndex;
 };
 
 } // namespace bifocal

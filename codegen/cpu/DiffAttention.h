@@ -5,13 +5,14 @@
 // What the forward and the backward kernel of diff_attention share: a panel of weights on the stack.
 
 #include "codegen/cpu/AttentionBlocks.h"
+#include "codegen/cpu/AttentionStrip.h"
 
 namespace bifocal {
 
-/// The most bytes that the weights of a tile take: half of the second level of today's smallest caches.
-constexpr int64_t mostPanelBytes = 256 << 10;
+/// The most bytes that the weights of a strip take: what a thread has of the last level of today's smallest caches.
+constexpr int64_t mostPanelBytes = 512 << 10;
 
-/// Keys, a whole number of blocks, that a panel with `arrays` numbers for each key and query has room for.
+/// Keys, a whole number of blocks, that a panel with `arrays` numbers for each key and query of a strip has room for.
 int64_t panelKeys(const KernelBuilder &kernel, int64_t arrays);
 
 void writeDiffAttentionGrad(KernelTask &task, DiffAttentionGradOp op);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// diff_attention_grad: a tile is one head of keys and values of one sentence, with all heads of queries that read it. A
-// first pass over the keys makes the weights of both maps and their common gradient again, leaves them in a panel on
-// the stack and finds the sums `delta` over all keys; a second one turns them into gradients. Both maps share the
-// products with values, forward and backward, so the multiply-adds are those of attention with as many channels. Keys
-// that the panel has no room for are scored a second time.
+// diff_attention_grad: a tile is one head of keys and values of one sentence, with all heads of queries that read it.
+// For a strip of queries, a first pass over the keys makes the weights of both maps and their common gradient again,
+// leaves them in a panel on the stack and finds the sums `delta` over all keys; a second one turns them into gradients.
+// Both maps share the products with values, forward and backward, so the multiply-adds are those of attention with as
+// many channels. Keys that the panel has no room for are scored a second time.
 
 #include "codegen/cpu/DiffAttention.h"
 
@@ -19,19 +19,23 @@ namespace {
 /// Operands of the op in their order.
 enum Operand : int64_t { outputGradOperand, queryOperand, keyOperand, valueOperand, lambdaOperand, lseOperand };
 
-/// The stack memory of a tile: [d][lane], [key][lane] with a place for a block behind the panel, and [lane].
+/// The stack memory of a strip: for each group of queries [d][lane], [key][lane] with a place for a block behind the
+/// panel, and [lane]; [key][lane] for one group at a time; and a number for each lane.
 struct DiffGradBuffers {
-  std::array<Array, 2> query, queryGrad, weights, drops;
-  Array outputGrad, weightGrads, lambda;
+  std::array<Array, 2> query, queryGrad, weights;
+  std::array<Array, 2> lse, delta; ///< [lane]
+  Array outputGrad, weightGrads;
+  std::array<Array, 2> drops;         ///< of one group
+  Array lambda;                       ///< of all
+  std::array<Array, 2> keys, queries; ///< rows of a block, and of the strip
+  Array values, outputGradRows;       ///< the same
 };
 
 class DiffGradWriter {
 public:
-  DiffGradWriter(KernelTask &task, const AttentionShape &shape, ScoreModifiers &modifiers,
-                 const DiffGradBuffers &memory, int64_t panelKeys)
-      : task(task), kernel(task.builder), tile(task, shape, modifiers), memory(memory), panel(panelKeys) {}
-
-  void write(Value sentence, Value head, Value firstQuery);
+  DiffGradWriter(KernelTask &task, const AttentionShape &shape);
+  /// All queries that read one head of keys and values; returns their share of the gradient of lambda.
+  Value write(Value kvHead);
 
 private:
   /// The keys [first, first + count), whose weights lie from row `place` of the panel on.
@@ -40,81 +44,139 @@ private:
   };
 
   Array operand(Operand which) { return task.operand(int64_t{which}); }
-  Block blockAt(Value first, Value end);
-  Array at(const Array &numbers, const Block &block) {
-    return kernel.from(numbers, kernel.mul(block.place, kernel.width()));
+  Block blockAt(Value first, Value count) { return {first, count, kernel.min(first, kernel.index(panel))}; }
+  /// Where the numbers of a block lie in one of the panels.
+  Array at(AttentionTile &tile, const Array &numbers, const Block &block) {
+    return kernel.from(tile.own(numbers, panelPlace), kernel.mul(block.place, lanes));
   }
-  void loadQueries();
-  void draw(const Block &block);
-  Values weigh(const Block &block, ValueRange deltas);
-  void joinMaps(const Block &block, ValueRange deltas);
-  void addBlock(const Block &block, ValueRange deltas);
+  Array perColumn(AttentionTile &tile, const Array &all, int64_t width) { return tile.own(all, width * lanes); }
+
+  /// The same places of all groups of a strip: a group's are `panelPlace` numbers behind those before.
+  Array atAll(const Array &numbers, Value place) { return kernel.from(numbers, kernel.mul(place, lanes)); }
+  SmallVector<Array> at(QueryTeam &team, const Array &numbers, const Block &block) {
+    SmallVector<Array> places = team.own(numbers, panelPlace);
+    for (Array &place : places)
+      place = kernel.from(place, kernel.mul(block.place, lanes));
+    return places;
+  }
+
+  /// Keys of both maps, and values.
+  struct BlockRows {
+    std::array<HeadRows, 2> keys;
+    HeadRows values;
+  };
+
+  void startGroup(AttentionTile &tile);
+  void draw(AttentionTile &tile, const Block &block);
+  void weighProducts(QueryTeam &team, const BlockRows &rows, const Block &block);
+  void weigh(AttentionTile &tile, const Block &block);
+  void joinMaps(AttentionTile &tile, const Block &block);
+  void addTeam(QueryTeam &team, const BlockRows &rows, const Block &block);
+  void addBlock(QueryStrip &strip, Value first, Value count);
+  BlockRows rowsOf(QueryStrip &strip, Value first, Value count);
+  void finishGroup(AttentionTile &tile);
+  void writeStrip(Value sentence, Value head, Value begin);
 
   KernelTask &task;
   KernelBuilder &kernel;
-  AttentionTile tile;
-  const DiffGradBuffers &memory;
-  int64_t panel;
+  const AttentionShape &shape;
+  ScoreModifiers modifiers;
+  int64_t lanes = kernel.width(), panel = panelKeys(kernel, 3);
+  int64_t keyWidth = shape.sizes.key, valueWidth = shape.sizes.value;
+  int64_t panelPlace = (panel + AttentionTile::keyBlock) * lanes;
+  DiffGradBuffers memory;
+  std::array<HeadRows, 2> queryRows; ///< of the strip
+  HeadRows outputGradRows;
   Value lambda;
-  std::array<Value, 2> lse;
 };
 
 } // namespace
 
-DiffGradWriter::Block DiffGradWriter::blockAt(Value first, Value end) {
-  return {first, kernel.min(kernel.sub(end, first), kernel.index(AttentionTile::keyBlock)),
-          kernel.min(first, kernel.index(panel))};
+DiffGradWriter::DiffGradWriter(KernelTask &task, const AttentionShape &shape)
+    : task(task), kernel(task.builder), shape(shape), modifiers(modifiersOf(task, shape)) {
+  const int64_t groups = QueryStrip::groups(kernel), block = AttentionTile::keyBlock;
+  for (int64_t map = 0; map < 2; ++map) {
+    memory.query[map] = kernel.stackArray(groups * keyWidth * lanes);
+    memory.queryGrad[map] = kernel.stackArray(groups * keyWidth * lanes);
+    memory.weights[map] = kernel.stackArray(groups * (panel + block) * lanes);
+    memory.lse[map] = kernel.stackArray(groups * lanes);
+    memory.delta[map] = kernel.stackArray(groups * lanes);
+    if (shape.dropRate > 0)
+      memory.drops[map] = kernel.stackArray(block * lanes);
+  }
+  memory.outputGrad = kernel.stackArray(groups * valueWidth * lanes);
+  memory.weightGrads = kernel.stackArray(groups * (panel + block) * lanes);
+  memory.lambda = kernel.stackArray(lanes);
+  if (kernel.target().isWarp)
+    return;
+  const int64_t queries = QueryStrip::queries(kernel);
+  for (int64_t map = 0; map < 2; ++map) {
+    memory.keys[map] = kernel.stackArray(block * keyWidth);
+    memory.queries[map] = kernel.stackArray(queries * keyWidth);
+  }
+  memory.values = kernel.stackArray(block * valueWidth);
+  memory.outputGradRows = kernel.stackArray(queries * valueWidth);
 }
 
-void DiffGradWriter::loadQueries() {
-  lambda = kernel.splat(kernel.load(operand(lambdaOperand), kernel.index(0)));
+void DiffGradWriter::startGroup(AttentionTile &tile) {
   for (int64_t map = 0; map < 2; ++map) {
     HeadRows queries = tile.queryRows(operand(queryOperand), tile.first(), map);
-    tile.loadTransposed(queries, memory.query[map], tile.form().scale);
-    tile.fillZero(memory.queryGrad[map], tile.form().sizes.key);
-    lse[map] = kernel.loadVector(operand(lseOperand), tile.statisticsAt(map), tile.realQueries());
+    tile.loadTransposed(queries, perColumn(tile, memory.query[map], keyWidth), shape.scale);
+    tile.fillZero(perColumn(tile, memory.queryGrad[map], keyWidth), keyWidth);
+    tile.store(kernel.loadVector(operand(lseOperand), tile.statisticsAt(map), tile.realQueries()), memory.lse[map]);
+    tile.store(kernel.constantVector(0.0), memory.delta[map]);
   }
-  tile.loadTransposed(tile.outputRows(operand(outputGradOperand), tile.first()), memory.outputGrad);
+  tile.loadTransposed(tile.outputRows(operand(outputGradOperand), tile.first()),
+                      perColumn(tile, memory.outputGrad, valueWidth));
 }
 
-void DiffGradWriter::draw(const Block &block) {
+void DiffGradWriter::draw(AttentionTile &tile, const Block &block) {
   for (int64_t map = 0; map < 2 && memory.drops[map]; ++map)
     tile.drawDrops(block.first, block.count, memory.drops[map], map);
 }
 
-/// The weights of both maps before any drop, and the gradient of a weight of the first one after it; returns the sums
-/// over keys of dropped weights times that gradient.
-Values DiffGradWriter::weigh(const Block &block, ValueRange deltas) {
-  draw(block);
-  HeadRows values = tile.valueRows(operand(valueOperand), block.first);
-  std::array<HeadRows, 2> keys{tile.keyRows(operand(keyOperand), block.first, 0),
-                               tile.keyRows(operand(keyOperand), block.first, 1)};
-  return tile.groups(block.count, deltas, [&](Value first, int64_t group, Range carried) {
-    Values next(carried), gradients = tile.products(memory.outputGrad, tile.from(values, first), group);
-    auto place = [&](int64_t i) { return kernel.mul(kernel.add(first, i), kernel.width()); };
-    for (int64_t i = 0; i < group; ++i)
-      kernel.storeVector(gradients[i], at(memory.weightGrads, block), place(i));
-    for (int64_t map = 0; map < 2; ++map) {
-      Values scores = tile.products(memory.query[map], tile.from(keys[map], first), group);
-      for (int64_t i = 0; i < group; ++i) {
-        Value key = kernel.add(block.first, kernel.add(first, i));
-        Value weight = weightOf(tile, key, scores[i], lse[map]), dropped = weight;
-        kernel.storeVector(weight, at(memory.weights[map], block), place(i));
+/// The products of the queries of both maps with their keys, and of the gradients of outputs with values.
+void DiffGradWriter::weighProducts(QueryTeam &team, const BlockRows &rows, const Block &block) {
+  for (int64_t map = 0; map < 2; ++map)
+    team.products(team.own(memory.query[map], keyWidth * lanes), rows.keys[map], block.count,
+                  at(team, memory.weights[map], block));
+  team.products(team.own(memory.outputGrad, valueWidth * lanes), rows.values, block.count,
+                at(team, memory.weightGrads, block));
+}
+
+/// Turns the products into the weights of both maps before any drop, and adds to the sums over keys of dropped weights
+/// times the gradient of a weight of the first map after it.
+void DiffGradWriter::weigh(AttentionTile &tile, const Block &block) {
+  draw(tile, block);
+  std::array<Value, 2> lse{tile.load(memory.lse[0]), tile.load(memory.lse[1])};
+  Values deltas{tile.load(memory.delta[0]), tile.load(memory.delta[1])};
+  deltas = tile.groups(block.count, deltas, 4, [&](Value first, int64_t group, Range carried) {
+    Values next(carried);
+    for (int64_t i = 0; i < group; ++i) {
+      Value at = kernel.add(first, i), place = kernel.mul(at, lanes);
+      Value gradient = kernel.loadVector(this->at(tile, memory.weightGrads, block), place);
+      for (int64_t map = 0; map < 2; ++map) {
+        const Array weights = this->at(tile, memory.weights[map], block);
+        Value weight = weightOf(tile, kernel.add(block.first, at), kernel.loadVector(weights, place), lse[map]);
+        kernel.storeVector(weight, weights, place);
         if (memory.drops[map])
-          dropped = kernel.mul(weight, kernel.loadVector(memory.drops[map], place(i)));
-        next[map] = kernel.fma(dropped, gradients[i], next[map]);
+          weight = kernel.mul(weight, kernel.loadVector(memory.drops[map], place));
+        next[map] = kernel.fma(weight, gradient, next[map]);
       }
     }
     return next;
   });
+  for (int64_t map = 0; map < 2; ++map)
+    tile.store(deltas[map], memory.delta[map]);
 }
 
 /// Weights become gradients of scores (without the factor `scale`), gradients of weights what a value counts.
-void DiffGradWriter::joinMaps(const Block &block, ValueRange deltas) {
-  std::array<Array, 2> weights{at(memory.weights[0], block), at(memory.weights[1], block)};
-  Array weightGrads = at(memory.weightGrads, block);
+void DiffGradWriter::joinMaps(AttentionTile &tile, const Block &block) {
+  std::array<Array, 2> weights{at(tile, memory.weights[0], block), at(tile, memory.weights[1], block)};
+  std::array<Value, 2> deltas{tile.load(memory.delta[0]), tile.load(memory.delta[1])};
+  Array weightGrads = at(tile, memory.weightGrads, block);
   kernel.loop(kernel.index(0), block.count, 1, [&](Value key) {
-    Value place = kernel.mul(key, kernel.width()), gradient = kernel.loadVector(weightGrads, place);
+    Value place = kernel.mul(key, lanes), gradient = kernel.loadVector(weightGrads, place);
     std::array<Value, 2> weight, dropped, own;
     for (int64_t map = 0; map < 2; ++map) {
       weight[map] = dropped[map] = kernel.loadVector(weights[map], place);
@@ -133,40 +195,115 @@ void DiffGradWriter::joinMaps(const Block &block, ValueRange deltas) {
   });
 }
 
-void DiffGradWriter::addBlock(const Block &block, ValueRange deltas) {
-  auto again = [&] { weigh(block, deltas); };
-  if (panel == 0) {
+void DiffGradWriter::addTeam(QueryTeam &team, const BlockRows &rows, const Block &block) {
+  auto again = [&] {
+    weighProducts(team, rows, block);
+    auto weighAgain = [&](AttentionTile &tile) {
+      // The sums are known.
+      std::array<Value, 2> deltas{tile.load(memory.delta[0]), tile.load(memory.delta[1])};
+      weigh(tile, block);
+      for (int64_t map = 0; map < 2; ++map)
+        tile.store(deltas[map], memory.delta[map]);
+    };
+    team.each(weighAgain, [](AttentionTile &) {});
+  };
+  if (panel == 0)
     again();
-  } else {
-    kernel.when(kernel.lessEqual(kernel.index(panel), block.first), again, [&] { draw(block); });
-  }
-  joinMaps(block, deltas);
-  const double scale = tile.form().scale;
-  for (int64_t map = 0; map < 2; ++map) {
-    Array scoreGrads = at(memory.weights[map], block);
-    tile.addWeighted(scoreGrads, block.count, tile.keyRows(operand(keyOperand), block.first, map),
-                     memory.queryGrad[map]);
-    addToKeys(tile, scoreGrads, block.count, tile.queryRows(operand(queryOperand), tile.first(), map),
-              tile.keyRows(keySumsOf(task), block.first, map), scale);
-  }
-  addToKeys(tile, at(memory.weightGrads, block), block.count, tile.outputRows(operand(outputGradOperand), tile.first()),
-            tile.valueRows(valueSumsOf(task), block.first), 1.0);
+  else
+    kernel.when(kernel.lessEqual(kernel.index(panel), block.first), again);
+  auto join = [&](AttentionTile &tile) {
+    // Without a panel they are drawn already.
+    if (panel > 0)
+      draw(tile, block);
+    joinMaps(tile, block);
+  };
+  team.each(join, [](AttentionTile &) {});
+  for (int64_t map = 0; map < 2; ++map)
+    team.addWeighted(at(team, memory.weights[map], block), block.count, rows.keys[map],
+                     team.own(memory.queryGrad[map], keyWidth * lanes));
 }
 
-void DiffGradWriter::write(Value sentence, Value head, Value firstQuery) {
-  tile.start(sentence, head, firstQuery);
-  loadQueries();
-  KeyRange seen = tile.visibleKeys();
-  Values zeros(2, kernel.constantVector(0.0));
-  Values deltas = kernel.loop(seen.begin, seen.end, AttentionTile::keyBlock, zeros,
-                              [&](Value first, Range carried) { return weigh(blockAt(first, seen.end), carried); });
-  Value before = kernel.loadVector(memory.lambda, kernel.index(0));
-  kernel.storeVector(kernel.sub(before, deltas[1]), memory.lambda, kernel.index(0));
-  kernel.loop(seen.begin, seen.end, AttentionTile::keyBlock,
-              [&](Value first) { addBlock(blockAt(first, seen.end), deltas); });
+DiffGradWriter::BlockRows DiffGradWriter::rowsOf(QueryStrip &strip, Value first, Value count) {
+  BlockRows rows;
+  AttentionTile &whole = strip.whole();
   for (int64_t map = 0; map < 2; ++map)
-    tile.storeTransposed(memory.queryGrad[map], tile.queryRows(task.result(0), firstQuery, map),
-                         kernel.constantVector(tile.form().scale));
+    rows.keys[map] = strip.packed(whole.keyRows(operand(keyOperand), first, map), count, memory.keys[map]);
+  rows.values = strip.packed(whole.valueRows(operand(valueOperand), first), count, memory.values);
+  return rows;
+}
+
+/// A block of keys and values, and what the queries of the strip say to them.
+void DiffGradWriter::addBlock(QueryStrip &strip, Value first, Value count) {
+  AttentionTile &whole = strip.whole();
+  const BlockRows rows = rowsOf(strip, first, count);
+  auto hide = [&](QueryTeam &team, Value seen) {
+    for (const Array &numbers : {memory.weights[0], memory.weights[1], memory.weightGrads})
+      team.fillZero(at(team, numbers, blockAt(first, count)), seen, count);
+  };
+  strip.eachTeam(
+      first,
+      [&](QueryTeam &team, Value seen) {
+        addTeam(team, rows, blockAt(first, seen));
+        hide(team, seen);
+      },
+      [&](QueryTeam &team) { hide(team, kernel.index(0)); });
+  Value place = blockAt(first, count).place;
+  for (int64_t map = 0; map < 2; ++map)
+    addToKeys(whole, atAll(memory.weights[map], place), count, queryRows[map],
+              whole.keyRows(keySumsOf(task), first, map), shape.scale, panelPlace);
+  addToKeys(whole, atAll(memory.weightGrads, place), count, outputGradRows, whole.valueRows(valueSumsOf(task), first),
+            1.0, panelPlace);
+}
+
+void DiffGradWriter::finishGroup(AttentionTile &tile) {
+  for (int64_t map = 0; map < 2; ++map)
+    tile.storeTransposed(perColumn(tile, memory.queryGrad[map], keyWidth),
+                         tile.queryRows(task.result(0), tile.first(), map), kernel.constantVector(shape.scale));
+  Value before = kernel.loadVector(memory.lambda, kernel.index(0));
+  kernel.storeVector(kernel.sub(before, tile.load(memory.delta[1])), memory.lambda, kernel.index(0));
+}
+
+void DiffGradWriter::writeStrip(Value sentence, Value head, Value begin) {
+  QueryStrip strip(task, shape, modifiers, sentence, head, begin);
+  strip.eachGroup([&](AttentionTile &tile) { startGroup(tile); });
+  AttentionTile &whole = strip.whole();
+  for (int64_t map = 0; map < 2; ++map)
+    queryRows[map] =
+        strip.packed(whole.queryRows(operand(queryOperand), begin, map), whole.count(), memory.queries[map]);
+  outputGradRows =
+      strip.packed(whole.outputRows(operand(outputGradOperand), begin), whole.count(), memory.outputGradRows);
+  strip.eachBlock([&](Value first, Value count) {
+    const BlockRows rows = rowsOf(strip, first, count);
+    strip.eachTeam(first, [&](QueryTeam &team, Value seen) {
+      const Block block = blockAt(first, seen);
+      weighProducts(team, rows, block);
+      team.each([&](AttentionTile &tile) { weigh(tile, block); }, [](AttentionTile &) {});
+    });
+  });
+  strip.eachBlock([&](Value first, Value count) { addBlock(strip, first, count); });
+  strip.eachGroup([&](AttentionTile &tile) { finishGroup(tile); });
+}
+
+Value DiffGradWriter::write(Value kvHead) {
+  const HeadSizes &sizes = shape.sizes;
+  const int64_t shared = sizes.heads / sizes.kvHeads;
+  Value sentence = kernel.div(kvHead, kernel.index(sizes.kvHeads)), zero = kernel.index(0);
+  Value firstHead = kernel.mul(kernel.rem(kvHead, kernel.index(sizes.kvHeads)), shared);
+  AttentionTile whole(task, shape, modifiers);
+  whole.start(sentence, firstHead, zero);
+  const HeadRows keySums = whole.allKeyRows(keySumsOf(task), zero);
+  const HeadRows valueSums = whole.valueRows(valueSumsOf(task), zero);
+  zeroKeys(whole, keySums);
+  zeroKeys(whole, valueSums);
+  kernel.storeVector(kernel.constantVector(0.0), memory.lambda, zero);
+  lambda = kernel.splat(kernel.load(operand(lambdaOperand), zero));
+  kernel.loop(firstHead, kernel.add(firstHead, shared), 1, [&](Value head) {
+    kernel.loop(zero, kernel.expression(shape.queries), QueryStrip::queries(kernel),
+                [&](Value begin) { writeStrip(sentence, head, begin); });
+  });
+  roundKeys(whole, keySums, whole.allKeyRows(task.result(1), zero));
+  roundKeys(whole, valueSums, whole.valueRows(task.result(2), zero));
+  return kernel.horizontalSum(kernel.loadVector(memory.lambda, zero));
 }
 
 /// The tiles' shares of the gradient of lambda, added up in one order.
@@ -179,49 +316,13 @@ static void writeLambda(KernelTask &task, const Array &shares, AffineExpr count)
   kernel.store(kernel.horizontalSum(sum[0]), task.result(3), kernel.index(0));
 }
 
-static DiffGradBuffers takePlaces(KernelBuilder &kernel, const AttentionShape &shape, int64_t panel) {
-  const int64_t lanes = kernel.width(), block = AttentionTile::keyBlock;
-  DiffGradBuffers memory;
-  for (int64_t map = 0; map < 2; ++map) {
-    memory.query[map] = kernel.stackArray(shape.sizes.key * lanes);
-    memory.queryGrad[map] = kernel.stackArray(shape.sizes.key * lanes);
-    memory.weights[map] = kernel.stackArray((panel + block) * lanes);
-    if (shape.dropRate > 0)
-      memory.drops[map] = kernel.stackArray(block * lanes);
-  }
-  memory.outputGrad = kernel.stackArray(shape.sizes.value * lanes);
-  memory.weightGrads = kernel.stackArray((panel + block) * lanes);
-  memory.lambda = kernel.stackArray(lanes);
-  return memory;
-}
-
 void writeDiffAttentionGrad(KernelTask &task, DiffAttentionGradOp op) {
   KernelBuilder &kernel = task.builder;
   AttentionShape shape = AttentionShape::of(op);
-  const HeadSizes &sizes = shape.sizes;
   const KernelSchedule schedule = scheduleKernel(op);
   const int64_t lambdaScratch = static_cast<int64_t>(schedule.scratch.size()) - 1;
   kernel.stage(task.name(), 0, [&](Value kvHead) {
-    const int64_t panel = panelKeys(kernel, 3), shared = sizes.heads / sizes.kvHeads;
-    const DiffGradBuffers memory = takePlaces(kernel, shape, panel);
-    Value sentence = kernel.div(kvHead, kernel.index(sizes.kvHeads)), zero = kernel.index(0);
-    Value firstHead = kernel.mul(kernel.rem(kvHead, kernel.index(sizes.kvHeads)), shared);
-    ScoreModifiers modifiers = modifiersOf(task, shape);
-    AttentionTile whole(task, shape, modifiers);
-    whole.start(sentence, firstHead, zero);
-    const HeadRows keySums = whole.allKeyRows(keySumsOf(task), zero);
-    const HeadRows valueSums = whole.valueRows(valueSumsOf(task), zero);
-    zeroKeys(whole, keySums);
-    zeroKeys(whole, valueSums);
-    kernel.storeVector(kernel.constantVector(0.0), memory.lambda, zero);
-    kernel.loop(firstHead, kernel.add(firstHead, shared), 1, [&](Value head) {
-      kernel.loop(zero, kernel.expression(shape.queries), kernel.width(), [&](Value firstQuery) {
-        DiffGradWriter(task, shape, modifiers, memory, panel).write(sentence, head, firstQuery);
-      });
-    });
-    roundKeys(whole, keySums, whole.allKeyRows(task.result(1), zero));
-    roundKeys(whole, valueSums, whole.valueRows(task.result(2), zero));
-    Value share = kernel.horizontalSum(kernel.loadVector(memory.lambda, zero));
+    Value share = DiffGradWriter(task, shape).write(kvHead);
     kernel.store(share, task.scratch(lambdaScratch), kvHead);
   });
   kernel.stage(task.name(), 1, [&](Value) { writeLambda(task, task.scratch(lambdaScratch), schedule.stages.front()); });

@@ -1,43 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// diff_attention: two passes over the keys. The first one finds the log-sums of both maps and leaves their weights in a
-// panel on the stack, those of each block relative to the maximum so far; the second one joins both maps to one weight
-// for each key and adds up the values, once for both. A sum of values for each map (FlashAttention twice) would need
-// half as many multiply-adds again. Keys that the panel has no room for are scored a second time.
+// diff_attention: two passes over the keys for a strip of queries. The first one finds the log-sums of both maps and
+// leaves their weights in a panel on the stack, those of each block relative to the maximum so far; the second one
+// joins both maps to one weight for each key and adds up the values, once for both. A sum of values for each map
+// (FlashAttention twice) would need half as many multiply-adds again. Keys that the panel has no room for are scored a
+// second time.
 
 #include "codegen/cpu/DiffAttention.h"
-#include "passes/AttentionSchedule.h"
 
 using namespace mlir;
 
 namespace bifocal {
 
-using Values = AttentionTile::Values;
-using Range = AttentionTile::Range;
-
 namespace {
 
-/// The stack memory of a tile: [d][lane], [key][lane] with a place for a block behind the panel, and [block][lane].
+/// The stack memory of a strip: for each group of queries [d][lane], [key][lane] with a place for a block behind the
+/// panel, [block][lane] and [lane]; and [key][lane] for one group at a time.
 struct DiffBuffers {
   std::array<Array, 2> query, weights, peaks;
+  std::array<Array, 2> maximum; ///< the largest score so far
+  std::array<Array, 2> total;   ///< the sum of weights so far; then what the weights of the map count
   Array sums, drops;
+  std::array<Array, 2> rows; ///< of a block
 };
 
-/// The largest score and the sum of weights of both maps so far.
-struct MapTotals {
-  std::array<Value, 2> maximum, sum;
-
-  Values flat() const { return {maximum[0], sum[0], maximum[1], sum[1]}; }
-  static MapTotals of(Range values) { return {{values[0], values[2]}, {values[1], values[3]}}; }
-};
-
-/// Writes the outputs of as many queries as there are lanes.
+/// Writes the outputs of a strip of queries.
 class DiffWriter {
 public:
-  DiffWriter(KernelTask &task, const AttentionShape &shape, ScoreModifiers &modifiers, const DiffBuffers &memory,
-             int64_t panelKeys)
-      : task(task), kernel(task.builder), tile(task, shape, modifiers), memory(memory), panel(panelKeys) {}
-
-  void write(Value sentence, Value head, Value firstQuery);
+  DiffWriter(KernelTask &task, const AttentionShape &shape);
+  void write(Value sentence, Value head, Value begin);
 
 private:
   /// The keys [first, first + count), whose weights lie from row `place` of the panel on.
@@ -45,131 +35,171 @@ private:
     Value first, count, place;
   };
 
-  Block blockAt(Value first, Value end);
-  Array weightsAt(const Block &block, int64_t map) {
-    return kernel.from(memory.weights[map], kernel.mul(block.place, kernel.width()));
+  Block blockAt(Value first, Value count) { return {first, count, kernel.min(first, kernel.index(panel))}; }
+  Array weightsAt(AttentionTile &tile, const Block &block, int64_t map) {
+    return kernel.from(tile.own(memory.weights[map], (panel + keyBlock) * lanes), kernel.mul(block.place, lanes));
+  }
+  SmallVector<Array> weightsAt(QueryTeam &team, const Block &block, int64_t map) {
+    SmallVector<Array> places = team.own(memory.weights[map], (panel + keyBlock) * lanes);
+    for (Array &place : places)
+      place = kernel.from(place, kernel.mul(block.place, lanes));
+    return places;
   }
   /// Where the maximum of a block lies that its weights are relative to.
-  Value peakAt(const Block &block) {
-    return kernel.mul(kernel.div(block.place, kernel.index(AttentionTile::keyBlock)), kernel.width());
+  Array peakAt(AttentionTile &tile, const Block &block, int64_t map) {
+    return kernel.from(tile.own(memory.peaks[map], (panel / keyBlock + 1) * lanes),
+                       kernel.mul(kernel.div(block.place, kernel.index(keyBlock)), lanes));
   }
-  /// Goes on with the weights of one map of a block.
-  void weigh(const Block &block, int64_t map, MapTotals &totals);
-  void addBlock(const Block &block, const MapTotals &totals, ArrayRef<Value> shares);
 
+  void startGroup(AttentionTile &tile);
+  void weigh(QueryTeam &team, const HeadRows &keys, const Block &block, int64_t map, bool again);
+  void finishWeights(AttentionTile &tile);
+  void joinMaps(AttentionTile &tile, const Block &block);
+  void addBlock(QueryTeam &team, ArrayRef<HeadRows> keys, const HeadRows &values, const Block &block);
+
+  static constexpr int64_t keyBlock = AttentionTile::keyBlock;
   KernelTask &task;
   KernelBuilder &kernel;
-  AttentionTile tile;
-  const DiffBuffers &memory;
-  int64_t panel;
+  const AttentionShape &shape;
+  ScoreModifiers modifiers;
+  int64_t lanes = kernel.width(), panel = panelKeys(kernel, 2);
+  int64_t queryPlace = shape.sizes.key * lanes, sumsPlace = shape.sizes.value * lanes;
+  DiffBuffers memory;
 };
 
 } // namespace
 
-DiffWriter::Block DiffWriter::blockAt(Value first, Value end) {
-  return {first, kernel.min(kernel.sub(end, first), kernel.index(AttentionTile::keyBlock)),
-          kernel.min(first, kernel.index(panel))};
+DiffWriter::DiffWriter(KernelTask &task, const AttentionShape &shape)
+    : task(task), kernel(task.builder), shape(shape), modifiers(modifiersOf(task, shape)) {
+  const int64_t groups = QueryStrip::groups(kernel);
+  for (int64_t map = 0; map < 2; ++map) {
+    memory.query[map] = kernel.stackArray(groups * shape.sizes.key * lanes);
+    memory.weights[map] = kernel.stackArray(groups * (panel + keyBlock) * lanes);
+    memory.peaks[map] = kernel.stackArray(groups * (panel / keyBlock + 1) * lanes);
+    memory.maximum[map] = kernel.stackArray(groups * lanes);
+    memory.total[map] = kernel.stackArray(groups * lanes);
+  }
+  memory.sums = kernel.stackArray(groups * shape.sizes.value * lanes);
+  for (int64_t map = 0; map < 2 && !kernel.target().isWarp; ++map)
+    memory.rows[map] = kernel.stackArray(keyBlock * std::max(shape.sizes.key, shape.sizes.value));
+  if (shape.dropRate > 0)
+    memory.drops = kernel.stackArray(keyBlock * lanes);
 }
 
-void DiffWriter::weigh(const Block &block, int64_t map, MapTotals &totals) {
-  Array weights = weightsAt(block, map);
-  HeadRows keys = tile.keyRows(task.operand(1), block.first, map);
-  Value maximum = writeScores(tile, memory.query[map], keys, block.first, block.count, weights, totals.maximum[map]);
-  Value factor = kernel.exp(kernel.sub(totals.maximum[map], maximum));
-  if (memory.drops)
-    tile.drawDrops(block.first, block.count, memory.drops, map);
-  totals.sum[map] =
-      writeWeights(tile, weights, memory.drops, block.first, block.count, maximum, kernel.mul(totals.sum[map], factor));
-  totals.maximum[map] = maximum;
-  kernel.storeVector(maximum, memory.peaks[map], peakAt(block));
+void DiffWriter::startGroup(AttentionTile &tile) {
+  for (int64_t map = 0; map < 2; ++map) {
+    tile.loadTransposed(tile.queryRows(task.operand(0), tile.first(), map), tile.own(memory.query[map], queryPlace),
+                        shape.scale);
+    tile.store(kernel.constantVector(AttentionTile::hiddenScore), memory.maximum[map]);
+    tile.store(kernel.constantVector(0.0), memory.total[map]);
+  }
+  tile.fillZero(tile.own(memory.sums, sumsPlace), shape.sizes.value);
 }
 
-/// `shares`: what the weights of a map count at the end.
-void DiffWriter::addBlock(const Block &block, const MapTotals &totals, ArrayRef<Value> shares) {
+/// Leaves the weights of one map of a block in the panel; `again` where the largest scores are known already.
+void DiffWriter::weigh(QueryTeam &team, const HeadRows &keys, const Block &block, int64_t map, bool again) {
+  team.products(team.own(memory.query[map], queryPlace), keys, block.count, weightsAt(team, block, map));
+  auto weighTile = [&](AttentionTile &tile) {
+    const Array weights = weightsAt(tile, block, map);
+    Value before = tile.load(memory.maximum[map]);
+    Value maximum = finishScores(tile, block.first, block.count, weights, before);
+    if (memory.drops)
+      tile.drawDrops(block.first, block.count, memory.drops, map);
+    Value total = kernel.constantVector(0.0);
+    if (!again)
+      total = kernel.mul(tile.load(memory.total[map]), kernel.exp(kernel.sub(before, maximum)));
+    total = writeWeights(tile, weights, memory.drops, block.first, block.count, maximum, total);
+    kernel.storeVector(maximum, peakAt(tile, block, map), kernel.index(0));
+    if (again)
+      return;
+    tile.store(maximum, memory.maximum[map]);
+    tile.store(total, memory.total[map]);
+  };
+  team.each(weighTile, [](AttentionTile &) {});
+}
+
+void DiffWriter::finishWeights(AttentionTile &tile) {
+  Value zero = kernel.constantVector(0.0), one = kernel.constantVector(1.0);
+  Value lambda = kernel.splat(kernel.load(task.operand(3), kernel.index(0)));
+  for (int64_t map = 0; map < 2; ++map) {
+    Value total = tile.load(memory.total[map]);
+    Value lse = kernel.add(tile.load(memory.maximum[map]), kernel.log(total));
+    kernel.storeVector(lse, task.result(1), tile.statisticsAt(map), tile.realQueries());
+    Value share = kernel.select(kernel.less(zero, total), kernel.div(one, total), zero);
+    tile.store(map == 0 ? share : kernel.mul(share, kernel.neg(lambda)), memory.total[map]);
+  }
+}
+
+/// Joins both maps to one weight for each key.
+void DiffWriter::joinMaps(AttentionTile &tile, const Block &block) {
+  std::array<Array, 2> weights{weightsAt(tile, block, 0), weightsAt(tile, block, 1)};
+  std::array<Value, 2> factors;
+  for (int64_t map = 0; map < 2; ++map) {
+    Value peak = kernel.loadVector(peakAt(tile, block, map), kernel.index(0));
+    factors[map] =
+        kernel.mul(kernel.exp(kernel.sub(peak, tile.load(memory.maximum[map]))), tile.load(memory.total[map]));
+  }
+  kernel.loop(kernel.index(0), block.count, 1, [&](Value key) {
+    Value at = kernel.mul(key, lanes);
+    Value second = kernel.mul(kernel.loadVector(weights[1], at), factors[1]);
+    kernel.storeVector(kernel.fma(kernel.loadVector(weights[0], at), factors[0], second), weights[0], at);
+  });
+}
+
+void DiffWriter::addBlock(QueryTeam &team, ArrayRef<HeadRows> keys, const HeadRows &values, const Block &block) {
   auto again = [&] {
-    for (int64_t map = 0; map < 2; ++map) {
-      MapTotals unused = totals;
-      weigh(block, map, unused);
-    }
+    for (int64_t map = 0; map < 2; ++map)
+      weigh(team, keys[map], block, map, /*again=*/true);
   };
   if (panel == 0)
     again();
   else
     kernel.when(kernel.lessEqual(kernel.index(panel), block.first), again);
-  std::array<Array, 2> weights{weightsAt(block, 0), weightsAt(block, 1)};
-  std::array<Value, 2> factors;
-  for (int64_t map = 0; map < 2; ++map) {
-    Value peak = kernel.loadVector(memory.peaks[map], peakAt(block));
-    factors[map] = kernel.mul(kernel.exp(kernel.sub(peak, totals.maximum[map])), shares[map]);
-  }
-  kernel.loop(kernel.index(0), block.count, 1, [&](Value key) {
-    Value at = kernel.mul(key, kernel.width());
-    Value second = kernel.mul(kernel.loadVector(weights[1], at), factors[1]);
-    kernel.storeVector(kernel.fma(kernel.loadVector(weights[0], at), factors[0], second), weights[0], at);
+  team.each([&](AttentionTile &tile) { joinMaps(tile, block); }, [](AttentionTile &) {});
+  team.addWeighted(weightsAt(team, block, 0), block.count, values, team.own(memory.sums, sumsPlace));
+}
+
+void DiffWriter::write(Value sentence, Value head, Value begin) {
+  QueryStrip strip(task, shape, modifiers, sentence, head, begin);
+  auto keysFrom = [&](Value first, int64_t map) { return strip.whole().keyRows(task.operand(1), first, map); };
+  strip.eachGroup([&](AttentionTile &tile) { startGroup(tile); });
+  strip.eachBlock([&](Value first, Value count) {
+    std::array<HeadRows, 2> keys;
+    for (int64_t map = 0; map < 2; ++map)
+      keys[map] = strip.packed(keysFrom(first, map), count, memory.rows[map]);
+    strip.eachTeam(first, [&](QueryTeam &team, Value seen) {
+      for (int64_t map = 0; map < 2; ++map)
+        weigh(team, keys[map], blockAt(first, seen), map, /*again=*/false);
+    });
   });
-  tile.addWeighted(weights[0], block.count, tile.valueRows(task.operand(2), block.first), memory.sums);
+  strip.eachGroup([&](AttentionTile &tile) { finishWeights(tile); });
+  strip.eachBlock([&](Value first, Value count) {
+    const HeadRows values = strip.packed(strip.whole().valueRows(task.operand(2), first), count, memory.rows[0]);
+    strip.eachTeam(first, [&](QueryTeam &team, Value seen) {
+      addBlock(team, {keysFrom(first, 0), keysFrom(first, 1)}, values, blockAt(first, seen));
+    });
+  });
+  strip.eachGroup([&](AttentionTile &tile) {
+    tile.storeTransposed(tile.own(memory.sums, sumsPlace), tile.outputRows(task.result(0), tile.first()),
+                         kernel.constantVector(1.0));
+  });
 }
 
-void DiffWriter::write(Value sentence, Value head, Value firstQuery) {
-  tile.start(sentence, head, firstQuery);
-  for (int64_t map = 0; map < 2; ++map)
-    tile.loadTransposed(tile.queryRows(task.operand(0), firstQuery, map), memory.query[map], tile.form().scale);
-  tile.fillZero(memory.sums, tile.form().sizes.value);
-  KeyRange seen = tile.visibleKeys();
-  Value hidden = kernel.constantVector(AttentionTile::hiddenScore), zero = kernel.constantVector(0.0);
-  Values start = MapTotals{{hidden, hidden}, {zero, zero}}.flat();
-  MapTotals totals =
-      MapTotals::of(kernel.loop(seen.begin, seen.end, AttentionTile::keyBlock, start, [&](Value first, Range carried) {
-        MapTotals next = MapTotals::of(carried);
-        for (int64_t map = 0; map < 2; ++map)
-          weigh(blockAt(first, seen.end), map, next);
-        return next.flat();
-      }));
-  Value one = kernel.constantVector(1.0), lambda = kernel.splat(kernel.load(task.operand(3), kernel.index(0)));
-  SmallVector<Value> shares;
-  for (int64_t map = 0; map < 2; ++map) {
-    Value share = kernel.select(kernel.less(zero, totals.sum[map]), kernel.div(one, totals.sum[map]), zero);
-    shares.push_back(map == 0 ? share : kernel.mul(share, kernel.neg(lambda)));
-    Value lse = kernel.add(totals.maximum[map], kernel.log(totals.sum[map]));
-    kernel.storeVector(lse, task.result(1), tile.statisticsAt(map), tile.realQueries());
-  }
-  kernel.loop(seen.begin, seen.end, AttentionTile::keyBlock,
-              [&](Value first) { addBlock(blockAt(first, seen.end), totals, shares); });
-  tile.storeTransposed(memory.sums, tile.outputRows(task.result(0), firstQuery), one);
-}
-
-int64_t panelKeys(const KernelBuilder &kernel, int64_t maps) {
+int64_t panelKeys(const KernelBuilder &kernel, int64_t arrays) {
   // A warp's stack is shared memory, of which a panel would leave nothing.
   if (kernel.target().isWarp)
     return 0;
-  const int64_t bytesPerKey = maps * kernel.width() * int64_t{sizeof(float)};
+  const int64_t bytesPerKey = arrays * QueryStrip::queries(kernel) * int64_t{sizeof(float)};
   return mostPanelBytes / bytesPerKey / AttentionTile::keyBlock * AttentionTile::keyBlock;
 }
 
 static void writeDiffAttention(KernelTask &task, DiffAttentionOp op) {
-  KernelBuilder &kernel = task.builder;
   AttentionShape shape = AttentionShape::of(op);
-  kernel.stage(task.name(), 0, [&](Value index) {
-    Value queries = kernel.expression(shape.queries), heads = kernel.index(shape.sizes.heads);
-    Value perHead = kernel.ceilDiv(queries, kernel.index(attentionQueries));
-    Value number = kernel.div(index, perHead), begin = kernel.mul(kernel.rem(index, perHead), attentionQueries);
-    Value end = kernel.min(kernel.add(begin, attentionQueries), queries);
-    const int64_t lanes = kernel.width(), panel = panelKeys(kernel, 2), block = AttentionTile::keyBlock;
-    DiffBuffers memory;
-    for (int64_t map = 0; map < 2; ++map) {
-      memory.query[map] = kernel.stackArray(shape.sizes.key * lanes);
-      memory.weights[map] = kernel.stackArray((panel + block) * lanes);
-      memory.peaks[map] = kernel.stackArray((panel / block + 1) * lanes);
-    }
-    memory.sums = kernel.stackArray(shape.sizes.value * lanes);
-    if (shape.dropRate > 0)
-      memory.drops = kernel.stackArray(block * lanes);
-    ScoreModifiers modifiers = modifiersOf(task, shape);
-    kernel.loop(begin, end, lanes, [&](Value firstQuery) {
-      DiffWriter(task, shape, modifiers, memory, panel)
-          .write(kernel.div(number, heads), kernel.rem(number, heads), firstQuery);
-    });
-  });
+  auto write = [&](Value number) {
+    auto [sentence, head, begin] = QueryStrip::placeOf(task, shape, number);
+    DiffWriter(task, shape).write(sentence, head, begin);
+  };
+  task.builder.stage(task.name(), 0, write, QueryStrip::tiles(task, shape));
 }
 
 FailureOr<bool> generateDiffAttention(KernelTask &task) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cpu/RelativeModifiers.h"
 
+#include "codegen/cpu/AttentionStrip.h"
+
 using namespace mlir;
 
 namespace bifocal {
@@ -51,13 +53,14 @@ Value WindowModifier::visible(AttentionTile &tile, Value key) const {
 }
 
 PositionModifier::PositionModifier(KernelTask &task, const AttentionShape &shape)
-    : task(task), kernel(task.builder), shape(shape), queries(kernel.stackArray(shape.sizes.key * kernel.width())),
+    : task(task), kernel(task.builder), shape(shape), perGroup(shape.sizes.key * kernel.width()),
+      queries(kernel.stackArray(QueryStrip::groups(kernel) * perGroup)),
       distances(kernel.stackArray((AttentionTile::keyBlock + kernel.width()) * kernel.width())) {}
 
 PositionModifier::PositionModifier(KernelTask &task, const AttentionShape &shape, const Array &queryGrad,
                                    const Array &sums)
     : PositionModifier(task, shape) {
-  queryGrads = kernel.stackArray(shape.sizes.key * kernel.width());
+  queryGrads = kernel.stackArray(QueryStrip::groups(kernel) * perGroup);
   queryGradTarget = queryGrad;
   positionSums = sums;
 }
@@ -78,7 +81,8 @@ HeadRows PositionModifier::sumsFrom(AttentionTile &tile, Value first) {
 }
 
 void PositionModifier::startQueries(AttentionTile &tile) {
-  tile.loadTransposed(tile.queryRows(task.operand(shape.relative->positionQuery), tile.first()), queries, shape.scale);
+  tile.loadTransposed(tile.queryRows(task.operand(shape.relative->positionQuery), tile.first()),
+                      tile.own(queries, perGroup), shape.scale);
 }
 
 void PositionModifier::startBlock(AttentionTile &tile, Value first, Value count) {
@@ -94,9 +98,9 @@ void PositionModifier::startBlock(AttentionTile &tile, Value first, Value count)
   rows = kernel.max(kernel.sub(kernel.min(end, all), row), zero);
   before = kernel.sub(row, nearestRow);
   const HeadRows positions = positionsFrom(tile, row);
-  const Array target = kernel.from(distances, kernel.mul(before, lanes));
-  tile.groups(rows, {}, [&](Value at, int64_t group, Range) {
-    Values products = tile.products(queries, tile.from(positions, at), group);
+  const Array target = kernel.from(distances, kernel.mul(before, lanes)), own = tile.own(queries, perGroup);
+  tile.groups(rows, {}, 8, [&](Value at, int64_t group, Range) {
+    Values products = tile.products(own, tile.from(positions, at), group);
     for (int64_t i = 0; i < group; ++i)
       kernel.storeVector(products[i], target, kernel.mul(kernel.add(at, i), lanes));
     return Values{};
@@ -128,7 +132,9 @@ void PositionModifier::startHead(AttentionTile &tile) {
   });
 }
 
-void PositionModifier::startGradients(AttentionTile &tile) { tile.fillZero(queryGrads, shape.sizes.key); }
+void PositionModifier::startGradients(AttentionTile &tile) {
+  tile.fillZero(tile.own(queryGrads, perGroup), shape.sizes.key);
+}
 
 void PositionModifier::addScoreGradients(AttentionTile &tile, const Array &gradients) {
   const int64_t lanes = kernel.width();
@@ -142,13 +148,14 @@ void PositionModifier::addScoreGradients(AttentionTile &tile, const Array &gradi
     kernel.storeVector(gradient, distances, kernel.mul(at, lanes));
   });
   const Array byDistance = kernel.from(distances, kernel.mul(before, lanes));
-  tile.addWeighted(byDistance, rows, positionsFrom(tile, row), queryGrads);
+  tile.addWeighted(byDistance, rows, positionsFrom(tile, row), tile.own(queryGrads, perGroup));
   addToKeys(tile, byDistance, rows, tile.queryRows(task.operand(shape.relative->positionQuery), tile.first()),
             sumsFrom(tile, row), shape.scale);
 }
 
 void PositionModifier::finishQueries(AttentionTile &tile) {
-  tile.storeTransposed(queryGrads, tile.queryRows(queryGradTarget, tile.first()), kernel.constantVector(shape.scale));
+  tile.storeTransposed(tile.own(queryGrads, perGroup), tile.queryRows(queryGradTarget, tile.first()),
+                       kernel.constantVector(shape.scale));
 }
 
 SpanModifier::SpanModifier(KernelTask &task, const AttentionShape &shape, const Array &sums)
@@ -157,36 +164,38 @@ SpanModifier::SpanModifier(KernelTask &task, const AttentionShape &shape, const 
     total = kernel.stackArray(kernel.width());
 }
 
-Value SpanModifier::partOf(AttentionTile &tile) const {
-  return kernel.load(task.operand(shape.relative->span), tile.inHead());
+Value SpanRamp::left(Value distance) const {
+  return kernel.fma(kernel.splat(part), kernel.constantVector(unit), kernel.sub(kernel.constantVector(1.0), distance));
 }
 
-Value SpanModifier::leftAt(AttentionTile &tile, Value key) const {
-  Type floats = kernel.vectorOf(kernel.f32());
-  Value distance = kernel.convert(Distances(tile).all(key), floats);
-  // Rounded once: at the ends of the ramp the gradient hangs on the sign.
-  return kernel.fma(kernel.splat(partOf(tile)), kernel.constantVector(shape.relative->spanUnit),
-                    kernel.sub(kernel.constantVector(1.0), distance));
+Value SpanRamp::factor(Value distance) const {
+  Value zero = kernel.constantVector(0.0), one = kernel.constantVector(1.0);
+  return kernel.min(kernel.max(kernel.fma(left(distance), kernel.constantVector(1.0 / ramp), one), zero), one);
+}
+
+SpanRamp SpanModifier::rampOf(AttentionTile &tile) const {
+  const RelativeShape &relative = *shape.relative;
+  return {kernel, relative.spanUnit, relative.ramp, kernel.load(task.operand(relative.span), tile.inHead())};
+}
+
+Value SpanModifier::distanceOf(AttentionTile &tile, Value key) const {
+  return kernel.convert(Distances(tile).all(key), kernel.vectorOf(kernel.f32()));
 }
 
 KeyRange SpanModifier::bound(AttentionTile &tile, KeyRange keys) const {
   // A span that is no number is none; one beyond all distances ends there.
   Value rows = kernel.convert(seenDistances(tile), kernel.f32());
-  Value given = kernel.mul(partOf(tile), kernel.constantF32(shape.relative->spanUnit));
+  Value given = kernel.mul(rampOf(tile).part, kernel.constantF32(shape.relative->spanUnit));
   Value span = kernel.min(kernel.max(given, kernel.constantF32(0.0)), rows);
   Value last = kernel.add(span, kernel.constantF32(1.0 + shape.relative->ramp));
   return {kernel.max(keys.begin, blockBefore(tile, kernel.convert(last, kernel.i64()))), keys.end};
 }
 
 Value SpanModifier::visible(AttentionTile &tile, Value key) const {
-  return kernel.lessEqual(kernel.constantVector(-shape.relative->ramp), leftAt(tile, key));
+  return kernel.lessEqual(kernel.constantVector(-shape.relative->ramp), rampOf(tile).left(distanceOf(tile, key)));
 }
 
-Value SpanModifier::factor(AttentionTile &tile, Value key) const {
-  Value zero = kernel.constantVector(0.0), one = kernel.constantVector(1.0);
-  Value ramp = kernel.fma(leftAt(tile, key), kernel.constantVector(1.0 / shape.relative->ramp), one);
-  return kernel.min(kernel.max(ramp, zero), one);
-}
+Value SpanModifier::factor(AttentionTile &tile, Value key) const { return rampOf(tile).factor(distanceOf(tile, key)); }
 
 void SpanModifier::startHead(AttentionTile &) {
   kernel.storeVector(kernel.constantVector(0.0), total, kernel.index(0));
@@ -195,7 +204,7 @@ void SpanModifier::startHead(AttentionTile &) {
 void SpanModifier::addFactorGradient(AttentionTile &tile, Value key, Value gradient) {
   Value before = kernel.loadVector(total, kernel.index(0)), zero = kernel.constantVector(0.0);
   // The gradient is zero already where the query does not see the key.
-  Value counts = kernel.select(kernel.lessEqual(leftAt(tile, key), zero), gradient, zero);
+  Value counts = kernel.select(kernel.lessEqual(rampOf(tile).left(distanceOf(tile, key)), zero), gradient, zero);
   kernel.storeVector(kernel.add(before, counts), total, kernel.index(0));
 }
 

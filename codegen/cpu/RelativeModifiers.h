@@ -62,12 +62,26 @@ private:
   KernelTask &task;
   KernelBuilder &kernel;
   const AttentionShape &shape;
-  Array queries;   ///< on the stack, [d][lane]
-  Array distances; ///< on the stack, [distance][lane], from the smallest of a block on
+  int64_t perGroup; ///< numbers of a group of queries in what follows
+  Array queries;    ///< on the stack, of each group [d][lane]
+  Array distances;  ///< on the stack, [distance][lane], from the smallest of a block on
   Array queryGrads, queryGradTarget, positionSums;
   /// The block: its first key and how many there are; the first row of positions that it needs, how many, and how many
   /// distances come before, which no row is for.
   Value blockFirst, blockCount, row, rows, before;
+};
+
+/// The ramp at the end of a span, which `part` of `unit` steps is.
+struct SpanRamp {
+  KernelBuilder &kernel;
+  double unit, ramp;
+  mlir::Value part;
+
+  /// How many steps are left from `distance` (a vector of f32) to where the ramp begins: within it 0 to -ramp. Rounded
+  /// once: at the ends of the ramp the gradient hangs on the sign.
+  mlir::Value left(mlir::Value distance) const;
+  /// What the weight of a key so far away is multiplied by.
+  mlir::Value factor(mlir::Value distance) const;
 };
 
 /// Weighs keys by the ramp of the head's span, and does not see those behind its end.
@@ -85,10 +99,9 @@ public:
   void finishHead(AttentionTile &tile) override;
 
 private:
-  /// How many steps are left at a key to where the ramp begins: of a span, none is 0 to -ramp.
-  Value leftAt(AttentionTile &tile, Value key) const;
-  /// The head's span as a part of its unit.
-  Value partOf(AttentionTile &tile) const;
+  SpanRamp rampOf(AttentionTile &tile) const;
+  /// The distances of a key, as f32.
+  Value distanceOf(AttentionTile &tile, Value key) const;
 
   KernelTask &task;
   KernelBuilder &kernel;

@@ -2,6 +2,7 @@
 // attention on tensor cores: as FlashAttention-2 (Dao, 2023, algorithm 1) does it, one pass over the keys in blocks
 // with a running maximum and a running sum for every query; a warp has 32 queries of one head. A weight meets the
 // values as the sum of two factors of 16 bits, as a tap of a convolution does (ConvProducts.h).
+#include "codegen/cpu/AttentionStrip.h"
 #include "codegen/cuda/AttentionHead.h"
 #include "codegen/cuda/TensorCoreKernels.h"
 #include "passes/AttentionSchedule.h"
@@ -16,7 +17,7 @@ using Rows = AttentionHead::Rows;
 
 static constexpr int64_t stackedKeys = AttentionHead::stackedKeys;
 /// Groups of 16 queries of a tile, and of eight keys of a block.
-static constexpr int64_t queryGroups = attentionQueries / 16, keyGroups = stackedKeys / 8;
+static constexpr int64_t queryGroups = warpQueries / 16, keyGroups = stackedKeys / 8;
 
 namespace {
 
@@ -78,10 +79,10 @@ QueryGroup QueryGroup::of(ValueRange values) {
 }
 
 void AttentionWriter::place(Value number) {
-  Value perHead = kernel.ceilDiv(head->queries(), kernel.index(attentionQueries));
+  Value perHead = kernel.ceilDiv(head->queries(), kernel.index(warpQueries));
   head->place(kernel.div(number, perHead));
-  firstQuery = kernel.mul(kernel.rem(number, perHead), attentionQueries);
-  rows = kernel.min(kernel.sub(head->queries(), firstQuery), kernel.index(attentionQueries));
+  firstQuery = kernel.mul(kernel.rem(number, perHead), warpQueries);
+  rows = kernel.min(kernel.sub(head->queries(), firstQuery), kernel.index(warpQueries));
 }
 
 /// Of 16 queries from row `firstRow` on: zero where a weight is dropped. What was drawn lies key by key.
@@ -192,27 +193,28 @@ void AttentionWriter::writeQueries(AttentionTile &drawing, Value firstRow) {
 }
 
 void AttentionWriter::write() {
-  kernel.stage(task.name(), 0, [&](Value number) {
+  auto tile = [&](Value number) {
     head.emplace(task, tiles, shape, element);
     place(number);
-    queries = head->stackRows(attentionQueries, head->width());
+    queries = head->stackRows(warpQueries, head->width());
     keyRows = head->stackRows(stackedKeys, shape.sizes.key);
     valueRows = head->stackRows(stackedKeys, shape.sizes.value);
-    peaks = {kernel.stackArray(8 * attentionQueries), kernel.index(8)};
-    totals = {kernel.stackArray(8 * attentionQueries), kernel.index(8)};
+    peaks = {kernel.stackArray(8 * warpQueries), kernel.index(8)};
+    totals = {kernel.stackArray(8 * warpQueries), kernel.index(8)};
     ScoreModifiers none;
     AttentionTile drawing(task, shape, none);
     if (shape.dropRate > 0) {
       drops = {kernel.stackArray(element, stackedKeys * kernel.width()), kernel.index(kernel.width())};
       drawing.start(head->inSentence().first, head->inSentence().second, firstQuery);
     }
-    head->copyRows(Rows::query, task.operand(0), firstQuery, attentionQueries, queries);
-    kernel.loop(kernel.index(0), kernel.index(attentionQueries), 16 * groupsAtOnce(),
+    head->copyRows(Rows::query, task.operand(0), firstQuery, warpQueries, queries);
+    kernel.loop(kernel.index(0), kernel.index(warpQueries), 16 * groupsAtOnce(),
                 [&](Value firstRow) { writeQueries(drawing, firstRow); });
-    Value peak = tiles.load(peaks, attentionQueries, 1, 4), total = tiles.load(totals, attentionQueries, 1, 4);
+    Value peak = tiles.load(peaks, warpQueries, 1, 4), total = tiles.load(totals, warpQueries, 1, 4);
     Value first = kernel.add(kernel.mul(head->number(), head->queries()), firstQuery);
     kernel.storeVector(kernel.add(peak, kernel.log(total)), task.result(1), first, kernel.tailMask(rows));
-  });
+  };
+  kernel.stage(task.name(), 0, tile, QueryStrip::tiles(task, shape));
 }
 
 FailureOr<bool> generateAttentionProducts(KernelTask &task) {

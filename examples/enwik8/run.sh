@@ -3,19 +3,20 @@
 # Usage: examples/enwik8/run.sh DATA_FOLDER [WORK_FOLDER]
 # Trains small language models of bytes on the same text for the same time and prints what they are worth on its test part.
 # DATA_FOLDER has train, valid and test as <part>.txt, gzipped or not.
-# Environment: MODELS (presets), MINUTES (of training, each; default 10), CONTEXT (tokens read before what is scored; default 512),
-# THREADS (default: all cores), BIFOCAL (the program).
+# Environment: MODELS (presets, and specs in this folder without their .toml), MINUTES (of training, each; default 10),
+# CONTEXT (tokens read before what is scored; default 512), THREADS (default: all cores), BIFOCAL (the program).
 set -euo pipefail
 
 if [[ $# -lt 1 ]]; then
   sed -n '3,7s/^# //p' "$0"
   exit 2
 fi
-root=$(cd "$(dirname "$0")/../.." && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
 data=$1
 work=${2:-$root/enwik8-work}
 models=${MODELS:-transformer_lm_enwik8_small lightconv_lm_enwik8_small dynamicconv_lm_enwik8_small
-  rotary_lm_enwik8_small diff_lm_enwik8_small transformer_xl_enwik8_small adaptive_span_enwik8_small}
+  rotary_lm_enwik8_small diff_lm_enwik8_small transformer_xl_enwik8_small adaptive_span_enwik8_small full_span}
 minutes=${MINUTES:-10}
 context=${CONTEXT:-512}
 threads=${THREADS:-0}
@@ -31,9 +32,11 @@ for part in train valid test; do
 done
 "$bifocal" prepare --train "$work/train.txt" --valid "$work/valid.txt" --test "$work/test.txt" --model bytes -o "$work/data"
 
-# member FILE KEY: the value of a key of an object of JSON in one line.
+# member FILE KEY [OTHERWISE]: the value of a key of an object of JSON in the last line.
 member() {
-  python3 -c 'import json, sys; print(json.loads(open(sys.argv[1]).read().splitlines()[-1])[sys.argv[2]])' "$1" "$2"
+  python3 -c '
+import json, sys
+print(json.loads(open(sys.argv[1]).read().splitlines()[-1]).get(*sys.argv[2:]))' "$@"
 }
 
 # speed FILE: tokens a second over all updates of a log.
@@ -45,23 +48,28 @@ print(sum(u["tokens_per_second"] * u["ms"] for u in updates) / sum(u["ms"] for u
 }
 
 table="$work/table.txt"
-printf '%-30s %12s %18s %14s %20s\n' model parameters 'bits per character' tokens/s "updates in $minutes min" >"$table"
+printf '%-30s %12s %18s %14s %20s %10s\n' model parameters 'bits per character' tokens/s "updates in $minutes min" \
+  'mean span' >"$table"
 for model in $models; do
-  "$bifocal" compile --preset "$model" -o "$work/$model.bifocal"
+  spec=(--preset "$model")
+  if [[ -f $here/$model.toml ]]; then
+    spec=("$here/$model.toml")
+  fi
+  "$bifocal" compile "${spec[@]}" -o "$work/$model.bifocal"
   rm -rf "$work/$model"
   "$bifocal" train "$work/$model.bifocal" "$work/data" -o "$work/$model" --threads "$threads" --max-time "${minutes}m" \
     --max-update 0 --validate-every 500 --log-every 1 --log-format json 2>"$work/$model.log" >"$work/$model.json"
   grep '"event":"update"' "$work/$model.json" >"$work/$model.updates"
   # Rows of twice the context, of which the second half is scored. A model with a memory has its own context.
   case $model in
-  transformer_xl_* | adaptive_span_*) reading=() ;;
+  transformer_xl_* | adaptive_span_* | full_span) reading=() ;;
   *) reading=(--tokens-per-sample $((2 * context)) --context-window "$context") ;;
   esac
   "$bifocal" evaluate "$work/$model.bifocal" "$work/data" --weights "$work/$model/last.safetensors" --split test \
     "${reading[@]}" --threads "$threads" --format json >"$work/$model.test"
-  printf '%-30s %12s %18.4f %14.0f %20s\n' "$model" \
+  printf '%-30s %12s %18.4f %14.0f %20s %10.6s\n' "$model" \
     "$(sed -n 's/.* batches, \([0-9]*\) parameters.*/\1/p' "$work/$model.log")" \
     "$(member "$work/$model.test" bits_per_character)" "$(speed "$work/$model.updates")" \
-    "$(member "$work/$model.updates" update)" >>"$table"
+    "$(member "$work/$model.updates" update)" "$(member "$work/$model.test" span_mean -)" >>"$table"
 done
 cat "$table"

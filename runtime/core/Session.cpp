@@ -74,7 +74,7 @@ public:
 
   Status run(std::string_view name, std::span<const TensorView> inputs, std::span<const TensorView> outputs) override;
   Status sizeStates(const std::map<std::string, int64_t> &symbols) override;
-  Result<int64_t> peakBytes(std::string_view name, const std::map<std::string, int64_t> &symbols) const override;
+  Result<int64_t> peakBytes(std::string_view name, std::span<const TensorView> inputs) const override;
 
   Result<std::vector<std::vector<int64_t>>> outputShapes(std::string_view name,
                                                          std::span<const TensorView> inputs) const override;
@@ -108,6 +108,8 @@ private:
   EntryState prepareEntry(const EntryPlan &plan) const;
   Result<size_t> findEntry(std::string_view name) const;
   Status bindSymbols(EntryState &entry, std::span<const TensorView> inputs) const;
+  /// A copy of the entry with the symbol values of these inputs.
+  Result<EntryState> boundEntry(std::string_view name, std::span<const TensorView> inputs) const;
   Status checkStates(const EntryState &entry) const;
   Status checkArguments(const EntryState &entry, const std::vector<PlanArgument> &arguments,
                         std::span<const TensorView> tensors, const char *kind, std::vector<std::byte *> &addresses,
@@ -307,8 +309,7 @@ Status SessionImpl::growArena(int64_t bytes) {
   return {};
 }
 
-Result<std::vector<std::vector<int64_t>>> SessionImpl::outputShapes(std::string_view name,
-                                                                    std::span<const TensorView> inputs) const {
+Result<EntryState> SessionImpl::boundEntry(std::string_view name, std::span<const TensorView> inputs) const {
   const Result<size_t> index = findEntry(name);
   if (!index.ok())
     return index.status();
@@ -317,11 +318,19 @@ Result<std::vector<std::vector<int64_t>>> SessionImpl::outputShapes(std::string_
     return usage(
         fmt::format("entry '{}' expects {} inputs, but got {}", name, entry.plan->inputs.size(), inputs.size()));
   BIFOCAL_RETURN_IF_ERROR(bindSymbols(entry, inputs));
+  return entry;
+}
+
+Result<std::vector<std::vector<int64_t>>> SessionImpl::outputShapes(std::string_view name,
+                                                                    std::span<const TensorView> inputs) const {
+  const Result<EntryState> entry = boundEntry(name, inputs);
+  if (!entry.ok())
+    return entry.status();
   std::vector<std::vector<int64_t>> shapes;
-  for (const PlanArgument &output : entry.plan->outputs) {
+  for (const PlanArgument &output : entry->plan->outputs) {
     std::vector<int64_t> &shape = shapes.emplace_back();
     for (const Expression &dim : output.dims) {
-      const std::optional<int64_t> extent = dim.evaluate(entry.symbols);
+      const std::optional<int64_t> extent = dim.evaluate(entry->symbols);
       if (!extent)
         return usage(fmt::format("output '{}' expects a size that fits in 64 bits", output.name));
       shape.push_back(*extent);
@@ -364,19 +373,11 @@ Status SessionImpl::sizeStates(const std::map<std::string, int64_t> &symbols) {
   return {};
 }
 
-Result<int64_t> SessionImpl::peakBytes(std::string_view name, const std::map<std::string, int64_t> &symbols) const {
-  const Result<size_t> index = findEntry(name);
-  if (!index.ok())
-    return index.status();
-  const EntryPlan &plan = *entries_[*index].plan;
-  std::vector<int64_t> values(plan.symbols.size(), 0);
-  for (size_t s = 0; s + 1 < plan.symbols.size(); ++s) {
-    const auto found = symbols.find(plan.symbols[s]);
-    if (found == symbols.end())
-      return usage(fmt::format("entry '{}' expects a value for the symbol {}", name, plan.symbols[s]));
-    values[s] = found->second;
-  }
-  return plan.arenaBytes(values);
+Result<int64_t> SessionImpl::peakBytes(std::string_view name, std::span<const TensorView> inputs) const {
+  const Result<EntryState> entry = boundEntry(name, inputs);
+  if (!entry.ok())
+    return entry.status();
+  return entry->plan->arenaBytes(entry->symbols);
 }
 
 } // namespace

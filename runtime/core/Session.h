@@ -45,8 +45,8 @@ public:
   /// Allocates the states for these symbol values (e.g. {"B", 32}, {"S", 40}, {"R", 160}, {"P", 200}); content is lost.
   virtual Status sizeStates(const std::map<std::string, int64_t> &symbols) = 0;
 
-  /// Arena bytes that `entry` needs at these symbol values: the formula of the plan.
-  virtual Result<int64_t> peakBytes(std::string_view entry, const std::map<std::string, int64_t> &symbols) const = 0;
+  /// Arena bytes that `entry` needs for these inputs, of which only dims are looked at: the formula of the plan.
+  virtual Result<int64_t> peakBytes(std::string_view entry, std::span<const TensorView> inputs) const = 0;
 
   /// The slabs in host memory, as they are now; what is written there counts from the next `run` on, which ends the
   /// validity of a span: call the function again, also because entries keep copies of the parameters until `parameters`

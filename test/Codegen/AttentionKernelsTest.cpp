@@ -22,10 +22,10 @@ std::ostream &operator<<(std::ostream &out, const Case &test) {
 }
 
 constexpr Case cases[] = {
-    {1, 1, 1, 1, 1, false, false, 0},      {2, 3, 5, 2, 8, false, true, 0},     {3, 7, 7, 1, 6, true, true, 0},
-    {2, 17, 33, 3, 16, false, true, 0},    {1, 40, 40, 2, 64, true, false, 0},  {2, 35, 130, 1, 20, false, true, 0},
-    {2, 5, 9, 2, 4, false, true, 0.3},     {1, 70, 70, 2, 12, true, true, 0.5}, {3, 16, 64, 4, 32, false, false, 0.1},
-    {2, 66, 67, 1, 33, false, true, 0.25},
+    {1, 1, 1, 1, 1, false, false, 0},      {2, 3, 5, 2, 8, false, true, 0},       {3, 7, 7, 1, 6, true, true, 0},
+    {2, 17, 33, 3, 16, false, true, 0},    {1, 40, 40, 2, 64, true, false, 0},    {2, 35, 130, 1, 20, false, true, 0},
+    {2, 5, 9, 2, 4, false, true, 0.3},     {1, 70, 70, 2, 12, true, true, 0.5},   {3, 16, 64, 4, 32, false, false, 0.1},
+    {2, 66, 67, 1, 33, false, true, 0.25}, {1, 141, 141, 1, 8, true, false, 0.2},
 };
 
 constexpr uint64_t seed = 0x123456789abcdefull;

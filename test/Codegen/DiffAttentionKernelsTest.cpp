@@ -28,7 +28,7 @@ constexpr Case cases[] = {
     {1, 1, 1, 1, 1, 2, 1, 2, false, false, 0},   {3, 7, 7, 2, 2, 2, 6, 12, true, true, 0},
     {2, 17, 33, 4, 2, 2, 8, 16, false, true, 0}, {1, 40, 40, 2, 1, 2, 32, 64, true, false, 0},
     {2, 5, 130, 1, 1, 2, 20, 7, false, true, 0}, {1, 70, 70, 2, 2, 2, 12, 24, true, true, 0.5},
-    {2, 5, 9, 4, 2, 2, 4, 8, false, true, 0.3},
+    {2, 5, 9, 4, 2, 2, 4, 8, false, true, 0.3},  {1, 141, 141, 2, 1, 2, 8, 12, true, false, 0.2},
 };
 /// More keys than the panel of any level has room for.
 constexpr Case longCase = {1, 3, 4300, 1, 1, 2, 4, 8, false, true, 0.25};

@@ -58,14 +58,13 @@ Result<Batch> Batch::create(const Manifest &manifest, const Shape &shape, uint64
   return batch;
 }
 
-std::vector<TensorView> Batch::inputs(bool withTarget, std::initializer_list<TensorView> more) {
+std::vector<TensorView> Batch::inputs(bool withTarget) {
   std::vector<TensorView> views;
   if (translates)
     views.push_back({ElementType::i32, {shape.sentences, shape.source}, source.data()});
   views.push_back({ElementType::i32, {shape.sentences, shape.target}, previous.data()});
   if (withTarget)
     views.push_back({ElementType::i32, {shape.sentences, shape.target}, target.data()});
-  views.insert(views.end(), more);
   return views;
 }
 

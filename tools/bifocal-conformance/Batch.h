@@ -6,7 +6,6 @@
 #include "runtime/core/Status.h"
 #include "runtime/core/Tensor.h"
 
-#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -30,8 +29,8 @@ struct Batch {
 
   static Result<Batch> create(const Manifest &manifest, const Shape &shape, uint64_t seed);
 
-  /// What entries read, in their order; then `more`.
-  std::vector<TensorView> inputs(bool withTarget, std::initializer_list<TensorView> more = {});
+  /// The texts that entries read, in their order.
+  std::vector<TensorView> inputs(bool withTarget);
 };
 
 } // namespace bifocal::conformance

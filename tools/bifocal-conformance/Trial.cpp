@@ -3,6 +3,7 @@
 
 #include "runtime/core/Session.h"
 #include "runtime/decode/SessionStepper.h"
+#include "runtime/train/RecurrentMemory.h"
 
 #include <algorithm>
 #include <cmath>
@@ -21,8 +22,11 @@ public:
     BIFOCAL_RETURN_IF_ERROR(evaluate());
     BIFOCAL_RETURN_IF_ERROR(decode());
     BIFOCAL_RETURN_IF_ERROR(differentiate());
+    Result<std::optional<RecurrentMemory>> memory = begin(RecurrentMemory::Use::training);
+    if (!memory.ok())
+      return memory.status();
     for (int64_t update = 1; update <= updates; ++update)
-      BIFOCAL_RETURN_IF_ERROR(train(update));
+      BIFOCAL_RETURN_IF_ERROR(train(update, *memory ? &**memory : nullptr));
     keep("parameters", session_.parameters());
     return {};
   }
@@ -34,38 +38,88 @@ private:
     outcomes.push_back({std::move(name), {values.begin(), values.end()}});
   }
 
-  /// Runs an entry whose outputs are f32; they are kept as "<label> <output>".
-  Status call(const std::string &entry, std::span<const TensorView> inputs, const std::string &label) {
+  /// Runs an entry whose outputs are f32; they are kept as "<label> <output>". A memory goes on by this segment.
+  Status call(const std::string &entry, std::span<const TensorView> inputs, const std::string &label,
+              RecurrentMemory *memory = nullptr) {
     Result<std::vector<std::vector<int64_t>>> shapes = session_.outputShapes(entry, inputs);
     if (!shapes.ok())
       return shapes.status();
     const EntryPlan *plan = session_.artifact().plan().find(entry);
-    std::vector<std::vector<float>> outputs;
-    std::vector<TensorView> views;
-    for (const std::vector<int64_t> &shape : *shapes) {
-      TensorView view;
-      for (const int64_t extent : shape)
+    std::vector<TensorView> views, remembered;
+    if (memory)
+      memory->addOutputs(remembered);
+    std::vector<std::vector<float>> outputs(shapes->size());
+    for (size_t i = 0, next = 0; i < outputs.size(); ++i) {
+      const std::string &name = plan->outputs[i].name;
+      if (memory && (name.starts_with("states.") || name.starts_with("spans."))) {
+        views.push_back(remembered[next++]);
+        continue;
+      }
+      TensorView &view = views.emplace_back();
+      for (const int64_t extent : (*shapes)[i])
         view.extents[view.rank++] = extent;
-      outputs.emplace_back(static_cast<size_t>(view.elements()));
-      view.data = outputs.back().data();
-      views.push_back(view);
+      outputs[i].resize(static_cast<size_t>(view.elements()));
+      view.data = outputs[i].data();
     }
     BIFOCAL_RETURN_IF_ERROR(session_.run(entry, inputs, views));
-    for (size_t i = 0; i < outputs.size(); ++i)
-      keep(fmt::format("{} {}", label, plan->outputs[i].name), outputs[i]);
+    for (size_t i = 0; i < views.size(); ++i)
+      keep(fmt::format("{} {}", label, plan->outputs[i].name),
+           {static_cast<const float *>(views[i].data), static_cast<size_t>(views[i].elements())});
+    if (memory)
+      memory->advance();
     return {};
   }
 
+  /// Runs an entry over the batch; `settings` follow the texts.
+  Status callOn(const std::string &entry, bool withTarget, const std::string &label, RecurrentMemory *memory,
+                std::initializer_list<TensorView> settings = {}) {
+    std::vector<TensorView> inputs = batch_.inputs(withTarget);
+    if (memory)
+      BIFOCAL_RETURN_IF_ERROR(memory->addInputs(batch_.shape.sentences, batch_.shape.target, inputs));
+    inputs.insert(inputs.end(), settings.begin(), settings.end());
+    return call(entry, inputs, label, memory);
+  }
+
+  /// The memory of a model that has one, at the beginning of a text.
+  Result<std::optional<RecurrentMemory>> begin(RecurrentMemory::Use use) {
+    const Manifest &manifest = session_.artifact().manifest();
+    if (!RecurrentMemory::isUsed(manifest))
+      return std::optional<RecurrentMemory>();
+    Result<RecurrentMemory> memory = RecurrentMemory::create(manifest, use);
+    if (!memory.ok())
+      return memory.status();
+    memory->reset(batch_.shape.sentences, session_.parameters());
+    return std::optional(memory.take());
+  }
+
+  /// `body` for one segment, and for the next where a memory carries over.
+  template <typename Body> Status segments(RecurrentMemory::Use use, const Body &body) {
+    Result<std::optional<RecurrentMemory>> memory = begin(use);
+    if (!memory.ok())
+      return memory.status();
+    if (!*memory)
+      return body(nullptr, "");
+    BIFOCAL_RETURN_IF_ERROR(body(&**memory, ", first segment"));
+    return body(&**memory, ", second segment");
+  }
+
   Status evaluate() {
-    BIFOCAL_RETURN_IF_ERROR(call("forward", batch_.inputs(/*withTarget=*/false), "forward"));
-    return call("evaluate", batch_.inputs(/*withTarget=*/true), "evaluate");
+    const auto use = RecurrentMemory::Use::evaluation;
+    BIFOCAL_RETURN_IF_ERROR(segments(use, [&](RecurrentMemory *memory, const std::string &where) {
+      return callOn("forward", /*withTarget=*/false, "forward" + where, memory);
+    }));
+    return segments(use, [&](RecurrentMemory *memory, const std::string &where) {
+      return callOn("evaluate", /*withTarget=*/true, "evaluate" + where, memory);
+    });
   }
 
   Status differentiate() {
     int64_t rng[] = {7, 1};
-    BIFOCAL_RETURN_IF_ERROR(call("accumulate_gradients",
-                                 batch_.inputs(/*withTarget=*/true, {TensorView(ElementType::i64, {2}, rng)}),
-                                 "accumulate_gradients"));
+    BIFOCAL_RETURN_IF_ERROR(
+        segments(RecurrentMemory::Use::training, [&](RecurrentMemory *memory, const std::string &where) {
+          return callOn("accumulate_gradients", /*withTarget=*/true, "accumulate_gradients" + where, memory,
+                        {TensorView(ElementType::i64, {2}, rng)});
+        }));
     const std::span<float> gradients = session_.gradients();
     const Manifest &manifest = session_.artifact().manifest();
     for (const Parameter &parameter : manifest.parameters)
@@ -78,16 +132,15 @@ private:
     return call("apply_gradients", nothing, "apply_gradients");
   }
 
-  Status train(int64_t update) {
+  Status train(int64_t update, RecurrentMemory *memory) {
     constexpr double rate = 1e-3, beta1 = 0.9, beta2 = 0.98;
     const double time = static_cast<double>(update);
     int64_t rng[] = {7, update + 1};
     float hyper[] = {static_cast<float>(rate),
                      static_cast<float>(rate * std::sqrt(1 - std::pow(beta2, time)) / (1 - std::pow(beta1, time))), 1,
                      0};
-    const TensorView settings[] = {TensorView(ElementType::i64, {2}, rng), TensorView(ElementType::f32, {4}, hyper)};
-    return call("train_step", batch_.inputs(/*withTarget=*/true, {settings[0], settings[1]}),
-                fmt::format("train_step {}", update));
+    return callOn("train_step", /*withTarget=*/true, fmt::format("train_step {}", update), memory,
+                  {TensorView(ElementType::i64, {2}, rng), TensorView(ElementType::f32, {4}, hyper)});
   }
 
   /// Two hypotheses a sentence, which read the target and change places at every step.

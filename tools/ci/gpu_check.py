@@ -130,16 +130,14 @@ class Check:
         rows = rows_of(said)
         return rows[-1] if code == 0 and rows else {"problem": problem[-2000:]}
 
-    def training(self, family: str, precision: str, tokens: int, *more: str) -> None:
-        """Ragged batches; `more` goes to the peer, which runs as written."""
-        model = f"{family}_iwslt_de_en"
+    def training(self, model: str, precision: str, tokens: int, *more: str) -> None:
+        """Ragged batches, or blocks; `more` goes to the peer, which runs as written."""
         ours = self.step(f"{model}-{precision}", tokens)
         peer = self.peer("train", model, precision, "eager", "--max-tokens", str(tokens), *more)
         self.compare("training", f"{model} {precision} {tokens}", ours, peer)
 
-    def training_compiled(self, family: str, precision: str, tokens: int) -> None:
+    def training_compiled(self, model: str, precision: str, tokens: int) -> None:
         """Batches of one shape, so that the peer compiles once."""
-        model = f"{family}_iwslt_de_en"
         ours = self.step(f"{model}-{precision}", tokens, "--bucket", "20", "31", "32")
         peer = self.peer("train", model, precision, "compile", "--max-tokens", str(tokens), "--lengths", "20", "31",
                          "--buckets", "32")  # fmt: skip
@@ -150,13 +148,11 @@ class Check:
         ratio = ours["tokens_per_s"] / peer["tokens_per_s"] if measured else None
         self.add(kind, name, "problem" not in ours, ours=ours, peer=peer, ratio=ratio)
 
-    def profile(self, family: str, precision: str, tokens: int) -> None:
-        model = f"{family}_iwslt_de_en-{precision}"
-        ours = self.step(model, tokens, "--profile")
-        self.add("profile", f"{model} {tokens}", "problem" not in ours, ours=ours)
+    def profile(self, model: str, precision: str, tokens: int) -> None:
+        ours = self.step(f"{model}-{precision}", tokens, "--profile")
+        self.add("profile", f"{model}-{precision} {tokens}", "problem" not in ours, ours=ours)
 
-    def decoding(self, family: str, precision: str) -> None:
-        model = f"{family}_iwslt_de_en"
+    def decoding(self, model: str, precision: str) -> None:
         path = self.folder / "models" / f"{model}-{precision}.bifocal"
         options = ["--device=cuda", "--json", "--steps=4", "--warmup=4"]
         code, said, problem = self.run(self.program("bench-generate", str(path), *options), 60)
@@ -170,17 +166,22 @@ class Check:
         steps: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
             (self.conformance, ()),
             (self.kernels, ()),
-            (self.training, ("lightconv", "bf16", 512)),
-            (self.training, ("lightconv", "bf16", 4096)),
-            (self.decoding, ("lightconv", "f32")),
-            (self.profile, ("lightconv", "bf16", 4096)),
-            (self.training, ("lightconv", "bf16", 16384, *bands)),
-            (self.training, ("lightconv", "f32", 4096, *bands)),
-            (self.training_compiled, ("lightconv", "bf16", 4096)),
-            (self.training, ("dynamicconv", "bf16", 4096)),
-            (self.decoding, ("dynamicconv", "f32")),
-            (self.training, ("transformer", "bf16", 4096)),
-            (self.decoding, ("transformer", "f32")),
+            (self.training, ("lightconv_iwslt_de_en", "bf16", 4096)),
+            (self.training, ("dynamicconv_iwslt_de_en", "bf16", 4096)),
+            (self.training, ("transformer_iwslt_de_en", "bf16", 4096)),
+            (self.training, ("lite_transformer", "bf16", 4096)),
+            (self.training, ("diff_lm_small", "bf16", 8192)),
+            (self.training, ("transformer_xl_enwik8_small", "bf16", 8192)),
+            (self.training, ("adaptive_span_enwik8_small", "bf16", 8192)),
+            (self.decoding, ("lightconv_iwslt_de_en", "f32")),
+            (self.decoding, ("dynamicconv_iwslt_de_en", "f32")),
+            (self.decoding, ("transformer_iwslt_de_en", "f32")),
+            (self.profile, ("lightconv_iwslt_de_en", "bf16", 4096)),
+            (self.profile, ("transformer_xl_enwik8_small", "bf16", 8192)),
+            (self.training, ("lightconv_iwslt_de_en", "bf16", 512)),
+            (self.training, ("lightconv_iwslt_de_en", "bf16", 16384, *bands)),
+            (self.training, ("lightconv_iwslt_de_en", "f32", 4096, *bands)),
+            (self.training_compiled, ("lightconv_iwslt_de_en", "bf16", 4096)),
         ]
         for step, arguments in steps:
             if self.left() < 15:

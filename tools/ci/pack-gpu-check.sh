@@ -30,7 +30,7 @@ ldd "$folder"/bin/* | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\/.*ld-l
   done
 
 target=cpu,cuda:sm_80,cuda:sm_90
-for mixer in light_conv dynamic_conv attention; do
+for mixer in light_conv dynamic_conv attention branches language_model diff_attention relative_attention span_attention; do
   for precision in f32 bf16; do
     "$compiler" compile "test/Devices/Inputs/$mixer.toml" --precision "$precision" --target="$target" \
       -o "$folder/models/tiny-$mixer-$precision.bifocal"
@@ -42,6 +42,11 @@ for preset in lightconv dynamicconv transformer; do
       -o "$folder/models/${preset}_iwslt_de_en-$precision.bifocal"
   done
 done
+# Families that see far; presets, and what the peers have under the same names.
+for model in lite_transformer transformer_xl_enwik8_small adaptive_span_enwik8_small; do
+  "$compiler" compile "bench/models/$model.toml" --precision bf16 --target="$target" -o "$folder/models/$model-bf16.bifocal"
+done
+"$compiler" compile --preset diff_lm_small --precision bf16 --target="$target" -o "$folder/models/diff_lm_small-bf16.bifocal"
 python3 tools/ci/gpu_kernels.py ir |
   "$compiler" compile - --compile-from=import --target=cuda:sm_80,cuda:sm_90 -o "$folder/models/kernels.bifocal"
 if [[ -n $peers ]]; then

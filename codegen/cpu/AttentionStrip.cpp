@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "codegen/cpu/AttentionStrip.h"
+
+#include "passes/AttentionSchedule.h"
+
+using namespace mlir;
+
+namespace bifocal {
+
+using Values = KernelBuilder::Values;
+
+SmallVector<Array> QueryTeam::own(const Array &all, int64_t size) {
+  SmallVector<Array> places;
+  for (AttentionTile &tile : tiles)
+    places.push_back(tile.own(all, size));
+  return places;
+}
+
+void QueryTeam::products(ArrayRef<Array> queries, const HeadRows &rows, Value count, ArrayRef<Array> target) {
+  AttentionTile &tile = tiles.front();
+  const int64_t lanes = kernel.width(), vectors = static_cast<int64_t>(queries.size());
+  tile.groups(count, {}, 8 / vectors, [&](Value at, int64_t group, ValueRange) {
+    const Values products = tile.products(queries, tile.from(rows, at), group);
+    for (int64_t key = 0; key < group; ++key)
+      for (int64_t v = 0; v < vectors; ++v)
+        kernel.storeVector(products[key * vectors + v], target[v], kernel.mul(kernel.add(at, key), lanes));
+    return Values{};
+  });
+}
+
+void QueryTeam::addWeighted(ArrayRef<Array> weights, Value count, const HeadRows &rows, ArrayRef<Array> sums) {
+  tiles.front().addWeighted(weights, count, rows, sums);
+}
+
+void QueryTeam::fillZero(ArrayRef<Array> target, Value begin, Value end) {
+  kernel.loop(begin, end, 1, [&](Value key) {
+    for (const Array &own : target)
+      kernel.storeVector(kernel.constantVector(0.0), own, kernel.mul(key, kernel.width()));
+  });
+}
+
+void QueryTeam::each(llvm::function_ref<void(AttentionTile &)> body,
+                     llvm::function_ref<void(AttentionTile &)> otherwise) {
+  for (AttentionTile &tile : tiles)
+    if (&tile == &tiles.front())
+      body(tile);
+    else
+      kernel.when(
+          kernel.less(kernel.index(0), tile.count()), [&] { body(tile); }, [&] { otherwise(tile); });
+}
+
+int64_t QueryStrip::queries(const KernelBuilder &kernel) {
+  return kernel.target().isWarp ? warpQueries : attentionQueries;
+}
+
+AffineExpr QueryStrip::tiles(const KernelTask &task, const AttentionShape &shape) {
+  if (!task.builder.target().isWarp)
+    return {};
+  const AffineExpr sentences = launchSymbols(task.op).operands[0][0];
+  return sentences * shape.sizes.heads * shape.queries.ceilDiv(warpQueries);
+}
+
+std::array<Value, 3> QueryStrip::placeOf(KernelTask &task, const AttentionShape &shape, Value number) {
+  KernelBuilder &kernel = task.builder;
+  Value size = kernel.index(queries(kernel)), heads = kernel.index(shape.sizes.heads);
+  Value perHead = kernel.ceilDiv(kernel.expression(shape.queries), size), head = kernel.div(number, perHead);
+  return {kernel.div(head, heads), kernel.rem(head, heads), kernel.mul(kernel.rem(number, perHead), size)};
+}
+
+QueryStrip::QueryStrip(KernelTask &task, const AttentionShape &shape, ScoreModifiers &modifiers, Value sentence,
+                       Value head, Value begin)
+    : task(task), kernel(task.builder), shape(shape), modifiers(modifiers), sentence(sentence), head(head),
+      begin(begin), end(kernel.min(kernel.add(begin, queries(kernel)), kernel.expression(shape.queries))),
+      wholeTile(task, shape, modifiers) {
+  wholeTile.startRange(sentence, head, begin, end);
+}
+
+AttentionTile QueryStrip::groupAt(Value firstQuery) {
+  AttentionTile tile(task, shape, modifiers);
+  tile.start(sentence, head, firstQuery, kernel.div(kernel.sub(firstQuery, begin), kernel.index(kernel.width())));
+  return tile;
+}
+
+void QueryStrip::eachGroup(llvm::function_ref<void(AttentionTile &)> body) {
+  kernel.loop(begin, end, kernel.width(), [&](Value firstQuery) {
+    AttentionTile tile = groupAt(firstQuery);
+    body(tile);
+  });
+}
+
+void QueryStrip::eachBlock(llvm::function_ref<void(Value first, Value count)> body) {
+  const KeyRange seen = wholeTile.visibleKeys();
+  kernel.loop(seen.begin, seen.end, AttentionTile::keyBlock, [&](Value first) {
+    body(first, kernel.min(kernel.sub(seen.end, first), kernel.index(AttentionTile::keyBlock)));
+  });
+}
+
+void QueryStrip::whenSeen(const KeyRange &seen, Value first, llvm::function_ref<void(Value count)> body,
+                          llvm::function_ref<void()> otherwise) {
+  kernel.when(
+      kernel.bitAnd(kernel.lessEqual(seen.begin, first), kernel.less(first, seen.end)),
+      [&] { body(kernel.min(kernel.sub(seen.end, first), kernel.index(AttentionTile::keyBlock))); }, otherwise);
+}
+
+void QueryStrip::eachGroup(Value first, llvm::function_ref<void(AttentionTile &, Value count)> body) {
+  eachGroup([&](AttentionTile &tile) { whenSeen(tile.visibleKeys(), first, [&](Value count) { body(tile, count); }); });
+}
+
+void QueryStrip::eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Value count)> body,
+                          llvm::function_ref<void(QueryTeam &)> otherwise) {
+  const int64_t lanes = kernel.width(), groups = QueryTeam::groups(kernel);
+  kernel.loop(begin, end, groups * lanes, [&](Value firstQuery) {
+    AttentionTile all(task, shape, modifiers);
+    all.startRange(sentence, head, firstQuery, kernel.min(end, kernel.add(firstQuery, groups * lanes)));
+    SmallVector<AttentionTile> tiles;
+    for (int64_t group = 0; group < groups; ++group)
+      tiles.push_back(groupAt(kernel.add(firstQuery, group * lanes)));
+    QueryTeam team(kernel, tiles);
+    auto none = [&] { otherwise(team); };
+    whenSeen(
+        all.visibleKeys(), first, [&](Value count) { body(team, count); },
+        otherwise ? llvm::function_ref<void()>(none) : llvm::function_ref<void()>());
+  });
+}
+
+HeadRows QueryStrip::packed(const HeadRows &rows, Value count, const Array &target) {
+  if (kernel.target().isWarp)
+    return rows;
+  kernel.loop(kernel.index(0), count, 1, [&](Value key) {
+    const Array source = wholeTile.from(rows, key).first, row = kernel.from(target, kernel.mul(key, rows.width));
+    kernel.columns(rows.width, 4, [&](Value at, Value mask, int64_t) {
+      kernel.storeVector(kernel.loadVector(source, at, mask), row, at, mask);
+    });
+  });
+  return {target, rows.width, rows.width};
+}
+
+} // namespace bifocal

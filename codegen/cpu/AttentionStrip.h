@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef BIFOCAL_CODEGEN_CPU_ATTENTIONSTRIP_H
+#define BIFOCAL_CODEGEN_CPU_ATTENTIONSTRIP_H
+
+#include "codegen/cpu/AttentionTile.h"
+
+namespace bifocal {
+
+/// Groups of queries, neighbours in a strip, whose products share what is loaded of keys and values.
+class QueryTeam {
+public:
+  using Value = mlir::Value;
+
+  /// Groups of a team: as many as the registers of a CPU have room for beside the elements of rows.
+  static int64_t groups(const KernelBuilder &kernel) { return kernel.target().isWarp ? 1 : 2; }
+
+  QueryTeam(KernelBuilder &kernel, llvm::ArrayRef<AttentionTile> tiles)
+      : kernel(kernel), tiles(tiles.begin(), tiles.end()) {}
+
+  /// The places that the groups have in `all`, of `size` numbers each.
+  llvm::SmallVector<Array> own(const Array &all, int64_t size);
+  /// The products of the first `count` rows with the queries of the groups ([d][lane]), to `target` ([key][lane]).
+  void products(llvm::ArrayRef<Array> queries, const HeadRows &rows, Value count, llvm::ArrayRef<Array> target);
+  /// sums[d][lane] += sum over the first `count` rows of weights[key][lane] * row[d], for each group.
+  void addWeighted(llvm::ArrayRef<Array> weights, Value count, const HeadRows &rows, llvm::ArrayRef<Array> sums);
+  /// Zeros for the keys [begin, end) of [key][lane].
+  void fillZero(llvm::ArrayRef<Array> target, Value begin, Value end);
+  /// Calls `body` for the groups that have queries, `otherwise` for those behind the last one.
+  void each(llvm::function_ref<void(AttentionTile &)> body, llvm::function_ref<void(AttentionTile &)> otherwise);
+
+private:
+  KernelBuilder &kernel;
+  llvm::SmallVector<AttentionTile> tiles;
+};
+
+/// The queries of one head that go over its keys together, in groups of as many as a vector has lanes: a block of keys
+/// and values comes out of far memory once for all of them. What a group has to keep from block to block lies on the
+/// stack, in a place of its own.
+class QueryStrip {
+public:
+  using Value = mlir::Value;
+
+  /// Queries of a strip.
+  static int64_t queries(const KernelBuilder &kernel);
+  /// Groups of a strip, so many places there are for what each of them keeps.
+  static int64_t groups(const KernelBuilder &kernel) { return queries(kernel) / kernel.width(); }
+  /// The tiles of a forward pass where the target cuts its work otherwise than the schedule: a strip each.
+  static mlir::AffineExpr tiles(const KernelTask &task, const AttentionShape &shape);
+  /// Strip `number` among all of a forward pass: its sentence, its head and its first query.
+  static std::array<Value, 3> placeOf(KernelTask &task, const AttentionShape &shape, Value number);
+
+  /// The queries from `begin` on of a head, as many as a strip takes and there are.
+  QueryStrip(KernelTask &task, const AttentionShape &shape, ScoreModifiers &modifiers, Value sentence, Value head,
+             Value begin);
+
+  void eachGroup(llvm::function_ref<void(AttentionTile &)> body);
+  /// For each block of keys that any query sees: [first, first + count).
+  void eachBlock(llvm::function_ref<void(Value first, Value count)> body);
+  /// For each group, and for each team, that sees keys of the block from `first` on, with their number; `otherwise` for
+  /// the other teams.
+  void eachGroup(Value first, llvm::function_ref<void(AttentionTile &, Value count)> body);
+  void eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Value count)> body,
+                llvm::function_ref<void(QueryTeam &)> otherwise = {});
+
+  /// For the rows of keys and values.
+  AttentionTile &whole() { return wholeTile; }
+  /// Copies the first `count` rows to `target` on the stack, one behind the other: rows of a tensor are a power of two
+  /// apart and push each other out of near memory. A warp, which has none, reads them where they are.
+  HeadRows packed(const HeadRows &rows, Value count, const Array &target);
+
+private:
+  AttentionTile groupAt(Value firstQuery);
+  /// Calls `body` with the number of keys of the block that queries with the range `seen` see, if there are any.
+  void whenSeen(const KeyRange &seen, Value first, llvm::function_ref<void(Value count)> body,
+                llvm::function_ref<void()> otherwise = {});
+
+  KernelTask &task;
+  KernelBuilder &kernel;
+  const AttentionShape &shape;
+  ScoreModifiers &modifiers;
+  Value sentence, head, begin, end;
+  AttentionTile wholeTile;
+};
+
+} // namespace bifocal
+#endif
