@@ -208,8 +208,7 @@ private:
       BIFOCAL_RETURN_IF_ERROR(issue(entry, bindings));
       // What it has allocated may have changed its own key.
       describe(entry, bindings, key_);
-      constexpr size_t mostRecordings = 1024;
-      if (recordings_.size() >= mostRecordings) {
+      if (recordings_.size() >= cuda::Driver::mostRecordings) {
         BIFOCAL_RETURN_IF_ERROR(driver_->wait());
         driver_->forgetRecordings();
         recordings_.clear();

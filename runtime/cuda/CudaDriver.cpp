@@ -215,6 +215,8 @@ public:
       library_->cuGraphDestroy(graph);
     if (!status.ok())
       return status;
+    // At once, so that none of the later ones allocates between steps.
+    recordings_.reserve(mostRecordings);
     recordings_.push_back(recording);
     return recordings_.size() - 1;
   }

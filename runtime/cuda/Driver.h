@@ -88,6 +88,8 @@ public:
   }
   virtual Result<double> secondsBetween(size_t first, size_t second) { return times_.secondsBetween(first, second); }
 
+  /// Recordings that a device keeps at once.
+  static constexpr size_t mostRecordings = 1024;
   // Recording: what is called between `beginRecording` and `endRecording` does not run, but can be replayed.
   virtual bool records() const { return false; }
   virtual Status beginRecording() { return unrecorded(); }
