@@ -99,7 +99,8 @@ std::string bifocal::lastAllocation() {
   if (!caller || dladdr(caller, &info) == 0)
     return "nowhere that is known";
   const auto offset = reinterpret_cast<uintptr_t>(caller) - reinterpret_cast<uintptr_t>(info.dli_fbase);
-  return fmt::format("{} + {:#x}{}{}", info.dli_fname, offset, info.dli_sname ? " in " : "",
+  const char *slash = std::strrchr(info.dli_fname, '/');
+  return fmt::format("{} + {:#x}{}{}", slash ? slash + 1 : info.dli_fname, offset, info.dli_sname ? " in " : "",
                      info.dli_sname ? info.dli_sname : "");
 }
 
