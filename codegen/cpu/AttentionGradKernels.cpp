@@ -141,7 +141,7 @@ void GradWriter::addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows 
     for (const auto &modifier : modifiers)
       modifier->addScoreGradients(tile, tile.own(memory.scoreGrads, blockPlace));
   };
-  team.each(differentiate, [](AttentionTile &) {});
+  team.each(differentiate);
   team.addWeighted(scoreGrads, count, keys, team.own(memory.queryGrad, std::max(queryPlace, outputPlace)));
 }
 

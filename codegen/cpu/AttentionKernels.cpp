@@ -80,7 +80,7 @@ void ForwardWriter::addBlock(QueryTeam &team, const HeadRows &keys, const HeadRo
     tile.store(maximum, memory.maximum);
     rescale(tile, tile.own(memory.sums, sumsPlace), shape.sizes.value, factor);
   };
-  team.each(weigh, [](AttentionTile &) {});
+  team.each(weigh);
   team.addWeighted(team.own(memory.weights, place), count, values, team.own(memory.sums, sumsPlace));
 }
 

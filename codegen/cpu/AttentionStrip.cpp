@@ -39,14 +39,12 @@ void QueryTeam::fillZero(ArrayRef<Array> target, Value begin, Value end) {
   });
 }
 
-void QueryTeam::each(llvm::function_ref<void(AttentionTile &)> body,
-                     llvm::function_ref<void(AttentionTile &)> otherwise) {
+void QueryTeam::each(llvm::function_ref<void(AttentionTile &)> body) {
   for (AttentionTile &tile : tiles)
     if (&tile == &tiles.front())
       body(tile);
     else
-      kernel.when(
-          kernel.less(kernel.index(0), tile.count()), [&] { body(tile); }, [&] { otherwise(tile); });
+      kernel.when(kernel.less(kernel.index(0), tile.count()), [&] { body(tile); });
 }
 
 int64_t QueryStrip::queries(const KernelBuilder &kernel) {
@@ -95,17 +93,6 @@ void QueryStrip::eachBlock(llvm::function_ref<void(Value first, Value count)> bo
   });
 }
 
-void QueryStrip::whenSeen(const KeyRange &seen, Value first, llvm::function_ref<void(Value count)> body,
-                          llvm::function_ref<void()> otherwise) {
-  kernel.when(
-      kernel.bitAnd(kernel.lessEqual(seen.begin, first), kernel.less(first, seen.end)),
-      [&] { body(kernel.min(kernel.sub(seen.end, first), kernel.index(AttentionTile::keyBlock))); }, otherwise);
-}
-
-void QueryStrip::eachGroup(Value first, llvm::function_ref<void(AttentionTile &, Value count)> body) {
-  eachGroup([&](AttentionTile &tile) { whenSeen(tile.visibleKeys(), first, [&](Value count) { body(tile, count); }); });
-}
-
 void QueryStrip::eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Value count)> body,
                           llvm::function_ref<void(QueryTeam &)> otherwise) {
   const int64_t lanes = kernel.width(), groups = QueryTeam::groups(kernel);
@@ -116,10 +103,14 @@ void QueryStrip::eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Valu
     for (int64_t group = 0; group < groups; ++group)
       tiles.push_back(groupAt(kernel.add(firstQuery, group * lanes)));
     QueryTeam team(kernel, tiles);
-    auto none = [&] { otherwise(team); };
-    whenSeen(
-        all.visibleKeys(), first, [&](Value count) { body(team, count); },
-        otherwise ? llvm::function_ref<void()>(none) : llvm::function_ref<void()>());
+    const KeyRange seen = all.visibleKeys();
+    Value sees = kernel.bitAnd(kernel.lessEqual(seen.begin, first), kernel.less(first, seen.end));
+    auto write = [&] { body(team, kernel.min(kernel.sub(seen.end, first), kernel.index(AttentionTile::keyBlock))); };
+    auto hide = [&] { otherwise(team); };
+    if (otherwise)
+      kernel.when(sees, write, hide);
+    else
+      kernel.when(sees, write);
   });
 }
 

@@ -25,8 +25,8 @@ public:
   void addWeighted(llvm::ArrayRef<Array> weights, Value count, const HeadRows &rows, llvm::ArrayRef<Array> sums);
   /// Zeros for the keys [begin, end) of [key][lane].
   void fillZero(llvm::ArrayRef<Array> target, Value begin, Value end);
-  /// Calls `body` for the groups that have queries, `otherwise` for those behind the last one.
-  void each(llvm::function_ref<void(AttentionTile &)> body, llvm::function_ref<void(AttentionTile &)> otherwise);
+  /// For the groups that have queries; what those behind the last one have in their places is read by nobody else.
+  void each(llvm::function_ref<void(AttentionTile &)> body);
 
 private:
   KernelBuilder &kernel;
@@ -56,9 +56,7 @@ public:
   void eachGroup(llvm::function_ref<void(AttentionTile &)> body);
   /// For each block of keys that any query sees: [first, first + count).
   void eachBlock(llvm::function_ref<void(Value first, Value count)> body);
-  /// For each group, and for each team, that sees keys of the block from `first` on, with their number; `otherwise` for
-  /// the other teams.
-  void eachGroup(Value first, llvm::function_ref<void(AttentionTile &, Value count)> body);
+  /// For each team that sees keys of the block from `first` on, with their number; `otherwise` for the other teams.
   void eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Value count)> body,
                 llvm::function_ref<void(QueryTeam &)> otherwise = {});
 
@@ -70,9 +68,6 @@ public:
 
 private:
   AttentionTile groupAt(Value firstQuery);
-  /// Calls `body` with the number of keys of the block that queries with the range `seen` see, if there are any.
-  void whenSeen(const KeyRange &seen, Value first, llvm::function_ref<void(Value count)> body,
-                llvm::function_ref<void()> otherwise = {});
 
   KernelTask &task;
   KernelBuilder &kernel;

@@ -205,7 +205,7 @@ void DiffGradWriter::addTeam(QueryTeam &team, const BlockRows &rows, const Block
       for (int64_t map = 0; map < 2; ++map)
         tile.store(deltas[map], memory.delta[map]);
     };
-    team.each(weighAgain, [](AttentionTile &) {});
+    team.each(weighAgain);
   };
   if (panel == 0)
     again();
@@ -217,7 +217,7 @@ void DiffGradWriter::addTeam(QueryTeam &team, const BlockRows &rows, const Block
       draw(tile, block);
     joinMaps(tile, block);
   };
-  team.each(join, [](AttentionTile &) {});
+  team.each(join);
   for (int64_t map = 0; map < 2; ++map)
     team.addWeighted(at(team, memory.weights[map], block), block.count, rows.keys[map],
                      team.own(memory.queryGrad[map], keyWidth * lanes));
@@ -277,7 +277,7 @@ void DiffGradWriter::writeStrip(Value sentence, Value head, Value begin) {
     strip.eachTeam(first, [&](QueryTeam &team, Value seen) {
       const Block block = blockAt(first, seen);
       weighProducts(team, rows, block);
-      team.each([&](AttentionTile &tile) { weigh(tile, block); }, [](AttentionTile &) {});
+      team.each([&](AttentionTile &tile) { weigh(tile, block); });
     });
   });
   strip.eachBlock([&](Value first, Value count) { addBlock(strip, first, count); });

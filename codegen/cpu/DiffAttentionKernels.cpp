@@ -115,7 +115,7 @@ void DiffWriter::weigh(QueryTeam &team, const HeadRows &keys, const Block &block
     tile.store(maximum, memory.maximum[map]);
     tile.store(total, memory.total[map]);
   };
-  team.each(weighTile, [](AttentionTile &) {});
+  team.each(weighTile);
 }
 
 void DiffWriter::finishWeights(AttentionTile &tile) {
@@ -155,7 +155,7 @@ void DiffWriter::addBlock(QueryTeam &team, ArrayRef<HeadRows> keys, const HeadRo
     again();
   else
     kernel.when(kernel.lessEqual(kernel.index(panel), block.first), again);
-  team.each([&](AttentionTile &tile) { joinMaps(tile, block); }, [](AttentionTile &) {});
+  team.each([&](AttentionTile &tile) { joinMaps(tile, block); });
   team.addWeighted(weightsAt(team, block, 0), block.count, values, team.own(memory.sums, sumsPlace));
 }
 
