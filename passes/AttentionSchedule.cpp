@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/AttentionSchedule.h"
 
-#include "dialect/bifocal/AttentionRules.h"
 #include "passes/KernelSchedule.h"
 
 using namespace mlir;
@@ -17,7 +16,7 @@ template <typename Op> static void scheduleForward(Op op, const SymbolicDims &sy
   const Dims &query = symbols.operands[0];
   // Relative attention has two queries, and so a second product for each score.
   const unsigned keyNumber = op.getKeyMutable().getOperandNumber();
-  schedule.stages = {query[0] * sizes.heads * query[1].ceilDiv(attentionQueries)};
+  schedule.stages = {query[0] * sizes.heads * query[1].ceilDiv(stripQueries<Op>(sizes))};
   schedule.multiplyAdds =
       allPairs(query, symbols.operands[keyNumber]) * (keyNumber * sizes.scoreProducts() + sizes.valueProducts());
 }

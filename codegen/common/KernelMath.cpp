@@ -19,21 +19,37 @@ static Value polynomial(KernelBuilder &kernel, Value x, ArrayRef<double> highest
   return sum;
 }
 
-// e^x = 2^n e^r with |r| <= ln(2)/2. The power of two is applied in two halves, so results overflow to infinity and
-// fade through the denormals to 0 where they should.
+static constexpr double log2OfE = 1.4426950408889634;
+
+/// e^(x - n ln 2), with n so near to x / ln 2 that the exponent r is at most ln(2)/2. Taylor terms to r^7: the first
+/// that is left out is below 2^-27.
+static Value expOfRest(KernelBuilder &kernel, Value x, Value n) {
+  Type type = x.getType();
+  Value minusN = kernel.neg(n), r = kernel.fma(minusN, kernel.constant(type, 0.693145751953125), x);
+  r = kernel.fma(minusN, kernel.constant(type, 1.428606765330187e-06), r);
+  return polynomial(kernel, r, {1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1.0, 1.0});
+}
+
+// The power of two is applied in two halves, so results overflow to infinity and fade through the denormals to 0 where
+// they should.
 Value KernelBuilder::exp(Value x) {
   Type type = x.getType(), integers = typeLike(type, i32());
   x = max(constant(type, -104.0), min(constant(type, 89.0), x));
-  Value n = builder.create<math::RoundEvenOp>(loc, mul(x, constant(type, 1.4426950408889634)));
-  Value minusN = neg(n);
-  Value r = fma(minusN, constant(type, 0.693145751953125), x);
-  r = fma(minusN, constant(type, 1.428606765330187e-06), r);
-  // Taylor terms to r^7: the first that is left out is below 2^-27.
-  Value p = polynomial(*this, r, {1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1.0, 1.0});
+  Value n = builder.create<math::RoundEvenOp>(loc, mul(x, constant(type, log2OfE))), p = expOfRest(*this, x, n);
   Value power = convert(n, i32());
   Value half = builder.create<arith::ShRSIOp>(loc, power, constantInt(integers, 1));
   auto scale = [&](Value exponent) { return bitcast(shiftLeft(add(exponent, constantInt(integers, 127)), 23), type); };
   return mul(mul(p, scale(half)), scale(sub(power, half)));
+}
+
+// n + 127, which is the exponent of 2^n and 0 for n = -127, stands in the last bits of n + bias: rounding to nearest
+// there rounds x / ln 2 to n.
+Value KernelBuilder::expNonPositive(Value x) {
+  constexpr double bias = 0x1.8p23 + 127;
+  Type type = x.getType(), integers = typeLike(type, i32());
+  x = max(constant(type, -88.0), min(constant(type, 0.0), x));
+  Value biased = fma(x, constant(type, log2OfE), constant(type, bias)), n = sub(biased, constant(type, bias));
+  return mul(expOfRest(*this, x, n), bitcast(shiftLeft(bitcast(biased, integers), 23), type));
 }
 
 // log x = e ln(2) + log m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh((m-1)/(m+1)), a short odd series.

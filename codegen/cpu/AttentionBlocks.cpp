@@ -29,17 +29,21 @@ Value finishScores(AttentionTile &tile, Value first, Value count, const Array &w
 Value writeWeights(AttentionTile &tile, const Array &weights, const Array &drops, Value first, Value count,
                    Value maximum, Value sum) {
   KernelBuilder &kernel = tile.builder();
-  Value zero = kernel.constantVector(0.0), bound = kernel.constantVector(AttentionTile::hiddenScore / 2);
-  return kernel.loop(kernel.index(0), count, 1, sum, [&](Value key, Range carried) {
-    Value at = kernel.mul(key, kernel.width()), score = kernel.loadVector(weights, at);
-    Value weight = kernel.exp(kernel.sub(score, maximum));
-    weight = kernel.select(kernel.less(bound, score), weight, zero);
+  // The weights of a query that has seen no key yet are 0.
+  Value shift = kernel.max(kernel.constantVector(AttentionTile::hiddenScore / 2), maximum);
+  auto weigh = [&](Value key, Value sum) {
+    Value at = kernel.mul(key, kernel.width());
+    Value weight = kernel.expNonPositive(kernel.sub(kernel.loadVector(weights, at), shift));
     if (Value factor = tile.factor(kernel.add(first, key)))
       weight = kernel.mul(weight, factor);
-    Value next = kernel.add(carried[0], weight);
-    if (drops)
-      weight = kernel.mul(weight, kernel.loadVector(drops, at));
-    kernel.storeVector(weight, weights, at);
+    kernel.storeVector(drops ? kernel.mul(weight, kernel.loadVector(drops, at)) : weight, weights, at);
+    return kernel.add(sum, weight);
+  };
+  // Some keys together share the constants of exp, for which there are too few registers.
+  return tile.groups(count, sum, kernel.target().isWarp ? 1 : 4, [&](Value key, int64_t together, Range carried) {
+    Value next = carried[0];
+    for (int64_t i = 0; i < together; ++i)
+      next = weigh(kernel.add(key, i), next);
     return Values{next};
   })[0];
 }
@@ -54,65 +58,109 @@ Value weightOf(AttentionTile &tile, Value key, Value score, Value lse) {
   KernelBuilder &kernel = tile.builder();
   Value seen = tile.visible(key);
   seen = seen ? kernel.bitAnd(seen, tile.realQueries()) : tile.realQueries();
-  return kernel.select(seen, kernel.exp(kernel.sub(score, lse)), kernel.constantVector(0.0));
+  // A span scales what lse has summed up, so that scores may lie above it.
+  const bool scaled = tile.form().relative && tile.form().relative->span;
+  Value above = kernel.sub(score, lse), weight = scaled ? kernel.exp(above) : kernel.expNonPositive(above);
+  return kernel.select(seen, weight, kernel.constantVector(0.0));
+}
+
+namespace {
+
+/// target[key][d] += factor * sum over the queries of weights[key][query] * rows[query][d].
+class KeyRowSums {
+public:
+  KeyRowSums(AttentionTile &tile, const Array &weights, const HeadRows &rows, const HeadRows &target, double factor,
+             int64_t perGroup)
+      : tile(tile), kernel(tile.builder()), weights(weights), rows(rows), target(target), factor(factor),
+        perGroup(perGroup) {}
+
+  /// For the first `count` keys and the vectors of columns from `column` on, with a mask each.
+  void add(Value count, Value column, ArrayRef<Value> masks) {
+    Value pairs = kernel.mul(kernel.div(count, kernel.index(2)), 2);
+    kernel.loop(kernel.index(0), pairs, 2, [&](Value key) { addTo(key, 2, column, masks); });
+    kernel.loop(pairs, count, 1, [&](Value key) { addTo(key, 1, column, masks); });
+  }
+
+private:
+  void addTo(Value key, int64_t group, Value column, ArrayRef<Value> masks);
+  Values overQueries(Range zeros, llvm::function_ref<Values(Value, const Array &, Value, Range)> body);
+  Value place(Value key, int64_t stride, Value column, int64_t vector) {
+    return kernel.add(kernel.mul(key, stride), kernel.add(column, vector * kernel.width()));
+  }
+
+  AttentionTile &tile;
+  KernelBuilder &kernel;
+  Array weights;
+  HeadRows rows, target;
+  double factor;
+  int64_t perGroup;
+};
+
+} // namespace
+
+/// The sums over all queries: in each step some keys and some columns of the next query.
+Values KeyRowSums::overQueries(Range zeros, llvm::function_ref<Values(Value, const Array &, Value, Range)> body) {
+  const int64_t lanes = kernel.width(), most = kernel.target().isWarp ? 1 : 8;
+  auto overLanes = [&](const Array &own, Value first, Value end, Range sums) {
+    return tile.groups(end, sums, most, [&](Value lane, int64_t together, Range carried) {
+      Values next(carried);
+      for (int64_t i = 0; i < together; ++i)
+        next = body(kernel.add(kernel.add(first, lane), i), own, kernel.add(lane, i), next);
+      return next;
+    });
+  };
+  if (perGroup == 0)
+    return overLanes(weights, kernel.index(0), tile.count(), zeros);
+  return kernel.loop(kernel.index(0), tile.count(), lanes, zeros, [&](Value first, Range sums) {
+    Value group = kernel.div(first, kernel.index(lanes));
+    return overLanes(kernel.from(weights, kernel.mul(group, perGroup)), first,
+                     kernel.min(kernel.sub(tile.count(), first), kernel.index(lanes)), sums);
+  });
+}
+
+void KeyRowSums::addTo(Value key, int64_t group, Value column, ArrayRef<Value> masks) {
+  const int64_t lanes = kernel.width(), vectors = static_cast<int64_t>(masks.size());
+  auto eachSum = [&](llvm::function_ref<void(Value at, int64_t sum, Value mask)> body) {
+    for (int64_t i = 0; i < group; ++i)
+      for (int64_t v = 0; v < vectors; ++v)
+        body(place(kernel.add(key, i), target.stride, column, v), i * vectors + v, masks[v]);
+  };
+  // Rows of a tensor are far apart: they come while the sums are taken.
+  if (perGroup > 0)
+    eachSum([&](Value at, int64_t, Value) { kernel.prefetch(target.first, at, /*toWrite=*/true); });
+  Values zeros(group * vectors, kernel.constantVector(0.0));
+  Values sums = overQueries(zeros, [&](Value query, const Array &own, Value lane, Range carried) {
+    Values next(carried), row;
+    for (int64_t v = 0; v < vectors; ++v)
+      row.push_back(kernel.loadVector(rows.first, place(query, rows.stride, column, v), masks[v]));
+    for (int64_t i = 0; i < group; ++i) {
+      Value weight = kernel.splat(kernel.load(own, kernel.add(kernel.mul(kernel.add(key, i), lanes), lane)));
+      for (int64_t v = 0; v < vectors; ++v)
+        next[i * vectors + v] = kernel.fma(weight, row[v], next[i * vectors + v]);
+    }
+    return next;
+  });
+  eachSum([&](Value at, int64_t sum, Value mask) {
+    Value before = kernel.loadVector(target.first, at, mask);
+    kernel.storeVector(kernel.fma(sums[sum], kernel.constantVector(factor), before), target.first, at, mask);
+  });
 }
 
 void addToKeys(AttentionTile &tile, const Array &weights, Value count, const HeadRows &rows, const HeadRows &target,
                double factor, int64_t perGroup) {
   KernelBuilder &kernel = tile.builder();
+  KeyRowSums sums(tile, weights, rows, target, factor, perGroup);
   const int64_t lanes = kernel.width(), columns = rows.width;
-  // The sums over all queries: in each step some keys and some columns of the next query.
-  auto overQueries = [&](Range zeros, llvm::function_ref<Values(Value, const Array &, Value, Range)> body) -> Values {
-    auto overLanes = [&](const Array &own, Value first, Value end, Range sums) {
-      return kernel.loop(kernel.index(0), end, 1, sums,
-                         [&](Value lane, Range carried) { return body(kernel.add(first, lane), own, lane, carried); });
-    };
-    if (perGroup == 0)
-      return overLanes(weights, kernel.index(0), tile.count(), zeros);
-    return kernel.loop(kernel.index(0), tile.count(), lanes, zeros, [&](Value first, Range sums) {
-      Value group = kernel.div(first, kernel.index(lanes));
-      return overLanes(kernel.from(weights, kernel.mul(group, perGroup)), first,
-                       kernel.min(kernel.sub(tile.count(), first), kernel.index(lanes)), sums);
-    });
-  };
-  auto keysAt = [&](Value key, int64_t group, Value column, ArrayRef<Value> masks) {
-    const int64_t vectors = static_cast<int64_t>(masks.size());
-    Values zeros(group * vectors, kernel.constantVector(0.0));
-    Values sums = overQueries(zeros, [&](Value query, const Array &own, Value lane, Range carried) {
-      Values next(carried), row;
-      for (int64_t v = 0; v < vectors; ++v)
-        row.push_back(kernel.loadVector(
-            rows.first, kernel.add(kernel.mul(query, rows.stride), kernel.add(column, v * lanes)), masks[v]));
-      for (int64_t i = 0; i < group; ++i) {
-        Value weight = kernel.splat(kernel.load(own, kernel.add(kernel.mul(kernel.add(key, i), lanes), lane)));
-        for (int64_t v = 0; v < vectors; ++v)
-          next[i * vectors + v] = kernel.fma(weight, row[v], next[i * vectors + v]);
-      }
-      return next;
-    });
-    for (int64_t i = 0; i < group; ++i)
-      for (int64_t v = 0; v < vectors; ++v) {
-        Value place = kernel.add(kernel.mul(kernel.add(key, i), target.stride), kernel.add(column, v * lanes));
-        Value before = kernel.loadVector(target.first, place, masks[v]);
-        Value sum = kernel.fma(sums[i * vectors + v], kernel.constantVector(factor), before);
-        kernel.storeVector(sum, target.first, place, masks[v]);
-      }
-  };
-  auto allKeys = [&](Value column, ArrayRef<Value> masks) {
-    Value pairs = kernel.mul(kernel.div(count, kernel.index(2)), 2);
-    kernel.loop(kernel.index(0), pairs, 2, [&](Value key) { keysAt(key, 2, column, masks); });
-    kernel.loop(pairs, count, 1, [&](Value key) { keysAt(key, 1, column, masks); });
-  };
   // Four vectors of columns at a time; the rest, with its tail, in one go.
   const int64_t step = 4 * lanes, whole = columns / step * step;
   if (whole > 0)
     kernel.loop(kernel.index(0), kernel.index(whole), step,
-                [&](Value column) { allKeys(column, SmallVector<Value>(4)); });
+                [&](Value column) { sums.add(count, column, SmallVector<Value>(4)); });
   SmallVector<Value> masks;
   for (int64_t column = whole; column < columns; column += lanes)
     masks.push_back(column + lanes <= columns ? Value() : kernel.tailMask(columns - column));
   if (!masks.empty())
-    allKeys(kernel.index(whole), masks);
+    sums.add(count, kernel.index(whole), masks);
 }
 
 void zeroKeys(AttentionTile &tile, const HeadRows &target) {

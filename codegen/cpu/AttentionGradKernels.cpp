@@ -55,7 +55,7 @@ private:
   GradBuffers memory;
   std::array<HeadRows, 2> rows; ///< of the strip: queries and gradients of outputs
   int64_t lanes = kernel.width(), queryPlace = shape.sizes.key * lanes, outputPlace = shape.sizes.value * lanes,
-          blockPlace = AttentionTile::keyBlock * lanes;
+          blockPlace = AttentionTile::keyBlock * lanes + HeadRows::line;
 };
 
 } // namespace
@@ -63,7 +63,7 @@ private:
 GradWriter::GradWriter(KernelTask &task, const AttentionShape &shape, const GradArrays &arrays,
                        ScoreModifiers modifiers)
     : task(task), kernel(task.builder), shape(shape), arrays(arrays), modifiers(std::move(modifiers)) {
-  const int64_t groups = QueryStrip::groups(kernel);
+  const int64_t groups = QueryStrip::groups(kernel, shape);
   memory.query = kernel.stackArray(groups * queryPlace);
   memory.outputGrad = kernel.stackArray(groups * outputPlace);
   memory.queryGrad = kernel.stackArray(groups * std::max(queryPlace, outputPlace));
@@ -74,10 +74,10 @@ GradWriter::GradWriter(KernelTask &task, const AttentionShape &shape, const Grad
   if (shape.dropRate > 0)
     memory.drops = kernel.stackArray(blockPlace);
   if (!kernel.target().isWarp) {
-    memory.keys = kernel.stackArray(AttentionTile::keyBlock * shape.sizes.key);
-    memory.values = kernel.stackArray(AttentionTile::keyBlock * shape.sizes.value);
-    memory.queryRows = kernel.stackArray(QueryStrip::queries(kernel) * shape.sizes.key);
-    memory.outputGradRows = kernel.stackArray(QueryStrip::queries(kernel) * shape.sizes.value);
+    memory.keys = QueryStrip::stackRows(kernel, AttentionTile::keyBlock, shape.sizes.key);
+    memory.values = QueryStrip::stackRows(kernel, AttentionTile::keyBlock, shape.sizes.value);
+    memory.queryRows = QueryStrip::stackRows(kernel, QueryStrip::queries(kernel, shape), shape.sizes.key);
+    memory.outputGradRows = QueryStrip::stackRows(kernel, QueryStrip::queries(kernel, shape), shape.sizes.value);
   }
 }
 
@@ -134,7 +134,7 @@ void GradWriter::addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows 
   const SmallVector<Array> scoreGrads = team.own(memory.scoreGrads, blockPlace);
   team.products(team.own(memory.query, queryPlace), keys, count, team.own(memory.weights, blockPlace));
   team.products(team.own(memory.outputGrad, outputPlace), values, count, scoreGrads);
-  auto differentiate = [&](AttentionTile &tile) {
+  auto differentiate = [&](AttentionTile &tile, int64_t) {
     if (memory.drops)
       tile.drawDrops(first, count, memory.drops);
     writeWeights(tile, first, count);
@@ -197,7 +197,7 @@ void GradWriter::write(Value kvHead) {
     ofHead.start(sentence, head, zero);
     for (const auto &modifier : modifiers)
       modifier->startHead(ofHead);
-    kernel.loop(zero, kernel.expression(shape.queries), QueryStrip::queries(kernel),
+    kernel.loop(zero, kernel.expression(shape.queries), QueryStrip::queries(kernel, shape),
                 [&](Value begin) { writeStrip(sentence, head, begin); });
     for (const auto &modifier : modifiers)
       modifier->finishHead(ofHead);

@@ -15,7 +15,7 @@ namespace {
 struct ForwardBuffers {
   Array query, sums;    ///< of each group, [d][lane]
   Array maximum, total; ///< of each group, [lane]: the largest score and the sum of weights so far
-  Array weights;        ///< of each group, [key][lane]
+  Array weights;        ///< of each group of a team, [key][lane]
   Array drops;          ///< of one group, [key][lane]
   Array keys, values;   ///< rows of a block
 };
@@ -42,15 +42,15 @@ private:
 
 ForwardWriter::ForwardWriter(KernelTask &task, const AttentionShape &shape)
     : task(task), kernel(task.builder), shape(shape), modifiers(modifiersOf(task, shape)) {
-  const int64_t groups = QueryStrip::groups(kernel);
+  const int64_t groups = QueryStrip::groups(kernel, shape);
   memory.query = kernel.stackArray(groups * queryPlace);
   memory.sums = kernel.stackArray(groups * sumsPlace);
   memory.maximum = kernel.stackArray(groups * lanes);
   memory.total = kernel.stackArray(groups * lanes);
-  memory.weights = kernel.stackArray(groups * AttentionTile::keyBlock * lanes);
+  memory.weights = kernel.stackArray(QueryTeam::groups(kernel) * AttentionTile::keyBlock * lanes);
   if (!kernel.target().isWarp) {
-    memory.keys = kernel.stackArray(AttentionTile::keyBlock * shape.sizes.key);
-    memory.values = kernel.stackArray(AttentionTile::keyBlock * shape.sizes.value);
+    memory.keys = QueryStrip::stackRows(kernel, AttentionTile::keyBlock, shape.sizes.key);
+    memory.values = QueryStrip::stackRows(kernel, AttentionTile::keyBlock, shape.sizes.value);
   }
   if (shape.dropRate > 0)
     memory.drops = kernel.stackArray(AttentionTile::keyBlock * lanes);
@@ -67,12 +67,13 @@ void ForwardWriter::startGroup(AttentionTile &tile) {
 
 /// The keys and values of a block, for the groups of a team.
 void ForwardWriter::addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows &values, Value first, Value count) {
-  const int64_t place = AttentionTile::keyBlock * lanes;
-  team.products(team.own(memory.query, queryPlace), keys, count, team.own(memory.weights, place));
-  auto weigh = [&](AttentionTile &tile) {
-    const Array weights = tile.own(memory.weights, place);
+  const SmallVector<Array> teamWeights = team.inTurn(memory.weights, AttentionTile::keyBlock * lanes);
+  team.products(team.own(memory.query, queryPlace), keys, count, teamWeights);
+  auto weigh = [&](AttentionTile &tile, int64_t number) {
+    const Array &weights = teamWeights[number];
     Value before = tile.load(memory.maximum);
-    Value maximum = finishScores(tile, first, count, weights, before), factor = kernel.exp(kernel.sub(before, maximum));
+    Value maximum = finishScores(tile, first, count, weights, before),
+          factor = kernel.expNonPositive(kernel.sub(before, maximum));
     if (memory.drops)
       tile.drawDrops(first, count, memory.drops);
     Value total = kernel.mul(tile.load(memory.total), factor);
@@ -81,7 +82,7 @@ void ForwardWriter::addBlock(QueryTeam &team, const HeadRows &keys, const HeadRo
     rescale(tile, tile.own(memory.sums, sumsPlace), shape.sizes.value, factor);
   };
   team.each(weigh);
-  team.addWeighted(team.own(memory.weights, place), count, values, team.own(memory.sums, sumsPlace));
+  team.addWeighted(teamWeights, count, values, team.own(memory.sums, sumsPlace));
 }
 
 void ForwardWriter::finishGroup(AttentionTile &tile) {

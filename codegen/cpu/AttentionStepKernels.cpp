@@ -173,10 +173,10 @@ static std::array<Value, 3> writeWeights(KernelBuilder &kernel, const StepAttent
       kernel.loop(kernel.index(0), count, kernel.width(), kernel.splat(maximum), [&](Value at, ValueRange peak) {
         return Values{kernel.max(kernel.loadVector(scores, at), peak[0])};
       });
-  Value next = kernel.horizontalMax(peaks[0]), factor = kernel.exp(kernel.sub(maximum, next));
+  Value next = kernel.horizontalMax(peaks[0]), factor = kernel.expNonPositive(kernel.sub(maximum, next));
   Values total = kernel.loop(kernel.index(0), count, kernel.width(), zeros, [&](Value at, ValueRange sum) {
     Value score = kernel.loadVector(scores, at);
-    Value weight = kernel.exp(kernel.sub(score, kernel.splat(next)));
+    Value weight = kernel.expNonPositive(kernel.sub(score, kernel.splat(next)));
     weight = kernel.select(kernel.less(bound, score), weight, zeros);
     if (step.factor)
       weight = kernel.mul(weight, step.factor(head.number, kernel.add(first, at)));

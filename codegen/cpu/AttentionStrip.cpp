@@ -16,6 +16,13 @@ SmallVector<Array> QueryTeam::own(const Array &all, int64_t size) {
   return places;
 }
 
+SmallVector<Array> QueryTeam::inTurn(const Array &all, int64_t size) {
+  SmallVector<Array> places;
+  for (size_t number = 0; number < tiles.size(); ++number)
+    places.push_back(kernel.from(all, kernel.index(number * size)));
+  return places;
+}
+
 void QueryTeam::products(ArrayRef<Array> queries, const HeadRows &rows, Value count, ArrayRef<Array> target) {
   AttentionTile &tile = tiles.front();
   const int64_t lanes = kernel.width(), vectors = static_cast<int64_t>(queries.size());
@@ -39,16 +46,16 @@ void QueryTeam::fillZero(ArrayRef<Array> target, Value begin, Value end) {
   });
 }
 
-void QueryTeam::each(llvm::function_ref<void(AttentionTile &)> body) {
-  for (AttentionTile &tile : tiles)
-    if (&tile == &tiles.front())
-      body(tile);
+void QueryTeam::each(llvm::function_ref<void(AttentionTile &, int64_t)> body) {
+  for (auto [number, tile] : llvm::enumerate(tiles))
+    if (number == 0)
+      body(tile, 0);
     else
-      kernel.when(kernel.less(kernel.index(0), tile.count()), [&] { body(tile); });
+      kernel.when(kernel.less(kernel.index(0), tile.count()), [&] { body(tile, number); });
 }
 
-int64_t QueryStrip::queries(const KernelBuilder &kernel) {
-  return kernel.target().isWarp ? warpQueries : attentionQueries;
+int64_t QueryStrip::queries(const KernelBuilder &kernel, const AttentionShape &shape) {
+  return kernel.target().isWarp ? warpQueries : shape.strip;
 }
 
 AffineExpr QueryStrip::tiles(const KernelTask &task, const AttentionShape &shape) {
@@ -60,7 +67,7 @@ AffineExpr QueryStrip::tiles(const KernelTask &task, const AttentionShape &shape
 
 std::array<Value, 3> QueryStrip::placeOf(KernelTask &task, const AttentionShape &shape, Value number) {
   KernelBuilder &kernel = task.builder;
-  Value size = kernel.index(queries(kernel)), heads = kernel.index(shape.sizes.heads);
+  Value size = kernel.index(queries(kernel, shape)), heads = kernel.index(shape.sizes.heads);
   Value perHead = kernel.ceilDiv(kernel.expression(shape.queries), size), head = kernel.div(number, perHead);
   return {kernel.div(head, heads), kernel.rem(head, heads), kernel.mul(kernel.rem(number, perHead), size)};
 }
@@ -68,7 +75,7 @@ std::array<Value, 3> QueryStrip::placeOf(KernelTask &task, const AttentionShape 
 QueryStrip::QueryStrip(KernelTask &task, const AttentionShape &shape, ScoreModifiers &modifiers, Value sentence,
                        Value head, Value begin)
     : task(task), kernel(task.builder), shape(shape), modifiers(modifiers), sentence(sentence), head(head),
-      begin(begin), end(kernel.min(kernel.add(begin, queries(kernel)), kernel.expression(shape.queries))),
+      begin(begin), end(kernel.min(kernel.add(begin, queries(kernel, shape)), kernel.expression(shape.queries))),
       wholeTile(task, shape, modifiers) {
   wholeTile.startRange(sentence, head, begin, end);
 }
@@ -88,7 +95,9 @@ void QueryStrip::eachGroup(llvm::function_ref<void(AttentionTile &)> body) {
 
 void QueryStrip::eachBlock(llvm::function_ref<void(Value first, Value count)> body) {
   const KeyRange seen = wholeTile.visibleKeys();
+  keysEnd = seen.end;
   kernel.loop(seen.begin, seen.end, AttentionTile::keyBlock, [&](Value first) {
+    sources.clear();
     body(first, kernel.min(kernel.sub(seen.end, first), kernel.index(AttentionTile::keyBlock)));
   });
 }
@@ -107,6 +116,7 @@ void QueryStrip::eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Valu
     Value sees = kernel.bitAnd(kernel.lessEqual(seen.begin, first), kernel.less(first, seen.end));
     auto write = [&] { body(team, kernel.min(kernel.sub(seen.end, first), kernel.index(AttentionTile::keyBlock))); };
     auto hide = [&] { otherwise(team); };
+    fetchAhead(first, firstQuery);
     if (otherwise)
       kernel.when(sees, write, hide);
     else
@@ -114,16 +124,35 @@ void QueryStrip::eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Valu
   });
 }
 
+void QueryStrip::fetchAhead(Value first, Value firstQuery) {
+  if (sources.empty())
+    return;
+  const int64_t share = llvm::divideCeil(AttentionTile::keyBlock * QueryTeam::groups(kernel), groups(kernel, shape));
+  Value next = kernel.index(AttentionTile::keyBlock),
+        number = kernel.div(kernel.sub(firstQuery, begin), kernel.index(kernel.width() * QueryTeam::groups(kernel)));
+  kernel.when(kernel.less(kernel.add(first, next), keysEnd), [&] {
+    for (const HeadRows &rows : sources) {
+      const HeadRows own = wholeTile.from(rows, kernel.add(next, kernel.mul(number, share)));
+      const int64_t step = HeadRows::line * 32 / own.first.element.getIntOrFloatBitWidth();
+      for (int64_t row = 0; row < share; ++row)
+        for (int64_t column = 0; column < own.width; column += step)
+          kernel.prefetch(own.first, kernel.index(row * own.stride + column), /*toWrite=*/false, /*locality=*/2);
+    }
+  });
+}
+
 HeadRows QueryStrip::packed(const HeadRows &rows, Value count, const Array &target) {
   if (kernel.target().isWarp)
     return rows;
+  sources.push_back(rows);
   kernel.loop(kernel.index(0), count, 1, [&](Value key) {
-    const Array source = wholeTile.from(rows, key).first, row = kernel.from(target, kernel.mul(key, rows.width));
+    const Array source = wholeTile.from(rows, key).first,
+                row = kernel.from(target, kernel.mul(key, packedStride(rows.width)));
     kernel.columns(rows.width, 4, [&](Value at, Value mask, int64_t) {
       kernel.storeVector(kernel.loadVector(source, at, mask), row, at, mask);
     });
   });
-  return {target, rows.width, rows.width};
+  return {target, packedStride(rows.width), rows.width};
 }
 
 } // namespace bifocal

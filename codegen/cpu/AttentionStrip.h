@@ -19,6 +19,8 @@ public:
 
   /// The places that the groups have in `all`, of `size` numbers each.
   llvm::SmallVector<Array> own(const Array &all, int64_t size);
+  /// The same where teams take their turns in `all`, which has places for one of them.
+  llvm::SmallVector<Array> inTurn(const Array &all, int64_t size);
   /// The products of the first `count` rows with the queries of the groups ([d][lane]), to `target` ([key][lane]).
   void products(llvm::ArrayRef<Array> queries, const HeadRows &rows, Value count, llvm::ArrayRef<Array> target);
   /// sums[d][lane] += sum over the first `count` rows of weights[key][lane] * row[d], for each group.
@@ -26,7 +28,7 @@ public:
   /// Zeros for the keys [begin, end) of [key][lane].
   void fillZero(llvm::ArrayRef<Array> target, Value begin, Value end);
   /// For the groups that have queries; what those behind the last one have in their places is read by nobody else.
-  void each(llvm::function_ref<void(AttentionTile &)> body);
+  void each(llvm::function_ref<void(AttentionTile &, int64_t number)> body);
 
 private:
   KernelBuilder &kernel;
@@ -41,9 +43,11 @@ public:
   using Value = mlir::Value;
 
   /// Queries of a strip.
-  static int64_t queries(const KernelBuilder &kernel);
+  static int64_t queries(const KernelBuilder &kernel, const AttentionShape &shape);
   /// Groups of a strip, so many places there are for what each of them keeps.
-  static int64_t groups(const KernelBuilder &kernel) { return queries(kernel) / kernel.width(); }
+  static int64_t groups(const KernelBuilder &kernel, const AttentionShape &shape) {
+    return queries(kernel, shape) / kernel.width();
+  }
   /// The tiles of a forward pass where the target cuts its work otherwise than the schedule: a strip each.
   static mlir::AffineExpr tiles(const KernelTask &task, const AttentionShape &shape);
   /// Strip `number` among all of a forward pass: its sentence, its head and its first query.
@@ -60,14 +64,25 @@ public:
   void eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Value count)> body,
                 llvm::function_ref<void(QueryTeam &)> otherwise = {});
 
+  /// The place of packed rows: an odd number of lines apart, so that columns of all rows find room in near memory.
+  static Array stackRows(KernelBuilder &kernel, int64_t count, int64_t width) {
+    return kernel.stackArray(count * packedStride(width));
+  }
+
   /// For the rows of keys and values.
   AttentionTile &whole() { return wholeTile; }
-  /// Copies the first `count` rows to `target` on the stack, one behind the other: rows of a tensor are a power of two
-  /// apart and push each other out of near memory. A warp, which has none, reads them where they are.
+  /// Copies the first `count` rows to `target`, which `stackRows` has made: rows of a tensor are a power of two
+  /// apart and push each other out of near memory. While teams work on the rows of a block, those of the next one are
+  /// on their way. A warp, which has no such memory, reads them where they are.
   HeadRows packed(const HeadRows &rows, Value count, const Array &target);
 
 private:
+  static int64_t packedStride(int64_t width) {
+    return width % (2 * HeadRows::line) == 0 ? width + HeadRows::line : width;
+  }
   AttentionTile groupAt(Value firstQuery);
+  /// Asks for a share of the rows behind those of this block, as large as that of the team from `firstQuery` on.
+  void fetchAhead(Value first, Value firstQuery);
 
   KernelTask &task;
   KernelBuilder &kernel;
@@ -75,6 +90,8 @@ private:
   ScoreModifiers &modifiers;
   Value sentence, head, begin, end;
   AttentionTile wholeTile;
+  Value keysEnd;                          ///< behind the last key that any query sees
+  llvm::SmallVector<HeadRows, 2> sources; ///< of the rows that this block has packed
 };
 
 } // namespace bifocal

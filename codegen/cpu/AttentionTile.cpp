@@ -2,6 +2,7 @@
 #include "codegen/cpu/AttentionTile.h"
 
 #include "codegen/common/Transpose.h"
+#include "passes/AttentionSchedule.h"
 
 #include "runtime/core/Philox.h"
 
@@ -21,6 +22,7 @@ template <typename Op> AttentionShape AttentionShape::of(Op op) {
                        .scale = op.getScale().convertToFloat(),
                        .dropRate = op.getDropRate().convertToFloat(),
                        .site = op.getSite(),
+                       .strip = stripQueries<Op>(headSizes(op)),
                        .causal = false,
                        .queries = dimOf(op.getQuery(), 1),
                        .keys = dimOf(op.getKey(), 1),
@@ -263,8 +265,8 @@ void AttentionTile::addByColumns(ArrayRef<Array> weights, Value keys, const Head
     for (int64_t i = 0; i < group; ++i)
       for (const Array &own : sums)
         start.push_back(kernel.loadVector(own, placeOf(i)));
-    Values end = kernel.loop(kernel.index(0), keys, 1, start, [&](Value key, Range carried) {
-      Values next(carried), weight;
+    auto addKey = [&](Value key, Values &next) {
+      Values weight;
       for (const Array &own : weights)
         weight.push_back(kernel.loadVector(own, kernel.mul(key, lanes)));
       Value row = kernel.add(kernel.mul(key, rows.stride), column);
@@ -273,6 +275,11 @@ void AttentionTile::addByColumns(ArrayRef<Array> weights, Value keys, const Head
         for (int64_t v = 0; v < vectors; ++v)
           next[i * vectors + v] = kernel.fma(weight[v], element, next[i * vectors + v]);
       }
+    };
+    Values end = groups(keys, start, 4, [&](Value key, int64_t together, Range carried) {
+      Values next(carried);
+      for (int64_t i = 0; i < together; ++i)
+        addKey(kernel.add(key, i), next);
       return next;
     });
     for (int64_t i = 0; i < group; ++i)
@@ -288,7 +295,7 @@ void AttentionTile::addByColumns(ArrayRef<Array> weights, Value keys, const Head
 
 void AttentionTile::addWeighted(ArrayRef<Array> weights, Value keys, const HeadRows &rows, ArrayRef<Array> sums) {
   // What lies on the stack of a CPU is shared memory of a warp, which waits between a write and a read of it.
-  if (kernel.target().isWarp || rows.stride == rows.width)
+  if (kernel.target().isWarp || rows.areNear())
     return addByColumns(weights, keys, rows, sums);
   for (auto [own, target] : llvm::zip(weights, sums))
     addByKeys(own, keys, rows, target);

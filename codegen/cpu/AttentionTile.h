@@ -22,6 +22,7 @@ struct AttentionShape {
   HeadSizes sizes;
   double scale, dropRate;
   int64_t site;
+  int64_t strip; ///< queries of a strip on a CPU
   bool causal;
   mlir::AffineExpr queries, keys;
   mlir::Value query, key, value, mask, rng; ///< operands of the op, or null
@@ -35,6 +36,11 @@ struct AttentionShape {
 struct HeadRows {
   Array first;
   int64_t stride, width;
+
+  /// A line of a cache, in f32.
+  static constexpr int64_t line = 16;
+  /// Whether they lie one behind the other, with a line between them at most.
+  bool areNear() const { return stride <= width + line; }
 };
 
 /// Works on as many queries of one head as a vector has lanes. The queries are the lanes of all vectors, so maxima,

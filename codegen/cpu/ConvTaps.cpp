@@ -77,7 +77,8 @@ Value TapRows::exponentials(const Array &raw, const Array &output, TapBounds bou
   Value total = fold(kernel.columns(shape.kernelSize, unrolled(), SmallVector<Value>(unrolled(), zero),
                                     [&](Value at, Value mask, ValueRange group) {
                                       Value seen = visible(at, mask, bounds);
-                                      Value e = kernel.exp(kernel.sub(kernel.loadVector(raw, at, seen), peaks));
+                                      Value e =
+                                          kernel.expNonPositive(kernel.sub(kernel.loadVector(raw, at, seen), peaks));
                                       if (seen)
                                         e = kernel.select(seen, e, zero);
                                       kernel.storeVector(e, output, at, mask);

@@ -13,7 +13,7 @@ namespace bifocal {
 constexpr int64_t mostPanelBytes = 512 << 10;
 
 /// Keys, a whole number of blocks, that a panel with `arrays` numbers for each key and query of a strip has room for.
-int64_t panelKeys(const KernelBuilder &kernel, int64_t arrays);
+int64_t panelKeys(const KernelBuilder &kernel, const AttentionShape &shape, int64_t arrays);
 
 void writeDiffAttentionGrad(KernelTask &task, DiffAttentionGradOp op);
 void writeDiffAttentionStep(KernelTask &task, DiffAttentionStepOp op);

@@ -81,7 +81,7 @@ private:
   KernelBuilder &kernel;
   const AttentionShape &shape;
   ScoreModifiers modifiers;
-  int64_t lanes = kernel.width(), panel = panelKeys(kernel, 3);
+  int64_t lanes = kernel.width(), panel = panelKeys(kernel, shape, 3);
   int64_t keyWidth = shape.sizes.key, valueWidth = shape.sizes.value;
   int64_t panelPlace = (panel + AttentionTile::keyBlock) * lanes;
   DiffGradBuffers memory;
@@ -94,7 +94,7 @@ private:
 
 DiffGradWriter::DiffGradWriter(KernelTask &task, const AttentionShape &shape)
     : task(task), kernel(task.builder), shape(shape), modifiers(modifiersOf(task, shape)) {
-  const int64_t groups = QueryStrip::groups(kernel), block = AttentionTile::keyBlock;
+  const int64_t groups = QueryStrip::groups(kernel, shape), block = AttentionTile::keyBlock;
   for (int64_t map = 0; map < 2; ++map) {
     memory.query[map] = kernel.stackArray(groups * keyWidth * lanes);
     memory.queryGrad[map] = kernel.stackArray(groups * keyWidth * lanes);
@@ -109,13 +109,13 @@ DiffGradWriter::DiffGradWriter(KernelTask &task, const AttentionShape &shape)
   memory.lambda = kernel.stackArray(lanes);
   if (kernel.target().isWarp)
     return;
-  const int64_t queries = QueryStrip::queries(kernel);
+  const int64_t queries = QueryStrip::queries(kernel, shape);
   for (int64_t map = 0; map < 2; ++map) {
-    memory.keys[map] = kernel.stackArray(block * keyWidth);
-    memory.queries[map] = kernel.stackArray(queries * keyWidth);
+    memory.keys[map] = QueryStrip::stackRows(kernel, block, keyWidth);
+    memory.queries[map] = QueryStrip::stackRows(kernel, queries, keyWidth);
   }
-  memory.values = kernel.stackArray(block * valueWidth);
-  memory.outputGradRows = kernel.stackArray(queries * valueWidth);
+  memory.values = QueryStrip::stackRows(kernel, block, valueWidth);
+  memory.outputGradRows = QueryStrip::stackRows(kernel, queries, valueWidth);
 }
 
 void DiffGradWriter::startGroup(AttentionTile &tile) {
@@ -198,7 +198,7 @@ void DiffGradWriter::joinMaps(AttentionTile &tile, const Block &block) {
 void DiffGradWriter::addTeam(QueryTeam &team, const BlockRows &rows, const Block &block) {
   auto again = [&] {
     weighProducts(team, rows, block);
-    auto weighAgain = [&](AttentionTile &tile) {
+    auto weighAgain = [&](AttentionTile &tile, int64_t) {
       // The sums are known.
       std::array<Value, 2> deltas{tile.load(memory.delta[0]), tile.load(memory.delta[1])};
       weigh(tile, block);
@@ -211,7 +211,7 @@ void DiffGradWriter::addTeam(QueryTeam &team, const BlockRows &rows, const Block
     again();
   else
     kernel.when(kernel.lessEqual(kernel.index(panel), block.first), again);
-  auto join = [&](AttentionTile &tile) {
+  auto join = [&](AttentionTile &tile, int64_t) {
     // Without a panel they are drawn already.
     if (panel > 0)
       draw(tile, block);
@@ -277,7 +277,7 @@ void DiffGradWriter::writeStrip(Value sentence, Value head, Value begin) {
     strip.eachTeam(first, [&](QueryTeam &team, Value seen) {
       const Block block = blockAt(first, seen);
       weighProducts(team, rows, block);
-      team.each([&](AttentionTile &tile) { weigh(tile, block); });
+      team.each([&](AttentionTile &tile, int64_t) { weigh(tile, block); });
     });
   });
   strip.eachBlock([&](Value first, Value count) { addBlock(strip, first, count); });
@@ -298,7 +298,7 @@ Value DiffGradWriter::write(Value kvHead) {
   kernel.storeVector(kernel.constantVector(0.0), memory.lambda, zero);
   lambda = kernel.splat(kernel.load(operand(lambdaOperand), zero));
   kernel.loop(firstHead, kernel.add(firstHead, shared), 1, [&](Value head) {
-    kernel.loop(zero, kernel.expression(shape.queries), QueryStrip::queries(kernel),
+    kernel.loop(zero, kernel.expression(shape.queries), QueryStrip::queries(kernel, shape),
                 [&](Value begin) { writeStrip(sentence, head, begin); });
   });
   roundKeys(whole, keySums, whole.allKeyRows(task.result(1), zero));

@@ -62,7 +62,7 @@ private:
   KernelBuilder &kernel;
   const AttentionShape &shape;
   ScoreModifiers modifiers;
-  int64_t lanes = kernel.width(), panel = panelKeys(kernel, 2);
+  int64_t lanes = kernel.width(), panel = panelKeys(kernel, shape, 2);
   int64_t queryPlace = shape.sizes.key * lanes, sumsPlace = shape.sizes.value * lanes;
   DiffBuffers memory;
 };
@@ -71,7 +71,7 @@ private:
 
 DiffWriter::DiffWriter(KernelTask &task, const AttentionShape &shape)
     : task(task), kernel(task.builder), shape(shape), modifiers(modifiersOf(task, shape)) {
-  const int64_t groups = QueryStrip::groups(kernel);
+  const int64_t groups = QueryStrip::groups(kernel, shape);
   for (int64_t map = 0; map < 2; ++map) {
     memory.query[map] = kernel.stackArray(groups * shape.sizes.key * lanes);
     memory.weights[map] = kernel.stackArray(groups * (panel + keyBlock) * lanes);
@@ -81,7 +81,8 @@ DiffWriter::DiffWriter(KernelTask &task, const AttentionShape &shape)
   }
   memory.sums = kernel.stackArray(groups * shape.sizes.value * lanes);
   for (int64_t map = 0; map < 2 && !kernel.target().isWarp; ++map)
-    memory.rows[map] = kernel.stackArray(keyBlock * std::max(shape.sizes.key, shape.sizes.value));
+    memory.rows[map] =
+        QueryStrip::stackRows(kernel, keyBlock, std::max(shape.sizes.key, shape.sizes.value) + HeadRows::line);
   if (shape.dropRate > 0)
     memory.drops = kernel.stackArray(keyBlock * lanes);
 }
@@ -99,7 +100,7 @@ void DiffWriter::startGroup(AttentionTile &tile) {
 /// Leaves the weights of one map of a block in the panel; `again` where the largest scores are known already.
 void DiffWriter::weigh(QueryTeam &team, const HeadRows &keys, const Block &block, int64_t map, bool again) {
   team.products(team.own(memory.query[map], queryPlace), keys, block.count, weightsAt(team, block, map));
-  auto weighTile = [&](AttentionTile &tile) {
+  auto weighTile = [&](AttentionTile &tile, int64_t) {
     const Array weights = weightsAt(tile, block, map);
     Value before = tile.load(memory.maximum[map]);
     Value maximum = finishScores(tile, block.first, block.count, weights, before);
@@ -107,7 +108,7 @@ void DiffWriter::weigh(QueryTeam &team, const HeadRows &keys, const Block &block
       tile.drawDrops(block.first, block.count, memory.drops, map);
     Value total = kernel.constantVector(0.0);
     if (!again)
-      total = kernel.mul(tile.load(memory.total[map]), kernel.exp(kernel.sub(before, maximum)));
+      total = kernel.mul(tile.load(memory.total[map]), kernel.expNonPositive(kernel.sub(before, maximum)));
     total = writeWeights(tile, weights, memory.drops, block.first, block.count, maximum, total);
     kernel.storeVector(maximum, peakAt(tile, block, map), kernel.index(0));
     if (again)
@@ -136,8 +137,8 @@ void DiffWriter::joinMaps(AttentionTile &tile, const Block &block) {
   std::array<Value, 2> factors;
   for (int64_t map = 0; map < 2; ++map) {
     Value peak = kernel.loadVector(peakAt(tile, block, map), kernel.index(0));
-    factors[map] =
-        kernel.mul(kernel.exp(kernel.sub(peak, tile.load(memory.maximum[map]))), tile.load(memory.total[map]));
+    factors[map] = kernel.mul(kernel.expNonPositive(kernel.sub(peak, tile.load(memory.maximum[map]))),
+                              tile.load(memory.total[map]));
   }
   kernel.loop(kernel.index(0), block.count, 1, [&](Value key) {
     Value at = kernel.mul(key, lanes);
@@ -155,7 +156,7 @@ void DiffWriter::addBlock(QueryTeam &team, ArrayRef<HeadRows> keys, const HeadRo
     again();
   else
     kernel.when(kernel.lessEqual(kernel.index(panel), block.first), again);
-  team.each([&](AttentionTile &tile) { joinMaps(tile, block); });
+  team.each([&](AttentionTile &tile, int64_t) { joinMaps(tile, block); });
   team.addWeighted(weightsAt(team, block, 0), block.count, values, team.own(memory.sums, sumsPlace));
 }
 
@@ -185,11 +186,11 @@ void DiffWriter::write(Value sentence, Value head, Value begin) {
   });
 }
 
-int64_t panelKeys(const KernelBuilder &kernel, int64_t arrays) {
+int64_t panelKeys(const KernelBuilder &kernel, const AttentionShape &shape, int64_t arrays) {
   // A warp's stack is shared memory, of which a panel would leave nothing.
   if (kernel.target().isWarp)
     return 0;
-  const int64_t bytesPerKey = arrays * QueryStrip::queries(kernel) * int64_t{sizeof(float)};
+  const int64_t bytesPerKey = arrays * QueryStrip::queries(kernel, shape) * int64_t{sizeof(float)};
   return mostPanelBytes / bytesPerKey / AttentionTile::keyBlock * AttentionTile::keyBlock;
 }
 

@@ -51,14 +51,14 @@ static RowSums sumRow(KernelBuilder &kernel, const Array &row, int64_t classes, 
   peak = kernel.horizontalMax(peak);
   Value peakVector = kernel.splat(peak);
   int64_t perLane = plainSum ? 2 : 1;
-  auto sums = kernel.columns(classes, lanes, SmallVector<Value>(lanes * perLane, zero),
-                             [&](Value at, Value mask, ValueRange group) {
-                               Value x = kernel.sub(kernel.loadVector(row, at, mask), peakVector), e = kernel.exp(x);
-                               Values next{kernel.add(group[0], mask ? kernel.select(mask, e, zero) : e)};
-                               if (plainSum)
-                                 next.push_back(kernel.add(group[1], mask ? kernel.select(mask, x, zero) : x));
-                               return next;
-                             });
+  auto sums = kernel.columns(
+      classes, lanes, SmallVector<Value>(lanes * perLane, zero), [&](Value at, Value mask, ValueRange group) {
+        Value x = kernel.sub(kernel.loadVector(row, at, mask), peakVector), e = kernel.expNonPositive(x);
+        Values next{kernel.add(group[0], mask ? kernel.select(mask, e, zero) : e)};
+        if (plainSum)
+          next.push_back(kernel.add(group[1], mask ? kernel.select(mask, x, zero) : x));
+        return next;
+      });
   auto total = [&](int64_t which) {
     Value sum = sums[which];
     for (int64_t lane = 1; lane < lanes; ++lane)
@@ -148,7 +148,7 @@ static void writeGradRow(KernelTask &task, const LossShape &shape, const Array &
   // Before the row is overwritten.
   Value targetLogit = kernel.load(row, inside);
   auto gradient = [&](Value logit, Value maximum, Value factor, Value offset) {
-    return kernel.fma(kernel.exp(kernel.sub(logit, maximum)), factor, offset);
+    return kernel.fma(kernel.expNonPositive(kernel.sub(logit, maximum)), factor, offset);
   };
   kernel.columns(shape.classes, 4, [&](Value at, Value mask, int64_t) {
     kernel.storeVector(gradient(kernel.loadVector(row, at, mask), peak, factors, offsets), output, at, mask);

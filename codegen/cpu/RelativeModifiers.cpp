@@ -54,13 +54,13 @@ Value WindowModifier::visible(AttentionTile &tile, Value key) const {
 
 PositionModifier::PositionModifier(KernelTask &task, const AttentionShape &shape)
     : task(task), kernel(task.builder), shape(shape), perGroup(shape.sizes.key * kernel.width()),
-      queries(kernel.stackArray(QueryStrip::groups(kernel) * perGroup)),
+      queries(kernel.stackArray(QueryStrip::groups(kernel, shape) * perGroup)),
       distances(kernel.stackArray((AttentionTile::keyBlock + kernel.width()) * kernel.width())) {}
 
 PositionModifier::PositionModifier(KernelTask &task, const AttentionShape &shape, const Array &queryGrad,
                                    const Array &sums)
     : PositionModifier(task, shape) {
-  queryGrads = kernel.stackArray(QueryStrip::groups(kernel) * perGroup);
+  queryGrads = kernel.stackArray(QueryStrip::groups(kernel, shape) * perGroup);
   queryGradTarget = queryGrad;
   positionSums = sums;
 }

@@ -40,7 +40,8 @@ static Value rowExpSum(KernelBuilder &kernel, const Array &base, const Array &ta
   return foldLanes(kernel,
                    kernel.columns(width, sumLanes, start,
                                   [&](Value at, Value mask, ValueRange group) {
-                                    Value e = kernel.exp(kernel.sub(kernel.loadVector(base, at, mask), peak));
+                                    Value e =
+                                        kernel.expNonPositive(kernel.sub(kernel.loadVector(base, at, mask), peak));
                                     if (target)
                                       kernel.storeVector(e, target, at, mask);
                                     return Values{kernel.add(group[0], mask ? kernel.select(mask, e, zero) : e)};

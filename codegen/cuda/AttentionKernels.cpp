@@ -125,10 +125,10 @@ void AttentionWriter::addBlock(QueryGroup &state, Value firstRow) {
     for (const Sums &tile : scores)
       peak = kernel.max(tile.*side, peak);
     peak = tiles.rowMaximum(peak);
-    Value factor = kernel.exp(kernel.sub(state.maximum.*side, peak));
+    Value factor = kernel.expNonPositive(kernel.sub(state.maximum.*side, peak));
     Value total = kernel.mul(state.total.*side, factor);
     for (Sums &tile : scores) {
-      Value score = tile.*side, weight = kernel.exp(kernel.sub(score, peak));
+      Value score = tile.*side, weight = kernel.expNonPositive(kernel.sub(score, peak));
       weight = kernel.select(kernel.less(bound, score), weight, zero);
       total = kernel.add(total, weight);
       tile.*side = weight;

@@ -51,7 +51,7 @@ void TapBatch::normalise(int64_t row, const TapBounds &bounds) {
   }
   peak = kernel.splat(kernel.horizontalMax(peak));
   for (int64_t vector = 0; vector < vectors(); ++vector) {
-    Value power = kernel.select(seen[vector], kernel.exp(kernel.sub(taps[row][vector], peak)), zero);
+    Value power = kernel.select(seen[vector], kernel.expNonPositive(kernel.sub(taps[row][vector], peak)), zero);
     taps[row][vector] = power;
     total = kernel.add(total, power);
   }

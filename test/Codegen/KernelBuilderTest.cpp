@@ -75,6 +75,29 @@ TEST_P(KernelBuilderTest, ExpIsWithinTwoUlps) {
   EXPECT_EQ(edges[4], 1.0f);
 }
 
+TEST_P(KernelBuilderTest, ExpNonPositiveIsWithinTwoUlpsOrZeroBelowNormalNumbers) {
+  std::vector<float> x = sampleFloats();
+  for (float at = -90.0f; at <= 0.0f; at += 0.0078125f)
+    x.push_back(at);
+  const std::vector<float> y = apply(&KernelBuilder::expNonPositive, x);
+  for (size_t at = 0; at < x.size(); ++at) {
+    const double expected = std::exp(std::min(static_cast<double>(x[at]), 0.0));
+    if (expected >= 1.2e-38)
+      ASSERT_LE(ulps(y[at], expected), 2.0) << x[at] << " -> " << y[at];
+    else
+      ASSERT_LE(std::abs(y[at] - expected), 1.2e-38) << x[at] << " -> " << y[at];
+  }
+  const std::vector<float> edges =
+      apply(&KernelBuilder::expNonPositive, {-INFINITY, INFINITY, NAN, 0.0f, -0.0f, -88.0f, -1e30f});
+  EXPECT_EQ(edges[0], 0.0f);
+  EXPECT_EQ(edges[1], 1.0f);
+  EXPECT_TRUE(std::isnan(edges[2]));
+  EXPECT_EQ(edges[3], 1.0f);
+  EXPECT_EQ(edges[4], 1.0f);
+  EXPECT_EQ(edges[5], 0.0f);
+  EXPECT_EQ(edges[6], 0.0f);
+}
+
 TEST_P(KernelBuilderTest, LogIsWithinTwoUlps) {
   std::vector<float> x = sampleFloats();
   std::erase_if(x, [](float value) { return value <= 0; });
