@@ -17,7 +17,7 @@ function(bifocal_add_runtime_library name)
 endfunction()
 
 # A static library over MLIR with a shared precompiled header: bifocal_add_mlir_library(NAME SOURCES... LINK libs... DEPENDS tablegen targets...
-# [PCH torch])
+# [PCH torch|llvm-dialects])
 function(bifocal_add_mlir_library name)
   cmake_parse_arguments(ARG "" "PCH" "LINK;DEPENDS" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
@@ -27,13 +27,15 @@ function(bifocal_add_mlir_library name)
   endif()
   if(ARG_PCH STREQUAL torch)
     bifocal_use_torch_pch(${name})
+  elseif(ARG_PCH STREQUAL llvm-dialects)
+    bifocal_use_pch(${name} bifocal-llvm-dialects-pch LlvmDialectsPch.h)
   else()
     bifocal_use_mlir_pch(${name})
   endif()
 endfunction()
 
-# Sources share precompiled headers, each built once by a target of its own: those of MLIR, the same with those of LibTorch, and those of programs
-# with a command line; runtime libraries have theirs.
+# Sources share precompiled headers, each built once by a target of its own: those of MLIR, the same with those of LibTorch or of the dialects below,
+# and those of programs with a command line; runtime libraries have theirs.
 function(bifocal_use_mlir_pch name)
   bifocal_use_pch(${name} bifocal-pch MlirPch.h)
 endfunction()
