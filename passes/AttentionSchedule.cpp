@@ -16,7 +16,8 @@ template <typename Op> static void scheduleForward(Op op, const SymbolicDims &sy
   const Dims &query = symbols.operands[0];
   // Relative attention has two queries, and so a second product for each score.
   const unsigned keyNumber = op.getKeyMutable().getOperandNumber();
-  schedule.stages = {query[0] * sizes.heads * query[1].ceilDiv(stripQueries<Op>(sizes))};
+  constexpr bool isRelative = std::is_same_v<Op, RelativeAttentionOp>;
+  schedule.stages = {query[0] * sizes.heads * query[1].ceilDiv(stripQueries(sizes, /*isForward=*/true, isRelative))};
   schedule.multiplyAdds =
       allPairs(query, symbols.operands[keyNumber]) * (keyNumber * sizes.scoreProducts() + sizes.valueProducts());
 }

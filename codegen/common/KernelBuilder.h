@@ -94,7 +94,7 @@ public:
   Value neg(Value a);
   Value sqrt(Value a);
   Value exp(Value x);
-  /// e^min(x, 0), and 0 where that is no normal number: half as many instructions as `exp`, for what a softmax weighs.
+  /// e^min(x, 0), and 0 below 2^-126.5: half as many instructions as `exp`, for what a softmax weighs.
   Value expNonPositive(Value x);
   Value log(Value x);
   Value sigmoid(Value x);

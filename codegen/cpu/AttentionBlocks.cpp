@@ -40,9 +40,9 @@ Value writeWeights(AttentionTile &tile, const Array &weights, const Array &drops
     return kernel.add(sum, weight);
   };
   // Some keys together share the constants of exp, for which there are too few registers.
-  return tile.groups(count, sum, kernel.target().isWarp ? 1 : 4, [&](Value key, int64_t together, Range carried) {
+  return tile.groups(count, sum, tile.together(4), [&](Value key, int64_t group, Range carried) {
     Value next = carried[0];
-    for (int64_t i = 0; i < together; ++i)
+    for (int64_t i = 0; i < group; ++i)
       next = weigh(kernel.add(key, i), next);
     return Values{next};
   })[0];
@@ -58,10 +58,8 @@ Value weightOf(AttentionTile &tile, Value key, Value score, Value lse) {
   KernelBuilder &kernel = tile.builder();
   Value seen = tile.visible(key);
   seen = seen ? kernel.bitAnd(seen, tile.realQueries()) : tile.realQueries();
-  // A span scales what lse has summed up, so that scores may lie above it.
-  const bool scaled = tile.form().relative && tile.form().relative->span;
-  Value above = kernel.sub(score, lse), weight = scaled ? kernel.exp(above) : kernel.expNonPositive(above);
-  return kernel.select(seen, weight, kernel.constantVector(0.0));
+  // Not expNonPositive: a span scales what lse has summed up, and whoever calls the op may give another one.
+  return kernel.select(seen, kernel.exp(kernel.sub(score, lse)), kernel.constantVector(0.0));
 }
 
 namespace {
@@ -100,11 +98,11 @@ private:
 
 /// The sums over all queries: in each step some keys and some columns of the next query.
 Values KeyRowSums::overQueries(Range zeros, llvm::function_ref<Values(Value, const Array &, Value, Range)> body) {
-  const int64_t lanes = kernel.width(), most = kernel.target().isWarp ? 1 : 8;
+  const int64_t lanes = kernel.width();
   auto overLanes = [&](const Array &own, Value first, Value end, Range sums) {
-    return tile.groups(end, sums, most, [&](Value lane, int64_t together, Range carried) {
+    return tile.groups(end, sums, tile.together(8), [&](Value lane, int64_t group, Range carried) {
       Values next(carried);
-      for (int64_t i = 0; i < together; ++i)
+      for (int64_t i = 0; i < group; ++i)
         next = body(kernel.add(kernel.add(first, lane), i), own, kernel.add(lane, i), next);
       return next;
     });

@@ -54,8 +54,9 @@ private:
   ScoreModifiers modifiers;
   GradBuffers memory;
   std::array<HeadRows, 2> rows; ///< of the strip: queries and gradients of outputs
-  int64_t lanes = kernel.width(), queryPlace = shape.sizes.key * lanes, outputPlace = shape.sizes.value * lanes,
-          blockPlace = AttentionTile::keyBlock * lanes + HeadRows::line;
+  int64_t lanes = kernel.width(), queryPlace = shape.sizes.key * lanes, outputPlace = shape.sizes.value * lanes;
+  // Not a power of two apart: the sums for a key take its weights from all groups.
+  int64_t blockPlace = AttentionTile::keyBlock * lanes + (kernel.target().isWarp ? 0 : 2 * lanes);
 };
 
 } // namespace
@@ -72,7 +73,7 @@ GradWriter::GradWriter(KernelTask &task, const AttentionShape &shape, const Grad
   memory.weights = kernel.stackArray(groups * blockPlace);
   memory.scoreGrads = kernel.stackArray(groups * blockPlace);
   if (shape.dropRate > 0)
-    memory.drops = kernel.stackArray(blockPlace);
+    memory.drops = kernel.stackArray(AttentionTile::keyBlock * lanes);
   if (!kernel.target().isWarp) {
     memory.keys = QueryStrip::stackRows(kernel, AttentionTile::keyBlock, shape.sizes.key);
     memory.values = QueryStrip::stackRows(kernel, AttentionTile::keyBlock, shape.sizes.value);
@@ -134,7 +135,7 @@ void GradWriter::addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows 
   const SmallVector<Array> scoreGrads = team.own(memory.scoreGrads, blockPlace);
   team.products(team.own(memory.query, queryPlace), keys, count, team.own(memory.weights, blockPlace));
   team.products(team.own(memory.outputGrad, outputPlace), values, count, scoreGrads);
-  auto differentiate = [&](AttentionTile &tile, int64_t) {
+  auto differentiate = [&](AttentionTile &tile) {
     if (memory.drops)
       tile.drawDrops(first, count, memory.drops);
     writeWeights(tile, first, count);
@@ -148,8 +149,8 @@ void GradWriter::addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows 
 /// A block of keys and values, and what the queries of the strip say to them.
 void GradWriter::addBlock(QueryStrip &strip, Value first, Value count) {
   AttentionTile &whole = strip.whole();
-  const HeadRows keys = strip.packed(whole.keyRows(task.operand(shape.key), first), count, memory.keys);
-  const HeadRows values = strip.packed(whole.valueRows(task.operand(shape.value), first), count, memory.values);
+  const HeadRows keys = strip.packedBlock(whole.keyRows(task.operand(shape.key), first), count, memory.keys);
+  const HeadRows values = strip.packedBlock(whole.valueRows(task.operand(shape.value), first), count, memory.values);
   auto hide = [&](QueryTeam &team, Value seen) {
     for (const Array &numbers : {memory.weights, memory.scoreGrads})
       team.fillZero(team.own(numbers, blockPlace), seen, count);

@@ -67,10 +67,11 @@ void ForwardWriter::startGroup(AttentionTile &tile) {
 
 /// The keys and values of a block, for the groups of a team.
 void ForwardWriter::addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows &values, Value first, Value count) {
-  const SmallVector<Array> teamWeights = team.inTurn(memory.weights, AttentionTile::keyBlock * lanes);
+  const int64_t place = AttentionTile::keyBlock * lanes;
+  const SmallVector<Array> teamWeights = team.inTurn(memory.weights, place);
   team.products(team.own(memory.query, queryPlace), keys, count, teamWeights);
-  auto weigh = [&](AttentionTile &tile, int64_t number) {
-    const Array &weights = teamWeights[number];
+  auto weigh = [&](AttentionTile &tile) {
+    const Array weights = tile.inTurn(memory.weights, place);
     Value before = tile.load(memory.maximum);
     Value maximum = finishScores(tile, first, count, weights, before),
           factor = kernel.expNonPositive(kernel.sub(before, maximum));
@@ -98,8 +99,8 @@ void ForwardWriter::write(Value sentence, Value head, Value begin) {
   strip.eachGroup([&](AttentionTile &tile) { startGroup(tile); });
   strip.eachBlock([&](Value first, Value count) {
     AttentionTile &whole = strip.whole();
-    const HeadRows keys = strip.packed(whole.keyRows(task.operand(shape.key), first), count, memory.keys);
-    const HeadRows values = strip.packed(whole.valueRows(task.operand(shape.value), first), count, memory.values);
+    const HeadRows keys = strip.packedBlock(whole.keyRows(task.operand(shape.key), first), count, memory.keys);
+    const HeadRows values = strip.packedBlock(whole.valueRows(task.operand(shape.value), first), count, memory.values);
     strip.eachTeam(first, [&](QueryTeam &team, Value seen) { addBlock(team, keys, values, first, seen); });
   });
   strip.eachGroup([&](AttentionTile &tile) { finishGroup(tile); });

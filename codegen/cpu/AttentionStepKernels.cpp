@@ -168,16 +168,17 @@ static void addValues(KernelBuilder &kernel, const StepAttention &step, const St
 /// sum.
 static std::array<Value, 3> writeWeights(KernelBuilder &kernel, const StepAttention &step, const StepHead &head,
                                          const Array &scores, Value first, Value count, Value maximum) {
-  Value bound = kernel.constantVector(hiddenScore / 2), zeros = kernel.constantVector(0.0);
+  Value zeros = kernel.constantVector(0.0);
   Values peaks =
       kernel.loop(kernel.index(0), count, kernel.width(), kernel.splat(maximum), [&](Value at, ValueRange peak) {
         return Values{kernel.max(kernel.loadVector(scores, at), peak[0])};
       });
   Value next = kernel.horizontalMax(peaks[0]), factor = kernel.expNonPositive(kernel.sub(maximum, next));
+  // As in the kernel of whole texts: where no key is seen yet, weights are 0.
+  Value shift = kernel.splat(kernel.max(kernel.constantF32(hiddenScore / 2), next));
   Values total = kernel.loop(kernel.index(0), count, kernel.width(), zeros, [&](Value at, ValueRange sum) {
     Value score = kernel.loadVector(scores, at);
-    Value weight = kernel.expNonPositive(kernel.sub(score, kernel.splat(next)));
-    weight = kernel.select(kernel.less(bound, score), weight, zeros);
+    Value weight = kernel.expNonPositive(kernel.sub(score, shift));
     if (step.factor)
       weight = kernel.mul(weight, step.factor(head.number, kernel.add(first, at)));
     kernel.storeVector(weight, scores, at);

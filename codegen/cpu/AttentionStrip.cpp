@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cpu/AttentionStrip.h"
 
-#include "passes/AttentionSchedule.h"
-
 using namespace mlir;
 
 namespace bifocal {
@@ -18,8 +16,8 @@ SmallVector<Array> QueryTeam::own(const Array &all, int64_t size) {
 
 SmallVector<Array> QueryTeam::inTurn(const Array &all, int64_t size) {
   SmallVector<Array> places;
-  for (size_t number = 0; number < tiles.size(); ++number)
-    places.push_back(kernel.from(all, kernel.index(number * size)));
+  for (AttentionTile &tile : tiles)
+    places.push_back(tile.inTurn(all, size));
   return places;
 }
 
@@ -46,12 +44,12 @@ void QueryTeam::fillZero(ArrayRef<Array> target, Value begin, Value end) {
   });
 }
 
-void QueryTeam::each(llvm::function_ref<void(AttentionTile &, int64_t)> body) {
-  for (auto [number, tile] : llvm::enumerate(tiles))
-    if (number == 0)
-      body(tile, 0);
+void QueryTeam::each(llvm::function_ref<void(AttentionTile &)> body) {
+  for (AttentionTile &tile : tiles)
+    if (&tile == &tiles.front())
+      body(tile);
     else
-      kernel.when(kernel.less(kernel.index(0), tile.count()), [&] { body(tile, number); });
+      kernel.when(kernel.less(kernel.index(0), tile.count()), [&] { body(tile); });
 }
 
 int64_t QueryStrip::queries(const KernelBuilder &kernel, const AttentionShape &shape) {
@@ -110,7 +108,7 @@ void QueryStrip::eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Valu
     all.startRange(sentence, head, firstQuery, kernel.min(end, kernel.add(firstQuery, groups * lanes)));
     SmallVector<AttentionTile> tiles;
     for (int64_t group = 0; group < groups; ++group)
-      tiles.push_back(groupAt(kernel.add(firstQuery, group * lanes)));
+      tiles.emplace_back(groupAt(kernel.add(firstQuery, group * lanes))).joinTeam(group);
     QueryTeam team(kernel, tiles);
     const KeyRange seen = all.visibleKeys();
     Value sees = kernel.bitAnd(kernel.lessEqual(seen.begin, first), kernel.less(first, seen.end));
@@ -127,24 +125,29 @@ void QueryStrip::eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Valu
 void QueryStrip::fetchAhead(Value first, Value firstQuery) {
   if (sources.empty())
     return;
-  const int64_t share = llvm::divideCeil(AttentionTile::keyBlock * QueryTeam::groups(kernel), groups(kernel, shape));
-  Value next = kernel.index(AttentionTile::keyBlock),
-        number = kernel.div(kernel.sub(firstQuery, begin), kernel.index(kernel.width() * QueryTeam::groups(kernel)));
-  kernel.when(kernel.less(kernel.add(first, next), keysEnd), [&] {
+  Value size = kernel.index(QueryTeam::groups(kernel) * kernel.width()), next = kernel.index(AttentionTile::keyBlock);
+  Value teams = kernel.ceilDiv(kernel.sub(end, begin), size), share = kernel.ceilDiv(next, teams);
+  Value from = kernel.add(next, kernel.mul(kernel.div(kernel.sub(firstQuery, begin), size), share));
+  Value behind = kernel.min(kernel.add(from, share), kernel.sub(keysEnd, first));
+  kernel.loop(from, behind, 1, [&](Value row) {
     for (const HeadRows &rows : sources) {
-      const HeadRows own = wholeTile.from(rows, kernel.add(next, kernel.mul(number, share)));
-      const int64_t step = HeadRows::line * 32 / own.first.element.getIntOrFloatBitWidth();
-      for (int64_t row = 0; row < share; ++row)
-        for (int64_t column = 0; column < own.width; column += step)
-          kernel.prefetch(own.first, kernel.index(row * own.stride + column), /*toWrite=*/false, /*locality=*/2);
+      const HeadRows own = wholeTile.from(rows, row);
+      const int64_t step = line * 32 / own.first.element.getIntOrFloatBitWidth();
+      for (int64_t column = 0; column < own.width; column += step)
+        kernel.prefetch(own.first, kernel.index(column), /*toWrite=*/false, /*locality=*/2);
     }
   });
+}
+
+HeadRows QueryStrip::packedBlock(const HeadRows &rows, Value count, const Array &target) {
+  if (!kernel.target().isWarp)
+    sources.push_back(rows);
+  return packed(rows, count, target);
 }
 
 HeadRows QueryStrip::packed(const HeadRows &rows, Value count, const Array &target) {
   if (kernel.target().isWarp)
     return rows;
-  sources.push_back(rows);
   kernel.loop(kernel.index(0), count, 1, [&](Value key) {
     const Array source = wholeTile.from(rows, key).first,
                 row = kernel.from(target, kernel.mul(key, packedStride(rows.width)));
@@ -152,7 +155,7 @@ HeadRows QueryStrip::packed(const HeadRows &rows, Value count, const Array &targ
       kernel.storeVector(kernel.loadVector(source, at, mask), row, at, mask);
     });
   });
-  return {target, packedStride(rows.width), rows.width};
+  return {target, packedStride(rows.width), rows.width, /*isPacked=*/true};
 }
 
 } // namespace bifocal

@@ -19,7 +19,7 @@ public:
 
   /// The places that the groups have in `all`, of `size` numbers each.
   llvm::SmallVector<Array> own(const Array &all, int64_t size);
-  /// The same where teams take their turns in `all`, which has places for one of them.
+  /// The same where teams take turns in `all`, which has places for one of them.
   llvm::SmallVector<Array> inTurn(const Array &all, int64_t size);
   /// The products of the first `count` rows with the queries of the groups ([d][lane]), to `target` ([key][lane]).
   void products(llvm::ArrayRef<Array> queries, const HeadRows &rows, Value count, llvm::ArrayRef<Array> target);
@@ -28,7 +28,7 @@ public:
   /// Zeros for the keys [begin, end) of [key][lane].
   void fillZero(llvm::ArrayRef<Array> target, Value begin, Value end);
   /// For the groups that have queries; what those behind the last one have in their places is read by nobody else.
-  void each(llvm::function_ref<void(AttentionTile &, int64_t number)> body);
+  void each(llvm::function_ref<void(AttentionTile &)> body);
 
 private:
   KernelBuilder &kernel;
@@ -64,24 +64,27 @@ public:
   void eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Value count)> body,
                 llvm::function_ref<void(QueryTeam &)> otherwise = {});
 
-  /// The place of packed rows: an odd number of lines apart, so that columns of all rows find room in near memory.
-  static Array stackRows(KernelBuilder &kernel, int64_t count, int64_t width) {
-    return kernel.stackArray(count * packedStride(width));
+  /// A place for packed rows, of any of these widths. They lie an odd number of lines of a cache apart, so that a
+  /// column of all rows finds room in near memory.
+  static Array stackRows(KernelBuilder &kernel, int64_t count, llvm::ArrayRef<int64_t> widths) {
+    return kernel.stackArray(count * packedStride(*llvm::max_element(widths)));
   }
 
   /// For the rows of keys and values.
   AttentionTile &whole() { return wholeTile; }
-  /// Copies the first `count` rows to `target`, which `stackRows` has made: rows of a tensor are a power of two
-  /// apart and push each other out of near memory. While teams work on the rows of a block, those of the next one are
-  /// on their way. A warp, which has no such memory, reads them where they are.
+  /// Copies the first `count` rows to `target`, which `stackRows` has made: rows of a tensor are a power of two apart
+  /// and push each other out of near memory. A warp, which has no such memory, reads them where they are.
   HeadRows packed(const HeadRows &rows, Value count, const Array &target);
+  /// The same of the keys or values of a block; while teams work on them, the rows behind them are on their way.
+  HeadRows packedBlock(const HeadRows &rows, Value count, const Array &target);
 
 private:
-  static int64_t packedStride(int64_t width) {
-    return width % (2 * HeadRows::line) == 0 ? width + HeadRows::line : width;
-  }
+  /// A line of a cache, in f32.
+  static constexpr int64_t line = 16;
+  static int64_t packedStride(int64_t width) { return (llvm::divideCeil(width, line) | 1) * line; }
+
   AttentionTile groupAt(Value firstQuery);
-  /// Asks for a share of the rows behind those of this block, as large as that of the team from `firstQuery` on.
+  /// Asks for a share of the rows behind the block at `first`: that of the team from `firstQuery` on.
   void fetchAhead(Value first, Value firstQuery);
 
   KernelTask &task;
@@ -90,8 +93,9 @@ private:
   ScoreModifiers &modifiers;
   Value sentence, head, begin, end;
   AttentionTile wholeTile;
-  Value keysEnd;                          ///< behind the last key that any query sees
-  llvm::SmallVector<HeadRows, 2> sources; ///< of the rows that this block has packed
+  // Of the block that is written: the end of all keys, and where its rows were copied from.
+  Value keysEnd;
+  llvm::SmallVector<HeadRows, 3> sources;
 };
 
 } // namespace bifocal

@@ -2,7 +2,6 @@
 #include "codegen/cpu/AttentionTile.h"
 
 #include "codegen/common/Transpose.h"
-#include "passes/AttentionSchedule.h"
 
 #include "runtime/core/Philox.h"
 
@@ -22,7 +21,7 @@ template <typename Op> AttentionShape AttentionShape::of(Op op) {
                        .scale = op.getScale().convertToFloat(),
                        .dropRate = op.getDropRate().convertToFloat(),
                        .site = op.getSite(),
-                       .strip = stripQueries<Op>(headSizes(op)),
+                       .strip = 0,
                        .causal = false,
                        .queries = dimOf(op.getQuery(), 1),
                        .keys = dimOf(op.getKey(), 1),
@@ -47,6 +46,8 @@ template <typename Op> AttentionShape AttentionShape::of(Op op) {
                                    .spanUnit = static_cast<double>(op.getSpanUnit()),
                                    .ramp = static_cast<double>(op.getRamp())};
   }
+  constexpr bool isForward = !requires { op.getOutputGrad(); };
+  shape.strip = stripQueries(shape.sizes, isForward, shape.relative.has_value());
   return shape;
 }
 
@@ -276,9 +277,9 @@ void AttentionTile::addByColumns(ArrayRef<Array> weights, Value keys, const Head
           next[i * vectors + v] = kernel.fma(weight[v], element, next[i * vectors + v]);
       }
     };
-    Values end = groups(keys, start, 4, [&](Value key, int64_t together, Range carried) {
+    Values end = groups(keys, start, together(4), [&](Value key, int64_t count, Range carried) {
       Values next(carried);
-      for (int64_t i = 0; i < together; ++i)
+      for (int64_t i = 0; i < count; ++i)
         addKey(kernel.add(key, i), next);
       return next;
     });
@@ -295,7 +296,7 @@ void AttentionTile::addByColumns(ArrayRef<Array> weights, Value keys, const Head
 
 void AttentionTile::addWeighted(ArrayRef<Array> weights, Value keys, const HeadRows &rows, ArrayRef<Array> sums) {
   // What lies on the stack of a CPU is shared memory of a warp, which waits between a write and a read of it.
-  if (kernel.target().isWarp || rows.areNear())
+  if (kernel.target().isWarp || rows.isPacked || rows.stride == rows.width)
     return addByColumns(weights, keys, rows, sums);
   for (auto [own, target] : llvm::zip(weights, sums))
     addByKeys(own, keys, rows, target);

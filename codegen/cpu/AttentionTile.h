@@ -4,7 +4,7 @@
 
 #include "codegen/cpu/CpuKernels.h"
 #include "codegen/cpu/ScoreModifiers.h"
-#include "dialect/bifocal/AttentionRules.h"
+#include "passes/AttentionSchedule.h"
 
 namespace bifocal {
 
@@ -36,11 +36,7 @@ struct AttentionShape {
 struct HeadRows {
   Array first;
   int64_t stride, width;
-
-  /// A line of a cache, in f32.
-  static constexpr int64_t line = 16;
-  /// Whether they lie one behind the other, with a line between them at most.
-  bool areNear() const { return stride <= width + line; }
+  bool isPacked = false; ///< copied to the stack, where they do not push each other out of near memory
 };
 
 /// Works on as many queries of one head as a vector has lanes. The queries are the lanes of all vectors, so maxima,
@@ -52,8 +48,7 @@ public:
   using Values = KernelBuilder::Values;
   using Range = mlir::ValueRange;
 
-  /// Keys are taken in blocks, so that the weights of a block stay on the stack.
-  static constexpr int64_t keyBlock = 64;
+  static constexpr int64_t keyBlock = blockKeys;
   /// The score of a key that a query does not see; real scores are far above it, half of it tells them apart.
   static constexpr double hiddenScore = -1e30;
 
@@ -70,6 +65,10 @@ public:
   Value count() const { return queryCount; }
   /// The part of `all` that this tile's group of queries has, of which each has `size` numbers.
   Array own(const Array &all, int64_t size) { return kernel.from(all, kernel.mul(groupIndex, size)); }
+  /// The same where teams take turns in `all`, which has a place for each group of one of them.
+  Array inTurn(const Array &all, int64_t size) { return kernel.from(all, kernel.index(placeInTeam * size)); }
+  /// Makes it the group with this number of its team.
+  void joinTeam(int64_t place) { placeInTeam = place; }
   /// The numbers of this tile's queries in an array of one for each query of a strip.
   Value load(const Array &all) { return kernel.loadVector(own(all, kernel.width()), kernel.index(0)); }
   void store(Value numbers, const Array &all) {
@@ -89,7 +88,7 @@ public:
   HeadRows allKeyRows(const Array &tensor, Value row);
   /// The rows of `rows` from `row` on.
   HeadRows from(const HeadRows &rows, Value row) {
-    return {kernel.from(rows.first, kernel.mul(row, rows.stride)), rows.stride, rows.width};
+    return {kernel.from(rows.first, kernel.mul(row, rows.stride)), rows.stride, rows.width, rows.isPacked};
   }
   /// Where the numbers of this tile's queries begin in a tensor of one for each score map and query, as `lse`.
   Value statisticsAt(int64_t map = 0);
@@ -121,6 +120,9 @@ public:
   Values groups(Value count, Range initial, int64_t most,
                 llvm::function_ref<Values(Value at, int64_t group, Range carried)> body);
 
+  /// Steps of a loop that are written as one: `most`, but one for a warp, whose code and registers are dearer.
+  int64_t together(int64_t most) const { return kernel.target().isWarp ? 1 : most; }
+
   KernelBuilder &builder() { return kernel; }
   const AttentionShape &form() const { return shape; }
 
@@ -135,6 +137,7 @@ private:
   const AttentionShape &shape;
   ScoreModifiers &modifiers;
   Value sentence, head, firstQuery, queryCount, queryMask, groupIndex;
+  int64_t placeInTeam = 0;
 };
 
 } // namespace bifocal

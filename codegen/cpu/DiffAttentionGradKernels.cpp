@@ -83,7 +83,8 @@ private:
   ScoreModifiers modifiers;
   int64_t lanes = kernel.width(), panel = panelKeys(kernel, shape, 3);
   int64_t keyWidth = shape.sizes.key, valueWidth = shape.sizes.value;
-  int64_t panelPlace = (panel + AttentionTile::keyBlock) * lanes;
+  // Not a power of two apart: the sums for a key take its weights from all groups.
+  int64_t panelPlace = (panel + AttentionTile::keyBlock + (kernel.target().isWarp ? 0 : 2)) * lanes;
   DiffGradBuffers memory;
   std::array<HeadRows, 2> queryRows; ///< of the strip
   HeadRows outputGradRows;
@@ -98,14 +99,14 @@ DiffGradWriter::DiffGradWriter(KernelTask &task, const AttentionShape &shape)
   for (int64_t map = 0; map < 2; ++map) {
     memory.query[map] = kernel.stackArray(groups * keyWidth * lanes);
     memory.queryGrad[map] = kernel.stackArray(groups * keyWidth * lanes);
-    memory.weights[map] = kernel.stackArray(groups * (panel + block) * lanes);
+    memory.weights[map] = kernel.stackArray(groups * panelPlace);
     memory.lse[map] = kernel.stackArray(groups * lanes);
     memory.delta[map] = kernel.stackArray(groups * lanes);
     if (shape.dropRate > 0)
       memory.drops[map] = kernel.stackArray(block * lanes);
   }
   memory.outputGrad = kernel.stackArray(groups * valueWidth * lanes);
-  memory.weightGrads = kernel.stackArray(groups * (panel + block) * lanes);
+  memory.weightGrads = kernel.stackArray(groups * panelPlace);
   memory.lambda = kernel.stackArray(lanes);
   if (kernel.target().isWarp)
     return;
@@ -198,7 +199,7 @@ void DiffGradWriter::joinMaps(AttentionTile &tile, const Block &block) {
 void DiffGradWriter::addTeam(QueryTeam &team, const BlockRows &rows, const Block &block) {
   auto again = [&] {
     weighProducts(team, rows, block);
-    auto weighAgain = [&](AttentionTile &tile, int64_t) {
+    auto weighAgain = [&](AttentionTile &tile) {
       // The sums are known.
       std::array<Value, 2> deltas{tile.load(memory.delta[0]), tile.load(memory.delta[1])};
       weigh(tile, block);
@@ -211,7 +212,7 @@ void DiffGradWriter::addTeam(QueryTeam &team, const BlockRows &rows, const Block
     again();
   else
     kernel.when(kernel.lessEqual(kernel.index(panel), block.first), again);
-  auto join = [&](AttentionTile &tile, int64_t) {
+  auto join = [&](AttentionTile &tile) {
     // Without a panel they are drawn already.
     if (panel > 0)
       draw(tile, block);
@@ -227,8 +228,8 @@ DiffGradWriter::BlockRows DiffGradWriter::rowsOf(QueryStrip &strip, Value first,
   BlockRows rows;
   AttentionTile &whole = strip.whole();
   for (int64_t map = 0; map < 2; ++map)
-    rows.keys[map] = strip.packed(whole.keyRows(operand(keyOperand), first, map), count, memory.keys[map]);
-  rows.values = strip.packed(whole.valueRows(operand(valueOperand), first), count, memory.values);
+    rows.keys[map] = strip.packedBlock(whole.keyRows(operand(keyOperand), first, map), count, memory.keys[map]);
+  rows.values = strip.packedBlock(whole.valueRows(operand(valueOperand), first), count, memory.values);
   return rows;
 }
 
@@ -277,7 +278,7 @@ void DiffGradWriter::writeStrip(Value sentence, Value head, Value begin) {
     strip.eachTeam(first, [&](QueryTeam &team, Value seen) {
       const Block block = blockAt(first, seen);
       weighProducts(team, rows, block);
-      team.each([&](AttentionTile &tile, int64_t) { weigh(tile, block); });
+      team.each([&](AttentionTile &tile) { weigh(tile, block); });
     });
   });
   strip.eachBlock([&](Value first, Value count) { addBlock(strip, first, count); });

@@ -20,7 +20,7 @@ struct DiffBuffers {
   std::array<Array, 2> maximum; ///< the largest score so far
   std::array<Array, 2> total;   ///< the sum of weights so far; then what the weights of the map count
   Array sums, drops;
-  std::array<Array, 2> rows; ///< of a block
+  std::array<Array, 2> rows; ///< of a block: keys of each map, then values in the first
 };
 
 /// Writes the outputs of a strip of queries.
@@ -80,9 +80,9 @@ DiffWriter::DiffWriter(KernelTask &task, const AttentionShape &shape)
     memory.total[map] = kernel.stackArray(groups * lanes);
   }
   memory.sums = kernel.stackArray(groups * shape.sizes.value * lanes);
-  for (int64_t map = 0; map < 2 && !kernel.target().isWarp; ++map)
-    memory.rows[map] =
-        QueryStrip::stackRows(kernel, keyBlock, std::max(shape.sizes.key, shape.sizes.value) + HeadRows::line);
+  if (!kernel.target().isWarp)
+    memory.rows = {QueryStrip::stackRows(kernel, keyBlock, {shape.sizes.key, shape.sizes.value}),
+                   QueryStrip::stackRows(kernel, keyBlock, shape.sizes.key)};
   if (shape.dropRate > 0)
     memory.drops = kernel.stackArray(keyBlock * lanes);
 }
@@ -100,7 +100,7 @@ void DiffWriter::startGroup(AttentionTile &tile) {
 /// Leaves the weights of one map of a block in the panel; `again` where the largest scores are known already.
 void DiffWriter::weigh(QueryTeam &team, const HeadRows &keys, const Block &block, int64_t map, bool again) {
   team.products(team.own(memory.query[map], queryPlace), keys, block.count, weightsAt(team, block, map));
-  auto weighTile = [&](AttentionTile &tile, int64_t) {
+  auto weighTile = [&](AttentionTile &tile) {
     const Array weights = weightsAt(tile, block, map);
     Value before = tile.load(memory.maximum[map]);
     Value maximum = finishScores(tile, block.first, block.count, weights, before);
@@ -156,7 +156,7 @@ void DiffWriter::addBlock(QueryTeam &team, ArrayRef<HeadRows> keys, const HeadRo
     again();
   else
     kernel.when(kernel.lessEqual(kernel.index(panel), block.first), again);
-  team.each([&](AttentionTile &tile, int64_t) { joinMaps(tile, block); });
+  team.each([&](AttentionTile &tile) { joinMaps(tile, block); });
   team.addWeighted(weightsAt(team, block, 0), block.count, values, team.own(memory.sums, sumsPlace));
 }
 
@@ -167,7 +167,7 @@ void DiffWriter::write(Value sentence, Value head, Value begin) {
   strip.eachBlock([&](Value first, Value count) {
     std::array<HeadRows, 2> keys;
     for (int64_t map = 0; map < 2; ++map)
-      keys[map] = strip.packed(keysFrom(first, map), count, memory.rows[map]);
+      keys[map] = strip.packedBlock(keysFrom(first, map), count, memory.rows[map]);
     strip.eachTeam(first, [&](QueryTeam &team, Value seen) {
       for (int64_t map = 0; map < 2; ++map)
         weigh(team, keys[map], blockAt(first, seen), map, /*again=*/false);
@@ -175,7 +175,7 @@ void DiffWriter::write(Value sentence, Value head, Value begin) {
   });
   strip.eachGroup([&](AttentionTile &tile) { finishWeights(tile); });
   strip.eachBlock([&](Value first, Value count) {
-    const HeadRows values = strip.packed(strip.whole().valueRows(task.operand(2), first), count, memory.rows[0]);
+    const HeadRows values = strip.packedBlock(strip.whole().valueRows(task.operand(2), first), count, memory.rows[0]);
     strip.eachTeam(first, [&](QueryTeam &team, Value seen) {
       addBlock(team, {keysFrom(first, 0), keysFrom(first, 1)}, values, blockAt(first, seen));
     });

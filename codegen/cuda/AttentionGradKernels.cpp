@@ -147,8 +147,7 @@ Weighed AttentionGradWriter::weigh(Value product, Value weightGrad, const QueryL
                                    Value drawn) {
   Type floats = kernel.vectorOf(kernel.f32(), 64);
   Value score = kernel.mul(product, kernel.constant(floats, shape.scale));
-  Value weight =
-      kernel.select(visible, kernel.expNonPositive(kernel.sub(score, lines.lse)), kernel.constant(floats, 0.0));
+  Value weight = kernel.select(visible, kernel.exp(kernel.sub(score, lines.lse)), kernel.constant(floats, 0.0));
   auto kept = [&](Value tile) { return drawn ? head->drop(tile, drawn) : tile; };
   if (!weightGrad)
     return {kept(weight), {}};

@@ -118,18 +118,18 @@ SmallVector<Sums> AttentionWriter::scoresOf(Value firstRow) {
 void AttentionWriter::addBlock(QueryGroup &state, Value firstRow) {
   SmallVector<Sums> scores = scoresOf(firstRow);
   Type floats = kernel.vectorOf(kernel.f32(), 64);
-  Value zero = kernel.constant(floats, 0.0), bound = kernel.constant(floats, AttentionTile::hiddenScore / 2);
+  Value bound = kernel.constant(floats, AttentionTile::hiddenScore / 2);
   auto half = [&](Value Sums::*side) {
-    // From a number on: a score that is none does not count, as in the kernel on vectors.
+    // As in the kernel on vectors: a score that is no number does not become the maximum, but the output; and where no
+    // key is seen yet, weights are 0.
     Value peak = state.maximum.*side;
     for (const Sums &tile : scores)
       peak = kernel.max(tile.*side, peak);
     peak = tiles.rowMaximum(peak);
-    Value factor = kernel.expNonPositive(kernel.sub(state.maximum.*side, peak));
+    Value shift = kernel.max(bound, peak), factor = kernel.expNonPositive(kernel.sub(state.maximum.*side, peak));
     Value total = kernel.mul(state.total.*side, factor);
     for (Sums &tile : scores) {
-      Value score = tile.*side, weight = kernel.expNonPositive(kernel.sub(score, peak));
-      weight = kernel.select(kernel.less(bound, score), weight, zero);
+      Value weight = kernel.expNonPositive(kernel.sub(tile.*side, shift));
       total = kernel.add(total, weight);
       tile.*side = weight;
     }

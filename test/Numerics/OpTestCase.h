@@ -40,6 +40,8 @@ struct OpCase {
   int calls = 1;
   /// Runs with more rows than two windows of `plan.slabs` have, too.
   bool manyRows = false;
+  /// Runs with more queries than strips of attention have, too.
+  bool manyQueries = false;
 };
 
 /// What GoogleTest prints for a case.

@@ -18,7 +18,8 @@ static OpCase relative(const std::string &name, const std::string &rows, const s
             .gradients = "y",
             .terms = "S+d+d",
             .gradientTerms = "B*T*h+S+d+e",
-            .sizes = sizes};
+            .sizes = sizes,
+            .manyQueries = true};
   op.arguments += span.empty() ? "" : " z[" + span + "]";
   op.arguments += dropped ? " rng[2]:rng" : "";
   op.body = std::string("y[B,T,h*e] lse[B,h,T] = relative_attention %q, %p, %k, %v, %r") +
@@ -37,6 +38,7 @@ static OpCase step(const std::string &name, const std::string &rows, const std::
             " caches @keys, @values ancestors %ancestors step %step {heads = <h> : i64, scale = 0.4375 : f32" +
             attributes + "}";
   op.gradients = "";
+  op.manyQueries = false;
   op.terms = "P+d+d";
   op.states = "keys[P,N,h*d] values[P,N,h*e]";
   op.calls = 4;

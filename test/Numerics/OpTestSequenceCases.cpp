@@ -86,7 +86,8 @@ static OpCase attention(const std::string &name, const std::string &keys, const 
             .gradients = "y",
             .terms = keys + "+d",
             .gradientTerms = "T+" + keys + "+d",
-            .sizes = sizes};
+            .sizes = sizes,
+            .manyQueries = true};
   if (!mask.empty())
     op.arguments += " mask[B," + keys + "]:" + mask;
   bool dropped = options.find("%rng") != std::string::npos;

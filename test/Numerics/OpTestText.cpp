@@ -123,6 +123,8 @@ std::vector<Sizes> test::runSizes(const OpCase &op, const Sizes &statics) {
   runs.push_back({{'B', 3}, {'T', 67}, {'S', 70}, {'L', 75}, {'N', 19}});
   if (op.manyRows)
     runs.push_back({{'B', 3}, {'T', 367}, {'S', 1}, {'L', 1}, {'N', 1101}});
+  if (op.manyQueries)
+    runs.push_back({{'B', 1}, {'T', 301}, {'S', 330}, {'L', 340}, {'N', 1}});
   for (Sizes &run : runs) {
     run['R'] = run['N'] + 2; // states may have room for more rows than are decoded
     run['P'] = op.calls;
