@@ -34,7 +34,7 @@ function(bifocal_add_mlir_library name)
   endif()
 endfunction()
 
-# Sources share precompiled headers, each built once by a target of its own: those of MLIR, the same with those of LibTorch or of the dialects below,
+# Sources share precompiled headers, each built once by a target of its own: those of MLIR, the same with those of LibTorch or of the LLVM dialects,
 # and those of programs with a command line; runtime libraries have theirs.
 function(bifocal_use_mlir_pch name)
   bifocal_use_pch(${name} bifocal-pch MlirPch.h)
