@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -21,10 +22,12 @@ namespace {
 struct Options {
   std::vector<std::string> products = {"nt:4000x1024x512", "nn:4000x512x1024", "tn:1024x512x4000", "tn:512x512x4000",
                                        "nt:512x6632x512",  "nn:512x512x6632",  "tn:6632x512x512",  "nt:5x512x512"};
-  std::string level;
+  std::string level, factors = "f32";
   int64_t repeat = 8, kept = 0;
   int threads = 2;
   bool json = false;
+
+  bool quantized() const { return factors == "int8"; }
 };
 
 struct Product {
@@ -52,17 +55,26 @@ Result<Product> parseProduct(const std::string &text) {
   return product;
 }
 
-/// Generates the kernels of all four layouts.
-Result<std::unique_ptr<SharedObject>> makeKernels(const std::string &level) {
+std::string kernelName(const Product &product, const Options &options) {
+  return std::string(options.quantized() ? format::quantizedKernels[1]
+                                         : format::gemmKernel(product.transA, product.transB));
+}
+
+/// Generates the kernels of all four layouts, or of the one that products of 8 bits have.
+Result<std::unique_ptr<SharedObject>> makeKernels(const std::string &level, const Options &options) {
   mlir::MLIRContext context;
   mlir::Location location = mlir::UnknownLoc::get(&context);
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(location);
-  const mlir::Type f32 = mlir::Float32Type::get(&context);
+  const mlir::Type element = options.factors == "bf16" ? mlir::Type(mlir::BFloat16Type::get(&context))
+                                                       : mlir::Type(mlir::Float32Type::get(&context));
+  const auto quantization = options.quantized() ? plan::Quantization::factors : plan::Quantization::none;
   for (bool transA : {false, true})
     for (bool transB : {false, true}) {
-      const GemmForm form{transA, transB, f32, f32, f32};
+      if (options.quantized() && (transA || !transB))
+        continue;
+      const GemmForm form{transA, transB, element, element, element, quantization};
       if (mlir::failed(
-              writeGemm(*module, location, *VectorTarget::find(level), format::gemmKernel(transA, transB), form)))
+              writeGemm(*module, location, *VectorTarget::find(level), kernelName({transA, transB}, options), form)))
         return Status(StatusCode::internal, "the kernels of products cannot be written");
     }
   llvm::Expected<std::string> object = emitSharedObject(*module, level);
@@ -71,20 +83,25 @@ Result<std::unique_ptr<SharedObject>> makeKernels(const std::string &level) {
   return SharedObject::load(std::as_bytes(std::span(*object)), level);
 }
 
-std::vector<float> numbers(int64_t count, uint64_t seed) {
+/// `count` numbers of the element type of `options`, in as much memory as those of f32 need.
+std::vector<float> numbers(int64_t count, uint64_t seed, const Options &options) {
   std::vector<float> values(static_cast<size_t>(count));
   for (size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<float>(philoxDraw(seed, i, 0, 0)) * 0x1p-31f - 1.0f;
+  if (options.factors == "bf16")
+    for (size_t i = 0; i < values.size(); ++i)
+      std::memcpy(reinterpret_cast<char *>(values.data()) + 2 * i, reinterpret_cast<char *>(&values[i]) + 2, 2);
   return values;
 }
 
 /// GFLOP/s of each run, ascending.
 std::vector<double> measure(const Product &product, const SharedObject &object, const Options &options) {
-  const std::string_view name = format::gemmKernel(product.transA, product.transB);
+  const std::string name = kernelName(product, options);
   GemmKernels kernels;
   for (size_t stage = 0; stage < kernels.size(); ++stage)
     kernels[stage] = reinterpret_cast<CpuKernel>(object.find(fmt::format("{}.{}", name, stage)));
-  const std::vector<float> a = numbers(product.m * product.k, 1), b = numbers(product.k * product.n, 2);
+  const std::vector<float> a = numbers(product.m * product.k, 1, options),
+                           b = numbers(product.k * product.n, 2, options);
   std::vector<float> c(static_cast<size_t>(product.m * product.n));
   const size_t panels = static_cast<size_t>(format::gemmWorkspace(product.n, product.k));
   std::vector<float> workspaces(panels * static_cast<size_t>(std::max<int64_t>(options.kept, 1)));
@@ -126,19 +143,24 @@ Status run(const Options &options) {
     Result<Product> product = parseProduct(text);
     if (!product.ok())
       return product.status();
+    if (options.quantized() && (product->transA || !product->transB))
+      return {StatusCode::usage, fmt::format("expects an nt product of 8 bits, but got '{}'", text)};
     products.push_back(*product);
   }
   Result<std::string> level = chooseLevel(options.level);
   if (!level.ok())
     return level.status();
-  Result<std::unique_ptr<SharedObject>> object = makeKernels(*level);
+  Result<std::unique_ptr<SharedObject>> object = makeKernels(*level, options);
   if (!object.ok())
     return object.status();
-  nlohmann::json json = {
-      {"level", *level}, {"threads", options.threads}, {"repeat", options.repeat}, {"kept", options.kept}};
+  nlohmann::json json = {{"level", *level},
+                         {"factors", options.factors},
+                         {"threads", options.threads},
+                         {"repeat", options.repeat},
+                         {"kept", options.kept}};
   if (!options.json)
-    fmt::print("{}, {} threads, GFLOP/s of {} runs\n{:<28} {:>8} {:>8}\n", *level, options.threads, options.repeat,
-               "product m x n x k", "best", "median");
+    fmt::print("{}, {}, {} threads, GFLOP/s of {} runs\n{:<28} {:>8} {:>8}\n", *level, options.factors, options.threads,
+               options.repeat, "product m x n x k", "best", "median");
   for (const Product &product : products) {
     const std::vector<double> rates = measure(product, **object, options);
     const double best = rates.back(), median = rates[rates.size() / 2];
@@ -172,6 +194,9 @@ int main(int argc, char **argv) {
                  "Pack b before, as decoding does, into this many sets of panels that runs take in turn: with one they "
                  "stay in the caches, with many they come from memory (0: pack in each run)")
       ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  app.add_option("--factors", options.factors, "What is multiplied: matrices of f32 or bf16, or of f32 rounded to int8")
+      ->check(CLI::IsMember({"f32", "bf16", "int8"}))
       ->capture_default_str();
   app.add_option("--level", options.level, "CPU level of the kernels (without: the best that fits)");
   app.add_flag("--json", options.json, "One line of JSON");

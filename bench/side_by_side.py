@@ -241,9 +241,10 @@ def compare_model(comparison, options, kinds, scratch, model, precision):
                 if translates and "generate" in kinds and comparison.wants(name)]
     base = model in TRANSLATION
     goals = {"train": (">= 2.5" if base else ">= 2.2") if narrow else ">= 1.4", "generate": ">= 3" if narrow else ">= 2.5"}
-    if narrow and "amx_bf16" not in comparison.machine["isa"]:
+    # Our kernels need both sets of a level of CPUs (docs/Artifact.md); the goals were set for machines with AMX.
+    if narrow and not {"avx512_bf16", "avx512_vnni"} <= set(comparison.machine["isa"]):
         for name in training + decoding:
-            comparison.skip(name, goals[name.split()[0]], "this CPU has no AMX: bf16 is emulated")
+            comparison.skip(name, goals[name.split()[0]], "this CPU has no products of bf16: they are emulated")
         return
     if not training + decoding:
         return

@@ -115,6 +115,14 @@ public:
   Value nearest(Value a);
   /// a[2i] * b[2i] + a[2i + 1] * b[2i + 1] in i32, of vectors of i16 that are twice as long as those of f32.
   Value addPairs(Value a, Value b);
+  // Dot products, on targets that have them; a lane of i32 holds neighbouring elements, the first in its last bits.
+  /// sum + a[2i + 1] * b[2i + 1], rounded, + a[2i] * b[2i], rounded, of bf16 and a sum of f32. What is below 2^-126
+  /// counts as 0.
+  Value addBf16Pairs(Value sum, Value a, Value b);
+  /// sum + a[4i] * b[4i] + ... + a[4i + 3] * b[4i + 3] in i32, of bytes: those of a unsigned, those of b signed.
+  Value addByteQuads(Value sum, Value a, Value b);
+  /// `rounded` to bf16 in one instruction; what is below 2^-126 becomes 0.
+  Value roundedToPair(Value vector);
 
   // Comparisons (ordered for floats, signed for integers) and choices.
   Value less(Value a, Value b);

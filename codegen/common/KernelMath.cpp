@@ -79,10 +79,30 @@ Value KernelBuilder::log(Value x) {
 
 Value KernelBuilder::nearest(Value a) { return convert(builder.create<math::RoundEvenOp>(loc, a), i32()); }
 
+static Value callIntrinsic(KernelBuilder &kernel, Type result, StringRef name, ValueRange operands) {
+  return kernel.raw().create<LLVM::CallIntrinsicOp>(kernel.location(), result, name, operands).getResult(0);
+}
+
 Value KernelBuilder::addPairs(Value a, Value b) {
   // Written in the operations that it stands for, LLVM 19 does not find the instruction.
   StringRef intrinsic = width() == 16 ? "llvm.x86.avx512.pmaddw.d.512" : "llvm.x86.avx2.pmadd.wd";
-  return builder.create<LLVM::CallIntrinsicOp>(loc, Type(vectorOf(i32())), intrinsic, ValueRange{a, b}).getResult(0);
+  return callIntrinsic(*this, vectorOf(i32()), intrinsic, {a, b});
+}
+
+Value KernelBuilder::addBf16Pairs(Value sum, Value a, Value b) {
+  Type pairs = vectorOf(builder.getBF16Type(), 2 * width());
+  return callIntrinsic(*this, sum.getType(), "llvm.x86.avx512bf16.dpbf16ps.512",
+                       {sum, bitcast(a, pairs), bitcast(b, pairs)});
+}
+
+Value KernelBuilder::addByteQuads(Value sum, Value a, Value b) {
+  return callIntrinsic(*this, sum.getType(), "llvm.x86.avx512.vpdpbusd.512", {sum, a, b});
+}
+
+Value KernelBuilder::roundedToPair(Value vector) {
+  Type narrow = vectorOf(builder.getBF16Type()), bits = vectorOf(i16());
+  Value rounded = callIntrinsic(*this, narrow, "llvm.x86.avx512bf16.cvtneps2bf16.512", {vector});
+  return widen(bitcast(rounded, bits), builder.getBF16Type());
 }
 
 Value KernelBuilder::sigmoid(Value x) {

@@ -93,19 +93,32 @@ std::string productKernel(plan::GemmOp gemm) {
                             elementOf(gemm.getC()));
 }
 
+static GemmForm formOf(plan::GemmOp gemm) {
+  auto typeOf = [&](Value matrix) { return parseType(elementOf(matrix), gemm.getContext()); };
+  return {gemm.getTransA(),    gemm.getTransB(),    typeOf(gemm.getA()),
+          typeOf(gemm.getB()), typeOf(gemm.getC()), gemm.getQuantization()};
+}
+
 /// The kernels of the products that the entries hold, each once.
 static LogicalResult writeProducts(ModuleOp module, ModuleOp functions, const VectorTarget &target) {
   llvm::StringSet<> written;
   bool broken = false;
-  auto typeOf = [&](Value matrix) { return parseType(elementOf(matrix), module.getContext()); };
   module.walk([&](plan::GemmOp gemm) {
     const std::string name = productKernel(gemm);
     if (written.insert(name).second)
-      broken |= failed(writeGemm(functions, gemm.getLoc(), target, name,
-                                 {gemm.getTransA(), gemm.getTransB(), typeOf(gemm.getA()), typeOf(gemm.getB()),
-                                  typeOf(gemm.getC()), gemm.getQuantization()}));
+      broken |= failed(writeGemm(functions, gemm.getLoc(), target, name, formOf(gemm)));
   });
   return failure(broken);
+}
+
+/// Whether a level with instructions for dot products gives other kernels than the one without.
+static bool hasDotProducts(ModuleOp module) {
+  return module
+      .walk([](plan::GemmOp gemm) {
+        const bool isPaired = formOf(gemm).factor().isBF16() || gemm.getQuantization() == plan::Quantization::factors;
+        return isPaired ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
 }
 
 LogicalResult writeKernels(ModuleOp module, ModuleOp functions, const VectorTarget &target,
@@ -140,12 +153,15 @@ struct GenerateCpuKernels : PassWrapper<GenerateCpuKernels, OperationPass<Module
                     vector::VectorDialect>();
   }
   void runOnOperation() override {
-    if (levels.empty())
+    if (levels.empty()) {
       levels = {"x86-64-v3", "x86-64-v4"};
+      if (hasDotProducts(getOperation()))
+        levels.push_back("x86-64-v4-dot");
+    }
     for (const std::string &level : levels) {
       std::optional<VectorTarget> target = VectorTarget::find(level);
       if (!target) {
-        getOperation().emitError("expects the level x86-64-v3 or x86-64-v4, but got '") << level << "'";
+        getOperation().emitError("expects the level x86-64-v3, x86-64-v4 or x86-64-v4-dot, but got '") << level << "'";
         return signalPassFailure();
       }
       if (failed(generateCpuKernels(getOperation(), *target)))

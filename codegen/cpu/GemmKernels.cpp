@@ -13,22 +13,24 @@ using Values = KernelBuilder::Values;
 
 namespace {
 
-/// Products of floats: panels and sums are f32.
+/// Products of floats: elements of panels are f32, or pairs of bf16 where the machine multiplies pairs; sums are f32.
 class FloatGemm : public GemmTiles {
 public:
   FloatGemm(KernelBuilder &kernel, const GemmForm &form)
-      : GemmTiles(kernel, form), panelStride(microRows * innerSteps + panelSlack()) {}
+      : GemmTiles(kernel, form), factors{form.factor(), form.factor().isBF16(),
+                                         form.factor().isBF16() && kernel.target().hasDotProducts},
+        panelStride(microRows * innerSteps / stepsOfElement() + panelSlack()) {}
 
 private:
   void allocate(bool ownPanels) override {
     packedA = kernel.stackArray(llvm::divideCeil(format::gemmMostRows, microRows) * panelStride);
     if (ownPanels)
-      packedB = kernel.stackArray(panelColumns * innerSteps);
+      packedB = kernel.stackArray(panelColumns * innerSteps / stepsOfElement());
   }
   void packA(const GemmTile &tile, Value inner, Value count) override;
   void packColumns(Value first, Value end, Value inner, Value count) override;
   Array keptPanel(Value column, Value inner) override {
-    return kernel.from(panelOfB(column), kernel.mul(inner, panelColumns));
+    return kernel.from(panelOfB(column), kernel.mul(factors.elements(kernel, inner), panelColumns));
   }
   Array ownPanel(Value column, Value inner, Value count) override {
     packB(column, inner, count, packedB);
@@ -37,20 +39,25 @@ private:
   Values multiply(Value position, const Array &panelB, const GemmAhead &ahead, Value count, Values sums) override;
   GemmAhead aheadOf(const GemmTile &tile, Value position, Value column, Value inner, Value count) override;
 
+  int64_t stepsOfElement() const { return factors.together ? 2 : 1; }
   /// One panel, or with a B that is not transposed several.
   void packB(Value column, Value inner, Value count, const Array &panel, int64_t panels = 1);
 
   Array panelOfA(Value row) {
     return kernel.from(packedA, kernel.mul(kernel.div(row, kernel.index(microRows)), panelStride));
   }
-  /// The panel of B that starts at `column`; panels hold the whole inner axis, rounded up.
+  /// The panel of B that starts at `column`; panels have room for the whole inner axis in f32, rounded up.
   Array panelOfB(Value column) { return kernel.from(workspace(), kernel.mul(column, panelSteps())); }
   Value panelSteps() {
     return kernel.mul(kernel.ceilDiv(k(), kernel.index(format::gemmInnerUnit)), format::gemmInnerUnit);
   }
 
+  /// `number` more elements of a micro tile, from the first of these panels on.
+  Values multiplyElements(const Array &panelA, const Array &panelB, int64_t number, ValueRange sums);
+
+  const PanelFactors factors;
   /// From one panel of A to the next.
-  int64_t panelStride;
+  const int64_t panelStride;
   /// Memory of one tile.
   Array packedA, packedB;
 };
@@ -61,11 +68,12 @@ Type GemmForm::factor() const { return format::gemmFactor<Type>(a, b, c, Float32
 
 void FloatGemm::packB(Value column, Value inner, Value count, const Array &panel, int64_t panels) {
   if (!form.transB) {
-    const Neighbours source{kernel.from(b(), kernel.add(kernel.mul(inner, strideB()), column)), form.factor(),
-                            realSteps, strideB(), kernel.sub(n(), column)};
-    return packNeighbours(kernel, source, count, {panel, panelColumns, panels, kernel.mul(panelSteps(), panelColumns)});
+    const Neighbours source{kernel.from(b(), kernel.add(kernel.mul(inner, strideB()), column)), realSteps, strideB(),
+                            kernel.sub(n(), column)};
+    return packNeighbours(kernel, source, factors, count,
+                          {panel, panelColumns, panels, kernel.mul(panelSteps(), panelColumns)});
   }
-  packTransposed(kernel, rowsOfB(column, inner, panelColumns), form.factor(), count, panel);
+  packTransposed(kernel, rowsOfB(column, inner, panelColumns), factors, count, panel);
 }
 
 void FloatGemm::packColumns(Value first, Value end, Value inner, Value count) {
@@ -81,13 +89,14 @@ void FloatGemm::packA(const GemmTile &tile, Value inner, Value count) {
     constexpr int64_t panels = 2;
     return kernel.loop(kernel.index(0), tile.real, microRows * panels, [&](Value position) {
       Value first = kernel.add(tile.firstRow, position);
-      const Neighbours source{kernel.from(a(), kernel.add(kernel.mul(inner, strideA()), first)), form.factor(),
-                              realSteps, strideA(), kernel.sub(m(), first)};
-      packNeighbours(kernel, source, count, {panelOfA(position), microRows, panels, kernel.index(panelStride)});
+      const Neighbours source{kernel.from(a(), kernel.add(kernel.mul(inner, strideA()), first)), realSteps, strideA(),
+                              kernel.sub(m(), first)};
+      packNeighbours(kernel, source, factors, count,
+                     {panelOfA(position), microRows, panels, kernel.index(panelStride)});
     });
   }
   kernel.loop(kernel.index(0), tile.real, microRows, [&](Value position) {
-    packTransposed(kernel, rowsOfA(tile, position, inner), form.factor(), count, panelOfA(position));
+    packTransposed(kernel, rowsOfA(tile, position, inner), factors, count, panelOfA(position));
   });
 }
 
@@ -96,36 +105,45 @@ void FloatGemm::packA(const GemmTile &tile, Value inner, Value count) {
 /// rows that is the beginning of the panel only, which starts the hardware's own.
 GemmAhead FloatGemm::aheadOf(const GemmTile &tile, Value position, Value column, Value inner, Value count) {
   Array next = keptPanel(kernel.add(column, panelColumns), inner);
-  Value first = kernel.mul(kernel.div(kernel.mul(position, count), tile.real), panelColumns);
+  Value first = kernel.mul(kernel.div(kernel.mul(position, factors.elements(kernel, count)), tile.real), panelColumns);
   return {kernel.from(next, first), kernel.ceilDiv(kernel.index(panelColumns * microRows), tile.real)};
+}
+
+Values FloatGemm::multiplyElements(const Array &panelA, const Array &panelB, int64_t number, ValueRange sums) {
+  Values next(sums);
+  for (int64_t at = 0; at < number; ++at) {
+    // Where a pair is two elements, the second one comes first, as the machines add that have instructions for pairs.
+    const int64_t element = factors.pairs && !factors.together ? at ^ 1 : at;
+    Value row[microVectors];
+    for (int64_t v = 0; v < microVectors; ++v)
+      row[v] = kernel.loadVector(panelB, kernel.index(element * panelColumns + v * kernel.width()));
+    for (int64_t i = 0; i < microRows; ++i) {
+      Value left = kernel.splat(kernel.load(panelA, kernel.index(element * microRows + i)));
+      for (int64_t v = 0; v < microVectors; ++v) {
+        Value &sum = next[i * microVectors + v];
+        sum = factors.together ? kernel.addBf16Pairs(sum, left, row[v]) : kernel.fma(left, row[v], sum);
+      }
+    }
+  }
+  return next;
 }
 
 Values FloatGemm::multiply(Value position, const Array &panelB, const GemmAhead &ahead, Value count, Values sums) {
   constexpr int64_t unrolled = 4;
+  const int64_t least = factors.pairs && !factors.together ? 2 : 1;
   Array panelA = panelOfA(position);
-  auto steps = [&](Value first, int64_t number, ValueRange carried) {
-    Values next(carried);
-    Array fromA = kernel.from(panelA, kernel.mul(first, microRows));
-    Array fromB = kernel.from(panelB, kernel.mul(first, panelColumns));
-    for (int64_t step = 0; step < number; ++step) {
-      Value row[microVectors];
-      for (int64_t v = 0; v < microVectors; ++v)
-        row[v] = kernel.loadVector(fromB, kernel.index(step * panelColumns + v * kernel.width()));
-      for (int64_t i = 0; i < microRows; ++i) {
-        Value left = kernel.splat(kernel.load(fromA, kernel.index(step * microRows + i)));
-        for (int64_t v = 0; v < microVectors; ++v)
-          next[i * microVectors + v] = kernel.fma(left, row[v], next[i * microVectors + v]);
-      }
-    }
-    return next;
+  auto multiplyFrom = [&](Value first, int64_t number, ValueRange carried) {
+    return multiplyElements(kernel.from(panelA, kernel.mul(first, microRows)),
+                            kernel.from(panelB, kernel.mul(first, panelColumns)), number, carried);
   };
-  Value whole = kernel.bitAnd(count, kernel.index(-unrolled));
+  Value elements = factors.elements(kernel, count), whole = kernel.bitAnd(elements, kernel.index(-unrolled));
   sums = kernel.loop(kernel.index(0), whole, unrolled, sums, [&](Value first, ValueRange carried) {
     if (ahead.place)
       kernel.prefetch(ahead.place, kernel.mul(first, ahead.stride), /*toWrite=*/false, /*locality=*/2);
-    return steps(first, unrolled, carried);
+    return multiplyFrom(first, unrolled, carried);
   });
-  return kernel.loop(whole, count, 1, sums, [&](Value first, ValueRange carried) { return steps(first, 1, carried); });
+  return kernel.loop(whole, elements, least, sums,
+                     [&](Value first, ValueRange carried) { return multiplyFrom(first, least, carried); });
 }
 
 LogicalResult writeGemm(ModuleOp module, Location location, const VectorTarget &target, StringRef name,

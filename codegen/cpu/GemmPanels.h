@@ -4,8 +4,7 @@
 
 // Panels: a strip of a matrix, `width` rows or columns wide, stored so that step p of the inner axis is `width`
 // neighbouring elements. The innermost loop of a product reads both its matrices as panels, front to back: no strides
-// of a power of two that fight for the same few lines of the cache, no page per row. Panels are f32; what they hold are
-// the factors of the product, rounded to `factor` where the matrix in memory is wider.
+// of a power of two that fight for the same few lines of the cache, no page per row.
 
 #include "codegen/common/KernelBuilder.h"
 
@@ -14,12 +13,22 @@ namespace bifocal {
 /// Elements behind a panel's last one that its writers may overwrite.
 int64_t panelSlack();
 
+/// What panels hold: the factors of a product, rounded to `type` where the matrix in memory is wider.
+struct PanelFactors {
+  mlir::Type type;
+  /// Steps come in pairs, the last one with zeros where their number is odd. Else an element is the f32 of a step.
+  bool pairs = false;
+  /// An element is a pair of bf16, its first step in the lower half; else it is the f32 of a step here too.
+  bool together = false;
+
+  /// Elements that `steps` steps take in a row or column.
+  mlir::Value elements(KernelBuilder &kernel, mlir::Value steps) const;
+};
+
 /// Neighbouring columns of a row-major matrix: element i of step p is source[step(p) * stride + i], where step(p) is p,
-/// or `steps[p]` if that is there. `left` elements of a row exist; those behind them count as zeros. `factor` is the
-/// type that elements are rounded to.
+/// or `steps[p]` if that is there. `left` elements of a row exist; those behind them count as zeros.
 struct Neighbours {
   Array source;
-  mlir::Type factor;
   Array steps;
   mlir::Value stride, left;
 };
@@ -31,12 +40,14 @@ struct Panels {
   mlir::Value stride;
 };
 
-/// panel[p * width + i] = element i of step p for p in [0, count), where i goes on from one panel to the next.
-void packNeighbours(KernelBuilder &kernel, const Neighbours &neighbours, mlir::Value count, const Panels &panels);
+/// panel[p * width + i] = element i of step p, or of pair p, for the steps [0, count), where i goes on from one panel
+/// to the next.
+void packNeighbours(KernelBuilder &kernel, const Neighbours &neighbours, const PanelFactors &factors, mlir::Value count,
+                    const Panels &panels);
 
-/// panel[p * width + i] = rows[i][p] for p in [0, count); the width is the number of rows. Writes whole vectors of
-/// steps: up to `count` rounded up to the lanes of a vector.
-void packTransposed(KernelBuilder &kernel, mlir::ArrayRef<Array> rows, mlir::Type factor, mlir::Value count,
+/// panel[p * width + i] = rows[i][p] for the steps [0, count); the width is the number of rows. Writes whole vectors of
+/// elements: up to their number rounded up to the lanes of a vector.
+void packTransposed(KernelBuilder &kernel, mlir::ArrayRef<Array> rows, const PanelFactors &factors, mlir::Value count,
                     const Array &panel);
 
 } // namespace bifocal

@@ -63,7 +63,7 @@ static OwningOpRef<ModuleOp> lowerToLlvmDialect(ModuleOp kernels) {
   return lowered;
 }
 
-static std::unique_ptr<llvm::TargetMachine> createMachine(StringRef level, std::string &error) {
+static std::unique_ptr<llvm::TargetMachine> createMachine(const VectorTarget &level, std::string &error) {
   static std::once_flag once;
   std::call_once(once, [] {
     LLVMInitializeX86TargetInfo();
@@ -72,21 +72,23 @@ static std::unique_ptr<llvm::TargetMachine> createMachine(StringRef level, std::
     LLVMInitializeX86AsmPrinter();
   });
   constexpr const char *triple = "x86_64-unknown-linux-gnu";
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!target)
+  const llvm::Target *machine = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!machine)
     return nullptr;
   llvm::TargetOptions options;
   // No contraction of what the generators wrote as two roundings: the same bits on every level.
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, level, "", options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+  return std::unique_ptr<llvm::TargetMachine>(machine->createTargetMachine(
+      triple, level.cpu(), level.features(), options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
 }
 
 static void setAttributes(llvm::Module &module, const VectorTarget &target) {
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
-    function.addFnAttr("target-cpu", target.level);
+    function.addFnAttr("target-cpu", target.cpu());
+    if (!target.features().empty())
+      function.addFnAttr("target-features", target.features());
     function.addFnAttr("prefer-vector-width", std::to_string(32 * target.vectorWidth));
     function.addFnAttr(llvm::Attribute::NoUnwind);
     function.addFnAttr("no-builtins");
@@ -116,7 +118,7 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
 enum class Output { Object, Assembly, Ir };
 
 static void emitPart(Part &part, const VectorTarget &target, Output output) {
-  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target.level, part.error);
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target, part.error);
   if (!machine)
     return;
   part.module->setTargetTriple(machine->getTargetTriple().str());
@@ -159,7 +161,7 @@ static llvm::Expected<std::vector<std::unique_ptr<Part>>> emitParts(ModuleOp ker
                                                                     Output output) {
   std::optional<VectorTarget> target = VectorTarget::find(level);
   if (!target)
-    return failed("expects the level x86-64-v3 or x86-64-v4, but got '" + level + "'");
+    return failed("expects the level x86-64-v3, x86-64-v4 or x86-64-v4-dot, but got '" + level + "'");
   DialectRegistry registry;
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);

@@ -104,8 +104,10 @@ private:
 
 bool cpuHasLevel(std::string_view level) {
   // The compiler may use every instruction of a level, so every one has to be there.
-  return (level == "x86-64-v3" && __builtin_cpu_supports("x86-64-v3")) ||
-         (level == "x86-64-v4" && __builtin_cpu_supports("x86-64-v4"));
+  const bool isWide = __builtin_cpu_supports("x86-64-v4");
+  return (level == "x86-64-v3" && __builtin_cpu_supports("x86-64-v3")) || (level == "x86-64-v4" && isWide) ||
+         (level == "x86-64-v4-dot" && isWide && __builtin_cpu_supports("avx512bf16") &&
+          __builtin_cpu_supports("avx512vnni"));
 }
 
 std::vector<std::string> runnableLevels() {
@@ -114,6 +116,11 @@ std::vector<std::string> runnableLevels() {
     if (cpuHasLevel(*level))
       levels.emplace_back(*level);
   return levels;
+}
+
+std::string nativeLevel() {
+  const std::vector<std::string> levels = runnableLevels();
+  return levels.empty() ? std::string(format::hostLevels.back()) : levels.back();
 }
 
 std::unique_ptr<Device> makeCpuDevice(const CpuOptions &options) { return std::make_unique<CpuDevice>(options); }

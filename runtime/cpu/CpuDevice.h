@@ -21,6 +21,9 @@ std::unique_ptr<Device> makeCpuDevice(const CpuOptions &options = {});
 /// The levels of `format::hostLevels` that this CPU can run, the widest last.
 std::vector<std::string> runnableLevels();
 
+/// The last of them; on a CPU that can run none, the lowest there is.
+std::string nativeLevel();
+
 /// Whether `level` is one of them.
 bool cpuHasLevel(std::string_view level);
 

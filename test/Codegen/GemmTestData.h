@@ -7,7 +7,10 @@
 #include "test/Codegen/KernelHarness.h"
 #include "test/Codegen/KernelTestData.h"
 #include <bit>
+#include <functional>
 #include <gtest/gtest.h>
+#include <numeric>
+#include <vector>
 
 namespace bifocal::test {
 
@@ -58,20 +61,41 @@ struct Problem {
     return all;
   }
 
-  /// The contract: every element is one chain of fused multiply-adds in ascending order.
-  Guarded chains() const;
+  /// The contract: every element is one chain of fused multiply-adds over these steps of the inner axis.
+  Guarded chains(const std::vector<int64_t> &steps) const;
+  /// In ascending order.
+  Guarded chains() const {
+    std::vector<int64_t> steps(static_cast<size_t>(shape.k));
+    std::iota(steps.begin(), steps.end(), 0);
+    return chains(steps);
+  }
 };
 
-inline Guarded Problem::chains() const {
+inline Guarded Problem::chains(const std::vector<int64_t> &steps) const {
   Guarded sums(shape.m * shape.n, 0.0f);
   for (int64_t row = 0; row < shape.m; ++row)
     for (int64_t column = 0; column < shape.n; ++column) {
       float sum = accumulate ? c[row * shape.n + column] : 0.0f;
-      for (int64_t inner = 0; inner < shape.k; ++inner)
+      for (int64_t inner : steps)
         sum = std::fma(a[0][row * shape.k + inner], b[1][column * shape.k + inner], sum);
       sums[row * shape.n + column] = sum;
     }
   return sums;
+}
+
+/// The order in which products with factors of bf16 take the steps [0, k) that `isReal`: in pairs, the second one
+/// first. Blocks of 512 steps have pairs of their own.
+inline std::vector<int64_t> pairedSteps(int64_t k, const std::function<bool(int64_t step)> &isReal) {
+  std::vector<int64_t> steps;
+  for (int64_t block = 0; block < k; block += format::gemmInnerSteps) {
+    const auto first = static_cast<int64_t>(steps.size());
+    for (int64_t step = block; step < std::min(k, block + format::gemmInnerSteps); ++step)
+      if (isReal(step))
+        steps.push_back(step);
+    for (auto at = static_cast<size_t>(first); at + 1 < steps.size(); at += 2)
+      std::swap(steps[at], steps[at + 1]);
+  }
+  return steps;
 }
 
 /// Of k roundings each is at most half an ulp of a sum that the sum of all magnitudes bounds, f32 and f64 alike; the

@@ -8,6 +8,7 @@
 #include "runtime/core/Philox.h"
 #include "runtime/cpu/CpuDevice.h"
 #include "test/Codegen/KernelHarness.h"
+#include "test/Codegen/KernelLevels.h"
 #include "test/Codegen/KernelTestData.h"
 #include "test/Codegen/NarrowFloats.h"
 #include <bit>
@@ -233,8 +234,7 @@ TEST(WarpKernels, CountTheirTilesByTheFirstSizesOfALaunch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Levels, KernelBuilderTest, testing::ValuesIn(runnableLevels()),
-                         [](const auto &info) { return info.param == "x86-64-v4" ? "v4" : "v3"; });
+INSTANTIATE_TEST_SUITE_P(Levels, KernelBuilderTest, testing::ValuesIn(runnableLevels()), shortLevelName);
 
 } // namespace
 } // namespace bifocal::test

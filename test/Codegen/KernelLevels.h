@@ -2,6 +2,7 @@
 #ifndef BIFOCAL_TEST_CODEGEN_KERNELLEVELS_H
 #define BIFOCAL_TEST_CODEGEN_KERNELLEVELS_H
 
+#include "codegen/common/VectorTarget.h"
 #include "runtime/cpu/CpuDevice.h"
 #include "test/Codegen/KernelHarness.h"
 #include <algorithm>
@@ -21,12 +22,14 @@ inline void PrintTo(const KernelLevel &level, std::ostream *out) {
 
 /// The levels of this machine. One that it cannot run is written all the same (vectors, masks and tiles of that level),
 /// in narrower instructions: that says nothing about the code of the wide ones, but it does about the generator.
-inline std::vector<KernelLevel> kernelLevels() {
+/// The level with dot products, whose kernels differ in products of bf16 and of bytes alone, is there if asked for.
+inline std::vector<KernelLevel> kernelLevels(bool withDotProducts = false) {
   const std::vector<std::string> runnable = runnableLevels();
   std::vector<KernelLevel> levels;
-  for (const char *shapes : {"x86-64-v3", "x86-64-v4"}) {
+  for (const char *shapes : {"x86-64-v3", "x86-64-v4", "x86-64-v4-dot"}) {
     const bool runs = std::find(runnable.begin(), runnable.end(), shapes) != runnable.end();
-    if (!runnable.empty())
+    // Dot products are instructions that the others do not have.
+    if (!runnable.empty() && (VectorTarget::find(shapes)->hasDotProducts ? runs && withDotProducts : true))
       levels.push_back({shapes, runs ? shapes : runnable.back()});
   }
   return levels;
@@ -34,7 +37,10 @@ inline std::vector<KernelLevel> kernelLevels() {
 
 /// The levels of this machine, and the warps of GPUs, which the emulator runs.
 inline std::vector<std::string> testedLevels() {
-  std::vector<std::string> levels = runnableLevels();
+  std::vector<std::string> levels;
+  for (const KernelLevel &level : kernelLevels())
+    if (level.shapes == level.instructions)
+      levels.push_back(level.shapes);
   levels.push_back("warp");
   return levels;
 }

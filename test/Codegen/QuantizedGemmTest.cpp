@@ -202,7 +202,8 @@ TEST_P(QuantizedProducts, BoundsWhatIsNoNumber) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Levels, QuantizedProducts, testing::ValuesIn(kernelLevels()), levelName);
+INSTANTIATE_TEST_SUITE_P(Levels, QuantizedProducts, testing::ValuesIn(kernelLevels(/*withDotProducts=*/true)),
+                         levelName);
 
 } // namespace
 } // namespace bifocal::test

@@ -264,7 +264,7 @@ TEST(Prepared, damage_is_an_error_or_changes_nothing) {
   options.folder = out;
   ASSERT_TRUE(prepare(options).ok());
   ASSERT_TRUE(PreparedData::open(out).ok());
-  for (const std::string path : {out + "/data.json", out + "/dict.txt"}) {
+  for (const std::string &path : {out + "/data.json", out + "/dict.txt"}) {
     const std::string good = readText(path).take();
     for (size_t bit = 0; bit < good.size() * 8; ++bit) {
       std::string bad = good;

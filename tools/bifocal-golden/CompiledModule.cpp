@@ -94,7 +94,7 @@ static CompileOptions nativeOptions() {
   options.phases.cuda = !options.phases.cpu;
   if (deviceName == "cuda")
     options.phases.cudaArchitectures = {"sm_80", "sm_90"};
-  options.phases.cpuLevels = {cpuHasLevel("x86-64-v4") ? "x86-64-v4" : "x86-64-v3"};
+  options.phases.cpuLevels = {nativeLevel()};
   return options;
 }
 

@@ -296,7 +296,7 @@ void tools::addCompile(CLI::App &app, int &exitCode) {
                    "Where the result goes; - is stdout; default: <spec>.bifocal, other than models to stdout");
   verb->add_option("--target", command->target,
                    "Machines to write kernels for, with commas: cpu (all levels), cpu:native, cpu:x86-64-v3, "
-                   "cpu:x86-64-v4; cuda:sm_80, cuda:sm_90; cuda-emu (the emulator alone)")
+                   "cpu:x86-64-v4, cpu:x86-64-v4-dot; cuda:sm_80, cuda:sm_90; cuda-emu (the emulator alone)")
       ->take_last()
       ->capture_default_str();
   verb->add_option("--precision", command->precision,

@@ -2,6 +2,7 @@
 #include "tools/bifocal/Targets.h"
 
 #include "codegen/cuda/CudaTarget.h"
+#include "runtime/core/ArtifactFormat.h"
 #include "runtime/cpu/CpuDevice.h"
 
 #include <algorithm>
@@ -22,12 +23,13 @@ static Status readTargetPart(const std::string &part, bool &allLevels, PhaseOpti
     phases.cpu = true;
     allLevels |= machine.empty();
     if (machine == "native")
-      addTo(phases.cpuLevels, cpuHasLevel("x86-64-v4") ? "x86-64-v4" : "x86-64-v3");
-    else if (machine == "x86-64-v3" || machine == "x86-64-v4")
+      addTo(phases.cpuLevels, nativeLevel());
+    else if (std::ranges::find(format::hostLevels, machine) != format::hostLevels.end())
       addTo(phases.cpuLevels, machine);
     else if (!machine.empty())
-      return {StatusCode::unsupported,
-              fmt::format("expects the CPU level native, x86-64-v3 or x86-64-v4, but got `{}`", machine)};
+      return {
+          StatusCode::unsupported,
+          fmt::format("expects the CPU level native, x86-64-v3, x86-64-v4 or x86-64-v4-dot, but got `{}`", machine)};
     return {};
   }
   if (device == "cuda" && !machine.empty()) {
@@ -43,7 +45,7 @@ static Status readTargetPart(const std::string &part, bool &allLevels, PhaseOpti
   }
   return {StatusCode::unsupported,
           fmt::format("the target `{}` is not supported: allowed are cpu, cpu:native, cpu:x86-64-v3, cpu:x86-64-v4, "
-                      "cuda:sm_80, cuda:sm_90 and cuda-emu",
+                      "cpu:x86-64-v4-dot, cuda:sm_80, cuda:sm_90 and cuda-emu",
                       part)};
 }
 
@@ -60,8 +62,8 @@ Status readTargets(const std::string &targets, PhaseOptions &phases) {
     before = part;
   }
   if (!phases.cpu && !phases.cuda)
-    return {StatusCode::usage, "--target expects cpu, cpu:native, cpu:x86-64-v3, cpu:x86-64-v4, cuda:sm_80, cuda:sm_90 "
-                               "or cuda-emu, but got none"};
+    return {StatusCode::usage, "--target expects cpu, cpu:native, cpu:x86-64-v3, cpu:x86-64-v4, cpu:x86-64-v4-dot, "
+                               "cuda:sm_80, cuda:sm_90 or cuda-emu, but got none"};
   // No list stands for all levels.
   if (allLevels)
     phases.cpuLevels.clear();

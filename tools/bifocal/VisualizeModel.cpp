@@ -31,8 +31,7 @@ CompileOptions optionsFor(const DeviceOptions &device) {
   options.phases.cuda = !options.phases.cpu;
   if (device.device == "cuda")
     options.phases.cudaArchitectures = {"sm_80", "sm_90"};
-  const std::string best = cpuHasLevel("x86-64-v4") ? "x86-64-v4" : "x86-64-v3";
-  options.phases.cpuLevels = {device.cpu.level.empty() ? best : device.cpu.level};
+  options.phases.cpuLevels = {device.cpu.level.empty() ? nativeLevel() : device.cpu.level};
   return options;
 }
 
