@@ -7,9 +7,10 @@
 // them; stage 2 computes products of few rows, for which each tile packs its own part of B. See runtime/cpu/Gemm.h for
 // who calls them with what.
 //
-// Every element of C is one chain of fused multiply-adds over the inner axis in ascending order. So its bits depend on
+// Every element of C is one chain of fused multiply-adds over the inner axis in ascending order; with factors of bf16
+// in pairs, of which the second step comes first, as the instructions for such pairs have it. So its bits depend on
 // nothing but its row of A and its column of B: not on the other rows, the tiles, the number of threads or the level of
-// the CPU.
+// the CPU. (But these instructions count what is below 2^-126 as 0.)
 //
 // Products with factors of 8 bits (`_i8`, `_i8_weights` behind the name) are rounded in groups of the inner axis: their
 // bits depend on as little.
@@ -22,12 +23,9 @@
 
 namespace bifocal {
 
-/// What is stored transposed, and the element types in memory, of which at most one is narrow (bf16 or f16). The panels
-/// of B are f32 unless quantised, and so are all sums that leave a block of the inner axis: a narrow C is rounded once,
-/// after the last one.
-///
-/// A level with instructions for bf16 (AVX-512 BF16, AMX) would hold panels of bf16 pairs where the factors are bf16:
-/// the panels of GemmPanels.h and `multiply` of GemmKernels.cpp are what it replaces.
+/// What is stored transposed, and the element types in memory, of which at most one is narrow (bf16 or f16). Panels are
+/// f32 unless quantised; on a level with dot products they hold pairs of bf16 where the factors are bf16. All sums that
+/// leave a block of the inner axis are f32: a narrow C is rounded once, after the last one.
 struct GemmForm {
   bool transA, transB;
   mlir::Type a, b, c;

@@ -28,9 +28,9 @@ struct GemmEpilogue {
 };
 
 /// Computes the product. C is cut into tiles by its shape and the number of threads; an element is a chain of fused
-/// multiply-adds over the inner axis in ascending order: the bits of a row depend neither on the number of threads nor
-/// on the other rows. Of a narrow product (one with a bf16 or f16 matrix) the factors are rounded to that type before,
-/// and a narrow C once, after the chain. Of a product of 8 bits see docs/Numerics.md. Allocates nothing.
+/// multiply-adds over the inner axis in an order that the element types alone decide: the bits of a row depend neither
+/// on the number of threads nor on the other rows. Of a narrow product (one with a bf16 or f16 matrix) the factors are
+/// rounded to that type before, and a narrow C once, after the chain. See docs/Numerics.md. Allocates nothing.
 void gemm(int threads, const GemmKernels &kernels, const GemmArguments &arguments, const GemmEpilogue &epilogue = {});
 
 } // namespace bifocal

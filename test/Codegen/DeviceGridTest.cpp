@@ -29,8 +29,8 @@ TEST_P(DeviceGrid, WarpsComputeWhatTheCpuDoes) {
   if (kernelLevels().empty())
     GTEST_SKIP() << "this machine runs no kernels of CPUs";
   const KernelLevel cpu = kernelLevels().front();
-  const std::vector<Memory> expected = run(kernel, cpu, element, narrow);
-  const std::vector<Memory> found = run(kernel, {"warp", "warp"}, element, narrow);
+  const std::vector<Memory> expected = CompiledKernel(kernel, cpu, element).run(narrow);
+  const std::vector<Memory> found = CompiledKernel(kernel, {"warp", "warp"}, element).run(narrow);
   ASSERT_EQ(expected.size(), found.size());
   ASSERT_FALSE(found.empty());
   for (size_t tensor = 0; tensor < found.size(); ++tensor) {

@@ -21,9 +21,10 @@ protected:
             << "result " << tensor << " element " << i;
   }
 
-  void check(const std::string &narrow) {
+  /// `kernel` is that of f32.
+  void check(const CompiledKernel &kernel, const std::string &narrow) {
     const KernelLevel &level = std::get<0>(GetParam());
-    const std::vector<Memory> wide = run(form(), level, "f32", narrow), found = run(form(), level, narrow, narrow);
+    const std::vector<Memory> wide = kernel.run(narrow), found = CompiledKernel(form(), level, narrow).run(narrow);
     ASSERT_EQ(wide.size(), found.size());
     ASSERT_FALSE(found.empty());
     for (size_t tensor = 0; tensor < found.size(); ++tensor) {
@@ -48,8 +49,14 @@ protected:
   }
 };
 
-TEST_P(ElementTypes, Bf16IsTheRoundedF32) { check("bf16"); }
-TEST_P(ElementTypes, F16IsTheRoundedF32) { check("f16"); }
+TEST_P(ElementTypes, NarrowResultsAreTheRoundedF32) {
+  const KernelLevel &level = std::get<0>(GetParam());
+  const CompiledKernel wide(form(), level, "f32");
+  for (const char *narrow : {"bf16", "f16"}) {
+    SCOPED_TRACE(narrow);
+    ASSERT_NO_FATAL_FAILURE(check(wide, narrow));
+  }
+}
 
 INSTANTIATE_TEST_SUITE_P(All, ElementTypes,
                          testing::Combine(testing::ValuesIn(levelsWithWarps()), testing::ValuesIn(allCases())),

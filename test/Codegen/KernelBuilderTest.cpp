@@ -234,6 +234,53 @@ TEST(WarpKernels, CountTheirTilesByTheFirstSizesOfALaunch) {
   }
 }
 
+// The second half of a pair comes first, each product is added with one rounding, and what is below 2^-126 counts as 0.
+// Bytes of the first factor have no sign, those of the second one have, and their sums do not saturate.
+TEST(DotProductsTest, AddPairsAndQuads) {
+  if (!cpuHasLevel("x86-64-v4-dot"))
+    GTEST_SKIP() << "this CPU has no dot products";
+  const float one = 1.0f, small = 0x1p-30f, tiny = 0x1p-130f;
+  auto pair = [](float low, float high) {
+    return std::bit_cast<uint32_t>(high) & 0xFFFF0000u | std::bit_cast<uint32_t>(low) >> 16;
+  };
+  std::vector<float> sums(16, 0.0f), inputs(16, 1.00390625f);
+  std::vector<uint32_t> a(16, pair(small, small)), b(16, pair(one, one)), unsignedBytes(16, 0xFFFF01FFu),
+      signedBytes(16, 0x7F7FFF80u);
+  std::vector<int32_t> integers(16, 7);
+  sums[0] = sums[1] = -one;
+  a[0] = pair(small, one);
+  a[1] = pair(one, small);
+  a[2] = pair(tiny, tiny);
+  inputs[1] = tiny, inputs[2] = 1.01171875f;
+  std::string error;
+  auto kernel = KernelHarness::write(
+      [&](KernelBuilder &builder) {
+        builder.stage("k", 0, [&](mlir::Value) {
+          auto place = [&](int64_t index, mlir::Type type) { return builder.buffer(index, type); };
+          mlir::Value zero = builder.index(0);
+          auto load = [&](int64_t index, mlir::Type type) { return builder.loadVector(place(index, type), zero); };
+          const mlir::Type f32 = builder.f32(), i32 = builder.i32();
+          builder.storeVector(builder.addBf16Pairs(load(0, f32), load(1, i32), load(2, i32)), place(0, f32), zero);
+          builder.storeVector(builder.roundedToPair(load(3, f32)), place(3, f32), zero);
+          builder.storeVector(builder.addByteQuads(load(4, i32), load(5, i32), load(6, i32)), place(4, i32), zero);
+        });
+      },
+      "x86-64-v4-dot", error);
+  ASSERT_TRUE(kernel) << error;
+  ASSERT_EQ(kernel->run({sums.data(), a.data(), b.data(), inputs.data(), integers.data(), unsignedBytes.data(),
+                         signedBytes.data()},
+                        {}),
+            "");
+  EXPECT_EQ(sums[0], small);
+  EXPECT_EQ(sums[1], 0.0f); // -1 + 2^-30 is -1
+  EXPECT_EQ(sums[2], 0.0f);
+  EXPECT_EQ(sums[3], 2 * small);
+  EXPECT_EQ(inputs[0], 1.0f); // ties go to the even neighbour
+  EXPECT_EQ(inputs[1], 0.0f);
+  EXPECT_EQ(inputs[2], 1.015625f);
+  EXPECT_EQ(integers[0], 7 + 255 * -128 + 1 * -1 + 2 * 255 * 127);
+}
+
 INSTANTIATE_TEST_SUITE_P(Levels, KernelBuilderTest, testing::ValuesIn(runnableLevels()), shortLevelName);
 
 } // namespace

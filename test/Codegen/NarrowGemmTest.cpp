@@ -88,30 +88,32 @@ TEST_P(NarrowProducts, RoundTheirFactorsAndTheirSums) {
   }
 }
 
-// Padding counts as zeros here too.
+// Padding counts as zeros here too, and steps that are padding make no pairs.
 TEST_P(NarrowProducts, LeaveOutPadding) {
-  const NarrowForm &form = narrowForms[1];
-  std::string error;
-  auto harness = KernelHarness::products(GetParam().shapes, error, GetParam().instructions, form.elements);
-  ASSERT_TRUE(harness) << error;
   const Shape shape{70, 35, 93};
-  for (const Layout layout : {layouts[0], layouts[1], layouts[2]})
-    for (const bool packed : {false, true}) {
-      Problem problem(shape, false);
-      Problem zeros = problem;
-      (void)narrowed(zeros.a[0], form.factor), (void)narrowed(zeros.b[1], form.factor);
-      const int64_t rows = layout.a ? shape.k : shape.m;
-      std::vector<unsigned char> mask(static_cast<size_t>(rows));
-      for (int64_t row = 0; row < rows; ++row)
-        mask[static_cast<size_t>(row)] = row % 5 != 0 && row < 60;
-      for (int64_t i = 0; i < shape.m * shape.k; ++i)
-        if (!mask[static_cast<size_t>(layout.a ? i % shape.k : i / shape.k)])
-          zeros.a[0][i] = 0;
-      Guarded expected = expectedChains(form, zeros, layout.a, mask);
-      (void)narrowed(expected, form.elements[2]);
-      ASSERT_NO_FATAL_FAILURE(checkBits(
-          runNarrow(form, stagesOf(*harness, layout), layout, problem, packed, mask.data()), expected, shape.n));
-    }
+  for (const NarrowForm &form : {narrowForms[1], narrowForms[3]}) {
+    std::string error;
+    auto harness = KernelHarness::products(GetParam().shapes, error, GetParam().instructions, form.elements);
+    ASSERT_TRUE(harness) << error;
+    for (const Layout layout : {layouts[0], layouts[1], layouts[2]})
+      for (const bool packed : {false, true}) {
+        Problem problem(shape, false);
+        Problem zeros = problem;
+        (void)narrowed(zeros.a[0], form.factor), (void)narrowed(zeros.b[1], form.factor);
+        const int64_t rows = layout.a ? shape.k : shape.m;
+        std::vector<unsigned char> mask(static_cast<size_t>(rows));
+        for (int64_t row = 0; row < rows; ++row)
+          mask[static_cast<size_t>(row)] = row % 5 != 0 && row < 60;
+        for (int64_t i = 0; i < shape.m * shape.k; ++i)
+          if (!mask[static_cast<size_t>(layout.a ? i % shape.k : i / shape.k)])
+            zeros.a[0][i] = 0;
+        Guarded expected = expectedChains(form, zeros, layout.a, mask);
+        if (form.elements[2] != "f32")
+          (void)narrowed(expected, form.elements[2]);
+        ASSERT_NO_FATAL_FAILURE(checkBits(
+            runNarrow(form, stagesOf(*harness, layout), layout, problem, packed, mask.data()), expected, shape.n));
+      }
+  }
 }
 
 // As for f32: decoding, which multiplies few rows, equals teacher forcing.

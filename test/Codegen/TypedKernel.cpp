@@ -52,12 +52,15 @@ static Memory draw(const TypedKernel &kernel, const KernelTensor &tensor, const 
   return memory;
 }
 
-std::vector<Memory> run(const TypedKernel &form, const KernelLevel &level, const std::string &element,
-                        const std::string &narrow) {
+CompiledKernel::CompiledKernel(const TypedKernel &form, const KernelLevel &level, const std::string &element)
+    : form(form) {
   std::string error;
   const std::string source = withElement(form.source, "xE>", "x" + element + ">");
-  auto kernel = KernelHarness::create(source, level.shapes, error, level.instructions);
+  kernel = KernelHarness::create(source, level.shapes, error, level.instructions);
   EXPECT_TRUE(kernel) << error << source;
+}
+
+std::vector<Memory> CompiledKernel::run(const std::string &narrow) const {
   if (!kernel)
     return {};
   size_t results = 0, size = 0;

@@ -52,10 +52,18 @@ struct Memory {
   }
 };
 
-/// The results and states of `kernel` on a level, with `element` for E and values that `narrow` holds. Failures are
-/// those of the test that calls.
-std::vector<Memory> run(const TypedKernel &kernel, const KernelLevel &level, const std::string &element,
-                        const std::string &narrow);
+/// `kernel` compiled for a level, with `element` for E. Failures are those of the test that calls.
+class CompiledKernel {
+public:
+  CompiledKernel(const TypedKernel &kernel, const KernelLevel &level, const std::string &element);
+
+  /// The results and states, from values that `narrow` holds.
+  std::vector<Memory> run(const std::string &narrow) const;
+
+private:
+  const TypedKernel &form;
+  std::unique_ptr<KernelHarness> kernel;
+};
 
 /// One op on the named tensors, e.g. `op("add", "x:?x9xE y:?x9xE", "", "z:?x9xE")`.
 std::string op(const std::string &name, const std::string &operands, const std::string &rest,

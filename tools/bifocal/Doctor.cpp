@@ -73,7 +73,7 @@ void checkProcessor(std::vector<Check> &checks) {
                           "use a CPU of x86-64-v3 or better (AVX2, FMA, BMI2: Haswell or Zen and later)"));
   const std::vector<std::string> flags = CLI::detail::split(valueOf("/proc/cpuinfo", "flags"), ' ');
   std::vector<std::string> found;
-  for (const char *flag : {"avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"})
+  for (const char *flag : {"avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16"})
     if (std::ranges::find(flags, flag) != flags.end())
       found.emplace_back(flag);
   checks.push_back(ok("vectors", found.empty() ? "none known" : fmt::format("{}", fmt::join(found, " "))));

@@ -53,6 +53,12 @@ def run_lit(build: Path, totals: Counter[str]) -> None:
 
 def run_gtest(program: Path) -> tuple[str, Counter[str]]:
     """One GoogleTest program: what it said, and its tests; a crash counts as a failure of its own."""
+    begin = time.monotonic()
+    said, totals = run_gtest_program(program)
+    return f"{said.rstrip()}\n{program.name} took {time.monotonic() - begin:.0f} s", totals
+
+
+def run_gtest_program(program: Path) -> tuple[str, Counter[str]]:
     totals: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"

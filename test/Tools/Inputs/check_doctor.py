@@ -19,6 +19,8 @@ def main() -> None:
     assert f", {len(os.sched_getaffinity(0))} of " in checks["cpu"]["found"], checks["cpu"]
     flags = Path("/proc/cpuinfo").read_text().split("flags")[1].splitlines()[0].split()
     assert ("x86-64-v4" in checks["kernels"]["found"]) == ("avx512vl" in flags), checks["kernels"]
+    dots = {"avx512vl", "avx512_bf16", "avx512_vnni"} <= set(flags)
+    assert ("x86-64-v4-dot" in checks["kernels"]["found"]) == dots, checks["kernels"]
     assert ("amx_tile" in checks["vectors"]["found"]) == ("amx_tile" in flags), checks["vectors"]
     total = int(Path("/proc/meminfo").read_text().split("MemTotal:")[1].split()[0]) / (1 << 20)
     assert f"of {total:.1f} GiB" in checks["memory"]["found"], checks["memory"]
