@@ -54,8 +54,10 @@ public:
   /// [B, T] and a memory [B, M, C] for each layer -> [B, T, C]; `states` get the inputs of the layers.
   Value recurrentDecoder(Value previous, mlir::ValueRange memory, const MemorySpec &length,
                          llvm::SmallVectorImpl<Value> &states);
-  /// [N] -> [N, C]; reads and writes the caches. `distances` [P] of Transformer-XL are those of all cached steps.
-  Value recurrentStep(Value tokens, Value distances, const Step &step);
+  /// [N] -> [N, C]; reads and writes the caches.
+  Value recurrentStep(Value tokens, const Step &step);
+  /// The distances [P] of all steps that Transformer-XL may have in its caches, for `recurrentStep`.
+  void writeDistanceStates(Value distances);
   /// loss, nll, count, and where spans are adaptive those of each layer.
   llvm::SmallVector<Value> recurrentLoss(Value features, Value target);
   /// [..., C] -> [..., V]: logits, or log-probabilities of an adaptive softmax.
@@ -127,6 +129,8 @@ private:
                            const Step *step = nullptr);
   Value spanLayer(Value x, int64_t index, Value memory, Value positions, const Step *step = nullptr);
   Value distancePositions(Value distances);
+  Value distanceProjection(Value positions, int64_t index);
+  Value distanceState(int64_t index);
   SoftmaxParts softmaxParts();
   Value bandLogits(const SoftmaxParts &parts, Value features, size_t band, Value mask);
 

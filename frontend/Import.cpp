@@ -50,6 +50,7 @@ private:
   void buildLoss(bool training);
   void buildForward();
   void buildEncode();
+  void buildEncodeDistances();
   void buildDecodeStep(bool candidates);
   func::FuncOp begin(StringRef name, ArrayRef<Argument> arguments, StringRef path);
   void finish(func::FuncOp function, ValueRange results, ArrayRef<StringRef> names);
@@ -118,6 +119,8 @@ void Importer::declareStates() {
   if (recurrent()) {
     for (const std::string &cache : recurrentCaches(spec))
       declareState(cache, f32, {any, any, dim}, {"P", "R", ""}, "decoder.heads");
+    for (const std::string &positions : distanceStates(spec))
+      declareState(positions, f32, {any, dim}, {"P", ""}, "decoder.memory");
     return;
   }
   if (!spec.isLanguageModel())
@@ -276,20 +279,25 @@ void Importer::buildEncode() {
   finish(function, encoded, {"encoder_output"});
 }
 
+/// Transformer-XL knows distances alone, whose projections all tokens and steps share.
+void Importer::buildEncodeDistances() {
+  func::FuncOp function = begin("encode_distances", {tokens("distances", {"P"})}, "decoder");
+  GraphBuilder graph(spec, builder, parameterTypes, Value());
+  graph.writeDistanceStates(function.getArgument(0));
+  finish(function, {}, {});
+}
+
 /// A step of decoding gives the log-probabilities of all tokens, or the likeliest tokens with theirs.
 void Importer::buildDecodeStep(bool candidates) {
   SmallVector<Argument> arguments{tokens("tokens", {"N"}), tokens("positions", {"N"})};
   if (!spec.isLanguageModel())
     arguments.push_back(tokens("sentences", {"N"}));
-  // Transformer-XL knows distances alone, whose rows of the table all tokens share.
-  if (spec.decoder.mixer == Mixer::relativeAttention)
-    arguments.push_back(tokens("distances", {"P"}));
   arguments.append({tokens("ancestors", {"N", "P"}), tokens("step", {})});
   func::FuncOp function = begin(candidates ? "decode_candidates" : "decode_step", arguments, "decoder");
   GraphBuilder graph(spec, builder, parameterTypes, Value());
   auto last = function.getArguments().take_back(3);
   GraphBuilder::Step step{spec.isLanguageModel() ? Value() : Value(last[0]), last[1], last[2]};
-  Value features = recurrent() ? graph.recurrentStep(function.getArgument(0), last[0], step)
+  Value features = recurrent() ? graph.recurrentStep(function.getArgument(0), step)
                                : graph.decoderStep(function.getArgument(0), function.getArgument(1), step);
   Value all;
   if (spec.model.adaptiveSoftmax.isUsed()) {
@@ -325,6 +333,8 @@ OwningOpRef<ModuleOp> Importer::run() {
   }
   if (!spec.isLanguageModel())
     buildEncode();
+  if (!distanceStates(spec).empty())
+    buildEncodeDistances();
   buildDecodeStep(/*candidates=*/false);
   buildDecodeStep(/*candidates=*/true);
   return module;

@@ -9,8 +9,8 @@
 namespace bifocal {
 
 /// The module of a translation model: parameters, states and the functions @loss, @evaluate, @forward, @encode,
-/// @decode_step and @decode_candidates, with the module attributes `bifocal.spec`, `bifocal.model` and
-/// `bifocal.training`. Loads the dialects that it needs into `context`.
+/// @encode_distances, @decode_step and @decode_candidates, with the module attributes `bifocal.spec`, `bifocal.model`
+/// and `bifocal.training`. Loads the dialects that it needs into `context`.
 mlir::OwningOpRef<mlir::ModuleOp> importSpec(const Spec &spec, mlir::MLIRContext &context);
 
 } // namespace bifocal

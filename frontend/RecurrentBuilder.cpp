@@ -5,6 +5,7 @@
 
 #include "frontend/GraphBuilder.h"
 
+#include "frontend/RecurrentImport.h"
 #include "frontend/RecurrentParameters.h"
 #include <cmath>
 #include <fmt/format.h>
@@ -135,6 +136,25 @@ std::tuple<Value, Value, Value> GraphBuilder::queryKeyValue(Value input, Value a
   return {product(input, weights[0], Value()), product(all, weights[1], Value()), product(all, weights[2], Value())};
 }
 
+Value GraphBuilder::distanceProjection(Value positions, int64_t index) {
+  return linear(positions, recurrentAttentionName(spec, index) + ".r_net", Value(), /*bias=*/false);
+}
+
+/// What `writeDistanceStates` left for a layer.
+Value GraphBuilder::distanceState(int64_t index) {
+  auto type = RankedTensorType::get({ShapedType::kDynamic, spec.model.dim}, builder.getF32Type());
+  return builder.create<StateReadOp>(location, type, distanceStates(spec)[static_cast<size_t>(index)]).getValue();
+}
+
+void GraphBuilder::writeDistanceStates(Value distances) {
+  at("decoder.memory", "pos_emb");
+  Value positions = distancePositions(distances);
+  for (auto [index, name] : llvm::enumerate(distanceStates(spec))) {
+    at("decoder.memory", recurrentAttentionName(spec, static_cast<int64_t>(index)));
+    builder.create<StateWriteOp>(location, distanceProjection(positions, static_cast<int64_t>(index)), name);
+  }
+}
+
 /// Dai et al. 2019, section 3.3; relative positions are products of the distances' sinusoids.
 Value GraphBuilder::transformerXlLayer(Value x, int64_t index, Value memory, Value positions, const MemorySpec &length,
                                        const Step *step) {
@@ -150,7 +170,7 @@ Value GraphBuilder::transformerXlLayer(Value x, int64_t index, Value memory, Val
       return builder.create<AddBiasOp>(location, query.getType(), query, parameter(name));
     };
     RelativeInputs inputs{biased("r_w_bias"), biased("r_r_bias"), key, value,
-                          linear(positions, attention + ".r_net", Value(), /*bias=*/false)};
+                          step ? distanceState(index) : distanceProjection(positions, index)};
     Value y = step ? relativeAttentionStep(inputs, Value(), index, *step) : relativeAttention(inputs, Value(), length);
     return linear(y, attention + ".o_net", Value(), /*bias=*/false);
   });
@@ -184,14 +204,16 @@ Value GraphBuilder::distancePositions(Value distances) {
   return lookUp(distances, parameter(std::string(distanceTableName)), 1);
 }
 
-Value GraphBuilder::recurrentStep(Value tokens, Value distances, const Step &step) {
+Value GraphBuilder::recurrentStep(Value tokens, const Step &step) {
   const bool spans = spec.decoder.mixer == Mixer::spanAttention;
-  Value x = recurrentWords(tokens);
-  at(spans ? "decoder.attention_span" : "decoder.memory", spans ? "key_pe" : "pos_emb");
-  Value positions = spans ? parameter("key_pe") : distancePositions(distances);
+  Value x = recurrentWords(tokens), positions;
+  if (spans) {
+    at("decoder.attention_span", "key_pe");
+    positions = parameter("key_pe");
+  }
   for (int64_t index = 0; index < spec.decoder.layers; ++index)
     x = spans ? spanLayer(x, index, Value(), positions, &step)
-              : transformerXlLayer(x, index, Value(), positions, {}, &step);
+              : transformerXlLayer(x, index, Value(), Value(), {}, &step);
   return x;
 }
 

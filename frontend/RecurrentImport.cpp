@@ -27,6 +27,14 @@ std::vector<std::string> bifocal::recurrentCaches(const Spec &spec) {
   return names;
 }
 
+std::vector<std::string> bifocal::distanceStates(const Spec &spec) {
+  std::vector<std::string> names;
+  if (spec.decoder.mixer == Mixer::relativeAttention)
+    for (int64_t layer = 0; layer < spec.decoder.layers; ++layer)
+      names.push_back(recurrentAttentionName(spec, layer) + ".positions");
+  return names;
+}
+
 void NamedResults::addStates(ArrayRef<Value> states, Builder &builder) {
   const size_t first = names.size(), spans = values.size() - first;
   values.insert(values.begin() + static_cast<int64_t>(first), states.begin(), states.end());

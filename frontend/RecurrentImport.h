@@ -15,6 +15,8 @@ std::vector<MemoryArgument> memoryArguments(const Spec &spec, mlir::Builder &bui
 
 /// The caches of keys and values of decoding, by layer.
 std::vector<std::string> recurrentCaches(const Spec &spec);
+/// What Transformer-XL knows of the distances of cached steps, by layer; none with adaptive spans.
+std::vector<std::string> distanceStates(const Spec &spec);
 
 /// What an entry returns, with its names.
 struct NamedResults {

@@ -6,7 +6,10 @@ using namespace mlir;
 namespace bifocal {
 
 /// Whether an op of this function writes `value`: arguments and parameters have their place already.
-static bool isComputed(Value value) { return value.getDefiningOp() && !value.getDefiningOp<ParamRefOp>(); }
+static bool isComputed(Value value) {
+  Operation *producer = value.getDefiningOp();
+  return producer && !isa<ParamRefOp, StateReadOp>(producer);
+}
 
 LogicalResult EntryLowering::run() {
   splitActivations();
@@ -94,7 +97,7 @@ void EntryLowering::placeInitials() {
 
 LogicalResult EntryLowering::lower(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case([](ParamRefOp) { return success(); })
+      .Case<ParamRefOp, StateReadOp>([](auto) { return success(); })
       .Case<LinearOp, LinearInputGradOp, LinearWeightGradOp>([&](auto product) {
         if (!epilogueOf.contains(product))
           emit(productOf(product));

@@ -15,7 +15,7 @@ SmallVector<FlatSymbolRefAttr> namedStates(Operation *op) {
       .Case([](CrossAttentionStepOp step) {
         return SmallVector<FlatSymbolRefAttr>{step.getKeysAttr(), step.getValuesAttr(), step.getMaskAttr()};
       })
-      .Case([](StateWriteOp write) { return SmallVector<FlatSymbolRefAttr>{write.getStateAttr()}; })
+      .Case<StateReadOp, StateWriteOp>([](auto op) { return SmallVector<FlatSymbolRefAttr>{op.getStateAttr()}; })
       .Default([](Operation *) { return SmallVector<FlatSymbolRefAttr>{}; });
 }
 

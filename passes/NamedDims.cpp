@@ -46,6 +46,11 @@ LogicalResult NamedDims::infer() {
       if (auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(&op, name))
         named(state.getType(), state.getDims());
   for (Operation &op : function.front().without_terminator()) {
+    if (auto read = dyn_cast<StateReadOp>(op)) {
+      auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(read, read.getStateAttr());
+      dims[read.getValue()] = named(state.getType(), state.getDims());
+      continue;
+    }
     SmallVector<Dims> operands, results;
     for (Value operand : op.getOperands())
       operands.push_back(of(operand));

@@ -209,6 +209,8 @@ Value PlanBuilder::bufferOf(Value value) {
   } else if (auto reference = value.getDefiningOp<ParamRefOp>()) {
     const PlacedParameter *parameter = layout.find(reference.getParam());
     buffer = slabBuffer(plan::Region::parameter, parameter->offset, parameter->elements);
+  } else if (auto read = value.getDefiningOp<StateReadOp>()) {
+    buffer = stateBuffer(SymbolTable::lookupNearestSymbolFrom<StateOp>(read, read.getStateAttr()));
   } else if (auto split = value.getDefiningOp<SplitOp>()) {
     int64_t column = 0;
     for (Value before : split.getOutputs().take_front(cast<OpResult>(value).getResultNumber()))

@@ -121,8 +121,8 @@ public:
   Value addBf16Pairs(Value sum, Value a, Value b);
   /// sum + a[4i] * b[4i] + ... + a[4i + 3] * b[4i + 3] in i32, of bytes: those of a unsigned, those of b signed.
   Value addByteQuads(Value sum, Value a, Value b);
-  /// `rounded` to bf16 in one instruction; what is below 2^-126 becomes 0.
-  Value roundedToPair(Value vector);
+  /// The bits of a vector of f32 rounded to bf16, as i16, in one instruction; what is below 2^-126 becomes 0.
+  Value bf16Bits(Value vector);
 
   // Comparisons (ordered for floats, signed for integers) and choices.
   Value less(Value a, Value b);

@@ -99,10 +99,10 @@ Value KernelBuilder::addByteQuads(Value sum, Value a, Value b) {
   return callIntrinsic(*this, sum.getType(), "llvm.x86.avx512.vpdpbusd.512", {sum, a, b});
 }
 
-Value KernelBuilder::roundedToPair(Value vector) {
-  Type narrow = vectorOf(builder.getBF16Type()), bits = vectorOf(i16());
-  Value rounded = callIntrinsic(*this, narrow, "llvm.x86.avx512bf16.cvtneps2bf16.512", {vector});
-  return widen(bitcast(rounded, bits), builder.getBF16Type());
+Value KernelBuilder::bf16Bits(Value vector) {
+  Value rounded =
+      callIntrinsic(*this, vectorOf(builder.getBF16Type()), "llvm.x86.avx512bf16.cvtneps2bf16.512", {vector});
+  return bitcast(rounded, vectorOf(i16()));
 }
 
 Value KernelBuilder::sigmoid(Value x) {

@@ -24,7 +24,7 @@ static Value loadFactors(KernelBuilder &kernel, const Array &source, const Panel
   Value vector = kernel.loadVector(source, at, mask);
   if (source.element == factors.type)
     return vector;
-  return factors.together ? kernel.roundedToPair(vector) : kernel.rounded(vector, factors.type);
+  return factors.together ? kernel.widen(kernel.bf16Bits(vector), factors.type) : kernel.rounded(vector, factors.type);
 }
 
 /// The bits of factors of bf16, in the lower halves of i32.

@@ -9,7 +9,8 @@ namespace bifocal {
 
 using Values = KernelBuilder::Values;
 
-// Columns of a narrow C whose sums stand on the stack at a time. A is packed again for each group of them.
+// Columns of a narrow C whose sums stand on the stack at a time, where there is more than one block of the inner axis.
+// A is packed again for each group of them.
 constexpr int64_t narrowColumns = 512;
 
 GemmTiles::GemmTiles(KernelBuilder &kernel, const GemmForm &form)
@@ -91,21 +92,29 @@ void GemmTiles::writeTile(Value number, bool ownPanels) {
   tile.firstColumn = kernel.mul(kernel.rem(number, columnTiles), columnsPerTile());
   tile.columns = kernel.min(columnsPerTile(), kernel.sub(n(), tile.firstColumn));
   tile.real = form.transA ? tile.rows : listReal(tile.firstRow, tile.rows, realRows);
-  if (narrow)
-    return writeNarrow(tile, ownPanels);
   // A sum of no products.
   Value zero = kernel.index(0);
-  kernel.when(kernel.bitAnd(kernel.equal(k(), zero), kernel.equal(accumulate(), zero)), [&] { clear(tile, c(tile)); });
+  kernel.when(kernel.bitAnd(kernel.equal(k(), zero), kernel.equal(accumulate(), zero)), [&] { clear(tile); });
   if (!form.transA)
-    kernel.when(kernel.bitAnd(isMasked(), kernel.equal(accumulate(), zero)), [&] { clearPadding(tile, c(tile)); });
-  writeColumns(tile, c(tile), ownPanels);
+    kernel.when(kernel.bitAnd(isMasked(), kernel.equal(accumulate(), zero)), [&] { clearPadding(tile); });
+  if (!narrow)
+    return writeColumns(tile, ownPanels);
+  Value isOneBlock = kernel.lessEqual(k(), kernel.index(innerSteps));
+  Value group = kernel.select(isOneBlock, kernel.max(tile.columns, kernel.index(1)), kernel.index(narrowColumns));
+  kernel.loop(zero, tile.columns, group, [&](Value column) {
+    GemmTile part = tile;
+    part.firstColumn = kernel.add(tile.firstColumn, column);
+    part.columns = kernel.min(kernel.sub(tile.columns, column), group);
+    writeColumns(part, ownPanels);
+  });
 }
 
-void GemmTiles::writeColumns(const GemmTile &tile, const GemmSums &sums, bool ownPanels) {
-  kernel.loop(kernel.index(0), k(), innerSteps, [&](Value inner) { writeBlock(tile, sums, inner, ownPanels); });
+void GemmTiles::writeColumns(const GemmTile &tile, bool ownPanels) {
+  kernel.loop(kernel.index(0), k(), innerSteps, [&](Value inner) { writeBlock(tile, inner, ownPanels); });
 }
 
-void GemmTiles::clear(const GemmTile &tile, const GemmSums &sums) {
+void GemmTiles::clear(const GemmTile &tile) {
+  const GemmSums sums = c(tile);
   kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
     Array target = kernel.from(sums.first, kernel.mul(row, sums.stride));
     kernel.columns(tile.columns, {}, [&](Value at, Value mask, ValueRange) {
@@ -115,115 +124,116 @@ void GemmTiles::clear(const GemmTile &tile, const GemmSums &sums) {
   });
 }
 
-void GemmTiles::clearPadding(const GemmTile &tile, const GemmSums &sums) {
+void GemmTiles::clearPadding(const GemmTile &tile) {
   kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
     Value real = kernel.load(mask(), kernel.add(tile.firstRow, row));
     kernel.when(kernel.equal(real, kernel.constantInt(kernel.i8(), 0)), [&] {
       GemmTile one = tile;
+      one.firstRow = kernel.add(tile.firstRow, row);
       one.rows = kernel.index(1);
-      clear(one, {kernel.from(sums.first, kernel.mul(row, sums.stride)), sums.stride});
+      clear(one);
     });
   });
 }
 
-void GemmTiles::copy(const GemmTile &tile, const GemmSums &from, const GemmSums &to) {
-  kernel.loop(kernel.index(0), tile.rows, 1, [&](Value row) {
-    Array source = kernel.from(from.first, kernel.mul(row, from.stride));
-    Array target = kernel.from(to.first, kernel.mul(row, to.stride));
-    kernel.columns(tile.columns, {}, [&](Value at, Value mask, ValueRange) {
-      kernel.storeVector(kernel.loadVector(source, at, mask), target, at, mask);
-      return Values{};
-    });
-  });
-}
-
-void GemmTiles::writeNarrow(const GemmTile &tile, bool ownPanels) {
-  kernel.loop(kernel.index(0), tile.columns, narrowColumns, [&](Value column) {
-    GemmTile part = tile;
-    part.firstColumn = kernel.add(tile.firstColumn, column);
-    part.columns = kernel.min(kernel.sub(tile.columns, column), kernel.index(narrowColumns));
-    const GemmSums sums{ownSums, kernel.index(narrowColumns)};
-    kernel.when(
-        kernel.notEqual(accumulate(), kernel.index(0)), [&] { copy(part, c(part), sums); }, [&] { clear(part, sums); });
-    writeColumns(part, sums, ownPanels);
-    copy(part, sums, c(part));
-  });
-}
-
-void GemmTiles::writeBlock(const GemmTile &tile, const GemmSums &sums, Value inner, bool ownPanels) {
-  Value count = listSteps(inner), zero = kernel.index(0);
-  Value fresh = kernel.bitAnd(kernel.equal(inner, zero), kernel.equal(accumulate(), zero));
-  packA(tile, inner, count);
+void GemmTiles::writeBlock(const GemmTile &tile, Value inner, bool ownPanels) {
+  Value zero = kernel.index(0), isFirst = kernel.equal(inner, zero);
+  const GemmBlock block{inner, listSteps(inner), kernel.bitAnd(isFirst, kernel.equal(accumulate(), zero)), isFirst,
+                        kernel.lessEqual(k(), kernel.add(inner, innerSteps))};
+  packA(tile, inner, block.count);
   kernel.loop(zero, tile.columns, panelColumns, [&](Value column) {
     Value first = kernel.add(tile.firstColumn, column);
-    Array panel = ownPanels ? ownPanel(first, inner, count) : keptPanel(first, inner);
+    Array panel = ownPanels ? ownPanel(first, inner, block.count) : keptPanel(first, inner);
     kernel.loop(zero, tile.real, microRows, [&](Value row) {
-      GemmAhead ahead = ownPanels ? GemmAhead() : aheadOf(tile, row, first, inner, count);
-      writeMicroTile(tile, sums, row, column, count, panel, ahead, fresh);
+      GemmAhead ahead = ownPanels ? GemmAhead() : aheadOf(tile, row, first, inner, block.count);
+      writeMicroTile(tile, block, row, column, panel, ahead);
     });
   });
 }
 
-/// What the sums start with: 0, or what stands in C. Without masks all columns are there.
-Values GemmTiles::firstSums(ArrayRef<Array> rows, Value fresh, ValueRange masks) {
-  return kernel.choose(
-      fresh, [&] { return Values(microRows * microVectors, kernel.constantVector(0.0)); },
-      [&] {
-        Values sums;
-        for (const Array &row : rows)
-          for (int64_t v = 0; v < microVectors; ++v)
-            sums.push_back(
-                kernel.loadVector(row, kernel.index(v * kernel.width()), masks.empty() ? Value() : masks[v]));
-        return sums;
-      });
+SmallVector<Array> GemmTiles::rowsOfSums(const GemmTile &tile, const GemmSums &sums, Value position, Value column,
+                                         bool whole) {
+  Value last = kernel.sub(kernel.sub(tile.real, position), kernel.index(1));
+  SmallVector<Array> rows;
+  for (int64_t i = 0; i < microRows; ++i) {
+    Value at = whole ? kernel.index(i) : kernel.min(kernel.index(i), last);
+    Value row = rowOf(kernel.add(position, at));
+    rows.push_back(kernel.from(sums.first, kernel.add(kernel.mul(row, sums.stride), column)));
+  }
+  return rows;
+}
+
+/// What the sums start with: 0, what stands in C, or what the block before left. Without masks all columns are there.
+Values GemmTiles::firstSums(const GemmBlock &block, ArrayRef<Array> inC, ArrayRef<Array> between, ValueRange masks) {
+  auto loaded = [&](ArrayRef<Array> rows) {
+    Values sums;
+    for (const Array &row : rows)
+      for (int64_t v = 0; v < microVectors; ++v)
+        sums.push_back(kernel.loadVector(row, kernel.index(v * kernel.width()), masks.empty() ? Value() : masks[v]));
+    return sums;
+  };
+  auto zeros = [&] { return Values(microRows * microVectors, kernel.constantVector(0.0)); };
+  auto before = [&] {
+    return narrow ? kernel.choose(
+                        block.isFirst, [&] { return loaded(inC); }, [&] { return loaded(between); })
+                  : loaded(inC);
+  };
+  return kernel.choose(block.fresh, zeros, before);
+}
+
+void GemmTiles::storeSums(ArrayRef<Value> sums, const Array &row, ValueRange masks) {
+  // What the instruction counts as 0 no product of pairs gives.
+  const bool byInstruction = row.element.isBF16() && kernel.target().hasDotProducts;
+  for (auto [v, sum] : llvm::enumerate(sums)) {
+    Value at = kernel.index(static_cast<int64_t>(v) * kernel.width()), mask = masks.empty() ? Value() : masks[v];
+    if (byInstruction)
+      kernel.storeVector(kernel.bf16Bits(sum), {row.base, kernel.i16()}, at, mask);
+    else
+      kernel.storeVector(sum, row, at, mask);
+  }
 }
 
 /// The lines of C that the micro tile at `position` needs. Rows of C are far apart, which no prefetcher of the hardware
 /// foresees, and the first multiply-adds wait for them.
-void GemmTiles::prefetchSums(const GemmTile &tile, const GemmSums &sums, Value position, Value column) {
+void GemmTiles::prefetchSums(const GemmTile &tile, Value position, Value column) {
+  const GemmSums sums = c(tile);
   for (int64_t i = 0; i < microRows; ++i) {
     Value row = rowOf(kernel.min(kernel.add(position, i), kernel.sub(tile.real, kernel.index(1))));
     kernel.prefetch(sums.first, kernel.add(kernel.mul(row, sums.stride), column), /*toWrite=*/true);
   }
 }
 
-void GemmTiles::writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value position, Value column, Value count,
-                               const Array &panelB, const GemmAhead &ahead, Value fresh) {
+void GemmTiles::writeMicroTile(const GemmTile &tile, const GemmBlock &block, Value position, Value column,
+                               const Array &panelB, const GemmAhead &ahead) {
   Value left = kernel.sub(tile.real, position), columns = kernel.sub(tile.columns, column);
-  // Rows behind the last one are not stored; they start from its sums.
-  auto rowsOf = [&](bool all) {
-    SmallVector<Array> rows;
-    for (int64_t i = 0; i < microRows; ++i) {
-      Value at = all ? kernel.index(i) : kernel.min(kernel.index(i), kernel.sub(left, kernel.index(1)));
-      Value row = rowOf(kernel.add(position, at));
-      rows.push_back(kernel.from(sums.first, kernel.add(kernel.mul(row, sums.stride), column)));
-    }
-    return rows;
-  };
-  auto store = [&](const Values &values, int64_t i, const Array &to, ValueRange masks) {
-    for (int64_t v = 0; v < microVectors; ++v)
-      kernel.storeVector(values[i * microVectors + v], to, kernel.index(v * kernel.width()),
-                         masks.empty() ? Value() : masks[v]);
+  auto write = [&](bool isWhole, ValueRange masks) {
+    const SmallVector<Array> inC = rowsOfSums(tile, c(tile), position, column, isWhole);
+    SmallVector<Array> between;
+    if (narrow)
+      between = rowsOfSums(tile, {ownSums, kernel.index(narrowColumns)}, position, column, isWhole);
+    if (isWhole)
+      prefetchSums(tile, kernel.add(position, microRows), column);
+    const Values sums = multiply(position, panelB, ahead, block.count, firstSums(block, inC, between, masks));
+    // Rows behind the last one are not stored; they started from its sums.
+    auto store = [&](ArrayRef<Array> rows) {
+      for (int64_t i = 0; i < microRows; ++i) {
+        auto storeRow = [&] { storeSums(ArrayRef<Value>(sums).slice(i * microVectors, microVectors), rows[i], masks); };
+        isWhole ? storeRow() : kernel.when(kernel.less(kernel.index(i), left), storeRow);
+      }
+    };
+    narrow ? kernel.when(
+                 block.isLast, [&] { store(inC); }, [&] { store(between); })
+           : store(inC);
   };
   Value whole = kernel.bitAnd(kernel.lessEqual(kernel.index(microRows), left),
                               kernel.lessEqual(kernel.index(panelColumns), columns));
   kernel.when(
-      whole,
-      [&] {
-        SmallVector<Array> rows = rowsOf(true);
-        prefetchSums(tile, sums, kernel.add(position, microRows), column);
-        Values values = multiply(position, panelB, ahead, count, firstSums(rows, fresh, {}));
-        for (int64_t i = 0; i < microRows; ++i)
-          store(values, i, rows[i], {});
-      },
+      whole, [&] { write(true, {}); },
       [&] {
         Values masks;
         for (int64_t v = 0; v < microVectors; ++v)
           masks.push_back(kernel.tailMask(kernel.sub(columns, kernel.index(v * kernel.width()))));
-        SmallVector<Array> rows = rowsOf(false);
-        Values values = multiply(position, panelB, ahead, count, firstSums(rows, fresh, masks));
-        for (int64_t i = 0; i < microRows; ++i)
-          kernel.when(kernel.less(kernel.index(i), left), [&] { store(values, i, rows[i], masks); });
+        write(false, masks);
       });
 }
 

@@ -19,6 +19,12 @@ struct GemmSums {
   mlir::Value stride;
 };
 
+/// One block of the inner axis: its first step and the number of those that sums take; where sums come from (0, C, or
+/// what the block before left) and whether they are whole behind it.
+struct GemmBlock {
+  mlir::Value inner, count, fresh, isFirst, isLast;
+};
+
 /// What a micro tile asks for ahead: a part of the next panel of B, `stride` elements further for each step. A null
 /// place asks for nothing.
 struct GemmAhead {
@@ -94,19 +100,21 @@ private:
   Value listReal(Value first, Value count, const Array &list);
   /// The steps of an inner block that the sums take. Only a transposed A has rows that are steps.
   Value listSteps(Value inner);
-  void clearPadding(const GemmTile &tile, const GemmSums &sums);
-  /// All blocks of the inner axis for the columns of a tile, whose sums lie in `sums`.
-  void writeColumns(const GemmTile &tile, const GemmSums &sums, bool ownPanels);
-  /// Rounds the sums of a narrow C group of columns by group.
-  void writeNarrow(const GemmTile &tile, bool ownPanels);
-  void clear(const GemmTile &tile, const GemmSums &sums);
-  void copy(const GemmTile &tile, const GemmSums &from, const GemmSums &to);
+  void clearPadding(const GemmTile &tile);
+  /// All blocks of the inner axis for the columns of a tile.
+  void writeColumns(const GemmTile &tile, bool ownPanels);
+  void clear(const GemmTile &tile);
   /// Adds one block of the inner axis to all columns of a tile.
-  void writeBlock(const GemmTile &tile, const GemmSums &sums, Value inner, bool ownPanels);
-  void writeMicroTile(const GemmTile &tile, const GemmSums &sums, Value position, Value column, Value count,
-                      const Array &panelB, const GemmAhead &ahead, Value fresh);
-  void prefetchSums(const GemmTile &tile, const GemmSums &sums, Value position, Value column);
-  Values firstSums(llvm::ArrayRef<Array> rows, Value fresh, mlir::ValueRange masks);
+  void writeBlock(const GemmTile &tile, Value inner, bool ownPanels);
+  void writeMicroTile(const GemmTile &tile, const GemmBlock &block, Value position, Value column, const Array &panelB,
+                      const GemmAhead &ahead);
+  void prefetchSums(const GemmTile &tile, Value position, Value column);
+  /// The rows of a micro tile from `column` on; behind the last one it again, unless they are `whole`.
+  llvm::SmallVector<Array> rowsOfSums(const GemmTile &tile, const GemmSums &sums, Value position, Value column,
+                                      bool whole);
+  Values firstSums(const GemmBlock &block, llvm::ArrayRef<Array> inC, llvm::ArrayRef<Array> between,
+                   mlir::ValueRange masks);
+  void storeSums(llvm::ArrayRef<Value> sums, const Array &row, mlir::ValueRange masks);
 
   /// The elements of C from the first one of a tile on.
   GemmSums c(const GemmTile &tile) {
@@ -119,6 +127,7 @@ private:
   Value isMasked() { return kernel.notEqual(kernel.size(6), kernel.index(0)); }
   Array mask() { return kernel.buffer(4, kernel.i8()); }
 
+  /// Of a narrow C: it gets sums that are whole, rounded; between blocks of the inner axis they lie elsewhere.
   const bool narrow;
   /// Memory of one tile.
   Array ownSums;

@@ -72,6 +72,26 @@ LogicalResult StateWriteOp::verifySymbolUses(SymbolTableCollection &tables) {
 
 AffineExpr StateWriteOp::getFlops(const SymbolicDims &) { return getAffineConstantExpr(0, getContext()); }
 
+LogicalResult StateReadOp::verifySymbolUses(SymbolTableCollection &tables) {
+  // (C1)
+  FailureOr<RankedTensorType> type = lookUpTensor<StateOp>(*this, getStateAttr(), tables);
+  if (failed(type))
+    return failure();
+  // (C2)
+  if (*type != getValue().getType())
+    return emitOpError("expects the state's type ") << *type << ", but got " << getValue().getType();
+  // (C3)
+  for (Operation &op : *(*this)->getBlock()) {
+    auto namesState = [&](NamedAttribute attribute) { return attribute.getValue() == getStateAttr(); };
+    if (!isa<StateReadOp>(op) && llvm::any_of(op.getAttrs(), namesState))
+      return emitOpError("expects that nothing else in the function names '")
+             << getState() << "', but '" << op.getName() << "' does";
+  }
+  return success();
+}
+
+AffineExpr StateReadOp::getFlops(const SymbolicDims &) { return getAffineConstantExpr(0, getContext()); }
+
 //===- states that decoding steps name -===//
 
 LogicalResult LightConvStepOp::verifySymbolUses(SymbolTableCollection &tables) {

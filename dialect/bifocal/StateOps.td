@@ -92,4 +92,26 @@ def Bifocal_StateWriteOp : Bifocal_Op<"state_write", [DeclareOpInterfaceMethods<
   let arguments = (ins AnyRankedTensor:$value, FlatSymbolRefAttr:$state);
   let assemblyFormat = "$value `into` $state attr-dict `:` type($value)";
 }
+
+def Bifocal_StateReadOp : Bifocal_Op<"state_read", [MemoryEffects<[MemRead]>,
+    DeclareOpInterfaceMethods<CostOpInterface>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the value of a state";
+  let description = [{
+    What another entry point left: nothing is copied.
+
+    Constraints:
+    - (C1) `state` names a `bifocal.state`.
+    - (C2) The result has its type.
+    - (C3) No other op of the function names the state but to read it so.
+
+    Example:
+
+    ```mlir
+    %r = bifocal.state_read @self.positions : tensor<?x512xf32>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$state);
+  let results = (outs AnyRankedTensor:$value);
+  let assemblyFormat = "$state attr-dict `:` type($value)";
+}
 #endif

@@ -49,8 +49,7 @@ Result<SessionStepper> SessionStepper::create(Session &session) {
     stepper.candidateCount_ = *candidates;
   }
   stepper.maxSteps_ = model.integer("max_positions");
-  if (const EntryPlan &step = *artifact.plan().find("decode_step");
-      std::ranges::find(step.inputs, "distances", &PlanArgument::name) != step.inputs.end()) {
+  if (artifact.plan().find("encode_distances")) {
     const int64_t clamp = JsonReader(model.object("memory"), "model.memory").integer("clamp_length", 0);
     stepper.clampLength_ = clamp > 0 ? std::min(clamp, stepper.maxSteps_) : stepper.maxSteps_;
   }
@@ -66,8 +65,10 @@ void SessionStepper::setSource(std::vector<int32_t> ids, int64_t sentences, int6
 }
 
 Status SessionStepper::begin(int64_t rows, int64_t steps) {
-  if (!readsSource_)
-    return session_->sizeStates({{"R", rows}, {"N", rows}, {"P", steps}});
+  if (!readsSource_) {
+    BIFOCAL_RETURN_IF_ERROR(session_->sizeStates({{"R", rows}, {"N", rows}, {"P", steps}}));
+    return clampLength_ ? encodeDistances(steps) : Status();
+  }
   if (static_cast<int64_t>(source_.size()) != sentences_ * sourceSteps_)
     return Status(StatusCode::usage,
                   fmt::format("expects {} x {} source ids, but got {}", sentences_, sourceSteps_, source_.size()));
@@ -80,22 +81,25 @@ Status SessionStepper::begin(int64_t rows, int64_t steps) {
   return session_->run("encode", inputs, outputs);
 }
 
+/// Those of all steps that may be cached.
+Status SessionStepper::encodeDistances(int64_t steps) {
+  std::vector<int32_t> distances(static_cast<size_t>(steps));
+  for (int64_t distance = 0; distance < steps; ++distance)
+    distances[static_cast<size_t>(distance)] = static_cast<int32_t>(std::min(distance, *clampLength_));
+  const TensorView inputs[] = {TensorView(ElementType::i32, {steps}, distances.data())};
+  return session_->run("encode_distances", inputs, {});
+}
+
 Status SessionStepper::run(const char *entry, const Rows &rows, std::span<const TensorView> outputs) {
   const auto count = static_cast<int64_t>(rows.tokens.size());
   positions_.assign(rows.tokens.size(), static_cast<int32_t>(token::pad + 1 + rows.step));
   auto step = static_cast<int32_t>(rows.step);
-  std::array<TensorView, 6> inputs;
+  std::array<TensorView, 5> inputs;
   size_t used = 0;
   inputs[used++] = TensorView(ElementType::i32, {count}, readOnly(rows.tokens));
   inputs[used++] = TensorView(ElementType::i32, {count}, positions_.data());
   if (readsSource_)
     inputs[used++] = TensorView(ElementType::i32, {count}, readOnly(rows.sentences));
-  if (clampLength_) {
-    // Those of all steps that may be cached.
-    for (auto next = static_cast<int64_t>(distances_.size()); next < rows.stride; ++next)
-      distances_.push_back(static_cast<int32_t>(std::min(next, *clampLength_)));
-    inputs[used++] = TensorView(ElementType::i32, {rows.stride}, distances_.data());
-  }
   inputs[used++] = TensorView(ElementType::i32, {count, rows.stride}, readOnly(rows.ancestors));
   inputs[used++] = TensorView(ElementType::i32, {}, &step);
   return session_->run(entry, std::span(inputs).first(used), outputs);

@@ -11,8 +11,8 @@
 
 namespace bifocal {
 
-/// Decodes with a model: the entries `encode` (of a translation model), `decode_step` and `decode_candidates` of a
-/// session, whose states are the caches.
+/// Decodes with a model: the entries `encode` (of a translation model), `encode_distances` (of Transformer-XL),
+/// `decode_step` and `decode_candidates` of a session, whose states are the caches.
 class SessionStepper final : public Stepper {
 public:
   /// The session must outlive the stepper.
@@ -25,7 +25,7 @@ public:
 
   int64_t vocabularySize() const override { return vocabularySize_; }
   int64_t maxSteps() const override { return maxSteps_; }
-  /// Sizes the states and runs the encoder, where there is one.
+  /// Sizes the states and runs what comes before the steps, where there is something.
   Status begin(int64_t rows, int64_t steps) override;
   Status step(const Rows &rows, std::span<float> logProbabilities) override;
   /// Above 0 where the probabilities of all tokens would have to be copied from a device.
@@ -35,12 +35,13 @@ public:
 private:
   explicit SessionStepper(Session &session) : session_(&session) {}
   Status run(const char *entry, const Rows &rows, std::span<const TensorView> outputs);
+  Status encodeDistances(int64_t steps);
 
   Session *session_;
   bool readsSource_ = false;
   int64_t vocabularySize_ = 0, candidateCount_ = 0, maxSteps_ = 0, encoderWidth_ = 0;
   std::optional<int64_t> clampLength_; ///< of a model that reads distances
-  std::vector<int32_t> source_, positions_, distances_;
+  std::vector<int32_t> source_, positions_;
   int64_t sentences_ = 0, sourceSteps_ = 0;
   std::vector<float> encoderOutput_;
 };

@@ -261,7 +261,8 @@ TEST(DotProductsTest, AddPairsAndQuads) {
           auto load = [&](int64_t index, mlir::Type type) { return builder.loadVector(place(index, type), zero); };
           const mlir::Type f32 = builder.f32(), i32 = builder.i32();
           builder.storeVector(builder.addBf16Pairs(load(0, f32), load(1, i32), load(2, i32)), place(0, f32), zero);
-          builder.storeVector(builder.roundedToPair(load(3, f32)), place(3, f32), zero);
+          builder.storeVector(builder.widen(builder.bf16Bits(load(3, f32)), builder.raw().getBF16Type()), place(3, f32),
+                              zero);
           builder.storeVector(builder.addByteQuads(load(4, i32), load(5, i32), load(6, i32)), place(4, i32), zero);
         });
       },

@@ -197,6 +197,7 @@ std::string BodyWriter::line(const std::string &line) {
   static const std::set<std::string> oneType{"relu", "relu_grad",   "silu",        "silu_grad",     "add",
                                              "mul",  "log_softmax", "state_write", "store_gradient"};
   std::string type = oneType.count(name) ? types.at(operands.front())
+                     : operands.empty()  ? typesOf(resultNames)
                      : hasResults        ? "(" + from + ") -> (" + typesOf(resultNames) + ")"
                                          : from;
   return "  " + left + (hasResults ? " = " : "") + "bifocal." + op + " : " + type + "\n";

@@ -122,6 +122,8 @@ TEST_P(RecurrentModel, steps_equal_one_pass) {
   for (int64_t distance = 0; distance < steps; ++distance)
     reach.push_back(clamps ? std::min<int64_t>(distance, 3) : distance);
   HostTensor history = HostTensor::ofInts({rows, steps}, ancestors), distances = HostTensor::ofInts({steps}, reach);
+  if (GetParam().stack.find("relative_attention") != std::string::npos)
+    ASSERT_EQ(model->run("encode_distances", {{"distances", &distances}}).message(), "");
   for (int64_t step = 0; step < steps; ++step) {
     std::vector<int64_t> column, number{step}, places(rows, 2 + step);
     for (int64_t row = 0; row < rows; ++row)
@@ -131,7 +133,6 @@ TEST_P(RecurrentModel, steps_equal_one_pass) {
     ASSERT_EQ(model
                   ->run("decode_step", {{"tokens", &token},
                                         {"positions", &position},
-                                        {"distances", &distances},
                                         {"ancestors", &history},
                                         {"step", &at},
                                         {"log_probabilities", &found}})

@@ -64,6 +64,7 @@ static Tensor convolveStep(Op op, const Tensor &input, const Tensor &taps, const
 
 bool Reference::evaluateStep(mlir::Operation *op) {
   return llvm::TypeSwitch<mlir::Operation *, bool>(op)
+      .Case([&](StateReadOp read) { return value(read.getValue()) = states.at(read.getState().str()).clone(), true; })
       .Case([&](StateWriteOp write) {
         states[write.getState().str()] = value(write.getValue()).clone();
         return true;
