@@ -44,6 +44,11 @@ bool readsAsStatistic(OpOperand &operand) {
 
 bool isF32(Type type) { return getElementTypeOrSelf(type).isF32(); }
 
+/// Whether memory may hold the state in 16 bits.
+bool isActivation(StateOp state) {
+  return isF32(state.getType()) && !cast<RankedTensorType>(state.getType()).hasStaticShape();
+}
+
 /// Whether memory may hold `value` in 16 bits: an activation or its gradient. What has no dynamic axis is a parameter,
 /// its gradient, or a scalar.
 bool isActivation(Value value) {
@@ -57,7 +62,7 @@ public:
   explicit Policy(const Remarks &remarks) : remarks(remarks) {}
 
   void add(StateOp state) {
-    if (isF32(state.getType()))
+    if (isActivation(state))
       insert(state);
   }
   void add(func::FuncOp function);
@@ -98,7 +103,7 @@ SmallVector<Policy::Key> Policy::activationsOf(Operation *op) {
     if (isActivation(result))
       keys.push_back(keyOf(result));
   for (FlatSymbolRefAttr name : namedStates(op))
-    if (auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(op, name); state && isF32(state.getType()))
+    if (auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(op, name); state && isActivation(state))
       keys.push_back(state.getOperation());
   return keys;
 }

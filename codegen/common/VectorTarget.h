@@ -20,7 +20,7 @@ struct VectorTarget {
   /// Lanes of other vectors are a whole number of warps, and exchange what they hold lane by lane.
   bool isWarp = false;
   /// Has instructions that add up products of two neighbouring bf16, and of four neighbouring bytes (AVX512_BF16 and
-  /// AVX512_VNNI: Cooper Lake, Sapphire Rapids, Zen 4 and what came after them).
+  /// AVX512_VNNI: servers from Cooper Lake and Sapphire Rapids on, and Zen 4 on).
   bool hasDotProducts = false;
 
   /// Threads of a warp.

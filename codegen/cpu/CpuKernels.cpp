@@ -169,7 +169,8 @@ struct GenerateCpuKernels : PassWrapper<GenerateCpuKernels, OperationPass<Module
     }
   }
 
-  ListOption<std::string> levels{*this, "levels", llvm::cl::desc("levels of CPUs, e.g. x86-64-v3,x86-64-v4")};
+  ListOption<std::string> levels{
+      *this, "levels", llvm::cl::desc("levels of CPUs, e.g. x86-64-v3,x86-64-v4; without: those whose kernels differ")};
 };
 
 } // namespace

@@ -70,7 +70,8 @@ mlir::LogicalResult writeKernels(mlir::ModuleOp module, mlir::ModuleOp functions
 /// Writes the nested module of one level for all kernels of `module`.
 mlir::LogicalResult generateCpuKernels(mlir::ModuleOp module, const VectorTarget &target);
 
-/// The pass `bifocal-generate-cpu-kernels{levels=x86-64-v3,x86-64-v4}`.
+/// The pass `bifocal-generate-cpu-kernels{levels=x86-64-v3,x86-64-v4}`; without levels it writes all that differ:
+/// `x86-64-v4-dot` only where there are products of bf16 or of bytes.
 std::unique_ptr<mlir::Pass> createGenerateCpuKernelsPass(llvm::ArrayRef<std::string> levels = {});
 void registerCpuCodegenPasses();
 

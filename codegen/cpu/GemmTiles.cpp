@@ -138,7 +138,7 @@ void GemmTiles::clearPadding(const GemmTile &tile) {
 
 void GemmTiles::writeBlock(const GemmTile &tile, Value inner, bool ownPanels) {
   Value zero = kernel.index(0), isFirst = kernel.equal(inner, zero);
-  const GemmBlock block{inner, listSteps(inner), kernel.bitAnd(isFirst, kernel.equal(accumulate(), zero)), isFirst,
+  const GemmBlock block{listSteps(inner), kernel.bitAnd(isFirst, kernel.equal(accumulate(), zero)), isFirst,
                         kernel.lessEqual(k(), kernel.add(inner, innerSteps))};
   packA(tile, inner, block.count);
   kernel.loop(zero, tile.columns, panelColumns, [&](Value column) {
@@ -182,7 +182,7 @@ Values GemmTiles::firstSums(const GemmBlock &block, ArrayRef<Array> inC, ArrayRe
 }
 
 void GemmTiles::storeSums(ArrayRef<Value> sums, const Array &row, ValueRange masks) {
-  // What the instruction counts as 0 no product of pairs gives.
+  // The products count what is below 2^-126 as 0, too.
   const bool byInstruction = row.element.isBF16() && kernel.target().hasDotProducts;
   for (auto [v, sum] : llvm::enumerate(sums)) {
     Value at = kernel.index(static_cast<int64_t>(v) * kernel.width()), mask = masks.empty() ? Value() : masks[v];

@@ -19,10 +19,10 @@ struct GemmSums {
   mlir::Value stride;
 };
 
-/// One block of the inner axis: its first step and the number of those that sums take; where sums come from (0, C, or
-/// what the block before left) and whether they are whole behind it.
+/// One block of the inner axis: how many of its steps the sums take; where they come from (0, C, or what the block
+/// before left) and whether they are whole behind it.
 struct GemmBlock {
-  mlir::Value inner, count, fresh, isFirst, isLast;
+  mlir::Value count, fresh, isFirst, isLast;
 };
 
 /// What a micro tile asks for ahead: a part of the next panel of B, `stride` elements further for each step. A null

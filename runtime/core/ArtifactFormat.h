@@ -11,7 +11,7 @@
 namespace bifocal::format {
 
 /// The value of "format" in the manifest. Raised when an older runtime could misread a newer artifact.
-inline constexpr int64_t version = 4;
+inline constexpr int64_t version = 5;
 
 inline constexpr std::string_view manifestEntry = "manifest.json";
 inline constexpr std::string_view planEntry = "plan.json";

@@ -18,7 +18,7 @@ struct CpuOptions {
 /// This machine's processor: kernels are loaded from the artifact's shared object, products too.
 std::unique_ptr<Device> makeCpuDevice(const CpuOptions &options = {});
 
-/// The levels of `format::hostLevels` that this CPU can run, the widest last.
+/// The levels of `format::hostLevels` that this CPU can run, the best last.
 std::vector<std::string> runnableLevels();
 
 /// The last of them; on a CPU that can run none, the lowest there is.

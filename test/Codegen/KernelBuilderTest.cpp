@@ -241,7 +241,7 @@ TEST(DotProductsTest, AddPairsAndQuads) {
     GTEST_SKIP() << "this CPU has no dot products";
   const float one = 1.0f, small = 0x1p-30f, tiny = 0x1p-130f;
   auto pair = [](float low, float high) {
-    return std::bit_cast<uint32_t>(high) & 0xFFFF0000u | std::bit_cast<uint32_t>(low) >> 16;
+    return (std::bit_cast<uint32_t>(high) & 0xFFFF0000u) | std::bit_cast<uint32_t>(low) >> 16;
   };
   std::vector<float> sums(16, 0.0f), inputs(16, 1.00390625f);
   std::vector<uint32_t> a(16, pair(small, small)), b(16, pair(one, one)), unsignedBytes(16, 0xFFFF01FFu),

@@ -106,8 +106,9 @@ TEST_P(ImportMixer, linears_leave_padding_out) {
       EXPECT_GT(ofNone, 0);
     else
       EXPECT_EQ(ofNone, 0) << name.str();
-    if (name == "loss" || name == "evaluate")
+    if (name == "loss" || name == "evaluate") {
       EXPECT_GT(products.lookup(function.getArgument(2)), 0) << name.str();
+    }
   }
 }
 
@@ -165,6 +166,23 @@ TEST_P(ImportMixer, language_models_have_no_encoder) {
   for (auto state : imported.module->getOps<StateOp>())
     EXPECT_FALSE(state.getSymName().contains("encoder") || state.getSymName() == "source_mask");
   EXPECT_EQ(imported.function("decode_step").getNumArguments(), 4u);
+}
+
+// Distances are projected before the steps, not in each of them.
+TEST(Import, transformer_xl_projects_distances_once) {
+  Imported imported(languageModel("relative_attention") + "memory = 5\n");
+  ASSERT_TRUE(imported.module);
+  func::FuncOp encode = imported.function("encode_distances"), step = imported.function("decode_step");
+  ASSERT_TRUE(encode && step);
+  EXPECT_EQ(encode.getNumArguments(), 1u);
+  EXPECT_EQ(encode.getNumResults(), 0u);
+  EXPECT_EQ(step.getNumArguments(), 4u);
+  std::vector<std::string> written, read;
+  encode.walk([&](StateWriteOp write) { written.push_back(write.getState().str()); });
+  step.walk([&](StateReadOp state) { read.push_back(state.getState().str()); });
+  EXPECT_EQ(written.size(), 2u);
+  EXPECT_EQ(read, written);
+  step.walk([&](ParamRefOp weight) { EXPECT_FALSE(weight.getParam().contains("r_net")) << weight.getParam().str(); });
 }
 
 // What is read is multiplied, scored or not; the projection serves the loss alone.

@@ -122,8 +122,9 @@ TEST_P(RecurrentModel, steps_equal_one_pass) {
   for (int64_t distance = 0; distance < steps; ++distance)
     reach.push_back(clamps ? std::min<int64_t>(distance, 3) : distance);
   HostTensor history = HostTensor::ofInts({rows, steps}, ancestors), distances = HostTensor::ofInts({steps}, reach);
-  if (GetParam().stack.find("relative_attention") != std::string::npos)
+  if (GetParam().stack.find("relative_attention") != std::string::npos) {
     ASSERT_EQ(model->run("encode_distances", {{"distances", &distances}}).message(), "");
+  }
   for (int64_t step = 0; step < steps; ++step) {
     std::vector<int64_t> column, number{step}, places(rows, 2 + step);
     for (int64_t row = 0; row < rows; ++row)

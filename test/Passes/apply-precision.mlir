@@ -108,6 +108,28 @@ module attributes {bifocal.training = {precision = "bf16"}} {
 
 // -----
 
+// What is read of a state has its type, and a state without dynamic axes stays what it is.
+
+module attributes {bifocal.training = {precision = "bf16"}} {
+  // CHECK: bifocal.state @left : tensor<?x8xbf16>
+  bifocal.state @left : tensor<?x8xf32> dims ["P", ""]
+  // CHECK: bifocal.state @fixed : tensor<4x8xf32>
+  bifocal.state @fixed : tensor<4x8xf32> dims ["", ""]
+  // CHECK-LABEL: @reads
+  func.func @reads(%ids: tensor<?xi32>, %w: tensor<9x8xf32>, %v: tensor<8x8xf32>) {
+    // CHECK: %[[R:.*]] = bifocal.state_read @left : tensor<?x8xbf16>
+    %r = bifocal.state_read @left : tensor<?x8xf32>
+    // CHECK: bifocal.linear %[[R]], {{.*}} : (tensor<?x8xbf16>, tensor<8x8xf32>) -> tensor<?x8xbf16>
+    %y = bifocal.linear %r, %v : (tensor<?x8xf32>, tensor<8x8xf32>) -> tensor<?x8xf32>
+    %z = bifocal.relu %y : tensor<?x8xf32>
+    // CHECK: bifocal.state_read @fixed : tensor<4x8xf32>
+    %f = bifocal.state_read @fixed : tensor<4x8xf32>
+    return
+  }
+}
+
+// -----
+
 // Nothing happens in f32, or where no precision is given.
 
 module attributes {bifocal.training = {precision = "f32"}} {

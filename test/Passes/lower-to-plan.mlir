@@ -284,3 +284,20 @@ func.func @products_have_masks(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.
       : (tensor<?x6xf32>, tensor<9x6xf32>, tensor<?xi32>, tensor<?xi1>) -> (tensor<f32>, tensor<f32>, tensor<f32>, tensor<?x6xf32>, tensor<9x6xf32>)
   return %dx, %dw, %loss, %grads#0, %grads#1 : tensor<?x8xf32>, tensor<6x8xf32>, tensor<f32>, tensor<?x6xf32>, tensor<9x6xf32>
 }
+
+// -----
+
+// What another entry left is read where it lies, and is not written over.
+
+bifocal.state @left : tensor<?x8xf32> dims ["P", ""]
+// CHECK-LABEL: plan.entry @reads_a_state
+// CHECK-DAG:     %[[S:[0-9]+]] = plan.buffer state @left
+// CHECK-DAG:     %[[Y:[0-9]+]] = plan.buffer output[0]
+// CHECK-DAG:     %[[Z:[0-9]+]] = plan.buffer output[1]
+// CHECK:         plan.launch @{{[a-z_0-9]+}}(%[[S]], %[[Y]])
+// CHECK:         plan.copy %[[S]] to %[[Z]]
+func.func @reads_a_state() -> (tensor<?x8xf32> {bifocal.name = "y"}, tensor<?x8xf32> {bifocal.name = "z"}) {
+  %r = bifocal.state_read @left : tensor<?x8xf32>
+  %y = bifocal.relu %r : tensor<?x8xf32>
+  return %y, %r : tensor<?x8xf32>, tensor<?x8xf32>
+}

@@ -27,6 +27,7 @@ PRELUDE = """\
 bifocal.param @fc1.bias : tensor<1024xf32> init {kind = "zeros"}
 bifocal.state @self.key : tensor<?x?x512xf32> dims ["P", "R", ""]
 bifocal.state @self.value : tensor<?x?x512xf32> dims ["P", "R", ""]
+bifocal.state @self.positions : tensor<?x512xf32> dims ["P", ""]
 bifocal.state @cross.key : tensor<?x?x512xf32> dims ["B", "S", ""]
 bifocal.state @cross.value : tensor<?x?x512xf32> dims ["B", "S", ""]
 bifocal.state @source_mask : tensor<?x?xi1> dims ["B", "S"]
