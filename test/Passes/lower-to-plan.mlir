@@ -291,7 +291,7 @@ func.func @products_have_masks(%x: tensor<?x8xf32> {bifocal.name = "x", bifocal.
 
 bifocal.state @left : tensor<?x8xf32> dims ["P", ""]
 // CHECK-LABEL: plan.entry @reads_a_state
-// CHECK-DAG:     %[[S:[0-9]+]] = plan.buffer state @left
+// CHECK-DAG:     %[[S:[0-9]+]] = plan.buffer state name "left"
 // CHECK-DAG:     %[[Y:[0-9]+]] = plan.buffer output[0]
 // CHECK-DAG:     %[[Z:[0-9]+]] = plan.buffer output[1]
 // CHECK:         plan.launch @{{[a-z_0-9]+}}(%[[S]], %[[Y]])
