@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/core/Artifact.h"
+#include "runtime/core/ArtifactFormat.h"
 
 #include "test/Runtime/ArtifactBuilder.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 using namespace bifocal;
@@ -120,10 +122,12 @@ TEST(Artifact, missesAHostObjectThatTheManifestLists) {
 }
 
 TEST(Artifact, refusesOtherFormatsAndCompression) {
-  const Result<std::shared_ptr<const Artifact>> future =
-      Artifact::fromBytes(buildArtifact({{"format", 5}, {"digest", json::object()}}, examplePlan(), {}));
+  const Result<std::shared_ptr<const Artifact>> future = Artifact::fromBytes(
+      buildArtifact({{"format", format::version + 1}, {"digest", json::object()}}, examplePlan(), {}));
   EXPECT_EQ(future.status().code(), StatusCode::unsupported);
-  EXPECT_EQ(future.status().message(), "expects artifact format 4, but the file has format 5; compile it again");
+  EXPECT_EQ(future.status().message(),
+            fmt::format("expects artifact format {}, but the file has format {}; compile it again", format::version,
+                        format::version + 1));
   const Result<std::shared_ptr<const Artifact>> compressed =
       Artifact::fromBytes(buildArtifact(exampleManifest(), examplePlan(), {}, false));
   EXPECT_EQ(compressed.status().message(), "expects the entry 'manifest.json' to be stored, not compressed");
