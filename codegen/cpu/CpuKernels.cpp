@@ -153,12 +153,14 @@ struct GenerateCpuKernels : PassWrapper<GenerateCpuKernels, OperationPass<Module
                     vector::VectorDialect>();
   }
   void runOnOperation() override {
-    if (levels.empty()) {
-      levels = {"x86-64-v3", "x86-64-v4"};
+    // What one module needs says nothing of the next one.
+    std::vector<std::string> wanted(levels.begin(), levels.end());
+    if (wanted.empty()) {
+      wanted = {"x86-64-v3", "x86-64-v4"};
       if (hasDotProducts(getOperation()))
-        levels.push_back("x86-64-v4-dot");
+        wanted.push_back("x86-64-v4-dot");
     }
-    for (const std::string &level : levels) {
+    for (const std::string &level : wanted) {
       std::optional<VectorTarget> target = VectorTarget::find(level);
       if (!target) {
         getOperation().emitError("expects the level x86-64-v3, x86-64-v4 or x86-64-v4-dot, but got '") << level << "'";
