@@ -17,15 +17,14 @@ namespace {
 class FloatGemm : public GemmTiles {
 public:
   FloatGemm(KernelBuilder &kernel, const GemmForm &form)
-      : GemmTiles(kernel, form), factors{form.factor(), form.factor().isBF16(),
-                                         form.factor().isBF16() && kernel.target().hasDotProducts},
-        panelStride(microRows * innerSteps / stepsOfElement() + panelSlack()) {}
+      : GemmTiles(kernel, form), factors(form.factor(), kernel.target()),
+        panelStride(microRows * innerSteps / factors.stepsOfElement() + panelSlack()) {}
 
 private:
   void allocate(bool ownPanels) override {
     packedA = kernel.stackArray(llvm::divideCeil(format::gemmMostRows, microRows) * panelStride);
     if (ownPanels)
-      packedB = kernel.stackArray(panelColumns * innerSteps / stepsOfElement());
+      packedB = kernel.stackArray(panelColumns * innerSteps / factors.stepsOfElement());
   }
   void packA(const GemmTile &tile, Value inner, Value count) override;
   void packColumns(Value first, Value end, Value inner, Value count) override;
@@ -39,7 +38,6 @@ private:
   Values multiply(Value position, const Array &panelB, const GemmAhead &ahead, Value count, Values sums) override;
   GemmAhead aheadOf(const GemmTile &tile, Value position, Value column, Value inner, Value count) override;
 
-  int64_t stepsOfElement() const { return factors.together ? 2 : 1; }
   /// One panel, or with a B that is not transposed several.
   void packB(Value column, Value inner, Value count, const Array &panel, int64_t panels = 1);
 
@@ -113,7 +111,7 @@ Values FloatGemm::multiplyElements(const Array &panelA, const Array &panelB, int
   Values next(sums);
   for (int64_t at = 0; at < number; ++at) {
     // Where a pair is two elements, the second one comes first, as the machines add that have instructions for pairs.
-    const int64_t element = factors.pairs && !factors.together ? at ^ 1 : at;
+    const int64_t element = factors.areHalves() ? at ^ 1 : at;
     Value row[microVectors];
     for (int64_t v = 0; v < microVectors; ++v)
       row[v] = kernel.loadVector(panelB, kernel.index(element * panelColumns + v * kernel.width()));
@@ -121,7 +119,7 @@ Values FloatGemm::multiplyElements(const Array &panelA, const Array &panelB, int
       Value left = kernel.splat(kernel.load(panelA, kernel.index(element * microRows + i)));
       for (int64_t v = 0; v < microVectors; ++v) {
         Value &sum = next[i * microVectors + v];
-        sum = factors.together ? kernel.addBf16Pairs(sum, left, row[v]) : kernel.fma(left, row[v], sum);
+        sum = factors.arePairs() ? kernel.addBf16Pairs(sum, left, row[v]) : kernel.fma(left, row[v], sum);
       }
     }
   }
@@ -130,7 +128,7 @@ Values FloatGemm::multiplyElements(const Array &panelA, const Array &panelB, int
 
 Values FloatGemm::multiply(Value position, const Array &panelB, const GemmAhead &ahead, Value count, Values sums) {
   constexpr int64_t unrolled = 4;
-  const int64_t least = factors.pairs && !factors.together ? 2 : 1;
+  const int64_t least = factors.areHalves() ? 2 : 1;
   Array panelA = panelOfA(position);
   auto multiplyFrom = [&](Value first, int64_t number, ValueRange carried) {
     return multiplyElements(kernel.from(panelA, kernel.mul(first, microRows)),

@@ -13,9 +13,14 @@ using Values = KernelBuilder::Values;
 // next one puts right. A whole line of the cache: neighbouring panels then start in neighbouring lines.
 int64_t panelSlack() { return 16; }
 
+PanelFactors::PanelFactors(Type type, const VectorTarget &target)
+    : type(type), element(!type.isBF16()          ? Element::step
+                          : target.hasDotProducts ? Element::pair
+                                                  : Element::halfOfPair) {}
+
 Value PanelFactors::elements(KernelBuilder &kernel, Value steps) const {
   Value half = kernel.ceilDiv(steps, kernel.index(2));
-  return together ? half : pairs ? kernel.mul(half, 2) : steps;
+  return arePairs() ? half : areHalves() ? kernel.mul(half, 2) : steps;
 }
 
 /// A vector of factors. What memory holds in the narrow type already needs no rounding.
@@ -24,7 +29,8 @@ static Value loadFactors(KernelBuilder &kernel, const Array &source, const Panel
   Value vector = kernel.loadVector(source, at, mask);
   if (source.element == factors.type)
     return vector;
-  return factors.together ? kernel.widen(kernel.bf16Bits(vector), factors.type) : kernel.rounded(vector, factors.type);
+  return factors.arePairs() ? kernel.widen(kernel.bf16Bits(vector), factors.type)
+                            : kernel.rounded(vector, factors.type);
 }
 
 /// The bits of factors of bf16, in the lower halves of i32.
@@ -85,8 +91,8 @@ void NeighbourPacker::writePair(Value step, bool isWhole) {
 }
 
 void NeighbourPacker::write(Value count) {
-  Value zero = kernel.index(0), whole = factors.pairs ? kernel.bitAnd(count, kernel.index(-2)) : count;
-  if (factors.together) {
+  Value zero = kernel.index(0), whole = kernel.bitAnd(count, kernel.index(-2));
+  if (factors.arePairs()) {
     kernel.loop(zero, whole, 2, [&](Value step) { writePair(step, true); });
     return kernel.when(kernel.less(whole, count), [&] { writePair(whole, false); });
   }
@@ -94,7 +100,7 @@ void NeighbourPacker::write(Value count) {
     Array from = row(step);
     writeElement(step, [&](Value column, Value mask) { return load(from, column, mask); });
   });
-  if (factors.pairs)
+  if (factors.areHalves())
     kernel.when(kernel.less(whole, count),
                 [&] { writeElement(count, [&](Value, Value) { return kernel.constantVector(0.0); }); });
 }
@@ -124,7 +130,7 @@ static Value loadElements(KernelBuilder &kernel, const Array &row, const PanelFa
                           Value left) {
   const int64_t lanes = kernel.width();
   Value first = loadFactors(kernel, row, factors, step, left ? kernel.tailMask(left) : Value());
-  if (!factors.together)
+  if (!factors.arePairs())
     return first;
   Value mask = left ? kernel.tailMask(kernel.sub(left, kernel.index(lanes))) : Value();
   Value second = loadFactors(kernel, row, factors, kernel.add(step, lanes), mask);
@@ -136,7 +142,7 @@ static Value loadElements(KernelBuilder &kernel, const Array &row, const PanelFa
 
 void packTransposed(KernelBuilder &kernel, ArrayRef<Array> rows, const PanelFactors &factors, Value count,
                     const Array &panel) {
-  const int64_t lanes = kernel.width(), width = static_cast<int64_t>(rows.size()), steps = factors.together ? 2 : 1;
+  const int64_t lanes = kernel.width(), width = static_cast<int64_t>(rows.size()), steps = factors.stepsOfElement();
   Value whole = kernel.bitAnd(count, kernel.index(-lanes * steps));
   for (int64_t first = 0; first < width; first += lanes) {
     Array target = kernel.from(panel, kernel.index(first));

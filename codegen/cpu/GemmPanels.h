@@ -13,14 +13,21 @@ namespace bifocal {
 /// Elements behind a panel's last one that its writers may overwrite.
 int64_t panelSlack();
 
-/// What panels hold: the factors of a product, rounded to `type` where the matrix in memory is wider.
+/// What panels hold: the factors of a product, rounded to `type` where the matrix in memory is wider. Steps of bf16
+/// come in pairs, the last one with zeros where their number is odd.
 struct PanelFactors {
   mlir::Type type;
-  /// Steps come in pairs, the last one with zeros where their number is odd. Else an element is the f32 of a step.
-  bool pairs = false;
-  /// An element is a pair of bf16, its first step in the lower half; else it is the f32 of a step here too.
-  bool together = false;
+  enum class Element {
+    step,       ///< the f32 of a step
+    halfOfPair, ///< the same of a step of bf16
+    pair,       ///< two steps of bf16, the first one in the lower half
+  } element;
 
+  PanelFactors(mlir::Type type, const VectorTarget &target);
+
+  bool arePairs() const { return element == Element::pair; }
+  bool areHalves() const { return element == Element::halfOfPair; }
+  int64_t stepsOfElement() const { return arePairs() ? 2 : 1; }
   /// Elements that `steps` steps take in a row or column.
   mlir::Value elements(KernelBuilder &kernel, mlir::Value steps) const;
 };
