@@ -39,8 +39,8 @@ static void scheduleBackward(Op op, const SymbolicDims &symbols, KernelSchedule 
   }
 }
 
-/// Every head of every sentence has shares of the gradients of positions, and of the spans; tiles of a row of positions
-/// each add them up, and one tile those of the spans.
+/// Every head of every sentence has shares of the gradients of positions, and every query one of that of the span;
+/// tiles of a row of positions each add them up, and one tile those of the spans.
 static void scheduleRelativeBackward(RelativeAttentionGradOp op, const SymbolicDims &symbols,
                                      KernelSchedule &schedule) {
   const HeadSizes sizes = headSizes(op);
@@ -52,7 +52,15 @@ static void scheduleRelativeBackward(RelativeAttentionGradOp op, const SymbolicD
   schedule.stages.push_back(distances);
   if (!op.getSpan())
     return;
-  schedule.scratch.push_back({heads, 4});
+  schedule.scratch.push_back({heads * symbols.operands[1][1], 4});
+  schedule.stages.push_back(getAffineConstantExpr(1, op->getContext()));
+}
+
+/// The sums `d` of both maps of every query: one tile adds up those of the second one, the gradient of lambda.
+static void scheduleDiffBackward(DiffAttentionGradOp op, const SymbolicDims &symbols, KernelSchedule &schedule) {
+  const HeadSizes sizes = headSizes(op);
+  scheduleBackward(op, symbols, schedule);
+  schedule.scratch.push_back({symbols.operands[1][0] * symbols.operands[1][1], 4 * sizes.maps * sizes.heads});
   schedule.stages.push_back(getAffineConstantExpr(1, op->getContext()));
 }
 
@@ -84,10 +92,7 @@ std::optional<KernelSchedule> scheduleAttention(Operation *op) {
   } else if (auto grad = dyn_cast<RelativeAttentionGradOp>(op)) {
     scheduleRelativeBackward(grad, symbols, schedule);
   } else if (auto grad = dyn_cast<DiffAttentionGradOp>(op)) {
-    scheduleBackward(grad, symbols, schedule);
-    // Every tile's share of the gradient of lambda; then one tile adds them up.
-    schedule.scratch.push_back({schedule.stages.front(), 4});
-    schedule.stages.push_back(getAffineConstantExpr(1, op->getContext()));
+    scheduleDiffBackward(grad, symbols, schedule);
   } else if (auto step = dyn_cast<AttentionStepOp>(op)) {
     scheduleStep(step, symbols, schedule);
   } else if (auto step = dyn_cast<DiffAttentionStepOp>(op)) {

@@ -100,6 +100,9 @@ static void writeAddScalars(KernelTask &task, AddScalarsOp op) {
   });
 }
 
+/// Elements that a warp copies.
+static constexpr int64_t elementsOfWarp = 512;
+
 /// A stage that copies `count` elements of an operand, from `from` on, to a result, from `to` on.
 struct ElementCopy {
   int64_t operand, from, result, to, count;
@@ -107,17 +110,21 @@ struct ElementCopy {
 
 static void writeCopy(KernelTask &task, int64_t stage, const ElementCopy &copy) {
   KernelBuilder &kernel = task.builder;
-  kernel.stage(task.name(), stage, [&](Value tile) {
-    Array source = kernel.from(task.operand(copy.operand), kernel.index(copy.from));
-    Array target = kernel.from(task.result(copy.result), kernel.index(copy.to));
-    Value begin = kernel.mul(tile, elementsPerTile);
-    Value length = kernel.sub(kernel.min(kernel.add(begin, elementsPerTile), kernel.index(copy.count)), begin);
-    kernel.columns(length, {}, [&](Value at, Value mask, ValueRange) {
-      Value place = kernel.add(begin, at);
-      kernel.storeVector(kernel.loadVector(source, place, mask), target, place, mask);
-      return Values{};
-    });
-  });
+  const int64_t perTile = kernel.target().isWarp ? elementsOfWarp : elementsPerTile;
+  kernel.stage(
+      task.name(), stage,
+      [&](Value tile) {
+        Array source = kernel.from(task.operand(copy.operand), kernel.index(copy.from));
+        Array target = kernel.from(task.result(copy.result), kernel.index(copy.to));
+        Value begin = kernel.mul(tile, perTile);
+        Value length = kernel.sub(kernel.min(kernel.add(begin, perTile), kernel.index(copy.count)), begin);
+        kernel.columns(length, {}, [&](Value at, Value mask, ValueRange) {
+          Value place = kernel.add(begin, at);
+          kernel.storeVector(kernel.loadVector(source, place, mask), target, place, mask);
+          return Values{};
+        });
+      },
+      task.tilesOf(getAffineConstantExpr(llvm::divideCeil(copy.count, perTile), task.op->getContext())));
 }
 
 static void writeConcatRows(KernelTask &task, ConcatRowsOp op) {

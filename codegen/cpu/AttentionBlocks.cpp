@@ -161,6 +161,25 @@ void addToKeys(AttentionTile &tile, const Array &weights, Value count, const Hea
     sums.add(count, kernel.index(whole), masks);
 }
 
+Value sumOf(KernelBuilder &kernel, const Array &numbers, Value count) {
+  constexpr int64_t together = 8; // that a warp waits once for all of them
+  const int64_t lanes = kernel.width();
+  KernelBuilder::Values sums =
+      kernel.loop(kernel.index(0), count, together * lanes, KernelBuilder::Values(together, kernel.constantVector(0.0)),
+                  [&](Value first, ValueRange carried) {
+                    KernelBuilder::Values next;
+                    for (int64_t i = 0; i < together; ++i) {
+                      Value at = kernel.add(first, i * lanes), mask = kernel.tailMask(kernel.sub(count, at));
+                      next.push_back(kernel.add(carried[i], kernel.loadVector(numbers, at, mask)));
+                    }
+                    return next;
+                  });
+  for (int64_t half = together / 2; half > 0; half /= 2)
+    for (int64_t i = 0; i < half; ++i)
+      sums[i] = kernel.add(sums[i], sums[i + half]);
+  return sums[0];
+}
+
 void zeroKeys(AttentionTile &tile, const HeadRows &target) {
   KernelBuilder &kernel = tile.builder();
   kernel.loop(kernel.index(0), kernel.expression(tile.form().keys), 1, [&](Value key) {

@@ -30,6 +30,9 @@ mlir::Value weightOf(AttentionTile &tile, mlir::Value key, mlir::Value score, ml
 void addToKeys(AttentionTile &tile, const Array &weights, mlir::Value count, const HeadRows &rows,
                const HeadRows &target, double factor, int64_t perGroup = 0);
 
+/// The sums of `count` numbers by lanes, some vectors at a time.
+mlir::Value sumOf(KernelBuilder &kernel, const Array &numbers, mlir::Value count);
+
 /// Zeros for the rows of all keys.
 void zeroKeys(AttentionTile &tile, const HeadRows &target);
 

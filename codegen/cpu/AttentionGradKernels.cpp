@@ -246,26 +246,47 @@ static void writePositionsGrad(KernelTask &task, const AttentionShape &shape, Af
   kernel.loop(zero, kernel.index(perHead ? heads : 1), 1, writeFrom);
 }
 
-static void writeSpanGrad(KernelTask &task, const AttentionShape &shape, AffineExpr sentences, const Array &sums) {
+/// The gradient of the span of `head`: the shares of all its queries, added up in one order.
+static void writeSpanGrad(KernelTask &task, const AttentionShape &shape, AffineExpr sentences, Value head) {
   KernelBuilder &kernel = task.builder;
-  Value zero = kernel.index(0), heads = kernel.index(shape.sizes.heads);
+  const Array shares = relativeSumsOf(task, cast<RelativeAttentionGradOp>(task.op)).spans;
+  Value zero = kernel.index(0), heads = kernel.index(shape.sizes.heads), steps = kernel.expression(shape.queries);
+  Values total = kernel.loop(zero, kernel.expression(sentences), 1, kernel.constantVector(0.0),
+                             [&](Value sentence, Range carried) {
+                               Value number = kernel.add(kernel.mul(sentence, heads), head);
+                               const Array own = kernel.from(shares, kernel.mul(number, steps));
+                               return Values{kernel.add(carried[0], sumOf(kernel, own, steps))};
+                             });
   Value slope = kernel.constantF32(shape.relative->spanUnit / shape.relative->ramp);
-  kernel.loop(zero, heads, 1, [&](Value head) {
-    Values sum =
-        kernel.loop(zero, kernel.expression(sentences), 1, kernel.constantF32(0.0), [&](Value sentence, Range carried) {
-          Value share = kernel.load(sums, kernel.add(kernel.mul(sentence, heads), head));
-          return Values{kernel.add(carried[0], share)};
-        });
-    kernel.store(kernel.mul(sum[0], slope), task.result(5), head);
-  });
+  kernel.store(kernel.mul(kernel.horizontalSum(total[0]), slope), task.result(5), head);
+}
+
+RelativeSums relativeSumsOf(KernelTask &task, RelativeAttentionGradOp op) {
+  const auto scratch = static_cast<int64_t>(scheduleKernel(op).scratch.size());
+  if (op.getSpan())
+    return {task.scratch(scratch - 2), task.scratch(scratch - 1)};
+  return {task.scratch(scratch - 1), {}};
+}
+
+void writeRelativeSums(KernelTask &task, RelativeAttentionGradOp op, const AttentionShape &shape) {
+  KernelBuilder &kernel = task.builder;
+  const AffineExpr sentences = launchSymbols(op).operands[1][0];
+  kernel.stage(task.name(), 1,
+               [&](Value row) { writePositionsGrad(task, shape, sentences, relativeSumsOf(task, op).positions, row); });
+  if (!op.getSpan())
+    return;
+  const AffineExpr heads = getAffineConstantExpr(shape.sizes.heads, op.getContext());
+  auto writeHead = [&](Value head) { writeSpanGrad(task, shape, sentences, head); };
+  auto writeAll = [&](Value) { kernel.loop(kernel.index(0), kernel.expression(heads), 1, writeHead); };
+  // One tile for all heads, but a warp for each.
+  if (kernel.target().isWarp)
+    kernel.stage(task.name(), 2, writeHead, heads);
+  else
+    kernel.stage(task.name(), 2, writeAll);
 }
 
 void writeAttentionGrad(KernelTask &task, RelativeAttentionGradOp op) {
   const AttentionShape shape = AttentionShape::of(op);
-  const KernelSchedule schedule = scheduleKernel(op);
-  const auto places = static_cast<int64_t>(schedule.scratch.size()) - (op.getSpan() ? 2 : 1);
-  auto sums = [&] { return RelativeSums{task.scratch(places), op.getSpan() ? task.scratch(places + 1) : Array()}; };
-  const AffineExpr sentences = launchSymbols(op).operands[1][0];
   task.builder.stage(task.name(), 0, [&](Value kvHead) {
     constexpr KeyResults results{2, 3};
     const GradArrays arrays{task.operand(op.getOutputGrad()),
@@ -276,12 +297,10 @@ void writeAttentionGrad(KernelTask &task, RelativeAttentionGradOp op) {
                             task.result(3),
                             keySumsOf(task, results),
                             valueSumsOf(task, results)};
-    GradWriter(task, shape, arrays, relativeGradModifiers(task, shape, task.result(1), sums())).write(kvHead);
+    GradWriter(task, shape, arrays, relativeGradModifiers(task, shape, task.result(1), relativeSumsOf(task, op)))
+        .write(kvHead);
   });
-  task.builder.stage(task.name(), 1,
-                     [&](Value row) { writePositionsGrad(task, shape, sentences, sums().positions, row); });
-  if (op.getSpan())
-    task.builder.stage(task.name(), 2, [&](Value) { writeSpanGrad(task, shape, sentences, sums().spans); });
+  writeRelativeSums(task, op, shape);
 }
 
 } // namespace bifocal

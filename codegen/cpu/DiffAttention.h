@@ -15,6 +15,10 @@ constexpr int64_t mostPanelBytes = 512 << 10;
 /// Keys, a whole number of blocks, that a panel with `arrays` numbers for each key and query of a strip has room for.
 int64_t panelKeys(const KernelBuilder &kernel, const AttentionShape &shape, int64_t arrays);
 
+/// Where diff_attention_grad keeps the sums `d` of both maps of all queries, [B, 2 heads, T].
+Array deltasOf(KernelTask &task);
+/// The gradient of lambda from the sums of the second map, added up in one order.
+void writeLambdaGrad(KernelTask &task, const AttentionShape &shape, mlir::AffineExpr sentences);
 void writeDiffAttentionGrad(KernelTask &task, DiffAttentionGradOp op);
 void writeDiffAttentionStep(KernelTask &task, DiffAttentionStepOp op);
 

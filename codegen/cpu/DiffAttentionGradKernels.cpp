@@ -26,16 +26,16 @@ struct DiffGradBuffers {
   std::array<Array, 2> lse, delta; ///< [lane]
   Array outputGrad, weightGrads;
   std::array<Array, 2> drops;         ///< of one group
-  Array lambda;                       ///< of all
   std::array<Array, 2> keys, queries; ///< rows of a block, and of the strip
   Array values, outputGradRows;       ///< the same
 };
 
 class DiffGradWriter {
 public:
-  DiffGradWriter(KernelTask &task, const AttentionShape &shape);
-  /// All queries that read one head of keys and values; returns their share of the gradient of lambda.
-  Value write(Value kvHead);
+  /// `deltas` is where the sums over keys of all queries go.
+  DiffGradWriter(KernelTask &task, const AttentionShape &shape, const Array &deltas);
+  /// All queries that read one head of keys and values.
+  void write(Value kvHead);
 
 private:
   /// The keys [first, first + count), whose weights lie from row `place` of the panel on.
@@ -88,13 +88,14 @@ private:
   DiffGradBuffers memory;
   std::array<HeadRows, 2> queryRows; ///< of the strip
   HeadRows outputGradRows;
+  Array deltas;
   Value lambda;
 };
 
 } // namespace
 
-DiffGradWriter::DiffGradWriter(KernelTask &task, const AttentionShape &shape)
-    : task(task), kernel(task.builder), shape(shape), modifiers(modifiersOf(task, shape)) {
+DiffGradWriter::DiffGradWriter(KernelTask &task, const AttentionShape &shape, const Array &deltas)
+    : task(task), kernel(task.builder), shape(shape), modifiers(modifiersOf(task, shape)), deltas(deltas) {
   const int64_t groups = QueryStrip::groups(kernel, shape), block = AttentionTile::keyBlock;
   for (int64_t map = 0; map < 2; ++map) {
     memory.query[map] = kernel.stackArray(groups * keyWidth * lanes);
@@ -107,7 +108,6 @@ DiffGradWriter::DiffGradWriter(KernelTask &task, const AttentionShape &shape)
   }
   memory.outputGrad = kernel.stackArray(groups * valueWidth * lanes);
   memory.weightGrads = kernel.stackArray(groups * panelPlace);
-  memory.lambda = kernel.stackArray(lanes);
   if (kernel.target().isWarp)
     return;
   const int64_t queries = QueryStrip::queries(kernel, shape);
@@ -257,11 +257,11 @@ void DiffGradWriter::addBlock(QueryStrip &strip, Value first, Value count) {
 }
 
 void DiffGradWriter::finishGroup(AttentionTile &tile) {
-  for (int64_t map = 0; map < 2; ++map)
+  for (int64_t map = 0; map < 2; ++map) {
     tile.storeTransposed(perColumn(tile, memory.queryGrad[map], keyWidth),
                          tile.queryRows(task.result(0), tile.first(), map), kernel.constantVector(shape.scale));
-  Value before = kernel.loadVector(memory.lambda, kernel.index(0));
-  kernel.storeVector(kernel.sub(before, tile.load(memory.delta[1])), memory.lambda, kernel.index(0));
+    kernel.storeVector(tile.load(memory.delta[map]), deltas, tile.statisticsAt(map), tile.realQueries());
+  }
 }
 
 void DiffGradWriter::writeStrip(Value sentence, Value head, Value begin) {
@@ -285,7 +285,7 @@ void DiffGradWriter::writeStrip(Value sentence, Value head, Value begin) {
   strip.eachGroup([&](AttentionTile &tile) { finishGroup(tile); });
 }
 
-Value DiffGradWriter::write(Value kvHead) {
+void DiffGradWriter::write(Value kvHead) {
   const HeadSizes &sizes = shape.sizes;
   const int64_t shared = sizes.heads / sizes.kvHeads;
   Value sentence = kernel.div(kvHead, kernel.index(sizes.kvHeads)), zero = kernel.index(0);
@@ -296,7 +296,6 @@ Value DiffGradWriter::write(Value kvHead) {
   const HeadRows valueSums = whole.valueRows(valueSumsOf(task), zero);
   zeroKeys(whole, keySums);
   zeroKeys(whole, valueSums);
-  kernel.storeVector(kernel.constantVector(0.0), memory.lambda, zero);
   lambda = kernel.splat(kernel.load(operand(lambdaOperand), zero));
   kernel.loop(firstHead, kernel.add(firstHead, shared), 1, [&](Value head) {
     kernel.loop(zero, kernel.expression(shape.queries), QueryStrip::queries(kernel, shape),
@@ -304,29 +303,28 @@ Value DiffGradWriter::write(Value kvHead) {
   });
   roundKeys(whole, keySums, whole.allKeyRows(task.result(1), zero));
   roundKeys(whole, valueSums, whole.valueRows(task.result(2), zero));
-  return kernel.horizontalSum(kernel.loadVector(memory.lambda, zero));
 }
 
-/// The tiles' shares of the gradient of lambda, added up in one order.
-static void writeLambda(KernelTask &task, const Array &shares, AffineExpr count) {
+void writeLambdaGrad(KernelTask &task, const AttentionShape &shape, AffineExpr sentences) {
   KernelBuilder &kernel = task.builder;
-  Value all = kernel.expression(count);
-  Values sum = kernel.columns(all, kernel.constantVector(0.0), [&](Value at, Value mask, ValueRange carried) {
-    return Values{kernel.add(carried[0], kernel.loadVector(shares, at, mask))};
+  const Array deltas = deltasOf(task);
+  Value steps = kernel.expression(shape.queries), heads = kernel.expression(sentences * shape.sizes.heads);
+  Values total = kernel.loop(kernel.index(0), heads, 1, kernel.constantVector(0.0), [&](Value head, Range carried) {
+    const Array second = kernel.from(deltas, kernel.mul(kernel.add(kernel.mul(head, 2), 1), steps));
+    return Values{kernel.sub(carried[0], sumOf(kernel, second, steps))};
   });
-  kernel.store(kernel.horizontalSum(sum[0]), task.result(3), kernel.index(0));
+  kernel.store(kernel.horizontalSum(total[0]), task.result(3), kernel.index(0));
+}
+
+Array deltasOf(KernelTask &task) {
+  return task.scratch(static_cast<int64_t>(scheduleKernel(task.op).scratch.size()) - 1);
 }
 
 void writeDiffAttentionGrad(KernelTask &task, DiffAttentionGradOp op) {
-  KernelBuilder &kernel = task.builder;
   AttentionShape shape = AttentionShape::of(op);
-  const KernelSchedule schedule = scheduleKernel(op);
-  const int64_t lambdaScratch = static_cast<int64_t>(schedule.scratch.size()) - 1;
-  kernel.stage(task.name(), 0, [&](Value kvHead) {
-    Value share = DiffGradWriter(task, shape).write(kvHead);
-    kernel.store(share, task.scratch(lambdaScratch), kvHead);
-  });
-  kernel.stage(task.name(), 1, [&](Value) { writeLambda(task, task.scratch(lambdaScratch), schedule.stages.front()); });
+  const AffineExpr sentences = launchSymbols(op).operands[queryOperand][0];
+  task.builder.stage(task.name(), 0, [&](Value kvHead) { DiffGradWriter(task, shape, deltasOf(task)).write(kvHead); });
+  task.builder.stage(task.name(), 1, [&](Value) { writeLambdaGrad(task, shape, sentences); });
 }
 
 } // namespace bifocal

@@ -21,13 +21,12 @@ Value Distances::all(Value key) {
   return kernel.add(kernel.lanes(kernel.i32(), kernel.width()), own);
 }
 
-/// How many distances are seen, from the nearest one on.
-static Value seenDistances(AttentionTile &tile) {
-  KernelBuilder &kernel = tile.builder();
-  const RelativeShape &relative = *tile.form().relative;
+Value seenDistances(KernelBuilder &kernel, const RelativeShape &relative) {
   Value rows = kernel.expression(relative.distances);
   return relative.window > 0 ? kernel.min(rows, kernel.index(relative.window)) : rows;
 }
+
+static Value seenDistances(AttentionTile &tile) { return seenDistances(tile.builder(), *tile.form().relative); }
 
 /// The key `distance` steps before the tile's first query, or one before it: the first of a block.
 static Value blockBefore(AttentionTile &tile, Value distance) {
@@ -161,16 +160,25 @@ void PositionModifier::finishQueries(AttentionTile &tile) {
 SpanModifier::SpanModifier(KernelTask &task, const AttentionShape &shape, const Array &sums)
     : task(task), kernel(task.builder), shape(shape), sums(sums) {
   if (sums)
-    total = kernel.stackArray(kernel.width());
+    totals = kernel.stackArray(QueryStrip::groups(kernel, shape) * kernel.width());
+}
+
+Value SpanRamp::last(Value rows) const {
+  Value given = kernel.mul(part, kernel.constantF32(unit)), most = kernel.convert(rows, kernel.f32());
+  Value span = kernel.min(kernel.max(given, kernel.constantF32(0.0)), most);
+  return kernel.convert(kernel.add(span, kernel.constantF32(1.0 + ramp)), kernel.i64());
 }
 
 Value SpanRamp::left(Value distance) const {
-  return kernel.fma(kernel.splat(part), kernel.constantVector(unit), kernel.sub(kernel.constantVector(1.0), distance));
+  Type type = distance.getType();
+  Value own = kernel.splat(part, cast<VectorType>(type).getNumElements());
+  return kernel.fma(own, kernel.constant(type, unit), kernel.sub(kernel.constant(type, 1.0), distance));
 }
 
 Value SpanRamp::factor(Value distance) const {
-  Value zero = kernel.constantVector(0.0), one = kernel.constantVector(1.0);
-  return kernel.min(kernel.max(kernel.fma(left(distance), kernel.constantVector(1.0 / ramp), one), zero), one);
+  Type type = distance.getType();
+  Value zero = kernel.constant(type, 0.0), one = kernel.constant(type, 1.0);
+  return kernel.min(kernel.max(kernel.fma(left(distance), kernel.constant(type, 1.0 / ramp), one), zero), one);
 }
 
 SpanRamp SpanModifier::rampOf(AttentionTile &tile) const {
@@ -183,12 +191,7 @@ Value SpanModifier::distanceOf(AttentionTile &tile, Value key) const {
 }
 
 KeyRange SpanModifier::bound(AttentionTile &tile, KeyRange keys) const {
-  // A span that is no number is none; one beyond all distances ends there.
-  Value rows = kernel.convert(seenDistances(tile), kernel.f32());
-  Value given = kernel.mul(rampOf(tile).part, kernel.constantF32(shape.relative->spanUnit));
-  Value span = kernel.min(kernel.max(given, kernel.constantF32(0.0)), rows);
-  Value last = kernel.add(span, kernel.constantF32(1.0 + shape.relative->ramp));
-  return {kernel.max(keys.begin, blockBefore(tile, kernel.convert(last, kernel.i64()))), keys.end};
+  return {kernel.max(keys.begin, blockBefore(tile, rampOf(tile).last(seenDistances(tile)))), keys.end};
 }
 
 Value SpanModifier::visible(AttentionTile &tile, Value key) const {
@@ -197,21 +200,17 @@ Value SpanModifier::visible(AttentionTile &tile, Value key) const {
 
 Value SpanModifier::factor(AttentionTile &tile, Value key) const { return rampOf(tile).factor(distanceOf(tile, key)); }
 
-void SpanModifier::startHead(AttentionTile &) {
-  kernel.storeVector(kernel.constantVector(0.0), total, kernel.index(0));
-}
+void SpanModifier::startGradients(AttentionTile &tile) { tile.store(kernel.constantVector(0.0), totals); }
 
 void SpanModifier::addFactorGradient(AttentionTile &tile, Value key, Value gradient) {
-  Value before = kernel.loadVector(total, kernel.index(0)), zero = kernel.constantVector(0.0);
+  Value before = tile.load(totals), zero = kernel.constantVector(0.0);
   // The gradient is zero already where the query does not see the key.
   Value counts = kernel.select(kernel.lessEqual(rampOf(tile).left(distanceOf(tile, key)), zero), gradient, zero);
-  kernel.storeVector(kernel.add(before, counts), total, kernel.index(0));
+  tile.store(kernel.add(before, counts), totals);
 }
 
-void SpanModifier::finishHead(AttentionTile &tile) {
-  Value sum = kernel.horizontalSum(kernel.loadVector(total, kernel.index(0)));
-  Value head = kernel.add(kernel.mul(tile.inSentence(), shape.sizes.heads), tile.inHead());
-  kernel.store(sum, sums, head);
+void SpanModifier::finishQueries(AttentionTile &tile) {
+  kernel.storeVector(tile.load(totals), sums, tile.statisticsAt(), tile.realQueries());
 }
 
 ScoreModifiers modifiersOf(KernelTask &task, const AttentionShape &shape) {
@@ -225,6 +224,17 @@ ScoreModifiers modifiersOf(KernelTask &task, const AttentionShape &shape) {
   modifiers.push_back(std::make_unique<WindowModifier>());
   modifiers.push_back(std::make_unique<PositionModifier>(task, shape));
   if (shape.relative->span)
+    modifiers.push_back(std::make_unique<SpanModifier>(task, shape));
+  return modifiers;
+}
+
+ScoreModifiers boundsOf(KernelTask &task, const AttentionShape &shape) {
+  ScoreModifiers modifiers;
+  if (shape.causal)
+    modifiers.push_back(std::make_unique<CausalModifier>());
+  if (shape.relative)
+    modifiers.push_back(std::make_unique<WindowModifier>());
+  if (shape.relative && shape.relative->span)
     modifiers.push_back(std::make_unique<SpanModifier>(task, shape));
   return modifiers;
 }

@@ -25,6 +25,9 @@ private:
   KernelBuilder &kernel;
 };
 
+/// How many distances are seen, from the nearest one on.
+mlir::Value seenDistances(KernelBuilder &kernel, const RelativeShape &relative);
+
 /// A query sees the keys from the nearest one on that the window has and that positions have rows for.
 class WindowModifier : public ScoreModifier {
 public:
@@ -33,7 +36,7 @@ public:
 };
 
 /// Where relative_attention_grad sums up the gradients of positions and spans: of each sentence and head rows of
-/// positions, and one number.
+/// positions, and a number for each query.
 struct RelativeSums {
   Array positions, spans;
 };
@@ -77,6 +80,8 @@ struct SpanRamp {
   double unit, ramp;
   mlir::Value part;
 
+  /// The last distance that is seen, as an i64. A span that is no number is none; one beyond `rows` ends there.
+  mlir::Value last(mlir::Value rows) const;
   /// How many steps are left from `distance` (a vector of f32) to where the ramp begins: within it 0 to -ramp. Rounded
   /// once: at the ends of the ramp the gradient hangs on the sign.
   mlir::Value left(mlir::Value distance) const;
@@ -94,9 +99,9 @@ public:
   KeyRange bound(AttentionTile &tile, KeyRange keys) const override;
   Value visible(AttentionTile &tile, Value key) const override;
   Value factor(AttentionTile &tile, Value key) const override;
-  void startHead(AttentionTile &tile) override;
+  void startGradients(AttentionTile &tile) override;
   void addFactorGradient(AttentionTile &tile, Value key, Value gradient) override;
-  void finishHead(AttentionTile &tile) override;
+  void finishQueries(AttentionTile &tile) override;
 
 private:
   SpanRamp rampOf(AttentionTile &tile) const;
@@ -106,13 +111,18 @@ private:
   KernelTask &task;
   KernelBuilder &kernel;
   const AttentionShape &shape;
-  Array sums, total; ///< `total` is on the stack, a number for each lane
+  Array sums, totals; ///< `totals` are on the stack, of each group [lane]
 };
 
 /// The modifiers of a backward pass with relative attention, which sum up in `sums` and write gradients of the position
 /// queries to `queryGrad`.
 ScoreModifiers relativeGradModifiers(KernelTask &task, const AttentionShape &shape, const Array &queryGrad,
                                      const RelativeSums &sums);
+
+/// Where relative_attention_grad keeps them.
+RelativeSums relativeSumsOf(KernelTask &task, RelativeAttentionGradOp op);
+/// The stages of relative_attention_grad behind the first one, which add them up.
+void writeRelativeSums(KernelTask &task, RelativeAttentionGradOp op, const AttentionShape &shape);
 
 } // namespace bifocal
 #endif

@@ -57,6 +57,9 @@ using ScoreModifiers = llvm::SmallVector<std::unique_ptr<ScoreModifier>>;
 /// places on the stack.
 ScoreModifiers modifiersOf(KernelTask &task, const AttentionShape &shape);
 
+/// Those that bound the keys of a tile, for `visibleKeys` alone: they take no places.
+ScoreModifiers boundsOf(KernelTask &task, const AttentionShape &shape);
+
 /// A query sees the keys up to its own step.
 class CausalModifier : public ScoreModifier {
 public:

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// attention_grad on tensor cores. The gradients of keys and values are sums over queries, that of queries is one over
-// keys. On a CPU one tile takes a head and adds all of them up in memory; here a tile owns 16 keys or 32 queries, and
-// computes the weights that it needs again from the log-sums: seven products instead of five (eight with heads so wide
-// that keys and values take turns), but no sum is shared. FlashAttention-2 (Dao, 2023, algorithm 2) adds up the
-// gradient of the queries by atomic additions instead, in no fixed order.
-#include "codegen/cuda/AttentionHead.h"
+// The gradients of the attention family on tensor cores. Those of keys and values are sums over queries, that of
+// queries is one over keys. On a CPU one tile takes a head and adds all of them up in memory; here a tile owns 16 keys,
+// or 16 or 32 queries, and computes the weights that it needs again from the log-sums: seven products instead of five
+// (eight with heads so wide that keys and values take turns), but no sum is shared. FlashAttention-2 (Dao, 2023,
+// algorithm 2) adds up the gradient of the queries by atomic additions instead, in no fixed order.
+//
+// Differential attention needs sums over all keys before any gradient of a score, and no output of a single map is
+// kept: the tiles of queries, which come first, make them in a pass of their own. Relative attention has tiles of 16
+// distances besides (RelativeGradKernels.cpp).
+#include "codegen/cpu/DiffAttention.h"
+#include "codegen/cuda/RelativeGradKernels.h"
 #include "codegen/cuda/TensorCoreKernels.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -13,191 +19,105 @@ namespace bifocal {
 
 using Values = KernelBuilder::Values;
 using Sums = TileBuilder::Sums;
-using Keys = AttentionHead::Keys;
 using Rows = AttentionHead::Rows;
 
-static constexpr int64_t tileKeys = 16, tileQueries = AttentionHead::drawnQueries,
-                         stackedKeys = AttentionHead::stackedKeys;
+static constexpr int64_t tileKeys = 16, stackedKeys = AttentionHead::stackedKeys;
 
 namespace {
 
-/// Operands of the op, and its results, in their order.
-enum Operand : int64_t { outputGradOperand, queryOperand, keyOperand, valueOperand, outputOperand, lseOperand };
-enum Gradient : int64_t { queryGrad, keyGrad, valueGrad };
-
-/// What the elements of a tile need to know of their queries: log-sums, and <output_grad, output>.
-struct QueryLines {
-  Value lse, delta;
-};
-
-/// A tile of weights that dropout has left, and one of the gradients of their scores, without the scale.
-struct Weighed {
-  Value weight, scoreGrad;
-};
+/// Gradients that a tile of keys sums up.
+enum class Gradient : uint8_t { key, value };
 
 class AttentionGradWriter {
 public:
-  AttentionGradWriter(KernelTask &task, AttentionGradOp op)
+  template <typename Op>
+  AttentionGradWriter(KernelTask &task, Op op)
       : task(task), kernel(task.builder), tiles(task.builder), shape(AttentionShape::of(op)),
-        element(getElementTypeOrSelf(op.getQuery().getType())), sentences(launchSymbols(op).operands[queryOperand][0]) {
-  }
+        tensors(GradTensors::of(op)), element(getElementTypeOrSelf(op.getQuery().getType())),
+        sentences(launchSymbols(op).operands[1][0]) {}
 
   void write();
 
 private:
-  void takePlaces();
-  void loadQueries(AttentionTile &drawing, Value firstQuery, bool withDelta);
-  void writeDelta(int64_t row);
-  QueryLines linesAt(Value row, Keys place);
-  Weighed weigh(Value product, Value weightGrad, const QueryLines &lines, Value visible, Value drawn);
-
-  void writeKeys(AttentionTile &drawing, Value kvHead, Value firstKey, ArrayRef<Gradient> gradients);
-  Values addHead(AttentionTile &drawing, Value firstKey, ArrayRef<Gradient> gradients, ValueRange carried);
-  void addQueries(Value firstQuery, Value row, ArrayRef<Gradient> gradients, MutableArrayRef<Sums> sums);
-  void writeQueries(AttentionTile &drawing, Value firstQuery, Value firstRow, int64_t groups);
-  void addKeys(Value firstQuery, Value row, Value key, ArrayRef<QueryLines> lines, MutableArrayRef<Sums> sums);
-
-  /// As many sums as a group of 16 rows of a gradient has tiles of eight channels.
-  size_t perGroup(Gradient gradient) const {
-    return static_cast<size_t>((gradient == valueGrad ? shape.sizes.value : shape.sizes.key) / 8);
-  }
-  /// Whether the registers hold the sums of two groups.
-  bool holdsTwo() const { return head->width() <= 64; }
+  int64_t width() const { return std::max(shape.sizes.maps * shape.sizes.key, shape.sizes.value); }
+  /// Whether the registers hold the sums of two groups of 16 rows.
+  bool holdsTwo() const { return width() <= 64; }
+  bool isDifferential() const { return shape.sizes.maps > 1; }
+  /// Groups of 16 queries whose gradients a tile sums up at a time.
+  int64_t groups() const { return holdsTwo() && !isDifferential() && !shape.relative ? 2 : 1; }
+  /// Queries that are on the stack at a time.
+  int64_t stackedQueries() const { return shape.relative ? 16 : 32; }
   /// Heads that share keys and values.
   int64_t shared() const { return shape.sizes.heads / shape.sizes.kvHeads; }
-  Values zeros(ArrayRef<Gradient> gradients);
+  AffineExpr keyTiles() const { return shape.keys.ceilDiv(tileKeys); }
+  AffineExpr queryTiles() const { return shape.queries.ceilDiv(16 * groups()); }
+
+  /// As many sums as 16 rows of a gradient have tiles of eight channels.
+  size_t sumsOf(Gradient gradient) const {
+    return static_cast<size_t>((gradient == Gradient::value ? shape.sizes.value : shape.sizes.maps * shape.sizes.key) /
+                               8);
+  }
+  Values zeros(size_t count) { return TileBuilder::flat(SmallVector<Sums>(count, tiles.zeros())); }
+
+  void start() { tile.emplace(task, tiles, shape, tensors, element, stackedQueries()); }
+  void writeKeyTile(Value number);
+  void writeKeys(Value kvHead, Value firstKey, ArrayRef<Gradient> gradients);
+  Values addHead(Value firstKey, ArrayRef<Gradient> gradients, ValueRange carried);
+  void addQueries(Value firstQuery, Value row, ArrayRef<Gradient> gradients, MutableArrayRef<Sums> sums);
+
+  void writeQueryTile(Value number);
+  KeyRange keysOf(Value firstQuery);
+  void sumDeltas(Value firstQuery, const KeyRange &range);
+  void addKeys(Value firstQuery, int64_t group, Value key, ArrayRef<QueryLines> lines, MutableArrayRef<Sums> sums);
+  void writeSums(Value firstQuery, int64_t group, ArrayRef<Sums> sums);
 
   KernelTask &task;
   KernelBuilder &kernel;
   TileBuilder tiles;
   AttentionShape shape;
+  GradTensors tensors;
   Type element;
   AffineExpr sentences;
-  std::optional<AttentionHead> head;
-
-  // On the stack: rows of the head, lines of its queries, and [key][query] above 0 where a weight is kept.
-  Matrix queries, outputGrads, keys, values;
-  Array lse, delta;
-  /// Eight times delta.
-  Matrix deltas;
-  Matrix drops;
+  std::optional<AttentionGradTile> tile;
 };
 
 } // namespace
 
-Values AttentionGradWriter::zeros(ArrayRef<Gradient> gradients) {
-  size_t count = 0;
-  for (Gradient gradient : gradients)
-    count += perGroup(gradient);
-  return TileBuilder::flat(SmallVector<Sums>(count, tiles.zeros()));
-}
-
-void AttentionGradWriter::takePlaces() {
-  head.emplace(task, tiles, shape, element);
-  queries = head->stackRows(tileQueries, head->width());
-  outputGrads = head->stackRows(tileQueries, shape.sizes.value);
-  keys = head->stackRows(stackedKeys, head->width());
-  values = head->stackRows(stackedKeys, shape.sizes.value);
-  lse = kernel.stackArray(tileQueries);
-  delta = kernel.stackArray(tileQueries);
-  deltas = {kernel.stackArray(8 * tileQueries), kernel.index(8)};
-  if (shape.dropRate > 0)
-    drops = {kernel.stackArray(element, stackedKeys * kernel.width()), kernel.index(kernel.width())};
-}
-
-/// delta of eight queries, whose outputs are where the queries will be.
-void AttentionGradWriter::writeDelta(int64_t row) {
-  auto tileOf = [&](const Matrix &matrix, int64_t channel) {
-    return kernel.widen(tiles.load(tiles.at(matrix, kernel.index(row), channel), 8, 8, 4), element);
-  };
-  Value sum = kernel.constant(kernel.vectorOf(kernel.f32(), 64), 0.0);
-  for (int64_t channel = 0; channel < shape.sizes.value; channel += 8)
-    sum = kernel.fma(tileOf(outputGrads, channel), tileOf(queries, channel), sum);
-  tiles.store(tiles.rowSum(sum), tiles.at(deltas, kernel.index(row)), 8, 8);
-}
-
-/// Everything about the queries from `firstQuery` on, delta only where scores get gradients. Those that the sentence
-/// does not have are zeros.
-void AttentionGradWriter::loadQueries(AttentionTile &drawing, Value firstQuery, bool withDelta) {
-  Value all = head->queries(), left = kernel.min(kernel.sub(all, firstQuery), kernel.index(tileQueries));
-  head->copyRows(Rows::output, task.operand(outputGradOperand), firstQuery, tileQueries, outputGrads);
-  if (withDelta) {
-    head->copyRows(Rows::output, task.operand(outputOperand), firstQuery, tileQueries, queries);
-    for (int64_t row = 0; row < tileQueries; row += 8)
-      writeDelta(row);
-    kernel.storeVector(tiles.load(deltas, tileQueries, 1, 4), delta, kernel.index(0));
-  }
-  head->copyRows(Rows::query, task.operand(queryOperand), firstQuery, tileQueries, queries);
-  Value place = kernel.add(kernel.mul(head->number(), all), firstQuery);
-  kernel.storeVector(kernel.loadVector(task.operand(lseOperand), place, kernel.tailMask(left)), lse, kernel.index(0));
-  if (shape.dropRate > 0)
-    drawing.start(head->inSentence().first, head->inSentence().second, firstQuery);
-}
-
-QueryLines AttentionGradWriter::linesAt(Value row, Keys place) {
-  auto along = [&](const Array &numbers) {
-    const Array eight = kernel.from(numbers, row);
-    return place == Keys::inRows ? tiles.alongColumns(eight) : tiles.alongRows(eight);
-  };
-  return {along(lse), along(delta)};
-}
-
-/// `drawn` may be null, and `weightGrad` where the gradients of scores are not asked for.
-Weighed AttentionGradWriter::weigh(Value product, Value weightGrad, const QueryLines &lines, Value visible,
-                                   Value drawn) {
-  Type floats = kernel.vectorOf(kernel.f32(), 64);
-  Value score = kernel.mul(product, kernel.constant(floats, shape.scale));
-  Value weight = kernel.select(visible, kernel.exp(kernel.sub(score, lines.lse)), kernel.constant(floats, 0.0));
-  auto kept = [&](Value tile) { return drawn ? head->drop(tile, drawn) : tile; };
-  if (!weightGrad)
-    return {kept(weight), {}};
-  return {kept(weight), kernel.mul(weight, kernel.sub(kept(weightGrad), lines.delta))};
-}
-
 /// Adds what 16 queries on the stack give to the gradients of the tile's keys, one group of sums for each gradient.
 void AttentionGradWriter::addQueries(Value firstQuery, Value row, ArrayRef<Gradient> gradients,
                                      MutableArrayRef<Sums> sums) {
-  const Matrix queryRows = tiles.at(queries, row), gradRows = tiles.at(outputGrads, row);
-  SmallVector<Sums> products = head->scores(keys, queryRows, 2, shape.sizes.key), weightGrads(2);
-  if (llvm::is_contained(gradients, keyGrad))
-    weightGrads = head->scores(values, gradRows, 2, shape.sizes.value);
-  std::array<Value, 4> drawn;
-  if (shape.dropRate > 0)
-    drawn = tiles.loadFour(tiles.at(drops, kernel.index(0), row), /*transposed=*/false);
-  std::array<Sums, 2> weights, scoreGrads;
-  for (int64_t half = 0; half < 2; ++half) {
-    const QueryLines lines = linesAt(kernel.add(row, 8 * half), Keys::inRows);
-    auto side = [&](Value Sums::*which, int64_t group) {
-      Value visible =
-          head->visible(kernel.add(firstQuery, kernel.add(row, 8 * half)), kernel.index(8 * group), Keys::inRows);
-      const Weighed tile =
-          weigh(products[half].*which, weightGrads[half].*which, lines, visible, drawn[group + 2 * half]);
-      weights[half].*which = tile.weight;
-      scoreGrads[half].*which = tile.scoreGrad;
-    };
-    side(&Sums::upper, 0);
-    side(&Sums::lower, 1);
-  }
+  const bool withGrads = llvm::is_contained(gradients, Gradient::key);
+  const std::array<QueryLines, 2> lines{tile->linesAt(row, TileKeys::inRows, withGrads),
+                                        tile->linesAt(kernel.add(row, 8), TileKeys::inRows, withGrads)};
+  const PairBlock block = tile->pairs(firstQuery, row, kernel.index(0), TileKeys::inRows, lines, withGrads);
   for (Gradient gradient : gradients) {
-    MutableArrayRef<Sums> target = sums.take_front(perGroup(gradient));
-    sums = sums.drop_front(perGroup(gradient));
-    if (gradient == valueGrad)
-      head->addProduct(weights[0], weights[1], gradRows, target);
-    else
-      head->addProduct(scoreGrads[0], scoreGrads[1], queryRows, target);
+    MutableArrayRef<Sums> target = sums.take_front(sumsOf(gradient));
+    sums = sums.drop_front(sumsOf(gradient));
+    if (gradient == Gradient::value) {
+      tiles.addProduct(block.valueWeights(0), block.valueWeights(1), tiles.at(tile->outputGrads, row), element, target);
+      continue;
+    }
+    const size_t perMap = target.size() / shape.sizes.maps;
+    for (int64_t map = 0; map < shape.sizes.maps; ++map)
+      tiles.addProduct(block.scoreGrads(0, map), block.scoreGrads(1, map),
+                       tiles.at(tile->queries, row, map * shape.sizes.key), element,
+                       target.slice(map * perMap, perMap));
   }
 }
 
 /// What the queries of one head add to the gradients of the tile's keys.
-Values AttentionGradWriter::addHead(AttentionTile &drawing, Value firstKey, ArrayRef<Gradient> gradients,
-                                    ValueRange carried) {
-  // Earlier queries do not see keys that come later.
-  Value begin = shape.causal ? kernel.bitAnd(firstKey, kernel.index(-tileQueries)) : kernel.index(0);
-  return kernel.loop(begin, head->queries(), tileQueries, carried, [&](Value firstQuery, ValueRange outer) {
-    loadQueries(drawing, firstQuery, llvm::is_contained(gradients, keyGrad));
-    if (shape.dropRate > 0)
-      drawing.drawDrops(firstKey, kernel.index(tileKeys), drops.array);
-    return kernel.loop(kernel.index(0), kernel.index(tileQueries), 16, outer, [&](Value row, ValueRange inner) {
+Values AttentionGradWriter::addHead(Value firstKey, ArrayRef<Gradient> gradients, ValueRange carried) {
+  const int64_t count = stackedQueries();
+  KeyRange range{kernel.index(0), tile->head.queries()};
+  if (shape.relative)
+    range = tile->head.relative->queriesOf(firstKey, tileKeys);
+  else if (shape.causal) // Earlier queries do not see keys that come later.
+    range.begin = kernel.bitAnd(firstKey, kernel.index(-count));
+  return kernel.loop(range.begin, range.end, count, carried, [&](Value firstQuery, ValueRange outer) {
+    tile->loadQueries(firstQuery, count, llvm::is_contained(gradients, Gradient::key));
+    tile->draw(firstKey, tileKeys);
+    tiles.wait();
+    return kernel.loop(kernel.index(0), kernel.index(count), 16, outer, [&](Value row, ValueRange inner) {
       SmallVector<Sums> sums = TileBuilder::sumsOf(inner);
       addQueries(firstQuery, row, gradients, sums);
       return TileBuilder::flat(sums);
@@ -206,129 +126,207 @@ Values AttentionGradWriter::addHead(AttentionTile &drawing, Value firstKey, Arra
 }
 
 /// The gradients of 16 keys or values, or of both, from all heads that read them.
-void AttentionGradWriter::writeKeys(AttentionTile &drawing, Value kvHead, Value firstKey,
-                                    ArrayRef<Gradient> gradients) {
+void AttentionGradWriter::writeKeys(Value kvHead, Value firstKey, ArrayRef<Gradient> gradients) {
+  AttentionHead &head = tile->head;
   Value firstHead = kernel.mul(kvHead, shared());
-  head->place(firstHead);
-  head->loadSeen(firstKey);
-  head->copyRows(Rows::key, task.operand(keyOperand), firstKey, tileKeys, keys);
-  if (llvm::is_contained(gradients, keyGrad))
-    head->copyRows(Rows::value, task.operand(valueOperand), firstKey, tileKeys, values);
-  Values all = zeros(gradients);
+  head.place(firstHead);
+  tile->loadKeys(firstKey, tileKeys, llvm::is_contained(gradients, Gradient::key));
+  tiles.wait();
+  size_t count = 0;
+  for (Gradient gradient : gradients)
+    count += sumsOf(gradient);
+  Values all = zeros(count);
   if (shared() == 1)
-    all = addHead(drawing, firstKey, gradients, all);
+    all = addHead(firstKey, gradients, all);
   else
     all = kernel.loop(firstHead, kernel.add(firstHead, shared()), 1, all, [&](Value number, ValueRange carried) {
-      head->place(number);
-      return addHead(drawing, firstKey, gradients, carried);
+      head.place(number);
+      return addHead(firstKey, gradients, carried);
     });
-  head->place(firstHead);
+  head.place(firstHead);
   SmallVector<Sums> sums = TileBuilder::sumsOf(all);
   ArrayRef<Sums> left = sums;
   for (Gradient gradient : gradients) {
-    head->writeRows(gradient == keyGrad ? Rows::key : Rows::value, left.take_front(perGroup(gradient)),
-                    gradient == keyGrad ? shape.scale : 1.0, keys, task.result(gradient), firstKey);
-    left = left.drop_front(perGroup(gradient));
+    const bool ofKeys = gradient == Gradient::key;
+    head.writeRows(ofKeys ? Rows::key : Rows::value, left.take_front(sumsOf(gradient)), ofKeys ? shape.scale : 1.0,
+                   tile->keys, task.result(ofKeys ? tensors.keyGrad : tensors.valueGrad), firstKey);
+    left = left.drop_front(sumsOf(gradient));
   }
+}
+
+/// Tile `number` of the keys of all heads.
+void AttentionGradWriter::writeKeyTile(Value number) {
+  Value perHead = kernel.expression(keyTiles());
+  Value kvHead = kernel.div(number, perHead), firstKey = kernel.mul(kernel.rem(number, perHead), tileKeys);
+  if (holdsTwo())
+    return writeKeys(kvHead, firstKey, {Gradient::key, Gradient::value});
+  writeKeys(kvHead, firstKey, {Gradient::key});
+  writeKeys(kvHead, firstKey, {Gradient::value});
+}
+
+/// The keys that the queries of a tile see.
+KeyRange AttentionGradWriter::keysOf(Value firstQuery) {
+  ScoreModifiers bounds = boundsOf(task, shape);
+  AttentionTile range(task, shape, bounds);
+  auto [sentence, number] = tile->head.inSentence();
+  Value end = kernel.min(tile->head.queries(), kernel.add(firstQuery, 16 * groups()));
+  range.startRange(sentence, number, firstQuery, end);
+  return range.visibleKeys();
+}
+
+/// Of differential attention: the sums over all keys of 16 queries on the stack.
+void AttentionGradWriter::sumDeltas(Value firstQuery, const KeyRange &range) {
+  const std::array<QueryLines, 2> lines{tile->linesAt(kernel.index(0), TileKeys::inColumns, /*withDeltas=*/false),
+                                        tile->linesAt(kernel.index(8), TileKeys::inColumns, /*withDeltas=*/false)};
+  auto addBlock = [&](Value key, ValueRange carried) {
+    SmallVector<Sums> shares = TileBuilder::sumsOf(carried);
+    const PairBlock block = tile->pairs(firstQuery, kernel.index(0), key, TileKeys::inColumns, lines, true);
+    for (auto [map, share] : llvm::enumerate(shares))
+      for (const std::array<PairTile, 2> &half : block.tiles) {
+        share.upper = kernel.fma(half[0].dropped[map], half[0].weightGrad, share.upper);
+        share.lower = kernel.fma(half[1].dropped[map], half[1].weightGrad, share.lower);
+      }
+    return TileBuilder::flat(shares);
+  };
+  Values all = kernel.loop(range.begin, range.end, stackedKeys, zeros(2), [&](Value firstKey, ValueRange carried) {
+    tile->loadKeys(firstKey, stackedKeys, /*withValues=*/true);
+    tile->draw(firstKey, stackedKeys);
+    tiles.wait();
+    return kernel.loop(kernel.index(0), kernel.index(stackedKeys), 16, carried, addBlock);
+  });
+  tile->keepDeltas(firstQuery, TileBuilder::sumsOf(all));
 }
 
 /// Adds what 16 keys on the stack give to the gradients of 16 queries, whose lines are those of eight and eight.
-void AttentionGradWriter::addKeys(Value firstQuery, Value row, Value key, ArrayRef<QueryLines> lines,
+void AttentionGradWriter::addKeys(Value firstQuery, int64_t group, Value key, ArrayRef<QueryLines> lines,
                                   MutableArrayRef<Sums> sums) {
-  const Matrix keyRows = tiles.at(keys, key);
-  SmallVector<Sums> products = head->scores(tiles.at(queries, row), keyRows, 2, shape.sizes.key);
-  SmallVector<Sums> weightGrads = head->scores(tiles.at(outputGrads, row), tiles.at(values, key), 2, shape.sizes.value);
-  std::array<Value, 4> drawn;
-  if (shape.dropRate > 0)
-    drawn = tiles.loadFour(tiles.at(drops, key, row), /*transposed=*/true);
-  std::array<Sums, 2> scoreGrads;
-  for (int64_t half = 0; half < 2; ++half) {
-    auto side = [&](Value Sums::*which, int64_t eight) {
-      Value query = kernel.add(firstQuery, kernel.add(row, 8 * eight));
-      Value visible = head->visible(query, kernel.add(key, 8 * half), Keys::inColumns);
-      const Weighed tile =
-          weigh(products[half].*which, weightGrads[half].*which, lines[eight], visible, drawn[half + 2 * eight]);
-      scoreGrads[half].*which = tile.scoreGrad;
-    };
-    side(&Sums::upper, 0);
-    side(&Sums::lower, 1);
-  }
-  head->addProduct(scoreGrads[0], scoreGrads[1], keyRows, sums);
+  const PairBlock block =
+      tile->pairs(firstQuery, kernel.index(16 * group), key, TileKeys::inColumns, lines, /*withGrads=*/true);
+  const size_t perMap = shape.sizes.key / 8;
+  for (int64_t map = 0; map < shape.sizes.maps; ++map)
+    tiles.addProduct(block.scoreGrads(0, map), block.scoreGrads(1, map),
+                     tiles.at(tile->keys, key, map * shape.sizes.key), element, sums.slice(map * perMap, perMap));
+  if (!shape.relative)
+    return;
+  RelativePairs &relative = *tile->head.relative;
+  relative.addRows({block.scoreGrads(0, 0), block.scoreGrads(1, 0)}, sums.slice(perMap, perMap));
+  for (int64_t half = 0; half < 2 && shape.relative->span; ++half)
+    for (int64_t side = 0; side < 2; ++side) {
+      Value query = kernel.add(firstQuery, 8 * side), own = kernel.add(key, 8 * half);
+      Value &share = side == 0 ? sums.back().upper : sums.back().lower;
+      Value steps = tile->head.steps(query, own, TileKeys::inColumns);
+      share = kernel.add(share, relative.onRamp(steps, block.tiles[half][side].rampGrad));
+    }
 }
 
-/// The gradients of `groups` times 16 of the queries on the stack, from row `firstRow` on.
-void AttentionGradWriter::writeQueries(AttentionTile &drawing, Value firstQuery, Value firstRow, int64_t groups) {
-  auto rowOf = [&](int64_t group) { return kernel.add(firstRow, 16 * group); };
+/// The sums of 16 queries to where they belong, by way of the rows that the queries had.
+void AttentionGradWriter::writeSums(Value firstQuery, int64_t group, ArrayRef<Sums> sums) {
+  const Matrix stack = tiles.at(tile->queries, kernel.index(16 * group));
+  Value first = kernel.add(firstQuery, 16 * group);
+  auto writeNext = [&](int64_t result) {
+    tile->head.writeRows(Rows::query, sums.take_front(sumsOf(Gradient::key)), shape.scale, stack, task.result(result),
+                         first);
+    sums = sums.drop_front(sumsOf(Gradient::key));
+  };
+  writeNext(tensors.queryGrad);
+  if (shape.relative)
+    writeNext(tensors.positionQueryGrad);
+  if (!sums.empty())
+    writeSpanShares(task, *tile, tiles, sums.front(), first);
+}
+
+/// Tile `number` of the queries of all heads.
+void AttentionGradWriter::writeQueryTile(Value number) {
+  Value perHead = kernel.expression(queryTiles());
+  tile->head.place(kernel.div(number, perHead));
+  Value firstQuery = kernel.mul(kernel.rem(number, perHead), 16 * groups());
+  tile->loadQueries(firstQuery, 16 * groups(), /*withDeltas=*/!isDifferential());
+  tiles.wait();
+  const KeyRange range = keysOf(firstQuery);
+  if (isDifferential())
+    sumDeltas(firstQuery, range);
   SmallVector<QueryLines> lines;
-  for (int64_t eight = 0; eight < 2 * groups; ++eight)
-    lines.push_back(linesAt(kernel.add(firstRow, 8 * eight), Keys::inColumns));
-  Value end = head->keys();
-  if (shape.causal)
-    end = kernel.min(end, kernel.add(firstQuery, rowOf(groups)));
-  const Values start = zeros(SmallVector<Gradient>(groups, queryGrad));
-  const size_t perRows = perGroup(queryGrad);
-  Values all = kernel.loop(kernel.index(0), end, stackedKeys, start, [&](Value firstKey, ValueRange carried) {
-    head->loadSeen(firstKey);
-    head->copyRows(Rows::key, task.operand(keyOperand), firstKey, stackedKeys, keys);
-    head->copyRows(Rows::value, task.operand(valueOperand), firstKey, stackedKeys, values);
-    if (shape.dropRate > 0)
-      drawing.drawDrops(firstKey, kernel.index(stackedKeys), drops.array);
-    return kernel.loop(kernel.index(0), kernel.index(stackedKeys), 16, carried, [&](Value key, ValueRange inner) {
-      SmallVector<Sums> sums = TileBuilder::sumsOf(inner);
-      for (int64_t group = 0; group < groups; ++group)
-        addKeys(firstQuery, rowOf(group), key, ArrayRef(lines).slice(2 * group, 2),
-                MutableArrayRef(sums).slice(group * perRows, perRows));
-      return TileBuilder::flat(sums);
-    });
-  });
+  for (int64_t eight = 0; eight < 2 * groups(); ++eight)
+    lines.push_back(tile->linesAt(kernel.index(8 * eight), TileKeys::inColumns));
+  size_t perGroup = sumsOf(Gradient::key);
+  if (shape.relative)
+    perGroup = 2 * perGroup + (shape.relative->span ? 1 : 0);
+  auto addBlock = [&](Value key, ValueRange carried) {
+    SmallVector<Sums> sums = TileBuilder::sumsOf(carried);
+    for (int64_t group = 0; group < groups(); ++group)
+      addKeys(firstQuery, group, key, ArrayRef(lines).slice(2 * group, 2),
+              MutableArrayRef(sums).slice(group * perGroup, perGroup));
+    return TileBuilder::flat(sums);
+  };
+  Values all = kernel.loop(range.begin, range.end, stackedKeys, zeros(groups() * perGroup),
+                           [&](Value firstKey, ValueRange carried) {
+                             tile->loadKeys(firstKey, stackedKeys, /*withValues=*/true);
+                             tile->draw(firstKey, stackedKeys);
+                             tiles.wait();
+                             return kernel.loop(kernel.index(0), kernel.index(stackedKeys), 16, carried, addBlock);
+                           });
   SmallVector<Sums> sums = TileBuilder::sumsOf(all);
-  for (int64_t group = 0; group < groups; ++group)
-    head->writeRows(Rows::query, ArrayRef(sums).slice(group * perRows, perRows), shape.scale,
-                    tiles.at(queries, rowOf(group)), task.result(queryGrad), kernel.add(firstQuery, rowOf(group)));
+  for (int64_t group = 0; group < groups(); ++group)
+    writeSums(firstQuery, group, ArrayRef(sums).slice(group * perGroup, perGroup));
 }
 
 void AttentionGradWriter::write() {
-  AffineExpr ofKeys = shape.keys.ceilDiv(tileKeys), ofQueries = shape.queries.ceilDiv(tileQueries);
-  auto tile = [&](Value number) {
-    takePlaces();
-    ScoreModifiers none;
-    AttentionTile drawing(task, shape, none);
-    // First the tiles of a head's keys, then those of the queries of all heads that read them.
-    Value keyTiles = kernel.expression(ofKeys), queryTiles = kernel.expression(ofQueries);
-    Value perHead = kernel.add(keyTiles, kernel.mul(queryTiles, shared()));
-    Value kvHead = kernel.div(number, perHead), inHead = kernel.rem(number, perHead);
-    kernel.when(
-        kernel.less(inHead, keyTiles),
-        [&] {
-          Value firstKey = kernel.mul(inHead, tileKeys);
-          if (holdsTwo())
-            return writeKeys(drawing, kvHead, firstKey, {keyGrad, valueGrad});
-          writeKeys(drawing, kvHead, firstKey, {keyGrad});
-          writeKeys(drawing, kvHead, firstKey, {valueGrad});
+  const AffineExpr heads = sentences * shape.sizes.heads, ofQueries = heads * queryTiles();
+  const AffineExpr ofKeys = sentences * shape.sizes.kvHeads * keyTiles();
+  auto isBelow = [&](Value number, AffineExpr count) { return kernel.less(number, kernel.expression(count)); };
+  if (isDifferential()) {
+    kernel.stage(
+        task.name(), 0,
+        [&](Value number) {
+          start();
+          writeQueryTile(number);
         },
+        ofQueries);
+    // One more for the gradient of lambda.
+    auto keysOrLambda = [&](Value number) {
+      start();
+      kernel.when(
+          isBelow(number, ofKeys), [&] { writeKeyTile(number); }, [&] { writeLambdaGrad(task, shape, sentences); });
+    };
+    return kernel.stage(task.name(), 1, keysOrLambda, ofKeys + 1);
+  }
+  auto keysOrQueries = [&](Value number) {
+    start();
+    kernel.when(
+        isBelow(number, ofKeys), [&] { writeKeyTile(number); },
         [&] {
-          Value own = kernel.sub(inHead, keyTiles);
-          head->place(kernel.add(kernel.mul(kvHead, shared()), kernel.div(own, queryTiles)));
-          Value firstQuery = kernel.mul(kernel.rem(own, queryTiles), tileQueries);
-          loadQueries(drawing, firstQuery, /*withDelta=*/true);
-          const int64_t groups = holdsTwo() ? 2 : 1;
-          kernel.loop(kernel.index(0), kernel.index(tileQueries), 16 * groups,
-                      [&](Value row) { writeQueries(drawing, firstQuery, row, groups); });
+          Value left = kernel.sub(number, kernel.expression(ofKeys));
+          if (!shape.relative)
+            return writeQueryTile(left);
+          kernel.when(
+              isBelow(left, ofQueries), [&] { writeQueryTile(left); },
+              [&] { writeDistanceTile(task, *tile, tiles, shape, kernel.sub(left, kernel.expression(ofQueries))); });
         });
   };
-  kernel.stage(task.name(), 0, tile, sentences * shape.sizes.kvHeads * (ofKeys + ofQueries * shared()));
+  AffineExpr count = ofKeys + ofQueries;
+  if (shape.relative)
+    count = count + heads * distanceTiles(shape);
+  kernel.stage(task.name(), 0, keysOrQueries, count);
+  if (auto relative = dyn_cast<RelativeAttentionGradOp>(task.op))
+    writeRelativeSums(task, relative, shape);
 }
 
 FailureOr<bool> generateAttentionGradProducts(KernelTask &task) {
-  auto op = dyn_cast<AttentionGradOp>(task.op);
-  if (!op)
-    return false;
-  SmallVector<Value> tensors{op.getOutputGrad(), op.getQuery(), op.getKey(), op.getValue(), op.getOutput()};
-  llvm::append_range(tensors, ValueRange{op.getQueryGrad(), op.getKeyGrad(), op.getValueGrad()});
-  if (!AttentionHead::fits(AttentionShape::of(op), tensors))
-    return false;
-  AttentionGradWriter(task, op).write();
-  return true;
+  auto write = [&](auto op) {
+    SmallVector<Value> tensors{op.getOutputGrad(), op.getQuery(),   op.getKey(),      op.getValue(),
+                               op.getQueryGrad(),  op.getKeyGrad(), op.getValueGrad()};
+    if constexpr (requires { op.getOutput(); })
+      tensors.push_back(op.getOutput());
+    if constexpr (requires { op.getPositions(); })
+      tensors.append({op.getPositionQuery(), op.getPositionQueryGrad()});
+    if (!AttentionHead::fits(AttentionShape::of(op), tensors))
+      return false;
+    AttentionGradWriter(task, op).write();
+    return true;
+  };
+  return llvm::TypeSwitch<Operation *, bool>(task.op)
+      .Case<AttentionGradOp, DiffAttentionGradOp, RelativeAttentionGradOp>(write)
+      .Default(false);
 }
 
 } // namespace bifocal

@@ -8,20 +8,32 @@ namespace bifocal {
 bool AttentionHead::fits(const AttentionShape &shape, ValueRange tensors) {
   Type element = getElementTypeOrSelf(tensors.front().getType());
   bool alike = llvm::all_of(tensors, [&](Value tensor) { return getElementTypeOrSelf(tensor.getType()) == element; });
+  if (shape.relative) {
+    Type ofPositions = getElementTypeOrSelf(shape.relative->positions.getType());
+    alike = alike && (ofPositions == element || ofPositions.isF32());
+  }
   const HeadSizes &sizes = shape.sizes;
-  return alike && (element.isBF16() || element.isF16()) && sizes.maps == 1 && sizes.key % 16 == 0 &&
-         sizes.value % 16 == 0 && std::max(sizes.key, sizes.value) <= widestHead;
+  const int64_t parts = shape.relative ? 2 : sizes.maps;
+  return alike && (element.isBF16() || element.isF16()) && sizes.key % 16 == 0 && sizes.value % 16 == 0 &&
+         parts * std::max(sizes.key, sizes.value) <= widestHead;
 }
 
-AttentionHead::AttentionHead(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, Type element)
+AttentionHead::AttentionHead(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, Type element,
+                             int64_t blockKeys)
     : task(task), kernel(task.builder), tiles(tiles), shape(shape), element(element),
-      queryCount(kernel.expression(shape.queries)), keyCount(kernel.expression(shape.keys)),
-      seen(kernel.stackArray(stackedKeys)) {}
+      queryCount(kernel.expression(shape.queries)), keyCount(kernel.expression(shape.keys)) {
+  if (shape.relative)
+    relative.emplace(task, tiles, shape, element, blockKeys);
+  else
+    seen = kernel.stackArray(stackedKeys);
+}
 
 void AttentionHead::place(Value number) {
   headNumber = number;
   sentence = kernel.div(number, kernel.index(shape.sizes.heads));
   head = kernel.rem(number, kernel.index(shape.sizes.heads));
+  if (relative)
+    relative->place(head);
 }
 
 Matrix AttentionHead::rowsOf(Rows kind, const Array &tensor) {
@@ -34,8 +46,9 @@ Matrix AttentionHead::rowsOf(Rows kind, const Array &tensor) {
 }
 
 void AttentionHead::copyRows(Rows kind, const Array &tensor, Value first, int64_t count, const Matrix &target) {
-  tiles.copyRows(tiles.at(rowsOf(kind, tensor), first), kernel.index(0), kernel.sub(allOf(kind), first), count,
-                 widthOf(kind), widthOf(kind), target);
+  Value low = relative ? kernel.sub(kernel.index(0), first) : kernel.index(0);
+  tiles.copyRows(tiles.at(rowsOf(kind, tensor), first), low, kernel.sub(allOf(kind), first), count, widthOf(kind),
+                 widthOf(kind), target);
 }
 
 void AttentionHead::writeRows(Rows kind, ArrayRef<Sums> rows, double factor, const Matrix &stack, const Array &tensor,
@@ -49,8 +62,16 @@ void AttentionHead::writeRows(Rows kind, ArrayRef<Sums> rows, double factor, con
   tiles.writeRows(stack, kernel.sub(allOf(kind), first), widthOf(kind), tiles.at(rowsOf(kind, tensor), first));
 }
 
+Value AttentionHead::statisticsAt(Value first, int64_t map) {
+  Value own = kernel.add(kernel.mul(headNumber, shape.sizes.maps), map);
+  return kernel.add(kernel.mul(own, queryCount), first);
+}
+
 void AttentionHead::loadSeen(Value firstKey) {
   seenFrom = firstKey;
+  // Which keys are real follows from how far they are.
+  if (relative)
+    return;
   Value real = kernel.tailMask(kernel.min(kernel.sub(keyCount, firstKey), kernel.index(stackedKeys)), stackedKeys);
   Value one = kernel.constantVector(1.0), zero = kernel.constantVector(0.0);
   if (shape.mask) {
@@ -61,56 +82,28 @@ void AttentionHead::loadSeen(Value firstKey) {
   kernel.storeVector(kernel.select(real, one, zero), seen, kernel.index(0));
 }
 
-Value AttentionHead::visible(Value query, Value key, Keys place) {
+Value AttentionHead::steps(Value query, Value key, TileKeys keys) {
+  Value first = kernel.convert(kernel.sub(query, keyOf(key)), kernel.i32());
+  return kernel.add(tiles.rowsLessColumns(/*negated=*/keys == TileKeys::inRows), kernel.splat(first, 64));
+}
+
+Value AttentionHead::visible(Value query, Value key, TileKeys keys) {
+  if (relative)
+    return relative->visible(steps(query, key, keys));
   const Array flags = kernel.from(seen, key);
-  Value isSeen = place == Keys::inRows ? tiles.alongRows(flags) : tiles.alongColumns(flags);
+  Value isSeen = keys == TileKeys::inRows ? tiles.alongRows(flags) : tiles.alongColumns(flags);
   Value result = kernel.less(kernel.constant(isSeen.getType(), 0.0), isSeen);
   if (!shape.causal)
     return result;
-  Value number = tiles.elements(), last = kernel.constantInt(number.getType(), 7);
-  Value row = kernel.shiftRight(number, 3), column = kernel.bitAnd(number, last);
-  Value later = place == Keys::inRows ? kernel.sub(row, column) : kernel.sub(column, row);
-  Value allowed = kernel.sub(query, kernel.add(seenFrom, key));
-  return kernel.bitAnd(result, kernel.lessEqual(later, kernel.splat(kernel.convert(allowed, kernel.i32()), 64)));
-}
-
-void AttentionHead::addProduct(const Sums &left0, const Sums &left1, const Matrix &right, MutableArrayRef<Sums> sums) {
-  auto rounded = [&](Value tile) { return kernel.round(tile, element); };
-  auto rest = [&](Value tile) { return rounded(tiles.rest(tile, element)); };
-  auto factor = [&](auto part) {
-    return std::array<Value, 4>{part(left0.upper), part(left0.lower), part(left1.upper), part(left1.lower)};
-  };
-  const std::array<std::array<Value, 4>, 2> parts{factor(rounded), factor(rest)};
-  const auto columns = static_cast<int64_t>(8 * sums.size());
-  for (int64_t channel = 0; channel < columns; channel += 16) {
-    auto b = tiles.loadFour(tiles.at(right, kernel.index(0), channel), /*transposed=*/true);
-    for (int64_t half = 0; half < 2; ++half)
-      for (const std::array<Value, 4> &part : parts) {
-        Sums &target = sums[static_cast<size_t>(channel / 8 + half)];
-        target = tiles.multiply(part, b[2 * half], b[2 * half + 1], target);
-      }
-  }
-}
-
-SmallVector<TileBuilder::Sums> AttentionHead::scores(const Matrix &left, const Matrix &right, int64_t groups,
-                                                     int64_t columns) {
-  SmallVector<Sums> result(groups, tiles.zeros());
-  for (int64_t channel = 0; channel < columns; channel += 16) {
-    auto a = tiles.loadFour(tiles.at(left, kernel.index(0), channel), /*transposed=*/false);
-    for (int64_t pair = 0; pair < groups; pair += 2) {
-      auto b = tiles.loadFour(tiles.at(right, kernel.index(8 * pair), channel), /*transposed=*/false);
-      for (int64_t half = 0; half < 2; ++half)
-        result[pair + half] = tiles.multiply(a, b[half], b[half + 2], result[pair + half]);
-    }
-  }
-  return result;
+  Value ahead = steps(query, key, keys);
+  return kernel.bitAnd(result, kernel.lessEqual(kernel.constantInt(ahead.getType(), 0), ahead));
 }
 
 Value AttentionHead::drop(Value tile, Value factors) {
   Type floats = kernel.vectorOf(kernel.f32(), 64);
   Value zero = kernel.constant(floats, 0.0);
   Value kept = kernel.constant(floats, 1.0f / (1.0f - static_cast<float>(shape.dropRate)));
-  return kernel.select(kernel.less(zero, kernel.widen(factors, element)), kernel.mul(tile, kept), zero);
+  return kernel.select(kernel.less(zero, factors), kernel.mul(tile, kept), zero);
 }
 
 } // namespace bifocal

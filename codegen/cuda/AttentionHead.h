@@ -2,11 +2,11 @@
 #ifndef BIFOCAL_CODEGEN_CUDA_ATTENTIONHEAD_H
 #define BIFOCAL_CODEGEN_CUDA_ATTENTIONHEAD_H
 
-// What the kernels of attention on tensor cores share: one head of one sentence, where its rows are, which keys its
-// queries see, and how its weights become factors of 16 bits.
+// What the kernels of the attention family on tensor cores share: one head of one sentence, where its rows are, and
+// which keys its queries see.
 
 #include "codegen/cpu/AttentionTile.h"
-#include "codegen/cuda/TileBuilder.h"
+#include "codegen/cuda/RelativePairs.h"
 
 namespace bifocal {
 
@@ -17,14 +17,16 @@ public:
 
   /// Keys that are on the stack at a time, and queries that are drawn for at a time.
   static constexpr int64_t stackedKeys = 32, drawnQueries = 32;
-  /// The sums of longer heads do not fit the registers.
+  /// Channels whose sums fit the registers, of all parts of a head together.
   static constexpr int64_t widestHead = 128;
 
-  /// Whether `tensors` have elements of 16 bits, all of one type, and heads of whole tiles with one score map.
+  /// Whether `tensors` have elements of 16 bits, all of one type, and heads of whole tiles that are not too wide. Rows
+  /// of positions may be of f32 instead.
   static bool fits(const AttentionShape &shape, mlir::ValueRange tensors);
 
-  /// To be made inside of a stage: takes places on the stack.
-  AttentionHead(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, mlir::Type element);
+  /// To be made inside of a stage: takes places on the stack. Distances are scored for `blockKeys` keys at a time.
+  AttentionHead(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, mlir::Type element,
+                int64_t blockKeys);
 
   /// Chooses head `number` among those of all sentences, with the head of keys and values that it reads.
   void place(Value number);
@@ -34,13 +36,14 @@ public:
   Value queries() const { return queryCount; }
   Value keys() const { return keyCount; }
 
-  /// What the rows of a tensor are: it says how many there are, and which channels are the head's.
+  /// What the rows of a tensor are: it says how many there are, and which channels are the head's, those of all score
+  /// maps side by side.
   enum class Rows : uint8_t { query, key, value, output };
   int64_t widthOf(Rows kind) const {
-    return kind == Rows::query || kind == Rows::key ? shape.sizes.key : shape.sizes.value;
+    return kind == Rows::query || kind == Rows::key ? shape.sizes.maps * shape.sizes.key : shape.sizes.value;
   }
   /// The widest rows of any kind.
-  int64_t width() const { return std::max(shape.sizes.key, shape.sizes.value); }
+  int64_t width() const { return std::max(widthOf(Rows::key), widthOf(Rows::value)); }
   /// A place of `rows` rows of `columns` elements on the stack.
   Matrix stackRows(int64_t rows, int64_t columns) { return tiles.stackMatrix(element, rows, columns); }
   /// Copies `count` of the head's rows onto the stack, zeros for those that the tensor does not have.
@@ -48,21 +51,23 @@ public:
   /// Writes 16 rows of sums, multiplied by `factor`, to the tensor from row `first` on, by way of 16 rows of the stack.
   void writeRows(Rows kind, llvm::ArrayRef<Sums> rows, double factor, const Matrix &stack, const Array &tensor,
                  Value first);
+  /// Where the numbers of the queries from `first` on begin in a tensor of one for each score map and query, as `lse`.
+  Value statisticsAt(Value first, int64_t map);
 
-  /// Looks which of the keys [firstKey, firstKey + stackedKeys) are real, for `visible`.
+  /// Looks which of the keys [firstKey, firstKey + stackedKeys) are real, for `visible`. Keys are counted from here.
   void loadSeen(Value firstKey);
-  enum class Keys : uint8_t { inColumns, inRows };
+  Value keyOf(Value key) { return kernel.add(seenFrom, key); }
   /// Which elements of a tile of eight queries from `query` on and of eight keys count, the first of them `key` behind
-  /// the first one of `loadSeen`: keys that are real and, of a causal op, not later than the query.
-  Value visible(Value query, Value key, Keys keys);
+  /// the first one of `loadSeen`: keys that are real and that the op lets the query see.
+  Value visible(Value query, Value key, TileKeys keys);
+  /// How many steps the queries of such a tile are behind its keys.
+  Value steps(Value query, Value key, TileKeys keys);
 
-  /// sums[column] += left x right: 16 rows of `left`, two tiles of eight columns each as the sum of two factors of 16
-  /// bits; 16 rows of `right`.
-  void addProduct(const Sums &left0, const Sums &left1, const Matrix &right, llvm::MutableArrayRef<Sums> sums);
-  /// The products of 16 rows of `left` with `groups` (an even number) times eight rows of `right`, over `columns`.
-  llvm::SmallVector<Sums> scores(const Matrix &left, const Matrix &right, int64_t groups, int64_t columns);
   /// Multiplies a tile by the factors of a dropout: those above 0 keep what they meet.
   Value drop(Value tile, Value factors);
+
+  /// Of relative attention.
+  std::optional<RelativePairs> relative;
 
 private:
   /// The rows of the head, and how many there are.

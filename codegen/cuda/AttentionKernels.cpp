@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// attention on tensor cores: as FlashAttention-2 (Dao, 2023, algorithm 1) does it, one pass over the keys in blocks
-// with a running maximum and a running sum for every query; a warp has 32 queries of one head. A weight meets the
+// attention, diff_attention and relative_attention on tensor cores: as FlashAttention-2 (Dao, 2023, algorithm 1) does
+// it, one pass over the keys in blocks with a running maximum and a running sum for every query; a warp has 16 or 32
+// queries of one head, and those of both maps of a differential one, whose values it reads once. A weight meets the
 // values as the sum of two factors of 16 bits, as a tap of a convolution does (ConvProducts.h).
-#include "codegen/cpu/AttentionStrip.h"
 #include "codegen/cuda/AttentionHead.h"
 #include "codegen/cuda/TensorCoreKernels.h"
-#include "passes/AttentionSchedule.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -16,13 +16,13 @@ using Sums = TileBuilder::Sums;
 using Rows = AttentionHead::Rows;
 
 static constexpr int64_t stackedKeys = AttentionHead::stackedKeys;
-/// Groups of 16 queries of a tile, and of eight keys of a block.
-static constexpr int64_t queryGroups = warpQueries / 16, keyGroups = stackedKeys / 8;
+/// Groups of eight keys of a block.
+static constexpr int64_t keyGroups = stackedKeys / 8;
 
 namespace {
 
-/// 16 queries of the tile: for every row the largest score and the sum of the weights so far (each thread that of its
-/// own columns), and the sum of the values, eight channels at a time.
+/// One map of 16 queries of the tile: for every row the largest score and the sum of the weights so far (each thread
+/// that of its own columns), and the sum of the values, eight channels at a time.
 struct QueryGroup {
   Sums maximum, total;
   SmallVector<Sums> output;
@@ -33,37 +33,53 @@ struct QueryGroup {
 
 class AttentionWriter {
 public:
-  AttentionWriter(KernelTask &task, AttentionOp op)
+  template <typename Op>
+  AttentionWriter(KernelTask &task, Op op)
       : task(task), kernel(task.builder), tiles(task.builder), shape(AttentionShape::of(op)),
-        element(getElementTypeOrSelf(op.getQuery().getType())) {}
+        element(getElementTypeOrSelf(op.getQuery().getType())), sentences(launchSymbols(op).operands[0][0]) {
+    if constexpr (requires { op.getLambda(); })
+      lambda = op.getLambda();
+    const bool isLean = shape.sizes.maps == 1 && !shape.relative;
+    const int64_t width = std::max(shape.sizes.key, shape.sizes.value) + (shape.causal ? 16 : 0);
+    groups = isLean && width <= 64 ? 2 : 1;
+  }
 
   void write();
 
 private:
-  void place(Value number);
-  SmallVector<Sums> scoresOf(Value firstRow);
-  void drop(Value firstRow, SmallVector<Sums> &weights);
-  void addBlock(QueryGroup &state, Value firstRow);
-  void writeOutputs(const QueryGroup &state, Value firstRow);
-  void writeQueries(AttentionTile &drawing, Value firstRow);
-  /// Groups whose sums the registers hold at the same time, beside what tells later keys from earlier ones.
-  int64_t groupsAtOnce() const { return head->width() + (shape.causal ? 16 : 0) <= 64 ? queryGroups : 1; }
+  void writeTile(Value number);
+  void takePlaces();
+  Values addKeys(AttentionTile &drawing, Value firstKey, ValueRange carried);
+  SmallVector<Sums> scoresOf(int64_t group, int64_t map);
+  void addBlock(QueryGroup &state, int64_t group, int64_t map);
+  void weigh(QueryGroup &state, int64_t group, int64_t map, SmallVector<Sums> &scores);
+  void drop(int64_t group, int64_t map, SmallVector<Sums> &weights);
+  void writeOutputs(ArrayRef<QueryGroup> maps, int64_t group);
+  void writeLogSums();
+
+  int64_t queriesOfTile() const { return 16 * groups; }
+  Value queryOf(int64_t group, int64_t side) { return kernel.add(firstQuery, 16 * group + side); }
 
   KernelTask &task;
   KernelBuilder &kernel;
   TileBuilder tiles;
   AttentionShape shape;
   Type element;
+  AffineExpr sentences;
+  Value lambda; ///< operand of a differential op
+  /// Groups of 16 queries of a tile: as many as the registers hold the sums of, beside what tells later keys from
+  /// earlier ones.
+  int64_t groups;
   std::optional<AttentionHead> head;
 
   /// The tile: its first query, and how many it has.
   Value firstQuery, rows;
   /// On the stack.
-  Matrix queries, keyRows, valueRows;
-  /// A row's largest score and its sum of weights, eight times each.
-  Matrix peaks, totals;
-  /// [key][query]: above 0 where the weight is kept.
-  Matrix drops;
+  Matrix queries, positionQueries, keyRows, valueRows;
+  /// Of each map a row's largest score and its sum of weights, eight times each.
+  std::array<Matrix, 2> peaks, totals;
+  /// Of each map [key][query]: above 0 where the weight is kept.
+  std::array<Matrix, 2> drops;
 };
 
 } // namespace
@@ -78,48 +94,43 @@ QueryGroup QueryGroup::of(ValueRange values) {
   return {{values[0], values[1]}, {values[2], values[3]}, TileBuilder::sumsOf(values.drop_front(4))};
 }
 
-void AttentionWriter::place(Value number) {
-  Value perHead = kernel.ceilDiv(head->queries(), kernel.index(warpQueries));
-  head->place(kernel.div(number, perHead));
-  firstQuery = kernel.mul(kernel.rem(number, perHead), warpQueries);
-  rows = kernel.min(kernel.sub(head->queries(), firstQuery), kernel.index(warpQueries));
-}
-
-/// Of 16 queries from row `firstRow` on: zero where a weight is dropped. What was drawn lies key by key.
-void AttentionWriter::drop(Value firstRow, SmallVector<Sums> &weights) {
+/// Of 16 queries: zero where a weight is dropped. What was drawn lies key by key.
+void AttentionWriter::drop(int64_t group, int64_t map, SmallVector<Sums> &weights) {
   for (int64_t pair = 0; pair < keyGroups; pair += 2) {
-    auto drawn = tiles.loadFour(tiles.at(drops, kernel.index(8 * pair), firstRow), /*transposed=*/true);
+    auto drawn = tiles.loadFour(tiles.at(drops[map], kernel.index(8 * pair), 16 * group), /*transposed=*/true);
     for (int64_t half = 0; half < 2; ++half) {
       Sums &tile = weights[pair + half];
-      tile = {head->drop(tile.upper, drawn[half]), head->drop(tile.lower, drawn[half + 2])};
+      tile = {head->drop(tile.upper, kernel.widen(drawn[half], element)),
+              head->drop(tile.lower, kernel.widen(drawn[half + 2], element))};
     }
   }
 }
 
 /// The products of 16 queries and the keys of the block, scaled; far below all others where a query does not see one.
 /// Group by group: the scores of all queries would take registers that the draws of a drop need.
-SmallVector<Sums> AttentionWriter::scoresOf(Value firstRow) {
-  SmallVector<Sums> scores = head->scores(tiles.at(queries, firstRow), keyRows, keyGroups, shape.sizes.key);
+SmallVector<Sums> AttentionWriter::scoresOf(int64_t group, int64_t map) {
+  const int64_t width = shape.sizes.key;
+  SmallVector<Sums> scores = tiles.products(tiles.at(queries, kernel.index(16 * group), map * width),
+                                            tiles.at(keyRows, kernel.index(0), map * width), keyGroups, width);
   Type floats = kernel.vectorOf(kernel.f32(), 64);
   Value scale = kernel.constant(floats, shape.scale), hidden = kernel.constant(floats, AttentionTile::hiddenScore);
-  auto shown = [&](Value score, int64_t keyGroup, int64_t row) {
-    Value query = kernel.add(kernel.add(firstQuery, firstRow), row);
-    Value isSeen = head->visible(query, kernel.index(8 * keyGroup), AttentionHead::Keys::inColumns);
+  auto shown = [&](Value score, int64_t key, int64_t side) {
+    if (head->relative)
+      score = kernel.add(score, head->relative->added(side, key, TileKeys::inColumns));
+    Value isSeen = head->visible(queryOf(group, side), kernel.index(key), TileKeys::inColumns);
     return kernel.select(isSeen, kernel.mul(score, scale), hidden);
   };
   for (auto [number, tile] : llvm::enumerate(scores)) {
-    const auto keyGroup = static_cast<int64_t>(number);
-    tile = {shown(tile.upper, keyGroup, 0), shown(tile.lower, keyGroup, 8)};
+    const auto key = static_cast<int64_t>(8 * number);
+    tile = {shown(tile.upper, key, 0), shown(tile.lower, key, 8)};
   }
   return scores;
 }
 
-/// Goes on with the keys of a block: scores become weights.
-void AttentionWriter::addBlock(QueryGroup &state, Value firstRow) {
-  SmallVector<Sums> scores = scoresOf(firstRow);
-  Type floats = kernel.vectorOf(kernel.f32(), 64);
-  Value bound = kernel.constant(floats, AttentionTile::hiddenScore / 2);
-  auto half = [&](Value Sums::*side) {
+/// Scores become weights, relative to the largest one so far, to which the sums go over.
+void AttentionWriter::weigh(QueryGroup &state, int64_t group, int64_t map, SmallVector<Sums> &scores) {
+  Value bound = kernel.constant(kernel.vectorOf(kernel.f32(), 64), AttentionTile::hiddenScore / 2);
+  for (auto [side, row] : {std::pair(&Sums::upper, 0), std::pair(&Sums::lower, 8)}) {
     // As in the kernel on vectors: a score that is no number does not become the maximum, but the output; and where no
     // key is seen yet, weights are 0.
     Value peak = state.maximum.*side;
@@ -128,8 +139,12 @@ void AttentionWriter::addBlock(QueryGroup &state, Value firstRow) {
     peak = tiles.rowMaximum(peak);
     Value shift = kernel.max(bound, peak), factor = kernel.expNonPositive(kernel.sub(state.maximum.*side, peak));
     Value total = kernel.mul(state.total.*side, factor);
-    for (Sums &tile : scores) {
+    for (auto [number, tile] : llvm::enumerate(scores)) {
       Value weight = kernel.expNonPositive(kernel.sub(tile.*side, shift));
+      Value key = kernel.index(static_cast<int64_t>(8 * number));
+      if (head->relative)
+        if (Value ramp = head->relative->factor(head->steps(queryOf(group, row), key, TileKeys::inColumns)))
+          weight = kernel.mul(weight, ramp);
       total = kernel.add(total, weight);
       tile.*side = weight;
     }
@@ -137,92 +152,143 @@ void AttentionWriter::addBlock(QueryGroup &state, Value firstRow) {
       sums.*side = kernel.mul(sums.*side, factor);
     state.maximum.*side = peak;
     state.total.*side = total;
-  };
-  half(&Sums::upper);
-  half(&Sums::lower);
+  }
   if (shape.dropRate > 0)
-    drop(firstRow, scores);
+    drop(group, map, scores);
+}
+
+/// Goes on with the keys of a block.
+void AttentionWriter::addBlock(QueryGroup &state, int64_t group, int64_t map) {
+  SmallVector<Sums> weights = scoresOf(group, map);
+  weigh(state, group, map, weights);
   for (int64_t pair = 0; pair < keyGroups; pair += 2)
-    head->addProduct(scores[pair], scores[pair + 1], tiles.at(valueRows, kernel.index(8 * pair)), state.output);
+    tiles.addProduct(weights[pair], weights[pair + 1], tiles.at(valueRows, kernel.index(8 * pair)), element,
+                     state.output);
+}
+
+/// A block of keys and values for all groups and maps.
+Values AttentionWriter::addKeys(AttentionTile &drawing, Value firstKey, ValueRange carried) {
+  head->copyRows(Rows::key, task.operand(shape.key), firstKey, stackedKeys, keyRows);
+  head->copyRows(Rows::value, task.operand(shape.value), firstKey, stackedKeys, valueRows);
+  if (head->relative)
+    head->relative->loadBlock(kernel.sub(firstQuery, firstKey));
+  head->loadSeen(firstKey);
+  const int64_t maps = shape.sizes.maps;
+  for (int64_t map = 0; map < maps && shape.dropRate > 0; ++map)
+    drawing.drawDrops(firstKey, kernel.index(stackedKeys), drops[map].array, map);
+  tiles.wait();
+  if (head->relative)
+    head->relative->startBlock(positionQueries);
+  const size_t perState = carried.size() / (groups * maps);
+  Values next;
+  for (int64_t number = 0; number < groups * maps; ++number) {
+    QueryGroup state = QueryGroup::of(carried.slice(number * perState, perState));
+    addBlock(state, number / maps, number % maps);
+    next.append(state.flat());
+  }
+  return next;
 }
 
 /// The outputs of 16 queries, by way of the stack, where their queries were; what `lse` is made of stays there.
-void AttentionWriter::writeOutputs(const QueryGroup &state, Value firstRow) {
+void AttentionWriter::writeOutputs(ArrayRef<QueryGroup> maps, int64_t group) {
   Type floats = kernel.vectorOf(kernel.f32(), 64);
   Value zero = kernel.constant(floats, 0.0), one = kernel.constant(floats, 1.0);
-  SmallVector<Sums> outputs(state.output);
-  for (auto [side, offset] : {std::pair(&Sums::upper, 0), std::pair(&Sums::lower, 8)}) {
-    Value row = kernel.add(firstRow, offset), total = tiles.rowSum(state.total.*side);
-    Value factor = kernel.select(kernel.less(zero, total), kernel.div(one, total), zero);
-    for (Sums &sums : outputs)
-      sums.*side = kernel.mul(sums.*side, factor);
-    tiles.store(state.maximum.*side, tiles.at(peaks, row), 8, 8);
-    tiles.store(total, tiles.at(totals, row), 8, 8);
-  }
-  head->writeRows(Rows::output, outputs, 1.0, tiles.at(queries, firstRow), task.result(0),
-                  kernel.add(firstQuery, firstRow));
+  SmallVector<Sums> outputs(maps.front().output.size(), tiles.zeros());
+  for (auto [map, state] : llvm::enumerate(maps))
+    for (auto [side, offset] : {std::pair(&Sums::upper, 0), std::pair(&Sums::lower, 8)}) {
+      Value row = kernel.index(16 * group + offset), total = tiles.rowSum(state.total.*side);
+      Value factor = kernel.select(kernel.less(zero, total), kernel.div(one, total), zero);
+      if (map > 0)
+        factor = kernel.mul(factor, kernel.neg(kernel.splat(kernel.load(task.operand(lambda), kernel.index(0)), 64)));
+      for (auto [sums, own] : llvm::zip(outputs, state.output))
+        sums.*side = map > 0 ? kernel.fma(own.*side, factor, sums.*side) : kernel.mul(own.*side, factor);
+      tiles.store(state.maximum.*side, tiles.at(peaks[map], row), 8, 8);
+      tiles.store(total, tiles.at(totals[map], row), 8, 8);
+    }
+  head->writeRows(Rows::output, outputs, 1.0, tiles.at(queries, kernel.index(16 * group)), task.result(0),
+                  queryOf(group, 0));
 }
 
-/// All keys for the queries of the tile from row `firstRow` on, as many as the registers have room for.
-void AttentionWriter::writeQueries(AttentionTile &drawing, Value firstRow) {
-  Value hidden = kernel.constant(kernel.vectorOf(kernel.f32(), 64), AttentionTile::hiddenScore);
-  QueryGroup start{{hidden, hidden}, tiles.zeros(), SmallVector<Sums>(shape.sizes.value / 8, tiles.zeros())};
-  Values initial;
-  for (int64_t group = 0; group < groupsAtOnce(); ++group)
-    initial.append(start.flat());
-  const size_t perGroup = initial.size() / groupsAtOnce();
-  auto forGroups = [&](ValueRange values, llvm::function_ref<void(QueryGroup state, Value row)> body) {
-    for (int64_t group = 0; group < groupsAtOnce(); ++group)
-      body(QueryGroup::of(values.slice(group * perGroup, perGroup)), kernel.add(firstRow, 16 * group));
-  };
-  Value keys = head->keys(), end = shape.causal ? kernel.min(keys, kernel.add(firstQuery, rows)) : keys;
-  Values sums = kernel.loop(kernel.index(0), end, stackedKeys, initial, [&](Value firstKey, ValueRange carried) {
-    head->loadSeen(firstKey);
-    head->copyRows(Rows::key, task.operand(1), firstKey, stackedKeys, keyRows);
-    head->copyRows(Rows::value, task.operand(2), firstKey, stackedKeys, valueRows);
+void AttentionWriter::writeLogSums() {
+  for (int64_t map = 0; map < shape.sizes.maps; ++map) {
+    auto numbers = [&](const Matrix &eightTimes) {
+      return tiles.load(eightTimes, kernel.width(), 1, 4,
+                        {kernel.index(0), kernel.index(queriesOfTile()), kernel.index(1)});
+    };
+    Value peak = numbers(peaks[map]), total = numbers(totals[map]);
+    kernel.storeVector(kernel.add(peak, kernel.log(total)), task.result(1), head->statisticsAt(firstQuery, map),
+                       kernel.tailMask(rows));
+  }
+}
+
+void AttentionWriter::takePlaces() {
+  head.emplace(task, tiles, shape, element, stackedKeys);
+  queries = head->stackRows(queriesOfTile(), head->width());
+  if (shape.relative)
+    positionQueries = head->stackRows(queriesOfTile(), shape.sizes.key);
+  keyRows = head->stackRows(stackedKeys, head->widthOf(Rows::key));
+  valueRows = head->stackRows(stackedKeys, shape.sizes.value);
+  for (int64_t map = 0; map < shape.sizes.maps; ++map) {
+    peaks[map] = {kernel.stackArray(8 * kernel.width()), kernel.index(8)};
+    totals[map] = {kernel.stackArray(8 * kernel.width()), kernel.index(8)};
     if (shape.dropRate > 0)
-      drawing.drawDrops(firstKey, kernel.index(stackedKeys), drops.array);
-    Values next;
-    forGroups(carried, [&](QueryGroup state, Value row) {
-      addBlock(state, row);
-      next.append(state.flat());
-    });
-    return next;
-  });
-  forGroups(sums, [&](const QueryGroup &state, Value row) { writeOutputs(state, row); });
+      drops[map] = {kernel.stackArray(element, stackedKeys * kernel.width()), kernel.index(kernel.width())};
+  }
+}
+
+void AttentionWriter::writeTile(Value number) {
+  takePlaces();
+  Value perHead = kernel.ceilDiv(head->queries(), kernel.index(queriesOfTile()));
+  head->place(kernel.div(number, perHead));
+  firstQuery = kernel.mul(kernel.rem(number, perHead), queriesOfTile());
+  rows = kernel.min(kernel.sub(head->queries(), firstQuery), kernel.index(queriesOfTile()));
+  ScoreModifiers bounds = boundsOf(task, shape);
+  AttentionTile tile(task, shape, bounds);
+  tile.startRange(head->inSentence().first, head->inSentence().second, firstQuery, kernel.add(firstQuery, rows));
+  head->copyRows(Rows::query, task.operand(shape.query), firstQuery, queriesOfTile(), queries);
+  if (shape.relative)
+    head->copyRows(Rows::query, task.operand(shape.relative->positionQuery), firstQuery, queriesOfTile(),
+                   positionQueries);
+  tiles.wait();
+
+  const int64_t maps = shape.sizes.maps;
+  Value hidden = kernel.constant(kernel.vectorOf(kernel.f32(), 64), AttentionTile::hiddenScore);
+  const QueryGroup start{{hidden, hidden}, tiles.zeros(), SmallVector<Sums>(shape.sizes.value / 8, tiles.zeros())};
+  Values initial;
+  for (int64_t state = 0; state < groups * maps; ++state)
+    initial.append(start.flat());
+  const KeyRange keys = tile.visibleKeys();
+  Values sums = kernel.loop(keys.begin, keys.end, stackedKeys, initial,
+                            [&](Value firstKey, ValueRange carried) { return addKeys(tile, firstKey, carried); });
+  const size_t perState = start.flat().size();
+  for (int64_t group = 0; group < groups; ++group) {
+    SmallVector<QueryGroup> states;
+    for (int64_t map = 0; map < maps; ++map)
+      states.push_back(QueryGroup::of(ValueRange(sums).slice((group * maps + map) * perState, perState)));
+    writeOutputs(states, group);
+  }
+  writeLogSums();
 }
 
 void AttentionWriter::write() {
-  auto tile = [&](Value number) {
-    head.emplace(task, tiles, shape, element);
-    place(number);
-    queries = head->stackRows(warpQueries, head->width());
-    keyRows = head->stackRows(stackedKeys, shape.sizes.key);
-    valueRows = head->stackRows(stackedKeys, shape.sizes.value);
-    peaks = {kernel.stackArray(8 * warpQueries), kernel.index(8)};
-    totals = {kernel.stackArray(8 * warpQueries), kernel.index(8)};
-    ScoreModifiers none;
-    AttentionTile drawing(task, shape, none);
-    if (shape.dropRate > 0) {
-      drops = {kernel.stackArray(element, stackedKeys * kernel.width()), kernel.index(kernel.width())};
-      drawing.start(head->inSentence().first, head->inSentence().second, firstQuery);
-    }
-    head->copyRows(Rows::query, task.operand(0), firstQuery, warpQueries, queries);
-    kernel.loop(kernel.index(0), kernel.index(warpQueries), 16 * groupsAtOnce(),
-                [&](Value firstRow) { writeQueries(drawing, firstRow); });
-    Value peak = tiles.load(peaks, warpQueries, 1, 4), total = tiles.load(totals, warpQueries, 1, 4);
-    Value first = kernel.add(kernel.mul(head->number(), head->queries()), firstQuery);
-    kernel.storeVector(kernel.add(peak, kernel.log(total)), task.result(1), first, kernel.tailMask(rows));
-  };
-  kernel.stage(task.name(), 0, tile, QueryStrip::tiles(task, shape));
+  kernel.stage(
+      task.name(), 0, [&](Value number) { writeTile(number); },
+      sentences * shape.sizes.heads * shape.queries.ceilDiv(queriesOfTile()));
 }
 
 FailureOr<bool> generateAttentionProducts(KernelTask &task) {
-  auto op = dyn_cast<AttentionOp>(task.op);
-  if (!op || !AttentionHead::fits(AttentionShape::of(op), {op.getQuery(), op.getKey(), op.getValue(), op.getOutput()}))
-    return false;
-  AttentionWriter(task, op).write();
-  return true;
+  auto write = [&](auto op) {
+    SmallVector<Value> tensors{op.getQuery(), op.getKey(), op.getValue(), op.getOutput()};
+    if constexpr (requires { op.getPositions(); })
+      tensors.push_back(op.getPositionQuery());
+    if (!AttentionHead::fits(AttentionShape::of(op), tensors))
+      return false;
+    AttentionWriter(task, op).write();
+    return true;
+  };
+  return llvm::TypeSwitch<Operation *, bool>(task.op)
+      .Case<AttentionOp, DiffAttentionOp, RelativeAttentionOp>(write)
+      .Default(false);
 }
 
 } // namespace bifocal

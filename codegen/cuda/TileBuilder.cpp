@@ -72,6 +72,45 @@ TileBuilder::Sums TileBuilder::multiply(const std::array<Value, 4> &a, Value b0,
   return {product.getD0(), product.getD1()};
 }
 
+SmallVector<TileBuilder::Sums> TileBuilder::products(const Matrix &left, const Matrix &right, int64_t groups,
+                                                     int64_t columns) {
+  SmallVector<Sums> result(groups, zeros());
+  for (int64_t channel = 0; channel < columns; channel += 16) {
+    auto a = loadFour(at(left, kernel.index(0), channel), /*transposed=*/false);
+    for (int64_t pair = 0; pair < groups; pair += 2) {
+      auto b = loadFour(at(right, kernel.index(8 * pair), channel), /*transposed=*/false);
+      for (int64_t half = 0; half < 2; ++half)
+        result[pair + half] = multiply(a, b[half], b[half + 2], result[pair + half]);
+    }
+  }
+  return result;
+}
+
+void TileBuilder::addProduct(const Sums &left0, const Sums &left1, const Matrix &right, Type element,
+                             MutableArrayRef<Sums> sums) {
+  auto rounded = [&](Value tile) { return kernel.round(tile, element); };
+  auto lost = [&](Value tile) { return rounded(rest(tile, element)); };
+  auto factor = [&](auto part) {
+    return std::array<Value, 4>{part(left0.upper), part(left0.lower), part(left1.upper), part(left1.lower)};
+  };
+  const std::array<std::array<Value, 4>, 2> parts{factor(rounded), factor(lost)};
+  const auto columns = static_cast<int64_t>(8 * sums.size());
+  for (int64_t channel = 0; channel < columns; channel += 16) {
+    auto b = loadFour(at(right, kernel.index(0), channel), /*transposed=*/true);
+    for (int64_t half = 0; half < 2; ++half)
+      for (const std::array<Value, 4> &part : parts) {
+        Sums &target = sums[static_cast<size_t>(channel / 8 + half)];
+        target = multiply(part, b[2 * half], b[2 * half + 1], target);
+      }
+  }
+}
+
+Value TileBuilder::rowsLessColumns(bool negated) {
+  Value number = elements();
+  Value row = kernel.shiftRight(number, 3), column = kernel.bitAnd(number, kernel.constantInt(number.getType(), 7));
+  return negated ? kernel.sub(column, row) : kernel.sub(row, column);
+}
+
 Value TileBuilder::rowSum(Value tile) { return kernel.raw().create<tile::RowSumOp>(kernel.location(), tile); }
 Value TileBuilder::rowMaximum(Value tile) { return kernel.raw().create<tile::RowMaximumOp>(kernel.location(), tile); }
 
@@ -99,25 +138,27 @@ static void forParts(int64_t width, llvm::function_ref<void(int64_t column, int6
 
 void TileBuilder::copyRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns, int64_t width,
                            const Matrix &target) {
-  constexpr int64_t underWay = 4; // loads at the same time
-  forParts(width, [&](int64_t column, int64_t part) {
-    const int64_t height = elementsAtOnce / part;
-    Value real = kernel.index(columns - column);
-    auto copy = [&](Value row, int64_t count) {
-      KernelBuilder::Values held;
-      for (int64_t i = 0; i < count; ++i) {
-        Value first = kernel.add(row, height * i);
-        held.push_back(load(at(source, first, column), height, part, pieceBytes,
-                            {kernel.sub(low, first), kernel.sub(high, first), real}));
-      }
-      for (int64_t i = 0; i < count; ++i)
-        store(held[i], at(target, kernel.add(row, height * i), column), part, pieceBytes);
-    };
-    const int64_t together = height * underWay, whole = rows / together * together;
-    if (whole > 0)
-      kernel.loop(kernel.index(0), kernel.index(whole), together, [&](Value row) { copy(row, underWay); });
-    if (whole < rows)
-      copy(kernel.index(whole), (rows - whole) / height);
+  kernel.raw().create<tile::CopyOp>(kernel.location(), source.array.base, source.stride, target.array.base,
+                                    target.stride, low, high, rows, columns, width);
+}
+
+void TileBuilder::wait() { kernel.raw().create<tile::WaitOp>(kernel.location()); }
+
+void TileBuilder::roundRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns,
+                            const Matrix &target) {
+  constexpr int64_t atOnce = 128; // numbers, four to a thread
+  forParts(columns, [&](int64_t column, int64_t part) {
+    const int64_t height = atOnce / part;
+    KernelBuilder::Values held;
+    for (int64_t row = 0; row < rows; row += height) {
+      Value first = kernel.index(row);
+      held.push_back(load(at(source, first, column), height, part, pieceBytes,
+                          {kernel.sub(low, first), kernel.sub(high, first), kernel.index(part)}));
+    }
+    for (auto [number, numbers] : llvm::enumerate(held)) {
+      Value first = kernel.index(static_cast<int64_t>(number) * height);
+      store(kernel.round(numbers, target.array.element), at(target, first, column), part, pieceBytes / 2);
+    }
   });
 }
 

@@ -49,6 +49,14 @@ public:
   /// `sums` and the product of the 16 x 16 matrix `a` and the 16 x 8 matrix of the transposed tiles b0 and b1.
   Sums multiply(const std::array<Value, 4> &a, Value b0, Value b1, const Sums &sums);
 
+  /// The products of 16 rows of `left` with `groups` (an even number) times eight rows of `right`, over `columns`; both
+  /// on the stack.
+  llvm::SmallVector<Sums> products(const Matrix &left, const Matrix &right, int64_t groups, int64_t columns);
+  /// sums[column] += left x right: 16 rows of `left`, two tiles of eight columns each, as the sum of two factors of
+  /// `element`; 16 rows of `right`, which lie on the stack.
+  void addProduct(const Sums &left0, const Sums &left1, const Matrix &right, mlir::Type element,
+                  llvm::MutableArrayRef<Sums> sums);
+
   /// What a number loses when it is rounded to `element`: the second of the two factors that it is in a product.
   Value rest(Value value, mlir::Type element) { return kernel.sub(value, kernel.rounded(value, element)); }
 
@@ -61,12 +69,17 @@ public:
   Value rowMaximum(Value tile);
   /// The numbers of the elements of an 8 x 8 tile as i32: row behind row.
   Value elements() { return kernel.lanes(kernel.i32(), 64); }
+  /// The row less the column of every element of an 8 x 8 tile, or the other way round, as i32.
+  Value rowsLessColumns(bool negated);
 
-  /// Copies rows 0 to `rows` - 1 of `columns` elements onto the stack, eight elements of 16 bits to a thread at a time.
-  /// Rows outside of [low, high) and columns from `columns` to `width` become 0. `rows` and `width` are multiples of
-  /// 16, `columns` one of 8.
+  /// Begins to copy rows 0 to `rows` - 1 of `columns` elements of 16 bits onto the stack, where they are there behind
+  /// the next `wait`. Rows outside of [low, high) and columns from `columns` to `width` become 0. `rows` and `width`
+  /// are multiples of 16, `columns` one of 8.
   void copyRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns, int64_t width,
                 const Matrix &target);
+  void wait();
+  /// The same at once for rows of f32, rounded to the elements of the target. `columns` is a multiple of 16 as well.
+  void roundRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns, const Matrix &target);
   /// Writes zeros to a matrix on the stack, of rows that are a multiple of 8 and columns that are one of 16.
   void clear(const Matrix &matrix, int64_t rows, int64_t columns);
   /// Writes 16 rows of the stack to memory, those below `high`.

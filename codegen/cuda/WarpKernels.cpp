@@ -189,6 +189,10 @@ LogicalResult WarpWriter::writeOp(Operation &op) {
     writeTileLoad(load);
   else if (auto store = dyn_cast<tile::StoreOp>(op))
     writeTileStore(store);
+  else if (auto copy = dyn_cast<tile::CopyOp>(op))
+    writeTileCopy(copy);
+  else if (isa<tile::WaitOp>(op))
+    writeTileWait();
   else if (auto load = dyn_cast<tile::LoadFourOp>(op))
     writeTileLoadFour(load);
   else if (auto product = dyn_cast<tile::MultiplyOp>(op))

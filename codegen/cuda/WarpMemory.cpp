@@ -18,6 +18,10 @@ void WarpWriter::writeGep(LLVM::GEPOp op) {
   auto argument = dyn_cast<BlockArgument>(op.getBase());
   if (argument && argument.getOwner() == &function.getBody().front())
     return;
+  // Addresses of lanes of which a thread has several are made where they are read.
+  Type type = op.getType();
+  if (LLVM::isCompatibleVectorType(type) && LLVM::getVectorNumElements(type).getFixedValue() > warpLanes)
+    return;
   Value base = mapped(op.getBase());
   SmallVector<LLVM::GEPArg> indices;
   for (auto index : op.getIndices()) {
@@ -97,12 +101,28 @@ void WarpWriter::writeMaskedLoad(LLVM::MaskedLoadOp op) {
   map.map(op.getRes(), loadWhere(mask, distributed(type), laneAddress(mapped(op.getData()), type), op.getAlignment()));
 }
 
-/// Its addresses, one of each lane, are those of the threads.
+/// Its addresses, one of each lane, are those of the threads; of a thread with several lanes, one behind the other.
 void WarpWriter::writeGather(LLVM::masked_gather op) {
   synchronise(*op);
-  Type type = op.getRes().getType();
+  Type type = op.getRes().getType(), own = distributed(type);
   Value mask = andMask(hasLanes(type), mapped(op.getMask()));
-  map.map(op.getRes(), loadWhere(mask, distributed(type), mapped(op.getPtrs()), op.getAlignment()));
+  const unsigned alignment = op.getAlignment();
+  const int64_t lanes = cast<VectorType>(type).getNumElements() / warpLanes;
+  if (lanes <= 1) {
+    map.map(op.getRes(), loadWhere(mask, own, mapped(op.getPtrs()), alignment));
+    return;
+  }
+  auto places = op.getPtrs().getDefiningOp<LLVM::GEPOp>();
+  Value base = mapped(places.getBase()), indices = mapped(cast<Value>(places.getIndices()[0]));
+  Value result = builder.create<arith::ConstantOp>(loc, cast<TypedAttr>(builder.getZeroAttr(own)));
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    Value index = builder.create<vector::ExtractOp>(loc, indices, lane);
+    Value address = builder.create<LLVM::GEPOp>(loc, base.getType(), places.getElemType(), base, index);
+    Value isThere = builder.create<vector::ExtractOp>(loc, mask, lane);
+    Value element = loadWhere(isThere, getElementTypeOrSelf(type), address, alignment);
+    result = builder.create<vector::InsertOp>(loc, element, result, lane);
+  }
+  map.map(op.getRes(), result);
 }
 
 void WarpWriter::writeMaskedStore(LLVM::MaskedStoreOp op) {

@@ -10,15 +10,18 @@ using namespace mlir;
 
 namespace bifocal {
 
-WarpSync::Access WarpSync::accessOf(Operation &op) {
-  Access access;
+SmallVector<WarpSync::Access, 2> WarpSync::accessesOf(Operation &op) {
+  SmallVector<Access, 2> accesses;
   auto found = [&](Value root, Type type, bool isVector, bool writes) {
-    access.root = root;
-    access.element = getElementTypeOrSelf(type);
+    Access access{.root = root, .element = getElementTypeOrSelf(type)};
     if (isVector)
       access.kind = writes ? VectorWritten : VectorRead;
     else
       access.kind = writes ? ScalarWritten : ScalarRead;
+    while (auto gep = access.root.getDefiningOp<LLVM::GEPOp>())
+      access.root = gep.getBase();
+    access.isBuffer = access.root.getDefiningOp<LLVM::LoadOp>() != nullptr;
+    accesses.push_back(access);
   };
   // The lanes of a tile lie elsewhere than those of a vector at the same place.
   llvm::TypeSwitch<Operation *>(&op)
@@ -33,27 +36,24 @@ WarpSync::Access WarpSync::accessOf(Operation &op) {
       .Case([&](LLVM::MaskedStoreOp store) { found(store.getData(), store.getValue().getType(), true, true); })
       .Case([&](tile::LoadOp load) { found(load.getBase(), load.getRows().getType(), false, false); })
       .Case([&](tile::LoadFourOp load) { found(load.getBase(), load.getTopLeft().getType(), false, false); })
-      .Case([&](tile::StoreOp store) { found(store.getBase(), store.getRows().getType(), false, true); });
-  if (!access.root)
-    return access;
-  while (auto gep = access.root.getDefiningOp<LLVM::GEPOp>())
-    access.root = gep.getBase();
-  access.isBuffer = access.root.getDefiningOp<LLVM::LoadOp>() != nullptr;
-  return access;
+      .Case([&](tile::StoreOp store) { found(store.getBase(), store.getRows().getType(), false, true); })
+      .Case([&](tile::CopyOp copy) {
+        Type element = IntegerType::get(op.getContext(), 16);
+        found(copy.getSource(), element, false, false);
+        found(copy.getTarget(), element, false, true);
+      });
+  return accesses;
 }
 
 WarpSync::WarpSync(func::FuncOp function) {
   llvm::DenseSet<Value> read;
   llvm::MapVector<Value, unsigned> written;
   function.walk([&](Operation *op) {
-    Access access = accessOf(*op);
-    if (!access.root)
-      return;
-    bool writes = access.kind == VectorWritten || access.kind == ScalarWritten;
-    if (writes)
-      ++written[access.root];
-    else
-      read.insert(access.root);
+    for (const Access &access : accessesOf(*op))
+      if (access.kind == VectorWritten || access.kind == ScalarWritten)
+        ++written[access.root];
+      else
+        read.insert(access.root);
   });
   for (auto [root, stores] : written)
     if (read.contains(root) || stores > 1 || root.getDefiningOp<LLVM::AllocaOp>())
@@ -87,17 +87,18 @@ void WarpSync::add(const Access &access) {
 }
 
 bool WarpSync::needsSync(Operation &op) {
-  Access access = accessOf(op);
-  bool needed = conflicts(access);
+  const SmallVector<Access, 2> accesses = accessesOf(op);
+  const bool needed = llvm::any_of(accesses, [&](const Access &access) { return conflicts(access); });
   if (needed)
-    pending = State();
-  add(access);
+    clear();
+  for (const Access &access : accesses)
+    add(access);
   return needed;
 }
 
 void WarpSync::enterLoop(Operation &loop) {
   loop.walk([&](Operation *op) {
-    if (Access access = accessOf(*op); access.root)
+    for (const Access &access : accessesOf(*op))
       add(access);
   });
 }

@@ -21,6 +21,8 @@ public:
   /// Whether the warp has to be synchronised before `access`, a load or a store of the function that is met in order;
   /// if so, all accesses so far count as ordered.
   bool needsSync(mlir::Operation &access);
+  /// The warp has been synchronised by something else.
+  void clear() { pending = State(); }
 
   /// What has happened since the warp was synchronised: to each root, and to all buffers of an element type.
   struct State {
@@ -35,12 +37,13 @@ public:
 
 private:
   struct Access {
-    mlir::Value root; ///< the buffer or the stack array; null for other ops
+    mlir::Value root; ///< the buffer or the stack array
     mlir::Type element;
     bool isBuffer = false;
     unsigned kind = 0;
   };
-  static Access accessOf(mlir::Operation &op);
+  /// None for ops that access no memory, two for copies.
+  static llvm::SmallVector<Access, 2> accessesOf(mlir::Operation &op);
   bool conflicts(const Access &access) const;
   void add(const Access &access);
 

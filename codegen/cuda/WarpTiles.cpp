@@ -60,6 +60,46 @@ void WarpWriter::writeTileStore(tile::StoreOp op) {
   storeWhere(place.condition, mapped(op.getRows()), place.address, static_cast<unsigned>(op.getAlignment()));
 }
 
+/// Every thread copies pieces of 16 bytes, neighbours of one row first.
+void WarpWriter::writeTileCopy(tile::CopyOp op) {
+  synchronise(*op);
+  constexpr int64_t piece = 8; // elements
+  Type i32 = builder.getI32Type(), i64 = builder.getI64Type(), element = builder.getI16Type();
+  const auto width = static_cast<int64_t>(op.getWidth()), columns = static_cast<int64_t>(op.getColumns());
+  Value source = mapped(op.getSource()), target = mapped(op.getTarget());
+  auto placeOf = [&](Value base, Value row, Value stride, Value column) {
+    Value index = builder.create<arith::AddIOp>(loc, builder.create<arith::MulIOp>(loc, row, mapped(stride)), column);
+    return builder.create<LLVM::GEPOp>(loc, base.getType(), element, base, ArrayRef<LLVM::GEPArg>{index});
+  };
+  auto compare = [&](arith::CmpIPredicate predicate, Value a, Value b) {
+    return builder.create<arith::CmpIOp>(loc, predicate, a, b);
+  };
+  auto name = builder.getStringAttr("llvm.nvvm.cp.async.cg.shared.global.16.s");
+  for (int64_t first = 0; first < static_cast<int64_t>(op.getRows()) * width / piece; first += warpLanes) {
+    Value number = builder.create<arith::AddIOp>(loc, threadInWarp, constant(i32, first));
+    Value row = builder.create<arith::DivUIOp>(loc, number, constant(i32, width / piece));
+    Value part = builder.create<arith::RemUIOp>(loc, number, constant(i32, width / piece));
+    row = builder.create<arith::ExtUIOp>(loc, i64, row);
+    Value column =
+        builder.create<arith::ExtUIOp>(loc, i64, builder.create<arith::MulIOp>(loc, part, constant(i32, piece)));
+    Value isRead = andMask(compare(arith::CmpIPredicate::sge, row, mapped(op.getLow())),
+                           compare(arith::CmpIPredicate::slt, row, mapped(op.getHigh())));
+    if (columns < width)
+      isRead = andMask(isRead, compare(arith::CmpIPredicate::slt, column, constant(i64, columns)));
+    Value bytes = builder.create<arith::SelectOp>(loc, isRead, constant(i32, 2 * piece), constant(i32, 0));
+    const SmallVector<Value> operands{placeOf(target, row, op.getTargetStride(), column),
+                                      placeOf(source, row, op.getSourceStride(), column), bytes};
+    builder.create<LLVM::CallIntrinsicOp>(loc, Type(), name, operands, LLVM::FastmathFlagsAttr());
+  }
+}
+
+void WarpWriter::writeTileWait() {
+  builder.create<NVVM::CpAsyncCommitGroupOp>(loc);
+  builder.create<NVVM::CpAsyncWaitGroupOp>(loc, 0);
+  builder.create<NVVM::SyncWarpOp>(loc, constant(builder.getI32Type(), -1));
+  sync.clear();
+}
+
 /// Threads 8 j to 8 j + 7 say where the rows of tile j are.
 void WarpWriter::writeTileLoadFour(tile::LoadFourOp op) {
   synchronise(*op);

@@ -54,6 +54,8 @@ private:
   void writeGather(mlir::LLVM::masked_gather op);
   void writeTileLoad(tile::LoadOp op);
   void writeTileStore(tile::StoreOp op);
+  void writeTileCopy(tile::CopyOp op);
+  void writeTileWait();
   void writeTileLoadFour(tile::LoadFourOp op);
   void writeTileMultiply(tile::MultiplyOp op);
   /// Of the rows of a tile; `combine` takes two values.

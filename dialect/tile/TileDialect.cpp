@@ -39,3 +39,15 @@ template <typename Op> static LogicalResult verifyAccess(Op op) {
 
 LogicalResult LoadOp::verify() { return verifyAccess(*this); }
 LogicalResult StoreOp::verify() { return verifyAccess(*this); }
+
+LogicalResult CopyOp::verify() {
+  const auto rows = static_cast<int64_t>(getRows()), width = static_cast<int64_t>(getWidth());
+  // (C1)
+  if (rows < 1 || width < 1 || rows % 16 != 0 || width % 16 != 0)
+    return emitOpError("expects rows and a width that are multiples of 16, but got ") << rows << " rows of " << width;
+  // (C2)
+  const auto columns = static_cast<int64_t>(getColumns());
+  if (columns < 1 || columns > width || columns % 8 != 0)
+    return emitOpError("expects columns that are a multiple of 8 and at most ") << width << ", but got " << columns;
+  return success();
+}

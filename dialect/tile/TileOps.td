@@ -83,6 +83,48 @@ def Tile_StoreOp : Tile_AccessOp<"store", []> {
   }];
 }
 
+def Tile_CopyOp : Tile_Op<"copy"> {
+  let summary = "begins to copy rows of a matrix to shared memory";
+  let description = [{
+    Row r of the matrix of 16-bit elements at `source`, whose rows are `source_stride` elements apart, goes to row r of the one
+    at `target`, which is shared memory. Elements (r, c) with r < low, r >= high or c >= `columns` are not read, and zeros go to
+    their places. The warp goes on at once; before it reads or writes what is copied, it needs a `tile.wait`. Rows begin at
+    multiples of 16 bytes in both. One `cp.async` for every 16 bytes.
+
+    Constraints:
+    - (C1) `rows` and `width` are multiples of 16, and above 0.
+    - (C2) `columns` is a multiple of 8, above 0 and at most `width`.
+
+    Example:
+
+    ```mlir
+    tile.copy %keys, %stride to %stack, %c72 in %low, %high rows 32 columns 64 width 64 : !llvm.ptr, !llvm.ptr
+    ```
+  }];
+  let arguments = (ins Arg<Tile_Pointer, "the matrix", [MemRead]>:$source, I64:$source_stride,
+    Arg<Tile_Pointer, "where it goes", [MemWrite]>:$target, I64:$target_stride, I64:$low, I64:$high, I64Attr:$rows,
+    I64Attr:$columns, I64Attr:$width);
+  let assemblyFormat = [{
+    $source `,` $source_stride `to` $target `,` $target_stride `in` $low `,` $high `rows` $rows `columns` $columns `width` $width
+    attr-dict `:` type($source) `,` type($target)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_WaitOp : Tile_Op<"wait"> {
+  let summary = "waits until all copies of the warp have come";
+  let description = [{
+    Behind it every thread of the warp sees what `tile.copy` ops before it have copied.
+
+    Example:
+
+    ```mlir
+    tile.wait
+    ```
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
 class Tile_LikeTopLeft<string name> : TypesMatchWith<"all tiles have one type", "top_left", name, "$_self">;
 
 def Tile_LoadFourOp : Tile_Op<"load_four", [

@@ -4,11 +4,12 @@
 # Trains small language models of bytes on the same text for the same time and prints what they are worth on its test part.
 # DATA_FOLDER has train, valid and test as <part>.txt, gzipped or not.
 # Environment: MODELS (presets, and specs in this folder without their .toml), MINUTES (of training, each; default 10),
-# CONTEXT (tokens read before what is scored; default 512), THREADS (default: all cores), BIFOCAL (the program).
+# CONTEXT (tokens read before what is scored; default 128: what is behind the 256 steps of a block of training has
+# positions that were not learned), THREADS (default: all cores), BIFOCAL (the program).
 set -euo pipefail
 
 if [[ $# -lt 1 ]]; then
-  sed -n '3,7s/^# //p' "$0"
+  sed -n '3,8s/^# //p' "$0"
   exit 2
 fi
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,7 +19,7 @@ work=${2:-$root/enwik8-work}
 models=${MODELS:-transformer_lm_enwik8_small lightconv_lm_enwik8_small dynamicconv_lm_enwik8_small
   rotary_lm_enwik8_small diff_lm_enwik8_small transformer_xl_enwik8_small adaptive_span_enwik8_small full_span}
 minutes=${MINUTES:-10}
-context=${CONTEXT:-512}
+context=${CONTEXT:-128}
 threads=${THREADS:-0}
 bifocal=${BIFOCAL:-$root/build/bin/bifocal}
 mkdir -p "$work"

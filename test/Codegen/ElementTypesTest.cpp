@@ -75,6 +75,8 @@ INSTANTIATE_TEST_SUITE_P(AttentionProducts, ElementTypes,
                          testing::Combine(warps, testing::ValuesIn(attentionProductCases())), productName);
 INSTANTIATE_TEST_SUITE_P(SharedProducts, ElementTypes, testing::Combine(warps, testing::ValuesIn(sharedProductCases())),
                          productName);
+INSTANTIATE_TEST_SUITE_P(FarProducts, ElementTypes, testing::Combine(warps, testing::ValuesIn(farProductCases())),
+                         productName);
 
 } // namespace
 } // namespace bifocal::test

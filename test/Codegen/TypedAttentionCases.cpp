@@ -170,4 +170,92 @@ std::vector<TypedKernel> sharedProductCases() {
   return cases;
 }
 
+/// The dynamic sizes of tensors in order: [B, T] for q, [B, S] for k, [L] for r.
+static std::vector<int64_t> farSizes(const std::string &tensors, int64_t queries, int64_t keys, int64_t distances) {
+  std::vector<int64_t> all;
+  for (const char tensor : tensors)
+    if (tensor == 'r')
+      all.push_back(distances);
+    else
+      all.insert(all.end(), {2, tensor == 'q' ? queries : keys});
+  return all;
+}
+
+static std::string farRows(int64_t channels) { return ":?x?x" + std::to_string(channels) + "xE"; }
+
+static std::vector<TypedKernel> diffProductCases() {
+  std::vector<TypedKernel> cases;
+  // Heads of queries and of keys, channels of a key of one map and of a value.
+  for (auto [label, heads, kvHeads, keyDim, valueDim, options, queries, keys] :
+       {std::tuple{"pairs", 2, 2, 16, 32, "mask %m causal", 71, 71},
+        std::tuple{"shared", 4, 2, 32, 64, "causal", 40, 40}, std::tuple{"dropped", 2, 1, 16, 48, "rng %r", 20, 37},
+        std::tuple{"wide_keys", 1, 1, 64, 16, "mask %m", 17, 33}}) {
+    const std::string q = farRows(2 * heads * keyDim), k = farRows(2 * kvHeads * keyDim),
+                      v = farRows(kvHeads * valueDim), y = farRows(heads * valueDim),
+                      l = "l:?x" + std::to_string(2 * heads) + "x?xf32", text = options;
+    const bool masked = text.find("mask") != std::string::npos, drops = text.find("rng") != std::string::npos;
+    const std::string more = std::string(masked ? " m:?x?xi1" : "") + (drops ? " r:2xi64" : ""), m = masked ? "k" : "";
+    const std::string attributes = "{heads = " + std::to_string(heads) +
+                                   " : i64, kv_heads = " + std::to_string(kvHeads) + " : i64, scale = 0.05 : f32" +
+                                   (drops ? ", drop_rate = 0.2 : f32, site = 3 : i32}" : "}");
+    auto sizes = [queries = queries, keys = keys](const std::string &tensors) {
+      return farSizes(tensors, queries, keys, 0);
+    };
+    cases.push_back({std::string("diff_attention_products_") + label,
+                     op("diff_attention", "q" + q + " k" + k + " v" + v + " w:f32" + more,
+                        "%q, %k, %v lambda %w " + text, "y" + y + " " + l, attributes),
+                     sizes("qkk" + m + "qq"), 3, 0, 0.02});
+    cases.push_back(
+        {std::string("diff_attention_grad_products_") + label,
+         op("diff_attention_grad", "g" + y + " q" + q + " k" + k + " v" + v + " w:f32 " + l + more,
+            "%g, %q, %k, %v lambda %w lse %l " + text, "a" + q + " b" + k + " c" + v + " d:f32", attributes),
+         sizes("qqkkq" + m + "qkk"), 3, 0, 64, 0, false, 64});
+  }
+  return cases;
+}
+
+static std::vector<TypedKernel> relativeProductCases() {
+  std::vector<TypedKernel> cases;
+  // A memory of keys - queries steps; rows of positions, for each head, or for all and of f32.
+  for (auto [label, heads, kvHeads, width, perHead, options, attributes, queries, keys, distances] :
+       {std::tuple{"memory", 2, 2, 16, true, "", "", 37, 60, 60},
+        std::tuple{"no_memory", 3, 1, 32, false, "", ", nearest = 1 : i64", 40, 40, 40},
+        std::tuple{"window", 2, 1, 48, true, "rng %n", ", window = 11 : i64, drop_rate = 0.2 : f32, site = 3 : i32", 20,
+                   51, 40},
+        std::tuple{"few_rows", 1, 1, 64, true, "", ", nearest = 2 : i64", 33, 70, 21},
+        std::tuple{"span", 2, 2, 16, false, "span %z",
+                   ", nearest = 1 : i64, window = 40 : i64, span_unit = 20 : i64, ramp = 8 : i64", 37, 77, 40},
+        std::tuple{"span_dropped", 2, 2, 32, false, "span %z rng %n",
+                   ", span_unit = 30 : i64, ramp = 5 : i64, drop_rate = 0.2 : f32, site = 3 : i32", 18, 49, 64}}) {
+    const std::string q = farRows(heads * width), k = farRows(kvHeads * width), text = options,
+                      r = ":?x" + (perHead ? std::to_string(heads * width) + "xE" : std::to_string(width) + "xf32"),
+                      l = "l:?x" + std::to_string(heads) + "x?xf32", z = ":" + std::to_string(heads) + "xf32";
+    const bool spans = text.find("span") != std::string::npos, drops = text.find("rng") != std::string::npos;
+    const std::string more = (spans ? " z" + z : "") + (drops ? " n:2xi64" : "");
+    const std::string all = "{heads = " + std::to_string(heads) + " : i64, kv_heads = " + std::to_string(kvHeads) +
+                            " : i64, scale = 0.05 : f32" + attributes + "}";
+    auto sizes = [queries = queries, keys = keys, distances = distances](const std::string &tensors) {
+      return farSizes(tensors, queries, keys, distances);
+    };
+    cases.push_back({std::string("relative_attention_products_") + label,
+                     op("relative_attention", "q" + q + " p" + q + " k" + k + " v" + k + " r" + r + more,
+                        "%q, %p, %k, %v, %r " + text, "y" + q + " " + l, all),
+                     sizes("qqkkrqq"), 3, 0, 0.02});
+    cases.push_back({std::string("relative_attention_grad_products_") + label,
+                     op("relative_attention_grad",
+                        "g" + q + " q" + q + " p" + q + " k" + k + " v" + k + " r" + r + " y" + q + " " + l + more,
+                        "%g, %q, %p, %k, %v, %r, %y, %l " + text,
+                        "a" + q + " b" + q + " c" + k + " d" + k + " e" + r + (spans ? " f" + z : ""), all),
+                     sizes("qqqkkrqqqqkkr"), 3, 0, 64, 0, false, 64});
+  }
+  return cases;
+}
+
+std::vector<TypedKernel> farProductCases() {
+  std::vector<TypedKernel> cases = diffProductCases();
+  for (TypedKernel &kernel : relativeProductCases())
+    cases.push_back(kernel);
+  return cases;
+}
+
 } // namespace bifocal::test

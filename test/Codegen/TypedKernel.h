@@ -77,6 +77,8 @@ std::vector<TypedKernel> attentionProductCases();
 std::vector<TypedKernel> layerAttentionCases();
 /// Attention whose heads share keys, or whose values have another size, as tensor cores take it.
 std::vector<TypedKernel> sharedProductCases();
+/// Differential and relative attention as tensor cores take them.
+std::vector<TypedKernel> farProductCases();
 
 } // namespace bifocal::test
 #endif

@@ -29,3 +29,19 @@ func.func @c3_alignment_below_an_element(%x: !llvm.ptr, %stride: i64) {
   %rows = tile.load %x, %stride width 8 align 2 : !llvm.ptr -> vector<64xf32>
   return
 }
+
+// -----
+
+func.func @c1_rows_of_a_copy(%x: !llvm.ptr, %n: i64) {
+  // expected-error@+1 {{'tile.copy' op expects rows and a width that are multiples of 16, but got 8 rows of 16}}
+  tile.copy %x, %n to %x, %n in %n, %n rows 8 columns 16 width 16 : !llvm.ptr, !llvm.ptr
+  return
+}
+
+// -----
+
+func.func @c2_columns_of_a_copy(%x: !llvm.ptr, %n: i64) {
+  // expected-error@+1 {{'tile.copy' op expects columns that are a multiple of 8 and at most 16, but got 24}}
+  tile.copy %x, %n to %x, %n in %n, %n rows 16 columns 24 width 16 : !llvm.ptr, !llvm.ptr
+  return
+}

@@ -23,3 +23,12 @@ func.func @sums(%a: vector<64xi16>, %c: vector<64xf32>) -> vector<64xf32> {
   %maximum = tile.row_maximum %sum : vector<64xf32>
   return %maximum : vector<64xf32>
 }
+
+// CHECK-LABEL: func @copies
+func.func @copies(%x: !llvm.ptr<1>, %y: !llvm.ptr<3>, %stride: i64, %low: i64, %high: i64) {
+  // CHECK: tile.copy %{{.*}}, %{{.*}} to %{{.*}}, %{{.*}} in %{{.*}}, %{{.*}} rows 32 columns 40 width 48 : !llvm.ptr<1>, !llvm.ptr<3>
+  tile.copy %x, %stride to %y, %stride in %low, %high rows 32 columns 40 width 48 : !llvm.ptr<1>, !llvm.ptr<3>
+  // CHECK: tile.wait
+  tile.wait
+  return
+}
