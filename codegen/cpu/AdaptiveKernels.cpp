@@ -100,7 +100,7 @@ static void writeAddScalars(KernelTask &task, AddScalarsOp op) {
   });
 }
 
-/// Elements that a warp copies.
+/// Elements that a warp copies: few, so that there are warps enough for a matrix of parameters.
 static constexpr int64_t elementsOfWarp = 512;
 
 /// A stage that copies `count` elements of an operand, from `from` on, to a result, from `to` on.

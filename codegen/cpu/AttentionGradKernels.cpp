@@ -200,8 +200,6 @@ void GradWriter::write(Value kvHead) {
       modifier->startHead(ofHead);
     kernel.loop(zero, kernel.expression(shape.queries), QueryStrip::queries(kernel, shape),
                 [&](Value begin) { writeStrip(sentence, head, begin); });
-    for (const auto &modifier : modifiers)
-      modifier->finishHead(ofHead);
   });
   roundKeys(whole, keySums, whole.keyRows(arrays.keyGrad, zero));
   roundKeys(whole, valueSums, whole.valueRows(arrays.valueGrad, zero));

@@ -312,7 +312,8 @@ void AttentionTile::drawDrops(Value first, Value count, const Array &target, int
   for (int64_t lane = 0; lane < lanes; lane += part) {
     Value row = kernel.add(kernel.splat(firstRow, part), kernel.lanes(kernel.i64(), part, lane));
     Value element = kernel.add(kernel.mul(row, length), kernel.splat(first, part));
-    blocks.push_back(kernel.shiftRight(element, 2));
+    // A warp may begin before the first key, whose draws nobody looks at.
+    blocks.push_back(kernel.target().isWarp ? kernel.shiftRightSigned(element, 2) : kernel.shiftRight(element, 2));
     begins.push_back(kernel.convert(kernel.bitAnd(element, kernel.constantInt(element.getType(), 3)), kernel.i32()));
   }
   Value begin = kernel.concatenate(begins);

@@ -163,9 +163,9 @@ SpanModifier::SpanModifier(KernelTask &task, const AttentionShape &shape, const 
     totals = kernel.stackArray(QueryStrip::groups(kernel, shape) * kernel.width());
 }
 
-Value SpanRamp::last(Value rows) const {
-  Value given = kernel.mul(part, kernel.constantF32(unit)), most = kernel.convert(rows, kernel.f32());
-  Value span = kernel.min(kernel.max(given, kernel.constantF32(0.0)), most);
+Value SpanRamp::last(Value most) const {
+  Value given = kernel.mul(part, kernel.constantF32(unit)), end = kernel.convert(most, kernel.f32());
+  Value span = kernel.min(kernel.max(given, kernel.constantF32(0.0)), end);
   return kernel.convert(kernel.add(span, kernel.constantF32(1.0 + ramp)), kernel.i64());
 }
 
@@ -191,7 +191,8 @@ Value SpanModifier::distanceOf(AttentionTile &tile, Value key) const {
 }
 
 KeyRange SpanModifier::bound(AttentionTile &tile, KeyRange keys) const {
-  return {kernel.max(keys.begin, blockBefore(tile, rampOf(tile).last(seenDistances(tile)))), keys.end};
+  Value most = kernel.add(seenDistances(tile), shape.relative->nearest);
+  return {kernel.max(keys.begin, blockBefore(tile, rampOf(tile).last(most))), keys.end};
 }
 
 Value SpanModifier::visible(AttentionTile &tile, Value key) const {

@@ -80,8 +80,8 @@ struct SpanRamp {
   double unit, ramp;
   mlir::Value part;
 
-  /// The last distance that is seen, as an i64. A span that is no number is none; one beyond `rows` ends there.
-  mlir::Value last(mlir::Value rows) const;
+  /// The last distance that is seen at most, as an i64. A span that is no number is none; one beyond `most` ends there.
+  mlir::Value last(mlir::Value most) const;
   /// How many steps are left from `distance` (a vector of f32) to where the ramp begins: within it 0 to -ramp. Rounded
   /// once: at the ends of the ramp the gradient hangs on the sign.
   mlir::Value left(mlir::Value distance) const;

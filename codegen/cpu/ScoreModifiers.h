@@ -46,9 +46,8 @@ public:
   virtual void addFactorGradient(AttentionTile &, Value /*key*/, Value /*gradient*/) {}
   /// The gradients of the scores of a block, [key][lane], without the factor `scale`.
   virtual void addScoreGradients(AttentionTile &, const Array & /*gradients*/) {}
-  /// Behind the last key of the queries, and behind the last queries of the head.
+  /// Behind the last key of the queries.
   virtual void finishQueries(AttentionTile &) {}
-  virtual void finishHead(AttentionTile &) {}
 };
 
 using ScoreModifiers = llvm::SmallVector<std::unique_ptr<ScoreModifier>>;

@@ -36,7 +36,8 @@ public:
         tensors(GradTensors::of(op)), element(getElementTypeOrSelf(op.getQuery().getType())),
         sentences(launchSymbols(op).operands[1][0]) {}
 
-  void write();
+  void writePlain();
+  void writeDifferential();
 
 private:
   int64_t width() const { return std::max(shape.sizes.maps * shape.sizes.key, shape.sizes.value); }
@@ -60,12 +61,12 @@ private:
   Values zeros(size_t count) { return TileBuilder::flat(SmallVector<Sums>(count, tiles.zeros())); }
 
   void start() { tile.emplace(task, tiles, shape, tensors, element, stackedQueries()); }
-  void writeKeyTile(Value number);
+  void writeKeyTile(Value kvHead, Value number);
   void writeKeys(Value kvHead, Value firstKey, ArrayRef<Gradient> gradients);
   Values addHead(Value firstKey, ArrayRef<Gradient> gradients, ValueRange carried);
   void addQueries(Value firstQuery, Value row, ArrayRef<Gradient> gradients, MutableArrayRef<Sums> sums);
 
-  void writeQueryTile(Value number);
+  void writeQueryTile(Value head, Value number);
   KeyRange keysOf(Value firstQuery);
   void sumDeltas(Value firstQuery, const KeyRange &range);
   void addKeys(Value firstQuery, int64_t group, Value key, ArrayRef<QueryLines> lines, MutableArrayRef<Sums> sums);
@@ -154,10 +155,9 @@ void AttentionGradWriter::writeKeys(Value kvHead, Value firstKey, ArrayRef<Gradi
   }
 }
 
-/// Tile `number` of the keys of all heads.
-void AttentionGradWriter::writeKeyTile(Value number) {
-  Value perHead = kernel.expression(keyTiles());
-  Value kvHead = kernel.div(number, perHead), firstKey = kernel.mul(kernel.rem(number, perHead), tileKeys);
+/// Tile `number` of the keys of a head.
+void AttentionGradWriter::writeKeyTile(Value kvHead, Value number) {
+  Value firstKey = kernel.mul(number, tileKeys);
   if (holdsTwo())
     return writeKeys(kvHead, firstKey, {Gradient::key, Gradient::value});
   writeKeys(kvHead, firstKey, {Gradient::key});
@@ -213,7 +213,7 @@ void AttentionGradWriter::addKeys(Value firstQuery, int64_t group, Value key, Ar
   for (int64_t half = 0; half < 2 && shape.relative->span; ++half)
     for (int64_t side = 0; side < 2; ++side) {
       Value query = kernel.add(firstQuery, 8 * side), own = kernel.add(key, 8 * half);
-      Value &share = side == 0 ? sums.back().upper : sums.back().lower;
+      Value &share = sums.back().side(side);
       Value steps = tile->head.steps(query, own, TileKeys::inColumns);
       share = kernel.add(share, relative.onRamp(steps, block.tiles[half][side].rampGrad));
     }
@@ -235,11 +235,10 @@ void AttentionGradWriter::writeSums(Value firstQuery, int64_t group, ArrayRef<Su
     writeSpanShares(task, *tile, tiles, sums.front(), first);
 }
 
-/// Tile `number` of the queries of all heads.
-void AttentionGradWriter::writeQueryTile(Value number) {
-  Value perHead = kernel.expression(queryTiles());
-  tile->head.place(kernel.div(number, perHead));
-  Value firstQuery = kernel.mul(kernel.rem(number, perHead), 16 * groups());
+/// Tile `number` of the queries of a head.
+void AttentionGradWriter::writeQueryTile(Value head, Value number) {
+  tile->head.place(head);
+  Value firstQuery = kernel.mul(number, 16 * groups());
   tile->loadQueries(firstQuery, 16 * groups(), /*withDeltas=*/!isDifferential());
   tiles.wait();
   const KeyRange range = keysOf(firstQuery);
@@ -270,43 +269,65 @@ void AttentionGradWriter::writeQueryTile(Value number) {
     writeSums(firstQuery, group, ArrayRef(sums).slice(group * perGroup, perGroup));
 }
 
-void AttentionGradWriter::write() {
-  const AffineExpr heads = sentences * shape.sizes.heads, ofQueries = heads * queryTiles();
-  const AffineExpr ofKeys = sentences * shape.sizes.kvHeads * keyTiles();
-  auto isBelow = [&](Value number, AffineExpr count) { return kernel.less(number, kernel.expression(count)); };
-  if (isDifferential()) {
-    kernel.stage(
-        task.name(), 0,
-        [&](Value number) {
-          start();
-          writeQueryTile(number);
-        },
-        ofQueries);
-    // One more for the gradient of lambda.
-    auto keysOrLambda = [&](Value number) {
-      start();
-      kernel.when(
-          isBelow(number, ofKeys), [&] { writeKeyTile(number); }, [&] { writeLambdaGrad(task, shape, sentences); });
-    };
-    return kernel.stage(task.name(), 1, keysOrLambda, ofKeys + 1);
-  }
-  auto keysOrQueries = [&](Value number) {
+/// Calls `body` with what is left of `number` behind whole groups of `count`, and with the number of the group.
+static void divided(KernelBuilder &kernel, Value number, AffineExpr count,
+                    llvm::function_ref<void(Value group, Value rest)> body) {
+  Value size = kernel.expression(count);
+  body(kernel.div(number, size), kernel.rem(number, size));
+}
+
+void AttentionGradWriter::writeDifferential() {
+  const AffineExpr heads = sentences * shape.sizes.heads, kvHeads = sentences * shape.sizes.kvHeads;
+  auto queryTile = [&](Value number) {
     start();
-    kernel.when(
-        isBelow(number, ofKeys), [&] { writeKeyTile(number); },
-        [&] {
-          Value left = kernel.sub(number, kernel.expression(ofKeys));
-          if (!shape.relative)
-            return writeQueryTile(left);
-          kernel.when(
-              isBelow(left, ofQueries), [&] { writeQueryTile(left); },
-              [&] { writeDistanceTile(task, *tile, tiles, shape, kernel.sub(left, kernel.expression(ofQueries))); });
-        });
+    divided(kernel, number, queryTiles(), [&](Value head, Value own) { writeQueryTile(head, own); });
   };
-  AffineExpr count = ofKeys + ofQueries;
+  kernel.stage(task.name(), 0, queryTile, heads * queryTiles());
+  // The first one is the gradient of lambda, which one warp adds up while others take the keys.
+  auto keysOrLambda = [&](Value number) {
+    start();
+    auto keyTile = [&] {
+      Value left = kernel.sub(number, kernel.index(1));
+      divided(kernel, left, keyTiles(), [&](Value kvHead, Value own) { writeKeyTile(kvHead, own); });
+    };
+    kernel.when(
+        kernel.equal(number, kernel.index(0)), [&] { writeLambdaGrad(task, shape, sentences); }, keyTile);
+  };
+  kernel.stage(task.name(), 1, keysOrLambda, kvHeads * keyTiles() + 1);
+}
+
+/// First the tiles of a head's keys, then those of the queries, and of the distances, of all heads that read them.
+void AttentionGradWriter::writePlain() {
+  const AffineExpr ofKeys = keyTiles(), ofQueries = queryTiles() * shared();
+  AffineExpr perHead = ofKeys + ofQueries;
   if (shape.relative)
-    count = count + heads * distanceTiles(shape);
-  kernel.stage(task.name(), 0, keysOrQueries, count);
+    perHead = perHead + distanceTiles(shape) * shared();
+  auto writeOwn = [&](Value kvHead, Value number) {
+    auto headOf = [&](Value own) { return kernel.add(kernel.mul(kvHead, shared()), own); };
+    auto isBelow = [&](Value own, AffineExpr count) { return kernel.less(own, kernel.expression(count)); };
+    auto distanceTile = [&](Value left) {
+      divided(kernel, left, distanceTiles(shape),
+              [&](Value head, Value own) { writeDistanceTile(task, *tile, tiles, shape, headOf(head), own); });
+    };
+    auto queryTile = [&](Value left) {
+      divided(kernel, left, queryTiles(), [&](Value head, Value own) { writeQueryTile(headOf(head), own); });
+    };
+    auto otherTile = [&] {
+      Value left = kernel.sub(number, kernel.expression(ofKeys));
+      if (!shape.relative)
+        return queryTile(left);
+      kernel.when(
+          isBelow(left, ofQueries), [&] { queryTile(left); },
+          [&] { distanceTile(kernel.sub(left, kernel.expression(ofQueries))); });
+    };
+    kernel.when(
+        isBelow(number, ofKeys), [&] { writeKeyTile(kvHead, number); }, otherTile);
+  };
+  auto anyTile = [&](Value number) {
+    start();
+    divided(kernel, number, perHead, writeOwn);
+  };
+  kernel.stage(task.name(), 0, anyTile, sentences * shape.sizes.kvHeads * perHead);
   if (auto relative = dyn_cast<RelativeAttentionGradOp>(task.op))
     writeRelativeSums(task, relative, shape);
 }
@@ -321,7 +342,11 @@ FailureOr<bool> generateAttentionGradProducts(KernelTask &task) {
       tensors.append({op.getPositionQuery(), op.getPositionQueryGrad()});
     if (!AttentionHead::fits(AttentionShape::of(op), tensors))
       return false;
-    AttentionGradWriter(task, op).write();
+    AttentionGradWriter writer(task, op);
+    if (mapsOf(op) > 1)
+      writer.writeDifferential();
+    else
+      writer.writePlain();
     return true;
   };
   return llvm::TypeSwitch<Operation *, bool>(task.op)

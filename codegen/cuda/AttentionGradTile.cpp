@@ -9,7 +9,7 @@ namespace bifocal {
 
 AttentionGradTile::AttentionGradTile(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape,
                                      const GradTensors &tensors, Type element, int64_t queryRows)
-    : head(task, tiles, shape, element, /*blockKeys=*/16), task(task), kernel(task.builder), tiles(tiles), shape(shape),
+    : head(task, tiles, shape, element, Pass::backward), task(task), kernel(task.builder), tiles(tiles), shape(shape),
       tensors(tensors), element(element), drawing(task, shape, none) {
   queries = head.stackRows(queryRows, head.width());
   if (shape.relative)
@@ -94,15 +94,12 @@ void AttentionGradTile::draw(Value first, int64_t count) {
 }
 
 Value AttentionGradTile::drawnDiagonal(Value first, int64_t query, int64_t key) {
-  // Row and query go up together, and down with the key.
-  Value number = tiles.elements(), last = kernel.constantInt(number.getType(), 7);
-  Value ofKey = kernel.shiftRight(number, 3), ofQuery = kernel.bitAnd(number, last);
-  auto times = [&](Value numbers, int64_t factor) {
-    return kernel.mul(numbers, kernel.constantInt(number.getType(), factor));
-  };
+  // Query i and key j of a tile: row i - j + 15 of the keys, lane i.
+  Type type = tiles.rowNumbers().getType();
+  auto times = [&](Value numbers, int64_t factor) { return kernel.mul(numbers, kernel.constantInt(type, factor)); };
   const int64_t lanes = kernel.width(), ahead = (query - key + 15) * lanes + query;
-  Value place = kernel.add(kernel.sub(times(ofQuery, lanes + 1), times(ofKey, lanes)),
-                           kernel.constantInt(number.getType(), ahead));
+  Value place = kernel.sub(times(tiles.columnNumbers(), lanes + 1), times(tiles.rowNumbers(), lanes));
+  place = kernel.add(place, kernel.constantInt(type, ahead));
   return kernel.gather(kernel.from(drops[0].array, kernel.mul(first, lanes)), place);
 }
 
@@ -177,19 +174,18 @@ PairBlock AttentionGradTile::pairs(Value first, Value row, Value key, TileKeys p
     for (int64_t side = 0; side < 2; ++side) {
       const int64_t ofQuery = inRows ? half : side, ofKey = inRows ? side : half;
       Value own = kernel.add(query, 8 * ofQuery), ownKey = kernel.add(key, 8 * ofKey), ramp;
-      auto part = [&](const Sums &sums) { return side == 0 ? sums.upper : sums.lower; };
       SmallVector<Value> product, kept;
       for (int64_t map = 0; map < maps; ++map) {
-        product.push_back(part(scores[map][half]));
+        product.push_back(scores[map][half].side(side));
         Value factors = drawn[map][ofKey + 2 * ofQuery];
         kept.push_back(factors ? kernel.widen(factors, element) : Value());
       }
       if (head.relative) {
-        product[0] = kernel.add(product[0], head.relative->added(8 * ofQuery, 8 * ofKey, place));
+        product[0] = kernel.add(product[0], head.relative->diagonal(8 * ofQuery, 8 * ofKey, place));
         ramp = head.relative->factor(head.steps(own, ownKey, place));
       }
       block.tiles[half][side] =
-          pair(product, part(weightGrads[half]), lines[ofQuery], head.visible(own, ownKey, place), ramp, kept);
+          pair(product, weightGrads[half].side(side), lines[ofQuery], head.visible(own, ownKey, place), ramp, kept);
     }
   return block;
 }

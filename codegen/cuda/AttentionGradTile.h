@@ -82,8 +82,8 @@ public:
   void loadKeys(Value first, int64_t count, bool withValues);
   /// Draws for keys from `first` on, a multiple of 4, and the queries that were loaded.
   void draw(Value first, int64_t count);
-  /// The factors that were drawn for a tile, whose queries and keys are 1 or -1 behind each other along a diagonal, as
-  /// RelativePairs::diagonal has them; `first` is the key that this begins with.
+  /// The factors that were drawn for a tile of RelativePairs::diagonal with queries in columns; what was drawn begins
+  /// `first` keys before the first one of its block.
   Value drawnDiagonal(Value first, int64_t query, int64_t key);
 
   /// Leaves the sums of 16 rows on the stack; one number for each row, in lanes, for `count` rows that were left.

@@ -18,12 +18,11 @@ bool AttentionHead::fits(const AttentionShape &shape, ValueRange tensors) {
          parts * std::max(sizes.key, sizes.value) <= widestHead;
 }
 
-AttentionHead::AttentionHead(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, Type element,
-                             int64_t blockKeys)
+AttentionHead::AttentionHead(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, Type element, Pass pass)
     : task(task), kernel(task.builder), tiles(tiles), shape(shape), element(element),
       queryCount(kernel.expression(shape.queries)), keyCount(kernel.expression(shape.keys)) {
   if (shape.relative)
-    relative.emplace(task, tiles, shape, element, blockKeys);
+    relative.emplace(task, tiles, shape, element, pass);
   else
     seen = kernel.stackArray(stackedKeys);
 }
@@ -83,8 +82,9 @@ void AttentionHead::loadSeen(Value firstKey) {
 }
 
 Value AttentionHead::steps(Value query, Value key, TileKeys keys) {
-  Value first = kernel.convert(kernel.sub(query, keyOf(key)), kernel.i32());
-  return kernel.add(tiles.rowsLessColumns(/*negated=*/keys == TileKeys::inRows), kernel.splat(first, 64));
+  Value row = tiles.rowNumbers(), column = tiles.columnNumbers();
+  Value ahead = keys == TileKeys::inRows ? kernel.sub(column, row) : kernel.sub(row, column);
+  return kernel.add(ahead, kernel.splat(kernel.convert(kernel.sub(query, keyOf(key)), kernel.i32()), 64));
 }
 
 Value AttentionHead::visible(Value query, Value key, TileKeys keys) {

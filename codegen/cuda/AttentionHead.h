@@ -15,8 +15,8 @@ public:
   using Value = mlir::Value;
   using Sums = TileBuilder::Sums;
 
-  /// Keys that are on the stack at a time, and queries that are drawn for at a time.
-  static constexpr int64_t stackedKeys = 32, drawnQueries = 32;
+  /// Keys that are on the stack at a time.
+  static constexpr int64_t stackedKeys = 32;
   /// Channels whose sums fit the registers, of all parts of a head together.
   static constexpr int64_t widestHead = 128;
 
@@ -24,9 +24,8 @@ public:
   /// of positions may be of f32 instead.
   static bool fits(const AttentionShape &shape, mlir::ValueRange tensors);
 
-  /// To be made inside of a stage: takes places on the stack. Distances are scored for `blockKeys` keys at a time.
-  AttentionHead(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, mlir::Type element,
-                int64_t blockKeys);
+  /// To be made inside of a stage: takes places on the stack, for a pass of this direction.
+  AttentionHead(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, mlir::Type element, Pass pass);
 
   /// Chooses head `number` among those of all sentences, with the head of keys and values that it reads.
   void place(Value number);
@@ -34,7 +33,6 @@ public:
   /// The sentence, and the head within it.
   std::pair<Value, Value> inSentence() const { return {sentence, head}; }
   Value queries() const { return queryCount; }
-  Value keys() const { return keyCount; }
 
   /// What the rows of a tensor are: it says how many there are, and which channels are the head's, those of all score
   /// maps side by side.

@@ -116,7 +116,7 @@ SmallVector<Sums> AttentionWriter::scoresOf(int64_t group, int64_t map) {
   Value scale = kernel.constant(floats, shape.scale), hidden = kernel.constant(floats, AttentionTile::hiddenScore);
   auto shown = [&](Value score, int64_t key, int64_t side) {
     if (head->relative)
-      score = kernel.add(score, head->relative->added(side, key, TileKeys::inColumns));
+      score = kernel.add(score, head->relative->diagonal(side, key, TileKeys::inColumns));
     Value isSeen = head->visible(queryOf(group, side), kernel.index(key), TileKeys::inColumns);
     return kernel.select(isSeen, kernel.mul(score, scale), hidden);
   };
@@ -222,7 +222,7 @@ void AttentionWriter::writeLogSums() {
 }
 
 void AttentionWriter::takePlaces() {
-  head.emplace(task, tiles, shape, element, stackedKeys);
+  head.emplace(task, tiles, shape, element, Pass::forward);
   queries = head->stackRows(queriesOfTile(), head->width());
   if (shape.relative)
     positionQueries = head->stackRows(queriesOfTile(), shape.sizes.key);

@@ -21,7 +21,6 @@ void fillSlab(KernelBuilder &kernel, TileBuilder &tiles, const ConvTile &tile, c
   Value first = kernel.add(tile.first, -padding);
   tiles.copyRows(tiles.at(source, first), kernel.sub(kernel.index(0), first), kernel.sub(tile.steps, first), slab.rows,
                  width, slab.slice, slab.matrix);
-  tiles.wait();
 }
 
 void correlate(KernelBuilder &kernel, TileBuilder &tiles, const Matrix &gradients, const Matrix &inputs, int64_t width,

@@ -39,7 +39,8 @@ struct ConvSlab {
 };
 
 /// Fills `slab` with the steps from `padding` before the tile's first one on, of `width` channels; `source` has step 0
-/// of the sequence. Steps that the sequence has not, and channels up to the end of the slice, become 0.
+/// of the sequence. Steps that the sequence has not, and channels up to the end of the slice, become 0. The slab is
+/// full behind the next wait.
 void fillSlab(KernelBuilder &kernel, TileBuilder &tiles, const ConvTile &tile, const Matrix &source, int64_t padding,
               int64_t width, const ConvSlab &slab);
 

@@ -110,6 +110,7 @@ void DynamicConvWriter::writeForward(DynamicConvOp op) {
     forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {
       Matrix source = slice(task.operand(0), tile, channel), target = slice(task.result(0), tile, channel);
       fillSlab(kernel, tiles, tile, source, shape.leftPadding, width, inputs);
+      tiles.wait();
       ConvolveProducts products{kernel,
                                 tiles,
                                 tile,
@@ -159,6 +160,7 @@ void DynamicConvWriter::writeTapGradients(DynamicConvGradOp op) {
     forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {
       fillSlab(kernel, tiles, tile, slice(task.operand(1), tile, channel), shape.leftPadding, width, inputs);
       fillSlab(kernel, tiles, tile, slice(task.operand(0), tile, channel), 0, width, gradients);
+      tiles.wait();
       addDots(tile, gradients.matrix, inputs.matrix, width, dots);
     });
     TapBatch taps(kernel, shape, task.operand(op.getRng()));
@@ -242,6 +244,7 @@ void DynamicConvWriter::writeInputGradients(DynamicConvGradOp op) {
     ConvSlab gradients = slab(rows), staging = slab(16);
     forSlices(kernel, shape.headWidth(), lightConvSlice, [&](Value channel, int64_t width) {
       fillSlab(kernel, tiles, tile, slice(task.operand(0), tile, channel), reversedPadding(), width, gradients);
+      tiles.wait();
       Matrix output = tiles.at(slice(task.result(0), tile, channel), tile.first);
       addTurned(bands, {kernel, tiles, tile, gradients.matrix, staging.matrix, output, {}, width});
     });

@@ -28,7 +28,8 @@ private:
   ConvSlab slab(int64_t rows, int64_t slice) { return {tiles.stackMatrix(element, rows, slice), rows, slice}; }
   /// The band of the taps `raw` as the tile's head uses them.
   TapBand bandOf(const ConvTile &tile, const Array &raw, const Array &rng, bool reversed);
-  /// Fills `slab` with the steps from `padding` before the tile's first on; steps that the sequence has not become 0.
+  /// Fills `slab`, for behind the next wait, with the steps from `padding` before the tile's first on; steps that the
+  /// sequence has not become 0.
   void fill(const Array &source, Value place, const ConvTile &tile, int64_t padding, int64_t width,
             const ConvSlab &slab) {
     fillSlab(kernel, tiles, tile, sequence(source, place), padding, width, slab);
@@ -77,6 +78,7 @@ void LightConvWriter::writeForward(LightConvOp op) {
     forSlices(kernel, shape.headWidth(), slice, [&](Value channel, int64_t width) {
       Value place = kernel.add(origin, channel);
       fill(task.operand(0), place, tile, shape.leftPadding, width, inputs);
+      tiles.wait();
       Matrix output = tiles.at(sequence(task.result(0), place), tile.first);
       Array sliceBias = bias ? kernel.from(bias, channel) : Array();
       convolve(band, {kernel, tiles, tile, inputs.matrix, staging.matrix, output, sliceBias, width});
@@ -100,6 +102,7 @@ void LightConvWriter::writeGradient(LightConvGradOp op) {
       Value place = kernel.add(origin, channel);
       fill(task.operand(0), place, tile, reversedPadding, width, gradients);
       fill(task.operand(1), place, tile, shape.leftPadding, width, inputs);
+      tiles.wait();
       Matrix output = tiles.at(sequence(task.result(0), place), tile.first);
       convolve(band, {kernel, tiles, tile, gradients.matrix, staging.matrix, output, {}, width});
       correlation.add(tile, ownGradients, inputs.matrix, width);

@@ -64,12 +64,11 @@ DistanceWriter::Tiles DistanceWriter::diagonals(const Matrix &left, const Matrix
 /// Eight distances and eight queries; the first of the 16 queries meets key `firstKey` + 15 at the first distance.
 PairTile DistanceWriter::pairAt(Value firstKey, int64_t half, int64_t side, Value product, Value weightGrad,
                                 Value drawn) {
-  Value number = tiles.elements();
+  auto splat = [&](Value number) { return kernel.splat(kernel.convert(number, kernel.i32()), 64); };
+  Value row = tiles.rowNumbers(), query = tiles.columnNumbers();
   Value nearest = kernel.add(firstRow, shape.relative->nearest + 8 * side);
-  Value steps = kernel.add(kernel.shiftRight(number, 3),
-                           kernel.splat(kernel.convert(kernel.sub(nearest, relative.memory()), kernel.i32()), 64));
-  Value key = kernel.add(tiles.rowsLessColumns(/*negated=*/true),
-                         kernel.splat(kernel.convert(kernel.add(firstKey, 15 + 8 * (half - side)), kernel.i32()), 64));
+  Value steps = kernel.add(row, splat(kernel.sub(nearest, relative.memory())));
+  Value key = kernel.add(kernel.sub(query, row), splat(kernel.add(firstKey, 15 + 8 * (half - side))));
   Value isThere = kernel.lessEqual(kernel.constantInt(key.getType(), 0), key);
   return tile.pair(product, weightGrad, tile.linesAt(kernel.index(8 * half), TileKeys::inRows),
                    kernel.bitAnd(relative.visible(steps), isThere), relative.factor(steps), drawn);
@@ -83,27 +82,25 @@ void DistanceWriter::addQueries(Value firstQuery, MutableArrayRef<Sums> sums) {
   // Draws begin with a multiple of 4.
   Value firstDrawn = kernel.bitAnd(firstKey, kernel.index(-4));
   tile.draw(firstDrawn, stackedKeys + 4);
-  const Matrix &rows = relative.loadRows(firstRow, tileDistances);
   tiles.wait();
   const Tiles products = diagonals(tile.queries, tile.keys, shape.sizes.key);
   const Tiles weightGrads = diagonals(tile.outputGrads, tile.values, shape.sizes.value);
-  // Distances in rows, queries in columns.
-  const SmallVector<Sums> positions = tiles.products(rows, tile.positionQueries, 2, shape.sizes.key);
+  const SmallVector<Sums> positions = relative.rowsTimes(tile.positionQueries);
   std::array<Sums, 2> scoreGrads;
   for (int64_t half = 0; half < 2; ++half)
     for (int64_t side = 0; side < 2; ++side) {
       Value drawn;
       if (shape.dropRate > 0)
         drawn = tile.drawnDiagonal(kernel.sub(firstKey, firstDrawn), 8 * half, 8 * side);
-      auto part = [&](Sums &sums) -> Value & { return side == 0 ? sums.upper : sums.lower; };
-      Value product = kernel.add(products[half][side], side == 0 ? positions[half].upper : positions[half].lower);
-      part(scoreGrads[half]) = pairAt(firstKey, half, side, product, weightGrads[half][side], drawn).scoreGrad[0];
+      Value product = kernel.add(products[half][side], positions[half].side(side));
+      scoreGrads[half].side(side) = pairAt(firstKey, half, side, product, weightGrads[half][side], drawn).scoreGrad[0];
     }
   tiles.addProduct(scoreGrads[0], scoreGrads[1], tile.positionQueries, tile.elementType(), sums);
 }
 
 void DistanceWriter::write() {
   const KeyRange range = relative.queriesAt(firstRow);
+  relative.loadRows(firstRow, tileDistances);
   const Values start = TileBuilder::flat(SmallVector<Sums>(shape.sizes.key / 8, tiles.zeros()));
   Values all = kernel.loop(range.begin, range.end, 16, start, [&](Value firstQuery, ValueRange carried) {
     SmallVector<Sums> sums = TileBuilder::sumsOf(carried);
@@ -124,11 +121,9 @@ void DistanceWriter::write() {
 }
 
 void writeDistanceTile(KernelTask &task, AttentionGradTile &tile, TileBuilder &tiles, const AttentionShape &shape,
-                       Value number) {
-  KernelBuilder &kernel = task.builder;
-  Value perHead = kernel.expression(distanceTiles(shape));
-  tile.head.place(kernel.div(number, perHead));
-  DistanceWriter(task, tile, tiles, shape, kernel.mul(kernel.rem(number, perHead), tileDistances)).write();
+                       Value head, Value number) {
+  tile.head.place(head);
+  DistanceWriter(task, tile, tiles, shape, task.builder.mul(number, tileDistances)).write();
 }
 
 } // namespace bifocal

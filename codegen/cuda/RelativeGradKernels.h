@@ -14,10 +14,10 @@ void writeSpanShares(KernelTask &task, AttentionGradTile &tile, TileBuilder &til
 
 /// Tiles of 16 distances of a head.
 mlir::AffineExpr distanceTiles(const AttentionShape &shape);
-/// Tile `number` of the distances of all heads of all sentences: its share of the gradient of positions, from all
-/// queries that have a key so far away.
+/// Tile `number` of the distances of head `head` among those of all sentences: its share of the gradient of positions,
+/// from all queries that have a key so far away.
 void writeDistanceTile(KernelTask &task, AttentionGradTile &tile, TileBuilder &tiles, const AttentionShape &shape,
-                       mlir::Value number);
+                       mlir::Value head, mlir::Value number);
 
 } // namespace bifocal
 #endif

@@ -7,11 +7,16 @@ namespace bifocal {
 
 static constexpr int64_t blockQueries = 16;
 
-RelativePairs::RelativePairs(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, Type element,
-                             int64_t blockKeys)
-    : task(task), kernel(task.builder), tiles(tiles), shape(shape), element(element), blockKeys(blockKeys),
-      rows(tiles.stackMatrix(element, blockQueries + blockKeys, shape.sizes.key)),
-      kept(tiles.stackMatrix(kernel.f32(), blockQueries, blockQueries + blockKeys)) {}
+RelativePairs::RelativePairs(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, Type element, Pass pass)
+    : task(task), kernel(task.builder), tiles(tiles), shape(shape), element(element),
+      blockKeys(pass == Pass::forward ? 32 : 16),
+      kept(tiles.stackMatrix(kernel.f32(), blockQueries, blockQueries + blockKeys)) {
+  const bool isSplit = task.operand(shape.relative->positions).element != element;
+  for (int64_t factor = 0; factor < (isSplit ? 2 : 1); ++factor)
+    rows.push_back(tiles.stackMatrix(element, blockQueries + blockKeys, shape.sizes.key));
+  if (pass == Pass::backward)
+    grads = tiles.stackMatrix(kernel.f32(), blockQueries, blockKeys);
+}
 
 void RelativePairs::place(Value number) {
   head = number;
@@ -48,8 +53,8 @@ Value RelativePairs::onRamp(Value steps, Value gradients) {
 
 Value RelativePairs::farthest() {
   Value seen = seenDistances(kernel, *shape.relative);
-  Value last = kernel.sub(kernel.add(seen, shape.relative->nearest), kernel.index(1));
-  return span ? kernel.min(last, ramp().last(seen)) : last;
+  Value end = kernel.add(seen, shape.relative->nearest), last = kernel.sub(end, kernel.index(1));
+  return span ? kernel.min(last, ramp().last(end)) : last;
 }
 
 /// The queries [first, end) of those that there are.
@@ -70,18 +75,17 @@ KeyRange RelativePairs::queriesAt(Value row) {
   return among(kernel, shape, kernel.sub(nearest, memory()), end);
 }
 
-const Matrix &RelativePairs::loadRows(Value row, int64_t count) {
+void RelativePairs::loadRows(Value row, int64_t count) {
   const bool perHead = shape.relative->perHead;
   const int64_t width = shape.sizes.key;
   Value stride = kernel.index(perHead ? shape.sizes.queryChannels() : width);
   Value begin = perHead ? kernel.mul(head, width) : kernel.index(0);
   const Matrix all{kernel.from(task.operand(shape.relative->positions), begin), stride}, source = tiles.at(all, row);
   Value low = kernel.sub(kernel.index(0), row), high = kernel.sub(kernel.expression(shape.relative->distances), row);
-  if (all.array.element == element)
-    tiles.copyRows(source, low, high, count, width, width, rows);
+  if (rows.size() == 1)
+    tiles.copyRows(source, low, high, count, width, width, rows[0]);
   else
-    tiles.roundRows(source, low, high, count, width, rows);
-  return rows;
+    tiles.splitRows(source, low, high, count, width, rows[0], rows[1]);
 }
 
 void RelativePairs::loadBlock(Value steps) {
@@ -90,58 +94,56 @@ void RelativePairs::loadBlock(Value steps) {
 }
 
 void RelativePairs::startBlock(const Matrix &queries) {
-  keep(tiles.products(queries, rows, (blockQueries + blockKeys) / 8, shape.sizes.key));
+  SmallVector<Sums> products((blockQueries + blockKeys) / 8, tiles.zeros());
+  for (const Matrix &factor : rows)
+    tiles.addProducts(queries, factor, shape.sizes.key, products);
+  keep(products);
+}
+
+SmallVector<TileBuilder::Sums> RelativePairs::rowsTimes(const Matrix &queries) {
+  SmallVector<Sums> products(blockQueries / 8, tiles.zeros());
+  for (const Matrix &factor : rows)
+    tiles.addProducts(factor, queries, shape.sizes.key, products);
+  return products;
 }
 
 void RelativePairs::keep(ArrayRef<Sums> products) {
   for (auto [number, sums] : llvm::enumerate(products))
-    for (auto [tile, row] : {std::pair(sums.upper, 0), std::pair(sums.lower, 8)})
-      tiles.store(tile, tiles.at(kept, kernel.index(row), static_cast<int64_t>(8 * number)), 8, 8);
-}
-
-std::pair<Value, Value> RelativePairs::numbers(TileKeys keys) {
-  Value number = tiles.elements();
-  Value row = kernel.shiftRight(number, 3), column = kernel.bitAnd(number, kernel.constantInt(number.getType(), 7));
-  return keys == TileKeys::inRows ? std::pair(column, row) : std::pair(row, column);
-}
-
-/// The stride of a matrix on the stack.
-static int64_t strideOf(const Matrix &matrix) {
-  APInt stride;
-  [[maybe_unused]] const bool isConstant = matchPattern(matrix.stride, m_ConstantInt(&stride));
-  assert(isConstant && "matrices on the stack have constant strides");
-  return stride.getSExtValue();
+    for (int64_t side = 0; side < 2; ++side)
+      tiles.store(sums.side(side), tiles.at(kept, kernel.index(8 * side), static_cast<int64_t>(8 * number)), 8, 8);
 }
 
 Value RelativePairs::diagonal(int64_t query, int64_t key, TileKeys keys) {
-  auto [ofQuery, ofKey] = numbers(keys);
-  const int64_t step = strideOf(kept) + 1;
+  Value ofQuery = tiles.rowNumbers(), ofKey = tiles.columnNumbers();
+  if (keys == TileKeys::inRows)
+    std::swap(ofQuery, ofKey);
+  const int64_t step = TileBuilder::stackStride(kernel.f32(), blockQueries + blockKeys) + 1;
   Type type = ofQuery.getType();
   Value place = kernel.sub(kernel.mul(ofQuery, kernel.constantInt(type, step)), ofKey);
   return kernel.gather(kept.array, kernel.add(place, kernel.constantInt(type, query * step - key + blockKeys - 1)));
 }
 
 void RelativePairs::addRows(ArrayRef<Sums> scoreGrads, MutableArrayRef<Sums> sums) {
-  // A place that a forward pass does without.
-  if (!grads.array)
-    grads = tiles.stackMatrix(kernel.f32(), blockQueries, blockKeys);
   for (auto [number, tile] : llvm::enumerate(scoreGrads))
-    for (auto [side, row] : {std::pair(tile.upper, 0), std::pair(tile.lower, 8)})
-      tiles.store(side, tiles.at(grads, kernel.index(row), static_cast<int64_t>(8 * number)), 8, 8);
-  auto [ofQuery, ofRow] = numbers(TileKeys::inColumns);
+    for (int64_t side = 0; side < 2; ++side)
+      tiles.store(tile.side(side), tiles.at(grads, kernel.index(8 * side), static_cast<int64_t>(8 * number)), 8, 8);
+  Value ofQuery = tiles.rowNumbers(), ofRow = tiles.columnNumbers();
   Type type = ofQuery.getType();
-  const int64_t step = strideOf(grads) + 1;
+  const int64_t step = TileBuilder::stackStride(kernel.f32(), blockKeys) + 1;
   // Query i and row c meet at key i + blockKeys - 1 - c, if the block has it.
   auto tileAt = [&](int64_t query, int64_t row) {
-    Value ahead = kernel.constantInt(type, query + blockKeys - 1 - row);
-    Value key = kernel.add(kernel.sub(ofQuery, ofRow), ahead);
+    const int64_t ahead = blockKeys - 1 - row;
+    Value key = kernel.add(kernel.sub(ofQuery, ofRow), kernel.constantInt(type, query + ahead));
     Value place = kernel.sub(kernel.mul(ofQuery, kernel.constantInt(type, step)), ofRow);
-    place = kernel.add(place, kernel.constantInt(type, query * step + blockKeys - 1 - row));
+    place = kernel.add(place, kernel.constantInt(type, query * step + ahead));
     return kernel.gather(grads.array, place, kernel.lessUnsigned(key, kernel.constantInt(type, blockKeys)));
   };
   auto sumsAt = [&](int64_t row) { return Sums{tileAt(0, row), tileAt(8, row)}; };
-  for (int64_t row = 0; row < blockQueries + blockKeys; row += 16)
-    tiles.addProduct(sumsAt(row), sumsAt(row + 8), tiles.at(rows, kernel.index(row)), element, sums);
+  for (int64_t row = 0; row < blockQueries + blockKeys; row += 16) {
+    const Sums left = sumsAt(row), right = sumsAt(row + 8);
+    for (const Matrix &factor : rows)
+      tiles.addProduct(left, right, tiles.at(factor, kernel.index(row)), element, sums);
+  }
 }
 
 } // namespace bifocal

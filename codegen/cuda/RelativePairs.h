@@ -14,6 +14,9 @@ namespace bifocal {
 /// What the keys of a tile of pairs are; the queries are the other.
 enum class TileKeys : uint8_t { inColumns, inRows };
 
+/// Which kernels: forward a block has 32 keys, backward it has 16, and its scores have gradients.
+enum class Pass : uint8_t { forward, backward };
+
 /// Of one head. Tiles are told by the steps of their queries behind their keys, both counted from the first one in its
 /// tensor (AttentionHead::steps).
 class RelativePairs {
@@ -21,9 +24,8 @@ public:
   using Value = mlir::Value;
   using Sums = TileBuilder::Sums;
 
-  /// To be made inside of a stage: takes places on the stack, for blocks of 16 queries and `blockKeys` keys.
-  RelativePairs(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, mlir::Type element,
-                int64_t blockKeys);
+  /// To be made inside of a stage: takes places on the stack, for blocks of 16 queries.
+  RelativePairs(KernelTask &task, TileBuilder &tiles, const AttentionShape &shape, mlir::Type element, Pass pass);
   void place(Value head);
 
   Value visible(Value steps);
@@ -43,26 +45,25 @@ public:
 
   /// Begins to copy `count` rows of positions, at most as many as a block has distances, from the `row`th on to the
   /// stack; zeros for those that there are not.
-  const Matrix &loadRows(Value row, int64_t count);
+  void loadRows(Value row, int64_t count);
   /// The same for a block of 16 queries, the first of which is `steps` behind the first key.
   void loadBlock(Value steps);
   /// Behind the next wait: the products of the block's queries for positions with these rows.
   void startBlock(const Matrix &queries);
-  /// What the distances of the block's queries from `query` on and keys from `key` on add to the products of a tile.
-  Value added(int64_t query, int64_t key, TileKeys keys) { return diagonal(query, key, keys); }
+  /// The products of 16 rows with 16 queries: distances in rows.
+  llvm::SmallVector<Sums> rowsTimes(const Matrix &queries);
   /// sums[query] += gradient of its score with a key * row of their distance, for 16 keys: two tiles of eight each.
   void addRows(llvm::ArrayRef<Sums> scoreGrads, llvm::MutableArrayRef<Sums> sums);
 
   /// Keeps products of 16 queries with as many rows as a block has distances, eight rows each.
   void keep(llvm::ArrayRef<Sums> products);
-  /// A tile of what is kept, where query i and key j have product i - j + blockKeys - 1.
+  /// A tile of what is kept, where query i and key j have product i - j + blockKeys - 1: behind `startBlock` what their
+  /// distance adds to a score.
   Value diagonal(int64_t query, int64_t key, TileKeys keys);
 
 private:
   Value distances(Value steps);
   SpanRamp ramp() const;
-  /// Row and column of the elements of a tile: that of queries, and that of keys.
-  std::pair<Value, Value> numbers(TileKeys keys);
 
   KernelTask &task;
   KernelBuilder &kernel;
@@ -71,8 +72,9 @@ private:
   mlir::Type element;
   int64_t blockKeys;
   Value head, span;
-  // On the stack: rows of positions, what is kept, and gradients of scores.
-  Matrix rows, kept, grads;
+  // On the stack: rows of positions, one factor or two, what is kept, and gradients of scores.
+  llvm::SmallVector<Matrix, 2> rows;
+  Matrix kept, grads;
 };
 
 } // namespace bifocal

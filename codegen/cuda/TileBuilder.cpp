@@ -12,10 +12,14 @@ TileBuilder::TileBuilder(KernelBuilder &kernel) : kernel(kernel) {
   kernel.raw().getContext()->loadDialect<tile::TileDialect>();
 }
 
-Matrix TileBuilder::stackMatrix(Type element, int64_t rows, int64_t columns) {
+int64_t TileBuilder::stackStride(Type element, int64_t columns) {
   // An odd number of pieces of 16 bytes: eight rows begin in eight different groups of four banks.
   const int64_t piece = 128 / element.getIntOrFloatBitWidth();
-  const int64_t stride = piece * (llvm::divideCeil(columns, piece) | 1);
+  return piece * (llvm::divideCeil(columns, piece) | 1);
+}
+
+Matrix TileBuilder::stackMatrix(Type element, int64_t rows, int64_t columns) {
+  const int64_t stride = stackStride(element, columns);
   return {kernel.stackArray(element, rows * stride), kernel.index(stride)};
 }
 
@@ -75,15 +79,19 @@ TileBuilder::Sums TileBuilder::multiply(const std::array<Value, 4> &a, Value b0,
 SmallVector<TileBuilder::Sums> TileBuilder::products(const Matrix &left, const Matrix &right, int64_t groups,
                                                      int64_t columns) {
   SmallVector<Sums> result(groups, zeros());
+  addProducts(left, right, columns, result);
+  return result;
+}
+
+void TileBuilder::addProducts(const Matrix &left, const Matrix &right, int64_t columns, MutableArrayRef<Sums> sums) {
   for (int64_t channel = 0; channel < columns; channel += 16) {
     auto a = loadFour(at(left, kernel.index(0), channel), /*transposed=*/false);
-    for (int64_t pair = 0; pair < groups; pair += 2) {
-      auto b = loadFour(at(right, kernel.index(8 * pair), channel), /*transposed=*/false);
-      for (int64_t half = 0; half < 2; ++half)
-        result[pair + half] = multiply(a, b[half], b[half + 2], result[pair + half]);
+    for (size_t pair = 0; pair < sums.size(); pair += 2) {
+      auto b = loadFour(at(right, kernel.index(static_cast<int64_t>(8 * pair)), channel), /*transposed=*/false);
+      for (size_t half = 0; half < 2; ++half)
+        sums[pair + half] = multiply(a, b[half], b[half + 2], sums[pair + half]);
     }
   }
-  return result;
 }
 
 void TileBuilder::addProduct(const Sums &left0, const Sums &left1, const Matrix &right, Type element,
@@ -105,20 +113,13 @@ void TileBuilder::addProduct(const Sums &left0, const Sums &left1, const Matrix 
   }
 }
 
-Value TileBuilder::rowsLessColumns(bool negated) {
-  Value number = elements();
-  Value row = kernel.shiftRight(number, 3), column = kernel.bitAnd(number, kernel.constantInt(number.getType(), 7));
-  return negated ? kernel.sub(column, row) : kernel.sub(row, column);
-}
-
 Value TileBuilder::rowSum(Value tile) { return kernel.raw().create<tile::RowSumOp>(kernel.location(), tile); }
 Value TileBuilder::rowMaximum(Value tile) { return kernel.raw().create<tile::RowMaximumOp>(kernel.location(), tile); }
 
 Value TileBuilder::alongRows(const Array &numbers) {
   // Of a row where each column has its number, the one on the diagonal.
-  Value columns = alongColumns(numbers), zero = kernel.constant(columns.getType(), 0.0), number = elements();
-  Value column = kernel.bitAnd(number, kernel.constantInt(number.getType(), 7));
-  Value isOwn = kernel.equal(column, kernel.shiftRight(number, 3));
+  Value columns = alongColumns(numbers), zero = kernel.constant(columns.getType(), 0.0);
+  Value isOwn = kernel.equal(columnNumbers(), rowNumbers());
   return rowSum(kernel.select(isOwn, columns, zero));
 }
 
@@ -144,9 +145,10 @@ void TileBuilder::copyRows(const Matrix &source, Value low, Value high, int64_t 
 
 void TileBuilder::wait() { kernel.raw().create<tile::WaitOp>(kernel.location()); }
 
-void TileBuilder::roundRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns,
-                            const Matrix &target) {
+void TileBuilder::splitRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns,
+                            const Matrix &target, const Matrix &lost) {
   constexpr int64_t atOnce = 128; // numbers, four to a thread
+  Type element = target.array.element;
   forParts(columns, [&](int64_t column, int64_t part) {
     const int64_t height = atOnce / part;
     KernelBuilder::Values held;
@@ -157,7 +159,8 @@ void TileBuilder::roundRows(const Matrix &source, Value low, Value high, int64_t
     }
     for (auto [number, numbers] : llvm::enumerate(held)) {
       Value first = kernel.index(static_cast<int64_t>(number) * height);
-      store(kernel.round(numbers, target.array.element), at(target, first, column), part, pieceBytes / 2);
+      store(kernel.round(numbers, element), at(target, first, column), part, pieceBytes / 2);
+      store(kernel.round(rest(numbers, element), element), at(lost, first, column), part, pieceBytes / 2);
     }
   });
 }

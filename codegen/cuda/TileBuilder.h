@@ -29,6 +29,8 @@ public:
   /// A place of `rows` rows on the stack. Rows are padded so that eight neighbours are in different banks of shared
   /// memory, and begin at multiples of 16 bytes.
   Matrix stackMatrix(mlir::Type element, int64_t rows, int64_t columns);
+  /// Its stride.
+  static int64_t stackStride(mlir::Type element, int64_t columns);
   Matrix at(const Matrix &matrix, Value row, Value column);
   Matrix at(const Matrix &matrix, Value row, int64_t column = 0) { return at(matrix, row, kernel.index(column)); }
 
@@ -41,6 +43,9 @@ public:
   /// A 16 x 8 matrix of sums: its upper and its lower tile.
   struct Sums {
     Value upper, lower;
+
+    Value &side(int64_t number) { return number == 0 ? upper : lower; }
+    Value side(int64_t number) const { return number == 0 ? upper : lower; }
   };
   Sums zeros();
   /// Sums as what a loop carries, and back.
@@ -52,6 +57,8 @@ public:
   /// The products of 16 rows of `left` with `groups` (an even number) times eight rows of `right`, over `columns`; both
   /// on the stack.
   llvm::SmallVector<Sums> products(const Matrix &left, const Matrix &right, int64_t groups, int64_t columns);
+  /// The same added to sums, of eight rows of `right` each.
+  void addProducts(const Matrix &left, const Matrix &right, int64_t columns, llvm::MutableArrayRef<Sums> sums);
   /// sums[column] += left x right: 16 rows of `left`, two tiles of eight columns each, as the sum of two factors of
   /// `element`; 16 rows of `right`, which lie on the stack.
   void addProduct(const Sums &left0, const Sums &left1, const Matrix &right, mlir::Type element,
@@ -67,10 +74,9 @@ public:
   /// The row's sum or maximum in every element of an 8 x 8 tile.
   Value rowSum(Value tile);
   Value rowMaximum(Value tile);
-  /// The numbers of the elements of an 8 x 8 tile as i32: row behind row.
-  Value elements() { return kernel.lanes(kernel.i32(), 64); }
-  /// The row less the column of every element of an 8 x 8 tile, or the other way round, as i32.
-  Value rowsLessColumns(bool negated);
+  /// The row and the column of every element of an 8 x 8 tile, as i32.
+  Value rowNumbers() { return kernel.shiftRight(elements(), 3); }
+  Value columnNumbers() { return kernel.bitAnd(elements(), kernel.constantInt(elements().getType(), 7)); }
 
   /// Begins to copy rows 0 to `rows` - 1 of `columns` elements of 16 bits onto the stack, where they are there behind
   /// the next `wait`. Rows outside of [low, high) and columns from `columns` to `width` become 0. `rows` and `width`
@@ -78,14 +84,18 @@ public:
   void copyRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns, int64_t width,
                 const Matrix &target);
   void wait();
-  /// The same at once for rows of f32, rounded to the elements of the target. `columns` is a multiple of 16 as well.
-  void roundRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns, const Matrix &target);
+  /// Copies rows of f32, which are there at once, as the sum of two factors: rounded to the elements of `target`, and
+  /// what is lost. `rows` and `columns` are multiples of 16.
+  void splitRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns, const Matrix &target,
+                 const Matrix &lost);
   /// Writes zeros to a matrix on the stack, of rows that are a multiple of 8 and columns that are one of 16.
   void clear(const Matrix &matrix, int64_t rows, int64_t columns);
   /// Writes 16 rows of the stack to memory, those below `high`.
   void writeRows(const Matrix &source, Value high, int64_t columns, const Matrix &target);
 
 private:
+  /// The numbers of the elements of an 8 x 8 tile as i32: row behind row.
+  Value elements() { return kernel.lanes(kernel.i32(), 64); }
   llvm::SmallVector<Value> list(const MatrixBounds &bounds);
 
   KernelBuilder &kernel;

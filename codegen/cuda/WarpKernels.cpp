@@ -144,6 +144,29 @@ gpu::GPUFuncOp WarpWriter::writeFunction() {
   return written;
 }
 
+bool WarpWriter::writeTileOp(Operation &op) {
+  auto combine = [&](auto rows, auto make) { writeTileRows(rows.getValues(), rows.getResult(), make); };
+  if (auto load = dyn_cast<tile::LoadOp>(op))
+    writeTileLoad(load);
+  else if (auto store = dyn_cast<tile::StoreOp>(op))
+    writeTileStore(store);
+  else if (auto copy = dyn_cast<tile::CopyOp>(op))
+    writeTileCopy(copy);
+  else if (isa<tile::WaitOp>(op))
+    writeTileWait();
+  else if (auto load = dyn_cast<tile::LoadFourOp>(op))
+    writeTileLoadFour(load);
+  else if (auto product = dyn_cast<tile::MultiplyOp>(op))
+    writeTileMultiply(product);
+  else if (auto sum = dyn_cast<tile::RowSumOp>(op))
+    combine(sum, [&](Value a, Value b) { return builder.create<arith::AddFOp>(loc, a, b); });
+  else if (auto maximum = dyn_cast<tile::RowMaximumOp>(op))
+    combine(maximum, [&](Value a, Value b) { return builder.create<arith::MaxNumFOp>(loc, a, b); });
+  else
+    return false;
+  return true;
+}
+
 LogicalResult WarpWriter::writeOp(Operation &op) {
   if (map.contains(op.getNumResults() ? op.getResult(0) : Value()))
     return success();
@@ -185,25 +208,7 @@ LogicalResult WarpWriter::writeOp(Operation &op) {
     writeMaskedStore(store);
   else if (auto gather = dyn_cast<LLVM::masked_gather>(op))
     writeGather(gather);
-  else if (auto load = dyn_cast<tile::LoadOp>(op))
-    writeTileLoad(load);
-  else if (auto store = dyn_cast<tile::StoreOp>(op))
-    writeTileStore(store);
-  else if (auto copy = dyn_cast<tile::CopyOp>(op))
-    writeTileCopy(copy);
-  else if (isa<tile::WaitOp>(op))
-    writeTileWait();
-  else if (auto load = dyn_cast<tile::LoadFourOp>(op))
-    writeTileLoadFour(load);
-  else if (auto product = dyn_cast<tile::MultiplyOp>(op))
-    writeTileMultiply(product);
-  else if (auto sum = dyn_cast<tile::RowSumOp>(op))
-    writeTileRows(sum.getValues(), sum.getResult(),
-                  [&](Value a, Value b) { return builder.create<arith::AddFOp>(loc, a, b); });
-  else if (auto maximum = dyn_cast<tile::RowMaximumOp>(op))
-    writeTileRows(maximum.getValues(), maximum.getResult(),
-                  [&](Value a, Value b) { return builder.create<arith::MaxNumFOp>(loc, a, b); });
-  else
+  else if (!writeTileOp(op))
     return op.emitOpError("has no form for the threads of a warp");
   return success();
 }

@@ -11,8 +11,8 @@
 //   stack arrays  shared memory of the warp
 //   shuffles      between threads
 //
-// Threads read what others of the warp wrote, so a warp is synchronised between such accesses; nothing else is, since
-// warps share nothing.
+// Threads read what others of the warp wrote, so a warp is synchronised between such accesses, and where it waits for
+// copies; nothing else is, since warps share nothing.
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"

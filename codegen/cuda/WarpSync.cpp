@@ -10,8 +10,8 @@ using namespace mlir;
 
 namespace bifocal {
 
-SmallVector<WarpSync::Access, 2> WarpSync::accessesOf(Operation &op) {
-  SmallVector<Access, 2> accesses;
+SmallVector<WarpSync::Access, 3> WarpSync::accessesOf(Operation &op) {
+  SmallVector<Access, 3> accesses;
   auto found = [&](Value root, Type type, bool isVector, bool writes) {
     Access access{.root = root, .element = getElementTypeOrSelf(type)};
     if (isVector)
@@ -38,9 +38,10 @@ SmallVector<WarpSync::Access, 2> WarpSync::accessesOf(Operation &op) {
       .Case([&](tile::LoadFourOp load) { found(load.getBase(), load.getTopLeft().getType(), false, false); })
       .Case([&](tile::StoreOp store) { found(store.getBase(), store.getRows().getType(), false, true); })
       .Case([&](tile::CopyOp copy) {
-        Type element = IntegerType::get(op.getContext(), 16);
-        found(copy.getSource(), element, false, false);
-        found(copy.getTarget(), element, false, true);
+        // Elements of 16 bits, of either kind.
+        found(copy.getSource(), IntegerType::get(op.getContext(), 16), false, false);
+        found(copy.getSource(), Float16Type::get(op.getContext()), false, false);
+        found(copy.getTarget(), IntegerType::get(op.getContext(), 16), false, true);
       });
   return accesses;
 }
@@ -87,7 +88,7 @@ void WarpSync::add(const Access &access) {
 }
 
 bool WarpSync::needsSync(Operation &op) {
-  const SmallVector<Access, 2> accesses = accessesOf(op);
+  const SmallVector<Access, 3> accesses = accessesOf(op);
   const bool needed = llvm::any_of(accesses, [&](const Access &access) { return conflicts(access); });
   if (needed)
     clear();

@@ -14,6 +14,9 @@ namespace bifocal {
 /// Memory is told apart by the buffer or stack array that an address comes from. Two buffers of a launch may be the
 /// same memory, where a kernel works in place: then vectors lie at the same places of both, lane by lane, but a scalar,
 /// which all threads read and one writes, may be any element of them.
+///
+/// A copy (tile.copy) counts as a write of its target where it begins: nothing that was read there is overwritten too
+/// early. That it has come is for a `tile.wait`, which synchronises the warp itself.
 class WarpSync {
 public:
   explicit WarpSync(mlir::func::FuncOp function);
@@ -42,8 +45,8 @@ private:
     bool isBuffer = false;
     unsigned kind = 0;
   };
-  /// None for ops that access no memory, two for copies.
-  static llvm::SmallVector<Access, 2> accessesOf(mlir::Operation &op);
+  /// None for ops that access no memory, several for copies.
+  static llvm::SmallVector<Access, 3> accessesOf(mlir::Operation &op);
   bool conflicts(const Access &access) const;
   void add(const Access &access);
 

@@ -52,6 +52,8 @@ private:
   void writeMaskedLoad(mlir::LLVM::MaskedLoadOp op);
   void writeMaskedStore(mlir::LLVM::MaskedStoreOp op);
   void writeGather(mlir::LLVM::masked_gather op);
+  /// Whether `op` is one on tiles.
+  bool writeTileOp(mlir::Operation &op);
   void writeTileLoad(tile::LoadOp op);
   void writeTileStore(tile::StoreOp op);
   void writeTileCopy(tile::CopyOp op);

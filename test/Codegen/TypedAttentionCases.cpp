@@ -182,14 +182,17 @@ static std::vector<int64_t> farSizes(const std::string &tensors, int64_t queries
 }
 
 static std::string farRows(int64_t channels) { return ":?x?x" + std::to_string(channels) + "xE"; }
+/// Log-sums of gradients are drawn, so weights are far above 1, and the terms of a sum hundreds.
+static constexpr double farRoundings = 32, farTerms = 64;
 
 static std::vector<TypedKernel> diffProductCases() {
   std::vector<TypedKernel> cases;
-  // Heads of queries and of keys, channels of a key of one map and of a value.
+  // Heads of queries and of keys, channels of a key of one map and of a value. The first sentence of `hidden` has
+  // nothing but padding.
   for (auto [label, heads, kvHeads, keyDim, valueDim, options, queries, keys] :
        {std::tuple{"pairs", 2, 2, 16, 32, "mask %m causal", 71, 71},
-        std::tuple{"shared", 4, 2, 32, 64, "causal", 40, 40}, std::tuple{"dropped", 2, 1, 16, 48, "rng %r", 20, 37},
-        std::tuple{"wide_keys", 1, 1, 64, 16, "mask %m", 17, 33}}) {
+        std::tuple{"shared", 4, 2, 32, 64, "causal", 32, 32}, std::tuple{"dropped", 2, 1, 16, 48, "rng %r", 20, 37},
+        std::tuple{"hidden", 1, 1, 64, 16, "mask %m", 17, 33}, std::tuple{"one_step", 2, 2, 16, 16, "", 1, 1}}) {
     const std::string q = farRows(2 * heads * keyDim), k = farRows(2 * kvHeads * keyDim),
                       v = farRows(kvHeads * valueDim), y = farRows(heads * valueDim),
                       l = "l:?x" + std::to_string(2 * heads) + "x?xf32", text = options;
@@ -201,52 +204,79 @@ static std::vector<TypedKernel> diffProductCases() {
     auto sizes = [queries = queries, keys = keys](const std::string &tensors) {
       return farSizes(tensors, queries, keys, 0);
     };
-    cases.push_back({std::string("diff_attention_products_") + label,
-                     op("diff_attention", "q" + q + " k" + k + " v" + v + " w:f32" + more,
-                        "%q, %k, %v lambda %w " + text, "y" + y + " " + l, attributes),
-                     sizes("qkk" + m + "qq"), 3, 0, 0.02});
+    const int64_t hidden = label == std::string("hidden") ? keys : 0;
+    cases.push_back({.name = std::string("diff_attention_products_") + label,
+                     .source = op("diff_attention", "q" + q + " k" + k + " v" + v + " w:f32" + more,
+                                  "%q, %k, %v lambda %w " + text, "y" + y + " " + l, attributes),
+                     .sizes = sizes("qkk" + m + "qq"),
+                     .roundings = 0.02,
+                     .hidden = hidden});
     cases.push_back(
-        {std::string("diff_attention_grad_products_") + label,
-         op("diff_attention_grad", "g" + y + " q" + q + " k" + k + " v" + v + " w:f32 " + l + more,
-            "%g, %q, %k, %v lambda %w lse %l " + text, "a" + q + " b" + k + " c" + v + " d:f32", attributes),
-         sizes("qqkkq" + m + "qkk"), 3, 0, 64, 0, false, 64});
+        {.name = std::string("diff_attention_grad_products_") + label,
+         .source = op("diff_attention_grad", "g" + y + " q" + q + " k" + k + " v" + v + " w:f32 " + l + more,
+                      "%g, %q, %k, %v lambda %w lse %l " + text, "a" + q + " b" + k + " c" + v + " d:f32", attributes),
+         .sizes = sizes("qqkkq" + m + "qkk"),
+         .roundings = farRoundings,
+         .hidden = hidden,
+         .terms = farTerms});
   }
   return cases;
 }
 
+/// What relative attention is asked for: its rows of positions are of `rows`, for each head or for all, and its values
+/// may have another width than its keys.
+struct RelativeForm {
+  std::string label;
+  int64_t heads, kvHeads, keyDim, valueDim;
+  bool perHead;
+  std::string rows, options, attributes;
+  int64_t queries, keys, distances;
+};
+
 static std::vector<TypedKernel> relativeProductCases() {
+  const std::string drop = ", drop_rate = 0.2 : f32, site = 3 : i32";
+  const std::string span = ", nearest = 1 : i64, window = 40 : i64, span_unit = 40 : i64, ramp = 8 : i64";
   std::vector<TypedKernel> cases;
-  // A memory of keys - queries steps; rows of positions, for each head, or for all and of f32.
-  for (auto [label, heads, kvHeads, width, perHead, options, attributes, queries, keys, distances] :
-       {std::tuple{"memory", 2, 2, 16, true, "", "", 37, 60, 60},
-        std::tuple{"no_memory", 3, 1, 32, false, "", ", nearest = 1 : i64", 40, 40, 40},
-        std::tuple{"window", 2, 1, 48, true, "rng %n", ", window = 11 : i64, drop_rate = 0.2 : f32, site = 3 : i32", 20,
-                   51, 40},
-        std::tuple{"few_rows", 1, 1, 64, true, "", ", nearest = 2 : i64", 33, 70, 21},
-        std::tuple{"span", 2, 2, 16, false, "span %z",
-                   ", nearest = 1 : i64, window = 40 : i64, span_unit = 20 : i64, ramp = 8 : i64", 37, 77, 40},
-        std::tuple{"span_dropped", 2, 2, 32, false, "span %z rng %n",
-                   ", span_unit = 30 : i64, ramp = 5 : i64, drop_rate = 0.2 : f32, site = 3 : i32", 18, 49, 64}}) {
-    const std::string q = farRows(heads * width), k = farRows(kvHeads * width), text = options,
-                      r = ":?x" + (perHead ? std::to_string(heads * width) + "xE" : std::to_string(width) + "xf32"),
-                      l = "l:?x" + std::to_string(heads) + "x?xf32", z = ":" + std::to_string(heads) + "xf32";
-    const bool spans = text.find("span") != std::string::npos, drops = text.find("rng") != std::string::npos;
-    const std::string more = (spans ? " z" + z : "") + (drops ? " n:2xi64" : "");
-    const std::string all = "{heads = " + std::to_string(heads) + " : i64, kv_heads = " + std::to_string(kvHeads) +
-                            " : i64, scale = 0.05 : f32" + attributes + "}";
-    auto sizes = [queries = queries, keys = keys, distances = distances](const std::string &tensors) {
-      return farSizes(tensors, queries, keys, distances);
-    };
-    cases.push_back({std::string("relative_attention_products_") + label,
-                     op("relative_attention", "q" + q + " p" + q + " k" + k + " v" + k + " r" + r + more,
-                        "%q, %p, %k, %v, %r " + text, "y" + q + " " + l, all),
-                     sizes("qqkkrqq"), 3, 0, 0.02});
-    cases.push_back({std::string("relative_attention_grad_products_") + label,
-                     op("relative_attention_grad",
-                        "g" + q + " q" + q + " p" + q + " k" + k + " v" + k + " r" + r + " y" + q + " " + l + more,
-                        "%g, %q, %p, %k, %v, %r, %y, %l " + text,
-                        "a" + q + " b" + q + " c" + k + " d" + k + " e" + r + (spans ? " f" + z : ""), all),
-                     sizes("qqqkkrqqqqkkr"), 3, 0, 64, 0, false, 64});
+  for (const RelativeForm &form :
+       {RelativeForm{"memory", 2, 2, 16, 16, true, "E", "", "", 37, 60, 60},
+        RelativeForm{"no_memory", 3, 1, 32, 16, false, "E", "", ", nearest = 1 : i64", 40, 40, 40},
+        RelativeForm{"window", 2, 1, 48, 48, true, "E", "rng %n", ", window = 11 : i64" + drop, 20, 51, 40},
+        RelativeForm{"few_rows", 1, 1, 64, 64, true, "f32", "", ", nearest = 2 : i64", 32, 64, 21},
+        RelativeForm{"one_step", 2, 2, 16, 32, true, "E", "", "", 1, 17, 17},
+        RelativeForm{"span", 4, 4, 16, 16, false, "f32", "span %z", span, 37, 77, 40},
+        // The first draws of a tile of distances are those of keys before the first one.
+        RelativeForm{"span_dropped", 2, 2, 32, 32, false, "f32", "span %z rng %n",
+                     ", span_unit = 60 : i64, ramp = 5 : i64" + drop, 18, 26, 64}}) {
+    const std::string q = farRows(form.heads * form.keyDim), k = farRows(form.kvHeads * form.keyDim),
+                      v = farRows(form.kvHeads * form.valueDim), y = farRows(form.heads * form.valueDim),
+                      r = ":?x" + std::to_string(form.keyDim * (form.perHead ? form.heads : 1)) + "x" + form.rows,
+                      l = "l:?x" + std::to_string(form.heads) + "x?xf32", z = ":" + std::to_string(form.heads) + "xf32";
+    const bool spans = form.options.find("span") != std::string::npos;
+    const std::string more =
+        (spans ? " z" + z : "") + (form.options.find("rng") != std::string::npos ? " n:2xi64" : "");
+    const std::string all = "{heads = " + std::to_string(form.heads) +
+                            " : i64, kv_heads = " + std::to_string(form.kvHeads) + " : i64, scale = 0.05 : f32" +
+                            form.attributes + "}";
+    auto sizes = [&](const std::string &tensors) { return farSizes(tensors, form.queries, form.keys, form.distances); };
+    const bool isWhole = form.rows == "f32";
+    cases.push_back({.name = "relative_attention_products_" + form.label,
+                     .source = op("relative_attention", "q" + q + " p" + q + " k" + k + " v" + v + " r" + r + more,
+                                  "%q, %p, %k, %v, %r " + form.options, "y" + y + " " + l, all),
+                     .sizes = sizes("qqkkrqq"),
+                     .roundings = 0.02,
+                     .spans = spans ? 5 : -1,
+                     .whole = isWhole ? 4 : -1});
+    cases.push_back(
+        {.name = "relative_attention_grad_products_" + form.label,
+         .source = op("relative_attention_grad",
+                      "g" + y + " q" + q + " p" + q + " k" + k + " v" + v + " r" + r + " y" + y + " " + l + more,
+                      "%g, %q, %p, %k, %v, %r, %y, %l " + form.options,
+                      "a" + q + " b" + q + " c" + k + " d" + v + " e" + r + (spans ? " f" + z : ""), all),
+         .sizes = sizes("qqqkkrqqqqkkr"),
+         .roundings = farRoundings,
+         .terms = farTerms,
+         .spans = spans ? 8 : -1,
+         .whole = isWhole ? 5 : -1});
   }
   return cases;
 }

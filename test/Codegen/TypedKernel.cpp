@@ -25,14 +25,22 @@ template <typename T> static void fill(Memory &memory, const std::function<T()> 
 /// [B, heads, T]: of three axes it alone has a fixed one in the middle.
 static bool isLogSums(const KernelTensor &tensor) { return tensor.dims.size() == 3 && tensor.dims[1] >= 1; }
 
-/// Values that `narrow` holds, in memory of the tensor's own element type.
+/// Values that `narrow` holds, in memory of the tensor's own element type. The seed is the tensor's number.
 static Memory draw(const TypedKernel &kernel, const KernelTensor &tensor, const std::string &narrow, int64_t count,
                    unsigned seed) {
+  const auto number = static_cast<int64_t>(seed);
   Memory memory{tensor.element, {}, count};
   std::mt19937 generator(seed);
   std::uniform_real_distribution<float> uniform(-2.0f, 2.0f);
   if (memory.isNarrow())
     fill<uint16_t>(memory, [&] { return nearest(uniform(generator), narrow); });
+  else if (number == kernel.spans)
+    fill<float>(memory, [&, place = 0]() mutable {
+      constexpr float spans[] = {0.6F, 0.15F, -0.5F, std::numeric_limits<float>::quiet_NaN()};
+      return spans[place++ % 4];
+    });
+  else if (number == kernel.whole)
+    fill<float>(memory, [&] { return uniform(generator); });
   else if (isLogSums(tensor) && kernel.hidden > 0)
     fill<float>(memory, [&, place = int64_t{0}]() mutable {
       // The sum over no key is 0.

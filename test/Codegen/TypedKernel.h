@@ -26,6 +26,10 @@ struct TypedKernel {
   bool reordered = false;
   /// How large the terms of the largest sums are.
   double terms = 4;
+  /// The operand that holds spans: two of 0 to 1, then one below 0, one that is no number, and so on.
+  int64_t spans = -1;
+  /// The operand of f32 with values that no narrow type holds.
+  int64_t whole = -1;
 };
 
 inline void PrintTo(const TypedKernel &kernel, std::ostream *out) { *out << kernel.name; }

@@ -214,7 +214,7 @@ static std::vector<TypedKernel> adaptiveCases() {
       {"cluster_ids", op("cluster_ids", "t:?xi32", "", "y:?xi32", "{cutoffs = array<i32: 3, 7>}"), {70, 70}, 9},
       {"join_clusters", op("join_clusters", "h:?x35xE a:?x31xE b:?x64xE", "", "y:?x128xE"), {5, 5, 5, 5}},
       {"add_scalars", op("add_scalars", "a:f32 b:f32 c:f32", "", "y:f32"), {}},
-      {"concat_rows", op("concat_rows", "a:9x37xf32 b:2x37xf32", "", "y:11x37xf32"), {}},
+      {"concat_rows", op("concat_rows", "a:19x37xf32 b:2x37xf32", "", "y:21x37xf32"), {}},
       {"slice_rows", op("slice_rows", "x:9x37xf32", "", "y:4x37xf32", "{first = 3 : i64}"), {}},
       {"transpose", op("transpose", "x:9x37xf32", "", "y:37x9xf32"), {}},
   };
@@ -229,7 +229,7 @@ static std::vector<TypedKernel> recurrentCases() {
       {"distances", op("distances", "x:?x?x4xE", "", "d:?xi32", "{most = 50 : i32}"), {2, 70, 70}, 9},
       {"span_penalty", op("span_penalty", "s:5x1x1xf32 n:f32", "", "p:f32 z:5xf32", price), {}},
       {"span_penalty_grad", op("span_penalty_grad", "n:f32", "", "d:5x1x1xf32", price), {}},
-      {"split_rows", op("split_rows", "x:11x37xf32", "", "a:9x37xf32 b:2x37xf32"), {}},
+      {"split_rows", op("split_rows", "x:21x37xf32", "", "a:19x37xf32 b:2x37xf32"), {}},
       {"cluster_ids_reversed",
        op("cluster_ids", "t:?xi32", "", "y:?xi32", "{cutoffs = array<i32: 3, 7>, reversed}"),
        {70, 70},

@@ -40,6 +40,22 @@ func.func @c1_rows_of_a_copy(%x: !llvm.ptr, %n: i64) {
 
 // -----
 
+func.func @c1_width_of_a_copy(%x: !llvm.ptr, %n: i64) {
+  // expected-error@+1 {{'tile.copy' op expects rows and a width that are multiples of 16, but got 16 rows of 24}}
+  tile.copy %x, %n to %x, %n in %n, %n rows 16 columns 24 width 24 : !llvm.ptr, !llvm.ptr
+  return
+}
+
+// -----
+
+func.func @c2_no_columns_of_a_copy(%x: !llvm.ptr, %n: i64) {
+  // expected-error@+1 {{'tile.copy' op expects columns that are a multiple of 8 and at most 16, but got 0}}
+  tile.copy %x, %n to %x, %n in %n, %n rows 16 columns 0 width 16 : !llvm.ptr, !llvm.ptr
+  return
+}
+
+// -----
+
 func.func @c2_columns_of_a_copy(%x: !llvm.ptr, %n: i64) {
   // expected-error@+1 {{'tile.copy' op expects columns that are a multiple of 8 and at most 16, but got 24}}
   tile.copy %x, %n to %x, %n in %n, %n rows 16 columns 24 width 16 : !llvm.ptr, !llvm.ptr

@@ -44,6 +44,18 @@ Result<std::optional<BlockOptions>> blockOptions(const Options &options, const A
   return std::optional(blocks);
 }
 
+/// Says so where rows are longer than in training: what a model makes of positions that it has never seen may be worth
+/// nothing, and its figures look like those of a bad model.
+void warnOfPositions(const BlockOptions &blocks, const Artifact &artifact) {
+  const Result<TrainingOptions> training = TrainingOptions::read(artifact.manifest().training);
+  if (!training.ok() || !training->blocks || RecurrentMemory::isUsed(artifact.manifest()))
+    return;
+  if (blocks.tokensPerSample > training->blocks->tokensPerSample)
+    tools::say(
+        "warning: rows have {} steps, but {} in training: what is behind has positions that were not trained on\n",
+        blocks.tokensPerSample, training->blocks->tokensPerSample);
+}
+
 void print(const Options &options, const LossSums &sums, const tools::Split &split, tools::LossUnit unit,
            double seconds) {
   const auto tokens = static_cast<int64_t>(sums.tokens);
@@ -92,6 +104,8 @@ Status run(const Options &options) {
   Result<tools::Split> split = tools::Split::open(*data, options.split, {limits, *blocks}, artifact);
   if (!split.ok())
     return split.status();
+  if (*blocks)
+    warnOfPositions(**blocks, artifact);
   const auto begin = std::chrono::steady_clock::now();
   const Result<LossSums> sums = evaluateData(**session, artifact.manifest(), *split->batches, options.memory);
   if (!sums.ok())

@@ -54,7 +54,14 @@ plan.kernel @filter "light_conv" stages 1 {
 // From two taps on inputs of 16 bits meet their taps on tensor cores. A band of nine taps has two pieces of 16 columns,
 // and a tap is two factors: four products for each of four groups of eight channels.
 
+// Inputs come to shared memory by asynchronous copies, for which the warp waits before it reads any of them.
+
 // CHECK: gpu.func @narrow_filter_0
+// CHECK: llvm.call_intrinsic "llvm.nvvm.cp.async.cg.shared.global.16.s"
+// CHECK-NOT: nvvm.ldmatrix
+// CHECK: nvvm.cp.async.commit.group
+// CHECK-NEXT: nvvm.cp.async.wait.group 0
+// CHECK-NEXT: nvvm.bar.warp.sync
 // CHECK: nvvm.ldmatrix %{{.*}} {layout = #nvvm.mma_layout<col>, num = 4 : i32}
 // CHECK-COUNT-16: llvm.call_intrinsic "llvm.nvvm.mma.m16n8k16.row.col.bf16"
 // CHECK-NOT: llvm.nvvm.mma
