@@ -68,6 +68,8 @@ private:
 
   void writeQueryTile(Value head, Value number);
   KeyRange keysOf(Value firstQuery);
+  Values overKeys(const KeyRange &range, const Values &initial,
+                  llvm::function_ref<Values(Value key, ValueRange carried)> addBlock);
   void sumDeltas(Value firstQuery, const KeyRange &range);
   void addKeys(Value firstQuery, int64_t group, Value key, ArrayRef<QueryLines> lines, MutableArrayRef<Sums> sums);
   void writeSums(Value firstQuery, int64_t group, ArrayRef<Sums> sums);
@@ -118,11 +120,15 @@ Values AttentionGradWriter::addHead(Value firstKey, ArrayRef<Gradient> gradients
     tile->loadQueries(firstQuery, count, llvm::is_contained(gradients, Gradient::key));
     tile->draw(firstKey, tileKeys);
     tiles.wait();
-    return kernel.loop(kernel.index(0), kernel.index(count), 16, outer, [&](Value row, ValueRange inner) {
+    auto addBlock = [&](Value row, ValueRange inner) {
       SmallVector<Sums> sums = TileBuilder::sumsOf(inner);
       addQueries(firstQuery, row, gradients, sums);
       return TileBuilder::flat(sums);
-    });
+    };
+    if (count == 16)
+      return addBlock(kernel.index(0), outer);
+    Value end = kernel.min(kernel.sub(range.end, firstQuery), kernel.index(count));
+    return kernel.loop(kernel.index(0), end, 16, outer, addBlock);
   });
 }
 
@@ -174,6 +180,22 @@ KeyRange AttentionGradWriter::keysOf(Value firstQuery) {
   return range.visibleKeys();
 }
 
+/// Calls `addBlock` for 16 keys on the stack at a time, the first of them row `key`.
+Values AttentionGradWriter::overKeys(const KeyRange &range, const Values &initial,
+                                     llvm::function_ref<Values(Value key, ValueRange carried)> addBlock) {
+  // Queries of wide heads would be kept in registers over a loop within this one, and there are not enough.
+  const int64_t count = holdsTwo() ? stackedKeys : 16;
+  return kernel.loop(range.begin, range.end, count, initial, [&](Value firstKey, ValueRange carried) {
+    tile->loadKeys(firstKey, count, /*withValues=*/true);
+    tile->draw(firstKey, count);
+    tiles.wait();
+    if (count == 16)
+      return addBlock(kernel.index(0), carried);
+    Value end = kernel.min(kernel.sub(range.end, firstKey), kernel.index(count));
+    return kernel.loop(kernel.index(0), end, 16, carried, addBlock);
+  });
+}
+
 /// Of differential attention: the sums over all keys of 16 queries on the stack.
 void AttentionGradWriter::sumDeltas(Value firstQuery, const KeyRange &range) {
   const std::array<QueryLines, 2> lines{tile->linesAt(kernel.index(0), TileKeys::inColumns, /*withDeltas=*/false),
@@ -188,12 +210,7 @@ void AttentionGradWriter::sumDeltas(Value firstQuery, const KeyRange &range) {
       }
     return TileBuilder::flat(shares);
   };
-  Values all = kernel.loop(range.begin, range.end, stackedKeys, zeros(2), [&](Value firstKey, ValueRange carried) {
-    tile->loadKeys(firstKey, stackedKeys, /*withValues=*/true);
-    tile->draw(firstKey, stackedKeys);
-    tiles.wait();
-    return kernel.loop(kernel.index(0), kernel.index(stackedKeys), 16, carried, addBlock);
-  });
+  Values all = overKeys(range, zeros(2), addBlock);
   tile->keepDeltas(firstQuery, TileBuilder::sumsOf(all));
 }
 
@@ -257,13 +274,7 @@ void AttentionGradWriter::writeQueryTile(Value head, Value number) {
               MutableArrayRef(sums).slice(group * perGroup, perGroup));
     return TileBuilder::flat(sums);
   };
-  Values all = kernel.loop(range.begin, range.end, stackedKeys, zeros(groups() * perGroup),
-                           [&](Value firstKey, ValueRange carried) {
-                             tile->loadKeys(firstKey, stackedKeys, /*withValues=*/true);
-                             tile->draw(firstKey, stackedKeys);
-                             tiles.wait();
-                             return kernel.loop(kernel.index(0), kernel.index(stackedKeys), 16, carried, addBlock);
-                           });
+  Values all = overKeys(range, zeros(groups() * perGroup), addBlock);
   SmallVector<Sums> sums = TileBuilder::sumsOf(all);
   for (int64_t group = 0; group < groups(); ++group)
     writeSums(firstQuery, group, ArrayRef(sums).slice(group * perGroup, perGroup));

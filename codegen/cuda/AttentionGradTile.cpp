@@ -41,15 +41,15 @@ Value AttentionGradTile::keptRows(int64_t count) {
 void AttentionGradTile::computeDeltas(Value first, int64_t count) {
   head.copyRows(Rows::output, task.operand(tensors.output), first, count, queries);
   tiles.wait();
-  for (int64_t row = 0; row < count; row += 8) {
+  kernel.loop(kernel.index(0), kernel.index(count), 8, [&](Value row) {
     auto tileOf = [&](const Matrix &matrix, int64_t channel) {
-      return kernel.widen(tiles.load(tiles.at(matrix, kernel.index(row), channel), 8, 8, 4), element);
+      return kernel.widen(tiles.load(tiles.at(matrix, row, channel), 8, 8, 4), element);
     };
     Value sum = kernel.constant(kernel.vectorOf(kernel.f32(), 64), 0.0);
     for (int64_t channel = 0; channel < shape.sizes.value; channel += 8)
       sum = kernel.fma(tileOf(outputGrads, channel), tileOf(queries, channel), sum);
-    tiles.store(tiles.rowSum(sum), tiles.at(eightTimes, kernel.index(row)), 8, 8);
-  }
+    tiles.store(tiles.rowSum(sum), tiles.at(eightTimes, row), 8, 8);
+  });
   kernel.storeVector(keptRows(count), delta[0], kernel.index(0));
 }
 

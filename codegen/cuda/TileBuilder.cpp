@@ -147,20 +147,22 @@ void TileBuilder::wait() { kernel.raw().create<tile::WaitOp>(kernel.location());
 
 void TileBuilder::splitRows(const Matrix &source, Value low, Value high, int64_t rows, int64_t columns,
                             const Matrix &target, const Matrix &lost) {
-  constexpr int64_t atOnce = 128; // numbers, four to a thread
+  constexpr int64_t atOnce = 128, underWay = 4; // numbers, four to a thread, and loads at the same time
   Type element = target.array.element;
   forParts(columns, [&](int64_t column, int64_t part) {
     const int64_t height = atOnce / part;
-    KernelBuilder::Values held;
-    for (int64_t row = 0; row < rows; row += height) {
-      Value first = kernel.index(row);
-      held.push_back(load(at(source, first, column), height, part, pieceBytes,
-                          {kernel.sub(low, first), kernel.sub(high, first), kernel.index(part)}));
-    }
-    for (auto [number, numbers] : llvm::enumerate(held)) {
-      Value first = kernel.index(static_cast<int64_t>(number) * height);
-      store(kernel.round(numbers, element), at(target, first, column), part, pieceBytes / 2);
-      store(kernel.round(rest(numbers, element), element), at(lost, first, column), part, pieceBytes / 2);
+    for (int64_t begin = 0; begin < rows; begin += underWay * height) {
+      KernelBuilder::Values held;
+      for (int64_t row = begin; row < std::min(rows, begin + underWay * height); row += height) {
+        Value first = kernel.index(row);
+        held.push_back(load(at(source, first, column), height, part, pieceBytes,
+                            {kernel.sub(low, first), kernel.sub(high, first), kernel.index(part)}));
+      }
+      for (auto [number, numbers] : llvm::enumerate(held)) {
+        Value first = kernel.index(begin + static_cast<int64_t>(number) * height);
+        store(kernel.round(numbers, element), at(target, first, column), part, pieceBytes / 2);
+        store(kernel.round(rest(numbers, element), element), at(lost, first, column), part, pieceBytes / 2);
+      }
     }
   });
 }

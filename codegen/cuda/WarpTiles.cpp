@@ -60,35 +60,51 @@ void WarpWriter::writeTileStore(tile::StoreOp op) {
   storeWhere(place.condition, mapped(op.getRows()), place.address, static_cast<unsigned>(op.getAlignment()));
 }
 
-/// Every thread copies pieces of 16 bytes, neighbours of one row first.
+/// Every thread copies pieces of 16 bytes, neighbours of one row first. Where a warp has whole rows at a time, a
+/// thread's pieces lie in one column, and all but the first are told by constants: addresses in registers would be
+/// dear.
 void WarpWriter::writeTileCopy(tile::CopyOp op) {
   synchronise(*op);
   constexpr int64_t piece = 8; // elements
   Type i32 = builder.getI32Type(), i64 = builder.getI64Type(), element = builder.getI16Type();
   const auto width = static_cast<int64_t>(op.getWidth()), columns = static_cast<int64_t>(op.getColumns());
-  Value source = mapped(op.getSource()), target = mapped(op.getTarget());
-  auto placeOf = [&](Value base, Value row, Value stride, Value column) {
-    Value index = builder.create<arith::AddIOp>(loc, builder.create<arith::MulIOp>(loc, row, mapped(stride)), column);
+  const int64_t ofRow = width / piece, pieces = static_cast<int64_t>(op.getRows()) * ofRow;
+  const bool hasWholeRows = warpLanes % ofRow == 0;
+  auto at = [&](Value base, Value index) {
     return builder.create<LLVM::GEPOp>(loc, base.getType(), element, base, ArrayRef<LLVM::GEPArg>{index});
   };
   auto compare = [&](arith::CmpIPredicate predicate, Value a, Value b) {
     return builder.create<arith::CmpIOp>(loc, predicate, a, b);
   };
-  auto name = builder.getStringAttr("llvm.nvvm.cp.async.cg.shared.global.16.s");
-  for (int64_t first = 0; first < static_cast<int64_t>(op.getRows()) * width / piece; first += warpLanes) {
+  auto rowsOn = [&](int64_t rows, Value stride) {
+    return builder.create<arith::MulIOp>(loc, constant(i64, rows), mapped(stride));
+  };
+  Value row, column, source, target;
+  auto startAt = [&](int64_t first) {
     Value number = builder.create<arith::AddIOp>(loc, threadInWarp, constant(i32, first));
-    Value row = builder.create<arith::DivUIOp>(loc, number, constant(i32, width / piece));
-    Value part = builder.create<arith::RemUIOp>(loc, number, constant(i32, width / piece));
-    row = builder.create<arith::ExtUIOp>(loc, i64, row);
-    Value column =
-        builder.create<arith::ExtUIOp>(loc, i64, builder.create<arith::MulIOp>(loc, part, constant(i32, piece)));
-    Value isRead = andMask(compare(arith::CmpIPredicate::sge, row, mapped(op.getLow())),
-                           compare(arith::CmpIPredicate::slt, row, mapped(op.getHigh())));
+    row = builder.create<arith::ExtUIOp>(loc, i64, builder.create<arith::DivUIOp>(loc, number, constant(i32, ofRow)));
+    Value part = builder.create<arith::RemUIOp>(loc, number, constant(i32, ofRow));
+    column = builder.create<arith::ExtUIOp>(loc, i64, builder.create<arith::MulIOp>(loc, part, constant(i32, piece)));
+    auto placeOf = [&](Value base, Value stride) {
+      Value begin = builder.create<arith::MulIOp>(loc, row, mapped(stride));
+      return at(mapped(base), builder.create<arith::AddIOp>(loc, begin, column));
+    };
+    source = placeOf(op.getSource(), op.getSourceStride());
+    target = placeOf(op.getTarget(), op.getTargetStride());
+  };
+  auto name = builder.getStringAttr("llvm.nvvm.cp.async.cg.shared.global.16.s");
+  for (int64_t first = 0; first < pieces; first += warpLanes) {
+    if (first == 0 || !hasWholeRows)
+      startAt(first);
+    const int64_t behind = hasWholeRows ? first / ofRow : 0;
+    Value own = builder.create<arith::AddIOp>(loc, row, constant(i64, behind));
+    Value isRead = andMask(compare(arith::CmpIPredicate::sge, own, mapped(op.getLow())),
+                           compare(arith::CmpIPredicate::slt, own, mapped(op.getHigh())));
     if (columns < width)
       isRead = andMask(isRead, compare(arith::CmpIPredicate::slt, column, constant(i64, columns)));
     Value bytes = builder.create<arith::SelectOp>(loc, isRead, constant(i32, 2 * piece), constant(i32, 0));
-    const SmallVector<Value> operands{placeOf(target, row, op.getTargetStride(), column),
-                                      placeOf(source, row, op.getSourceStride(), column), bytes};
+    const SmallVector<Value> operands{at(target, rowsOn(behind, op.getTargetStride())),
+                                      at(source, rowsOn(behind, op.getSourceStride())), bytes};
     builder.create<LLVM::CallIntrinsicOp>(loc, Type(), name, operands, LLVM::FastmathFlagsAttr());
   }
 }

@@ -61,7 +61,8 @@ plan.kernel @filter "light_conv" stages 1 {
 // CHECK-NOT: nvvm.ldmatrix
 // CHECK: nvvm.cp.async.commit.group
 // CHECK-NEXT: nvvm.cp.async.wait.group 0
-// CHECK-NEXT: nvvm.bar.warp.sync
+// CHECK-NOT: nvvm.ldmatrix
+// CHECK: nvvm.bar.warp.sync
 // CHECK: nvvm.ldmatrix %{{.*}} {layout = #nvvm.mma_layout<col>, num = 4 : i32}
 // CHECK-COUNT-16: llvm.call_intrinsic "llvm.nvvm.mma.m16n8k16.row.col.bf16"
 // CHECK-NOT: llvm.nvvm.mma

@@ -19,7 +19,7 @@ TOP_LEVEL = {"param", "state", "kernel", "entry"}
 
 # What the names of operands stand for in the examples of `tile`, whose types are not all printed.
 TILE_OPERANDS = {
-    r"x|y|slab": "!llvm.ptr", r"stride|low|high|columns": "i64", r"rows": "vector<256xi16>", r"[ab]\d": "vector<64xi16>",
+    r"x|y|slab|keys|stack": "!llvm.ptr", r"stride|low|high|columns|c72": "i64", r"rows": "vector<256xi16>", r"[ab]\d": "vector<64xi16>",
     r"c\d|values": "vector<64xf32>",
 }  # fmt: skip
 
