@@ -64,7 +64,7 @@ def in_function(name: str, example: str) -> str:
 def in_entry(name: str, example: str) -> str:
     buffers = [value for value in sorted(set(re.findall(r"%\w+", example))) if f"{value} =" not in example]
     declared = "".join(f'{buffer} = plan.buffer arena class 0 at 0 size 2048 "f32"\n' for buffer in buffers)
-    return f'plan.entry @example_{name} symbols ["N"] attributes {{inputs = [], outputs = []}} {{\n{declared}{example}}}\n'
+    return f'plan.entry @entry_{name} symbols ["N"] attributes {{inputs = [], outputs = []}} {{\n{declared}{example}}}\n'
 
 
 def main() -> None:
