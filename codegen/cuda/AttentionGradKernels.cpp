@@ -40,9 +40,8 @@ public:
   void writeDifferential();
 
 private:
-  int64_t width() const { return std::max(shape.sizes.maps * shape.sizes.key, shape.sizes.value); }
   /// Whether the registers hold the sums of two groups of 16 rows.
-  bool holdsTwo() const { return width() <= 64; }
+  bool holdsTwo() const { return AttentionHead::width(shape.sizes) <= 64; }
   bool isDifferential() const { return shape.sizes.maps > 1; }
   /// Groups of 16 queries whose gradients a tile sums up at a time.
   int64_t groups() const { return holdsTwo() && !isDifferential() && !shape.relative ? 2 : 1; }
@@ -183,15 +182,11 @@ KeyRange AttentionGradWriter::keysOf(Value firstQuery) {
 /// Calls `addBlock` for 16 keys on the stack at a time, the first of them row `key`.
 Values AttentionGradWriter::overKeys(const KeyRange &range, const Values &initial,
                                      llvm::function_ref<Values(Value key, ValueRange carried)> addBlock) {
-  // Queries of wide heads would be kept in registers over a loop within this one, and there are not enough.
-  const int64_t count = holdsTwo() ? stackedKeys : 16;
-  return kernel.loop(range.begin, range.end, count, initial, [&](Value firstKey, ValueRange carried) {
-    tile->loadKeys(firstKey, count, /*withValues=*/true);
-    tile->draw(firstKey, count);
+  return kernel.loop(range.begin, range.end, stackedKeys, initial, [&](Value firstKey, ValueRange carried) {
+    tile->loadKeys(firstKey, stackedKeys, /*withValues=*/true);
+    tile->draw(firstKey, stackedKeys);
     tiles.wait();
-    if (count == 16)
-      return addBlock(kernel.index(0), carried);
-    Value end = kernel.min(kernel.sub(range.end, firstKey), kernel.index(count));
+    Value end = kernel.min(kernel.sub(range.end, firstKey), kernel.index(stackedKeys));
     return kernel.loop(kernel.index(0), end, 16, carried, addBlock);
   });
 }
@@ -249,7 +244,7 @@ void AttentionGradWriter::writeSums(Value firstQuery, int64_t group, ArrayRef<Su
   if (shape.relative)
     writeNext(tensors.positionQueryGrad);
   if (!sums.empty())
-    writeSpanShares(task, *tile, tiles, sums.front(), first);
+    tile->writeRowSums(sums.front(), relativeSumsOf(task, cast<RelativeAttentionGradOp>(task.op)).spans, first);
 }
 
 /// Tile `number` of the queries of a head.

@@ -28,11 +28,6 @@ AttentionGradTile::AttentionGradTile(KernelTask &task, TileBuilder &tiles, const
     lambda = kernel.splat(kernel.load(task.operand(tensors.lambda), kernel.index(0)), 64);
 }
 
-void AttentionGradTile::keepRows(const Sums &shares) {
-  tiles.store(tiles.rowSum(shares.upper), tiles.at(eightTimes, kernel.index(0)), 8, 8);
-  tiles.store(tiles.rowSum(shares.lower), tiles.at(eightTimes, kernel.index(8)), 8, 8);
-}
-
 Value AttentionGradTile::keptRows(int64_t count) {
   return tiles.load(eightTimes, kernel.width(), 1, 4, {kernel.index(0), kernel.index(count), kernel.index(1)});
 }
@@ -71,13 +66,18 @@ void AttentionGradTile::loadQueries(Value first, int64_t count, bool withDeltas)
   drawing.startRange(head.inSentence().first, head.inSentence().second, first, kernel.add(first, left));
 }
 
+Value AttentionGradTile::writeRowSums(const Sums &shares, const Array &target, Value first, int64_t map) {
+  for (int64_t side = 0; side < 2; ++side)
+    tiles.store(tiles.rowSum(shares.side(side)), tiles.at(eightTimes, kernel.index(8 * side)), 8, 8);
+  Value sums = keptRows(16), real = kernel.tailMask(kernel.min(kernel.sub(head.queries(), first), kernel.index(16)));
+  kernel.storeVector(sums, target, head.statisticsAt(first, map), real);
+  return sums;
+}
+
 void AttentionGradTile::keepDeltas(Value first, ArrayRef<Sums> shares) {
-  Value real = kernel.tailMask(kernel.min(kernel.sub(head.queries(), first), kernel.index(16)));
   for (auto [map, share] : llvm::enumerate(shares)) {
-    keepRows(share);
-    Value sums = keptRows(16);
+    Value sums = writeRowSums(share, deltasOf(task), first, static_cast<int64_t>(map));
     kernel.storeVector(sums, delta[map], kernel.index(0));
-    kernel.storeVector(sums, deltasOf(task), head.statisticsAt(first, static_cast<int64_t>(map)), real);
   }
 }
 

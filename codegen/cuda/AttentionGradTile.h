@@ -86,9 +86,9 @@ public:
   /// `first` keys before the first one of its block.
   Value drawnDiagonal(Value first, int64_t query, int64_t key);
 
-  /// Leaves the sums of 16 rows on the stack; one number for each row, in lanes, for `count` rows that were left.
-  void keepRows(const Sums &shares);
-  Value keptRows(int64_t count);
+  /// Writes the sums of 16 rows, of the queries from `first` on, to a tensor of one number for each map and query;
+  /// returns them in lanes.
+  Value writeRowSums(const Sums &shares, const Array &target, Value first, int64_t map = 0);
   mlir::Type elementType() const { return element; }
 
   /// Of eight queries from row `row` on; without deltas there are no gradients of scores.
@@ -104,6 +104,8 @@ public:
 private:
   static constexpr int64_t drawnKeys = stackedKeys + 4;
   void computeDeltas(Value first, int64_t count);
+  /// Of `count` rows of eight equal numbers on the stack one each, in lanes.
+  Value keptRows(int64_t count);
 
   KernelTask &task;
   KernelBuilder &kernel;

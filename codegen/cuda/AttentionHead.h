@@ -41,7 +41,8 @@ public:
     return kind == Rows::query || kind == Rows::key ? shape.sizes.maps * shape.sizes.key : shape.sizes.value;
   }
   /// The widest rows of any kind.
-  int64_t width() const { return std::max(widthOf(Rows::key), widthOf(Rows::value)); }
+  static int64_t width(const HeadSizes &sizes) { return std::max(sizes.maps * sizes.key, sizes.value); }
+  int64_t width() const { return width(shape.sizes); }
   /// A place of `rows` rows of `columns` elements on the stack.
   Matrix stackRows(int64_t rows, int64_t columns) { return tiles.stackMatrix(element, rows, columns); }
   /// Copies `count` of the head's rows onto the stack, zeros for those that the tensor does not have.

@@ -40,7 +40,7 @@ public:
     if constexpr (requires { op.getLambda(); })
       lambda = op.getLambda();
     const bool isLean = shape.sizes.maps == 1 && !shape.relative;
-    const int64_t width = std::max(shape.sizes.key, shape.sizes.value) + (shape.causal ? 16 : 0);
+    const int64_t width = AttentionHead::width(shape.sizes) + (shape.causal ? 16 : 0);
     groups = isLean && width <= 64 ? 2 : 1;
   }
 

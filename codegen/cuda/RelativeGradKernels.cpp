@@ -7,19 +7,10 @@ namespace bifocal {
 
 using Values = KernelBuilder::Values;
 using Sums = TileBuilder::Sums;
-using Rows = AttentionHead::Rows;
 
 static constexpr int64_t tileDistances = 16, stackedKeys = AttentionHead::stackedKeys;
 
 AffineExpr distanceTiles(const AttentionShape &shape) { return shape.relative->distances.ceilDiv(tileDistances); }
-
-void writeSpanShares(KernelTask &task, AttentionGradTile &tile, TileBuilder &tiles, const Sums &shares, Value first) {
-  const Array sums = relativeSumsOf(task, cast<RelativeAttentionGradOp>(task.op)).spans;
-  tile.keepRows(shares);
-  KernelBuilder &kernel = task.builder;
-  Value real = kernel.tailMask(kernel.min(kernel.sub(tile.head.queries(), first), kernel.index(16)));
-  kernel.storeVector(tile.keptRows(16), sums, tile.head.statisticsAt(first, 0), real);
-}
 
 namespace {
 

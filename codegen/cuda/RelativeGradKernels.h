@@ -2,15 +2,11 @@
 #ifndef BIFOCAL_CODEGEN_CUDA_RELATIVEGRADKERNELS_H
 #define BIFOCAL_CODEGEN_CUDA_RELATIVEGRADKERNELS_H
 
-// What only relative_attention_grad has on tensor cores: gradients of positions and of spans.
+// What only relative_attention_grad has on tensor cores: gradients of positions.
 
 #include "codegen/cuda/AttentionGradTile.h"
 
 namespace bifocal {
-
-/// The shares of 16 queries from `first` on in the gradient of their head's span.
-void writeSpanShares(KernelTask &task, AttentionGradTile &tile, TileBuilder &tiles, const TileBuilder::Sums &shares,
-                     mlir::Value first);
 
 /// Tiles of 16 distances of a head.
 mlir::AffineExpr distanceTiles(const AttentionShape &shape);
