@@ -27,4 +27,19 @@ Values transposeLanes(KernelBuilder &kernel, Values vectors) {
   return vectors;
 }
 
+Values diagonals(KernelBuilder &kernel, Values vectors) {
+  const int64_t lanes = kernel.width();
+  // The round for `half` takes the lanes with that bit from `half` vectors further on.
+  for (int64_t half = lanes / 2; half > 0; half /= 2) {
+    SmallVector<int64_t> picked;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      picked.push_back(lane & half ? lanes + lane : lane);
+    const size_t left = vectors.size() - static_cast<size_t>(half);
+    for (size_t i = 0; i < left; ++i)
+      vectors[i] = kernel.shuffle(vectors[i], vectors[i + static_cast<size_t>(half)], picked);
+    vectors.truncate(left);
+  }
+  return vectors;
+}
+
 } // namespace bifocal

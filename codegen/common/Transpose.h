@@ -9,5 +9,8 @@ namespace bifocal {
 /// Lane j of result i is lane i of vectors[j]. Expects as many vectors as a vector has lanes.
 KernelBuilder::Values transposeLanes(KernelBuilder &kernel, KernelBuilder::Values vectors);
 
+/// Lane j of result i is lane j of vectors[i + j]. A vector of L lanes needs L - 1 vectors more than there are results.
+KernelBuilder::Values diagonals(KernelBuilder &kernel, KernelBuilder::Values vectors);
+
 } // namespace bifocal
 #endif

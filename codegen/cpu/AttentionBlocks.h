@@ -25,11 +25,6 @@ void rescale(AttentionTile &tile, const Array &sums, int64_t width, mlir::Value 
 /// query does not see it.
 mlir::Value weightOf(AttentionTile &tile, mlir::Value key, mlir::Value score, mlir::Value lse);
 
-/// target[key][d] += factor * sum over the queries of weights[key][query] * rows[query][d], for `count` keys. The
-/// weights of a tile with more queries than lanes lie group by group, `perGroup` numbers apart.
-void addToKeys(AttentionTile &tile, const Array &weights, mlir::Value count, const HeadRows &rows,
-               const HeadRows &target, double factor, int64_t perGroup = 0);
-
 /// The sums of `count` numbers by lanes, some vectors at a time.
 mlir::Value sumOf(KernelBuilder &kernel, const Array &numbers, mlir::Value count);
 

@@ -20,8 +20,8 @@ struct GradBuffers {
   Array lse, delta;                   ///< of each group, [lane]
   Array weights, scoreGrads;          ///< of each group, [key][lane]
   Array drops;                        ///< of one group, [key][lane]
-  Array keys, values;                 ///< rows of a block
-  Array queryRows, outputGradRows;    ///< rows of the strip
+  FactorPlace keys, values;           ///< rows of a block
+  FactorPlace queries, outputGrads;   ///< rows of the strip
 };
 
 /// The arrays of the launch, beside those of the shape.
@@ -40,12 +40,12 @@ private:
   void startGroup(AttentionTile &tile);
   void writeWeights(AttentionTile &tile, Value first, Value count);
   void addBlock(QueryStrip &strip, Value first, Value count);
-  void addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows &values, Value first, Value count);
+  void addBlock(QueryTeam &team, const FactorRows &keys, const HeadRows &values, Value first, Value count);
   void finishGroup(AttentionTile &tile);
   void writeStrip(Value sentence, Value head, Value begin);
 
   Array outputGrad(AttentionTile &tile) { return tile.own(memory.outputGrad, outputPlace); }
-  Array queryGrad(AttentionTile &tile) { return tile.own(memory.queryGrad, std::max(queryPlace, outputPlace)); }
+  Array queryGrad(AttentionTile &tile) { return tile.own(memory.queryGrad, queryGradPlace); }
 
   KernelTask &task;
   KernelBuilder &kernel;
@@ -53,8 +53,11 @@ private:
   const GradArrays &arrays;
   ScoreModifiers modifiers;
   GradBuffers memory;
-  std::array<HeadRows, 2> rows; ///< of the strip: queries and gradients of outputs
-  int64_t lanes = kernel.width(), queryPlace = shape.sizes.key * lanes, outputPlace = shape.sizes.value * lanes;
+  HeadRows queries, outputGrads; ///< rows of the strip
+  int64_t lanes = kernel.width();
+  int64_t queryPlace = elementsOf(shape.factor, shape.sizes.key) * lanes,
+          outputPlace = elementsOf(shape.factor, shape.sizes.value) * lanes;
+  int64_t queryGradPlace = std::max(shape.sizes.key * lanes, outputPlace);
   // Not a power of two apart: the sums for a key take its weights from all groups.
   int64_t blockPlace = AttentionTile::keyBlock * lanes + (kernel.target().isWarp ? 0 : 2 * lanes);
 };
@@ -67,34 +70,29 @@ GradWriter::GradWriter(KernelTask &task, const AttentionShape &shape, const Grad
   const int64_t groups = QueryStrip::groups(kernel, shape);
   memory.query = kernel.stackArray(groups * queryPlace);
   memory.outputGrad = kernel.stackArray(groups * outputPlace);
-  memory.queryGrad = kernel.stackArray(groups * std::max(queryPlace, outputPlace));
+  memory.queryGrad = kernel.stackArray(groups * queryGradPlace);
   memory.lse = kernel.stackArray(groups * lanes);
   memory.delta = kernel.stackArray(groups * lanes);
   memory.weights = kernel.stackArray(groups * blockPlace);
   memory.scoreGrads = kernel.stackArray(groups * blockPlace);
   if (shape.dropRate > 0)
     memory.drops = kernel.stackArray(AttentionTile::keyBlock * lanes);
-  if (!kernel.target().isWarp) {
-    memory.keys = QueryStrip::stackRows(kernel, AttentionTile::keyBlock, shape.sizes.key);
-    memory.values = QueryStrip::stackRows(kernel, AttentionTile::keyBlock, shape.sizes.value);
-    memory.queryRows = QueryStrip::stackRows(kernel, QueryStrip::queries(kernel, shape), shape.sizes.key);
-    memory.outputGradRows = QueryStrip::stackRows(kernel, QueryStrip::queries(kernel, shape), shape.sizes.value);
-  }
+  const int64_t block = AttentionTile::keyBlock, queryCount = QueryStrip::queries(kernel, shape);
+  memory.keys = FactorPlace::onStack(kernel, shape.factor, block, shape.sizes.key, FactorPlace::both);
+  memory.values = FactorPlace::onStack(kernel, shape.factor, block, shape.sizes.value, FactorPlace::channels);
+  memory.queries = FactorPlace::onStack(kernel, shape.factor, queryCount, shape.sizes.key, FactorPlace::rows);
+  memory.outputGrads = FactorPlace::onStack(kernel, shape.factor, queryCount, shape.sizes.value, FactorPlace::rows);
 }
 
 void GradWriter::startGroup(AttentionTile &tile) {
-  tile.loadTransposed(tile.queryRows(task.operand(shape.query), tile.first()), tile.own(memory.query, queryPlace),
-                      shape.scale);
-  tile.loadTransposed(tile.outputRows(arrays.outputGrad, tile.first()), outputGrad(tile));
-  tile.loadTransposed(tile.outputRows(arrays.output, tile.first()), queryGrad(tile));
+  tile.loadColumns(tile.queryRows(task.operand(shape.query), tile.first()), shape.factor,
+                   tile.own(memory.query, queryPlace), tile.queryScale());
+  tile.loadColumns(tile.outputRows(arrays.outputGrad, tile.first()), shape.factor, outputGrad(tile));
+  tile.loadColumns(tile.outputRows(arrays.output, tile.first()), shape.factor, queryGrad(tile));
   tile.store(kernel.loadVector(arrays.lse, tile.statisticsAt(), tile.realQueries()), memory.lse);
   // delta = <output_grad, output> of every query.
-  Values delta = kernel.loop(kernel.index(0), kernel.index(outputPlace), lanes, kernel.constantVector(0.0),
-                             [&](Value at, Range carried) {
-                               return Values{kernel.fma(kernel.loadVector(outputGrad(tile), at),
-                                                        kernel.loadVector(queryGrad(tile), at), carried[0])};
-                             });
-  tile.store(delta[0], memory.delta);
+  Value delta = productOfColumns(kernel, shape.factor, outputGrad(tile), queryGrad(tile), outputPlace / lanes);
+  tile.store(delta, memory.delta);
   tile.fillZero(queryGrad(tile), shape.sizes.key);
   tile.startQueries();
   for (const auto &modifier : modifiers)
@@ -107,10 +105,10 @@ void GradWriter::writeWeights(AttentionTile &tile, Value first, Value count) {
   const Array weights = tile.own(memory.weights, blockPlace), scoreGrads = tile.own(memory.scoreGrads, blockPlace);
   Value lse = tile.load(memory.lse), delta = tile.load(memory.delta);
   tile.startBlock(first, count);
-  tile.groups(count, {}, 4, [&](Value at, int64_t group, Range) {
+  inGroups(kernel, count, {}, 4, [&](Value at, int64_t group, Range) {
     for (int64_t i = 0; i < group; ++i) {
       Value key = kernel.add(first, kernel.add(at, i)), place = kernel.mul(kernel.add(at, i), lanes);
-      Value score = tile.modified(kernel.loadVector(weights, place), key);
+      Value score = tile.scoreOf(kernel.loadVector(weights, place), key);
       Value weight = weightOf(tile, key, score, lse), gradient = kernel.loadVector(scoreGrads, place), whole = weight;
       if (Value factor = tile.factor(key))
         weight = kernel.mul(weight, factor);
@@ -131,9 +129,9 @@ void GradWriter::writeWeights(AttentionTile &tile, Value first, Value count) {
 }
 
 /// What the keys and values of a block say to the queries of a team.
-void GradWriter::addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows &values, Value first, Value count) {
+void GradWriter::addBlock(QueryTeam &team, const FactorRows &keys, const HeadRows &values, Value first, Value count) {
   const SmallVector<Array> scoreGrads = team.own(memory.scoreGrads, blockPlace);
-  team.products(team.own(memory.query, queryPlace), keys, count, team.own(memory.weights, blockPlace));
+  team.products(team.own(memory.query, queryPlace), keys.overChannels, count, team.own(memory.weights, blockPlace));
   team.products(team.own(memory.outputGrad, outputPlace), values, count, scoreGrads);
   auto differentiate = [&](AttentionTile &tile) {
     if (memory.drops)
@@ -143,14 +141,15 @@ void GradWriter::addBlock(QueryTeam &team, const HeadRows &keys, const HeadRows 
       modifier->addScoreGradients(tile, tile.own(memory.scoreGrads, blockPlace));
   };
   team.each(differentiate);
-  team.addWeighted(scoreGrads, count, keys, team.own(memory.queryGrad, std::max(queryPlace, outputPlace)));
+  team.addWeighted(scoreGrads, count, keys.overRows, team.own(memory.queryGrad, queryGradPlace));
 }
 
 /// A block of keys and values, and what the queries of the strip say to them.
 void GradWriter::addBlock(QueryStrip &strip, Value first, Value count) {
   AttentionTile &whole = strip.whole();
-  const HeadRows keys = strip.packedBlock(whole.keyRows(task.operand(shape.key), first), count, memory.keys);
-  const HeadRows values = strip.packedBlock(whole.valueRows(task.operand(shape.value), first), count, memory.values);
+  const FactorRows keys = strip.copiedBlock(whole.keyRows(task.operand(shape.key), first), count, memory.keys);
+  const HeadRows values =
+      strip.copiedBlock(whole.valueRows(task.operand(shape.value), first), count, memory.values).overChannels;
   auto hide = [&](QueryTeam &team, Value seen) {
     for (const Array &numbers : {memory.weights, memory.scoreGrads})
       team.fillZero(team.own(numbers, blockPlace), seen, count);
@@ -162,8 +161,10 @@ void GradWriter::addBlock(QueryStrip &strip, Value first, Value count) {
         hide(team, seen);
       },
       [&](QueryTeam &team) { hide(team, kernel.index(0)); });
-  addToKeys(whole, memory.scoreGrads, count, rows[0], whole.keyRows(arrays.keySums, first), shape.scale, blockPlace);
-  addToKeys(whole, memory.weights, count, rows[1], whole.valueRows(arrays.valueSums, first), 1.0, blockPlace);
+  addToKeys(kernel, {memory.scoreGrads, whole.count(), blockPlace}, count, queries,
+            whole.keyRows(arrays.keySums, first), shape.scale);
+  addToKeys(kernel, {memory.weights, whole.count(), blockPlace}, count, outputGrads,
+            whole.valueRows(arrays.valueSums, first), 1.0);
 }
 
 void GradWriter::finishGroup(AttentionTile &tile) {
@@ -177,8 +178,10 @@ void GradWriter::writeStrip(Value sentence, Value head, Value begin) {
   QueryStrip strip(task, shape, modifiers, sentence, head, begin);
   strip.eachGroup([&](AttentionTile &tile) { startGroup(tile); });
   AttentionTile &whole = strip.whole();
-  rows = {strip.packed(whole.queryRows(task.operand(shape.query), begin), whole.count(), memory.queryRows),
-          strip.packed(whole.outputRows(arrays.outputGrad, begin), whole.count(), memory.outputGradRows)};
+  queries =
+      copiedRows(kernel, whole.queryRows(task.operand(shape.query), begin), whole.count(), memory.queries).overRows;
+  outputGrads =
+      copiedRows(kernel, whole.outputRows(arrays.outputGrad, begin), whole.count(), memory.outputGrads).overRows;
   strip.eachBlock([&](Value first, Value count) { addBlock(strip, first, count); });
   strip.eachGroup([&](AttentionTile &tile) { finishGroup(tile); });
 }
@@ -206,7 +209,7 @@ void GradWriter::write(Value kvHead) {
 }
 
 void writeAttentionGrad(KernelTask &task, AttentionGradOp op) {
-  const AttentionShape shape = AttentionShape::of(op);
+  const AttentionShape shape = AttentionShape::of(op, task.builder.target());
   task.builder.stage(task.name(), 0, [&](Value kvHead) {
     const GradArrays arrays{task.operand(op.getOutputGrad()),
                             task.operand(op.getOutput()),
@@ -284,7 +287,7 @@ void writeRelativeSums(KernelTask &task, RelativeAttentionGradOp op, const Atten
 }
 
 void writeAttentionGrad(KernelTask &task, RelativeAttentionGradOp op) {
-  const AttentionShape shape = AttentionShape::of(op);
+  const AttentionShape shape = AttentionShape::of(op, task.builder.target());
   task.builder.stage(task.name(), 0, [&](Value kvHead) {
     constexpr KeyResults results{2, 3};
     const GradArrays arrays{task.operand(op.getOutputGrad()),

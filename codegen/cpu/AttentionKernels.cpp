@@ -13,11 +13,11 @@ namespace {
 
 /// The stack memory of a strip.
 struct ForwardBuffers {
-  Array query, sums;    ///< of each group, [d][lane]
-  Array maximum, total; ///< of each group, [lane]: the largest score and the sum of weights so far
-  Array weights;        ///< of each group of a team, [key][lane]
-  Array drops;          ///< of one group, [key][lane]
-  Array keys, values;   ///< rows of a block
+  Array query, sums;        ///< of each group, [d][lane]
+  Array maximum, total;     ///< of each group, [lane]: the largest score and the sum of weights so far
+  Array weights;            ///< of each group of a team, [key][lane]
+  Array drops;              ///< of one group, [key][lane]
+  FactorPlace keys, values; ///< rows of a block
 };
 
 class ForwardWriter {
@@ -35,7 +35,8 @@ private:
   const AttentionShape &shape;
   ScoreModifiers modifiers;
   ForwardBuffers memory;
-  int64_t lanes = kernel.width(), queryPlace = shape.sizes.key * lanes, sumsPlace = shape.sizes.value * lanes;
+  int64_t lanes = kernel.width(), queryPlace = elementsOf(shape.factor, shape.sizes.key) * lanes;
+  int64_t sumsPlace = shape.sizes.value * lanes;
 };
 
 } // namespace
@@ -48,17 +49,16 @@ ForwardWriter::ForwardWriter(KernelTask &task, const AttentionShape &shape)
   memory.maximum = kernel.stackArray(groups * lanes);
   memory.total = kernel.stackArray(groups * lanes);
   memory.weights = kernel.stackArray(QueryTeam::groups(kernel) * AttentionTile::keyBlock * lanes);
-  if (!kernel.target().isWarp) {
-    memory.keys = QueryStrip::stackRows(kernel, AttentionTile::keyBlock, shape.sizes.key);
-    memory.values = QueryStrip::stackRows(kernel, AttentionTile::keyBlock, shape.sizes.value);
-  }
+  constexpr int64_t block = AttentionTile::keyBlock;
+  memory.keys = FactorPlace::onStack(kernel, shape.factor, block, shape.sizes.key, FactorPlace::channels);
+  memory.values = FactorPlace::onStack(kernel, shape.factor, block, shape.sizes.value, FactorPlace::rows);
   if (shape.dropRate > 0)
     memory.drops = kernel.stackArray(AttentionTile::keyBlock * lanes);
 }
 
 void ForwardWriter::startGroup(AttentionTile &tile) {
-  tile.loadTransposed(tile.queryRows(task.operand(shape.query), tile.first()), tile.own(memory.query, queryPlace),
-                      shape.scale);
+  tile.loadColumns(tile.queryRows(task.operand(shape.query), tile.first()), shape.factor,
+                   tile.own(memory.query, queryPlace), tile.queryScale());
   tile.startQueries();
   tile.fillZero(tile.own(memory.sums, sumsPlace), shape.sizes.value);
   tile.store(kernel.constantVector(AttentionTile::hiddenScore), memory.maximum);
@@ -99,15 +99,16 @@ void ForwardWriter::write(Value sentence, Value head, Value begin) {
   strip.eachGroup([&](AttentionTile &tile) { startGroup(tile); });
   strip.eachBlock([&](Value first, Value count) {
     AttentionTile &whole = strip.whole();
-    const HeadRows keys = strip.packedBlock(whole.keyRows(task.operand(shape.key), first), count, memory.keys);
-    const HeadRows values = strip.packedBlock(whole.valueRows(task.operand(shape.value), first), count, memory.values);
+    const HeadRows
+        keys = strip.copiedBlock(whole.keyRows(task.operand(shape.key), first), count, memory.keys).overChannels,
+        values = strip.copiedBlock(whole.valueRows(task.operand(shape.value), first), count, memory.values).overRows;
     strip.eachTeam(first, [&](QueryTeam &team, Value seen) { addBlock(team, keys, values, first, seen); });
   });
   strip.eachGroup([&](AttentionTile &tile) { finishGroup(tile); });
 }
 
 template <typename Op> static void writeAttention(KernelTask &task, Op op) {
-  AttentionShape shape = AttentionShape::of(op);
+  AttentionShape shape = AttentionShape::of(op, task.builder.target());
   auto write = [&](Value number) {
     auto [sentence, head, begin] = QueryStrip::placeOf(task, shape, number);
     ForwardWriter(task, shape).write(sentence, head, begin);

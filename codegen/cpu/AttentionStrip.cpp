@@ -22,19 +22,14 @@ SmallVector<Array> QueryTeam::inTurn(const Array &all, int64_t size) {
 }
 
 void QueryTeam::products(ArrayRef<Array> queries, const HeadRows &rows, Value count, ArrayRef<Array> target) {
-  AttentionTile &tile = tiles.front();
   const int64_t lanes = kernel.width(), vectors = static_cast<int64_t>(queries.size());
-  tile.groups(count, {}, 8 / vectors, [&](Value at, int64_t group, ValueRange) {
-    const Values products = tile.products(queries, tile.from(rows, at), group);
+  inGroups(kernel, count, {}, 8 / vectors, [&](Value at, int64_t group, ValueRange) {
+    const Values products = productsOverChannels(kernel, queries, rowsFrom(kernel, rows, at), group);
     for (int64_t key = 0; key < group; ++key)
       for (int64_t v = 0; v < vectors; ++v)
         kernel.storeVector(products[key * vectors + v], target[v], kernel.mul(kernel.add(at, key), lanes));
     return Values{};
   });
-}
-
-void QueryTeam::addWeighted(ArrayRef<Array> weights, Value count, const HeadRows &rows, ArrayRef<Array> sums) {
-  tiles.front().addWeighted(weights, count, rows, sums);
 }
 
 void QueryTeam::fillZero(ArrayRef<Array> target, Value begin, Value end) {
@@ -76,6 +71,7 @@ QueryStrip::QueryStrip(KernelTask &task, const AttentionShape &shape, ScoreModif
       begin(begin), end(kernel.min(kernel.add(begin, queries(kernel, shape)), kernel.expression(shape.queries))),
       wholeTile(task, shape, modifiers) {
   wholeTile.startRange(sentence, head, begin, end);
+  wholeTile.startStrip();
 }
 
 AttentionTile QueryStrip::groupAt(Value firstQuery) {
@@ -95,8 +91,10 @@ void QueryStrip::eachBlock(llvm::function_ref<void(Value first, Value count)> bo
   const KeyRange seen = wholeTile.visibleKeys();
   keysEnd = seen.end;
   kernel.loop(seen.begin, seen.end, AttentionTile::keyBlock, [&](Value first) {
+    Value count = kernel.min(kernel.sub(seen.end, first), kernel.index(AttentionTile::keyBlock));
     sources.clear();
-    body(first, kernel.min(kernel.sub(seen.end, first), kernel.index(AttentionTile::keyBlock)));
+    wholeTile.startKeys(first, count);
+    body(first, count);
   });
 }
 
@@ -125,37 +123,25 @@ void QueryStrip::eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Valu
 void QueryStrip::fetchAhead(Value first, Value firstQuery) {
   if (sources.empty())
     return;
+  constexpr int64_t line = 512; // bits of a line of a cache
   Value size = kernel.index(QueryTeam::groups(kernel) * kernel.width()), next = kernel.index(AttentionTile::keyBlock);
   Value teams = kernel.ceilDiv(kernel.sub(end, begin), size), share = kernel.ceilDiv(next, teams);
   Value from = kernel.add(next, kernel.mul(kernel.div(kernel.sub(firstQuery, begin), size), share));
   Value behind = kernel.min(kernel.add(from, share), kernel.sub(keysEnd, first));
   kernel.loop(from, behind, 1, [&](Value row) {
     for (const HeadRows &rows : sources) {
-      const HeadRows own = wholeTile.from(rows, row);
-      const int64_t step = line * 32 / own.first.element.getIntOrFloatBitWidth();
+      const HeadRows own = rowsFrom(kernel, rows, row);
+      const int64_t step = line / own.first.element.getIntOrFloatBitWidth();
       for (int64_t column = 0; column < own.width; column += step)
         kernel.prefetch(own.first, kernel.index(column), /*toWrite=*/false, /*locality=*/2);
     }
   });
 }
 
-HeadRows QueryStrip::packedBlock(const HeadRows &rows, Value count, const Array &target) {
+FactorRows QueryStrip::copiedBlock(const HeadRows &rows, Value count, const FactorPlace &place) {
   if (!kernel.target().isWarp)
     sources.push_back(rows);
-  return packed(rows, count, target);
-}
-
-HeadRows QueryStrip::packed(const HeadRows &rows, Value count, const Array &target) {
-  if (kernel.target().isWarp)
-    return rows;
-  kernel.loop(kernel.index(0), count, 1, [&](Value key) {
-    const Array source = wholeTile.from(rows, key).first,
-                row = kernel.from(target, kernel.mul(key, packedStride(rows.width)));
-    kernel.columns(rows.width, 4, [&](Value at, Value mask, int64_t) {
-      kernel.storeVector(kernel.loadVector(source, at, mask), row, at, mask);
-    });
-  });
-  return {target, packedStride(rows.width), rows.width, /*isPacked=*/true};
+  return copiedRows(kernel, rows, count, place);
 }
 
 } // namespace bifocal

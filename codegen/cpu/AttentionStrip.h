@@ -21,10 +21,13 @@ public:
   llvm::SmallVector<Array> own(const Array &all, int64_t size);
   /// The same where teams take turns in `all`, which has places for one of them.
   llvm::SmallVector<Array> inTurn(const Array &all, int64_t size);
-  /// The products of the first `count` rows with the queries of the groups ([d][lane]), to `target` ([key][lane]).
+  /// The products of the first `count` rows with the queries of the groups (factors, [d][lane]), to `target`
+  /// ([key][lane]).
   void products(llvm::ArrayRef<Array> queries, const HeadRows &rows, Value count, llvm::ArrayRef<Array> target);
   /// sums[d][lane] += sum over the first `count` rows of weights[key][lane] * row[d], for each group.
-  void addWeighted(llvm::ArrayRef<Array> weights, Value count, const HeadRows &rows, llvm::ArrayRef<Array> sums);
+  void addWeighted(llvm::ArrayRef<Array> weights, Value count, const HeadRows &rows, llvm::ArrayRef<Array> sums) {
+    bifocal::addWeighted(kernel, weights, count, rows, sums);
+  }
   /// Zeros for the keys [begin, end) of [key][lane].
   void fillZero(llvm::ArrayRef<Array> target, Value begin, Value end);
   /// For the groups that have queries; what those behind the last one have in their places is read by nobody else.
@@ -64,25 +67,12 @@ public:
   void eachTeam(Value first, llvm::function_ref<void(QueryTeam &, Value count)> body,
                 llvm::function_ref<void(QueryTeam &)> otherwise = {});
 
-  /// A place for packed rows, of any of these widths. They lie an odd number of lines of a cache apart, so that a
-  /// column of all rows finds room in near memory.
-  static Array stackRows(KernelBuilder &kernel, int64_t count, llvm::ArrayRef<int64_t> widths) {
-    return kernel.stackArray(count * packedStride(*llvm::max_element(widths)));
-  }
-
   /// For the rows of keys and values.
   AttentionTile &whole() { return wholeTile; }
-  /// Copies the first `count` rows to `target`, which `stackRows` has made: rows of a tensor are a power of two apart
-  /// and push each other out of near memory. A warp, which has no such memory, reads them where they are.
-  HeadRows packed(const HeadRows &rows, Value count, const Array &target);
-  /// The same of the keys or values of a block; while teams work on them, the rows behind them are on their way.
-  HeadRows packedBlock(const HeadRows &rows, Value count, const Array &target);
+  /// `copiedRows` of the keys or values of a block; while teams work on them, the rows behind them are on their way.
+  FactorRows copiedBlock(const HeadRows &rows, Value count, const FactorPlace &place);
 
 private:
-  /// A line of a cache, in f32.
-  static constexpr int64_t line = 16;
-  static int64_t packedStride(int64_t width) { return (llvm::divideCeil(width, line) | 1) * line; }
-
   AttentionTile groupAt(Value firstQuery);
   /// Asks for a share of the rows behind the block at `first`: that of the team from `firstQuery` on.
   void fetchAhead(Value first, Value firstQuery);

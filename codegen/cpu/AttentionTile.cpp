@@ -9,7 +9,8 @@ using namespace mlir;
 
 namespace bifocal {
 
-template <typename Op> AttentionShape AttentionShape::of(Op op) {
+template <typename Op> AttentionShape AttentionShape::of(Op op, const VectorTarget &target) {
+  constexpr bool isForward = !requires { op.getOutputGrad(); };
   SymbolicDims symbols = launchSymbols(op);
   auto dimOf = [&](Value value, unsigned axis) {
     for (OpOperand &operand : op->getOpOperands())
@@ -30,7 +31,16 @@ template <typename Op> AttentionShape AttentionShape::of(Op op) {
                        .value = op.getValue(),
                        .mask = {},
                        .rng = op.getRng(),
-                       .relative = {}};
+                       .relative = {},
+                       .factor = {}};
+  SmallVector<Value> factors{op.getQuery(), op.getKey(), op.getValue()};
+  if constexpr (!isForward)
+    factors.push_back(op.getOutputGrad());
+  if constexpr (requires { op.getOutput(); })
+    factors.push_back(op.getOutput());
+  if constexpr (requires { op.getPositionQuery(); })
+    factors.push_back(op.getPositionQuery());
+  shape.factor = factorOf(factors, {shape.sizes.key, shape.sizes.value}, target);
   if constexpr (requires { op.getCausal(); }) {
     shape.causal = op.getCausal();
     shape.mask = op.getMask();
@@ -44,19 +54,22 @@ template <typename Op> AttentionShape AttentionShape::of(Op op) {
                                    .nearest = static_cast<int64_t>(op.getNearest()),
                                    .window = static_cast<int64_t>(op.getWindow()),
                                    .spanUnit = static_cast<double>(op.getSpanUnit()),
-                                   .ramp = static_cast<double>(op.getRamp())};
+                                   .ramp = static_cast<double>(op.getRamp()),
+                                   // Positions may be f32 where queries are not.
+                                   .factor = factorOf({op.getQuery(), op.getPositions()}, shape.sizes.key, target)};
+    if (shape.factor == Factor::step)
+      shape.relative->factor = Factor::step;
   }
-  constexpr bool isForward = !requires { op.getOutputGrad(); };
   shape.strip = stripQueries(shape.sizes, isForward, shape.relative.has_value());
   return shape;
 }
 
-template AttentionShape AttentionShape::of(AttentionOp);
-template AttentionShape AttentionShape::of(AttentionGradOp);
-template AttentionShape AttentionShape::of(DiffAttentionOp);
-template AttentionShape AttentionShape::of(DiffAttentionGradOp);
-template AttentionShape AttentionShape::of(RelativeAttentionOp);
-template AttentionShape AttentionShape::of(RelativeAttentionGradOp);
+template AttentionShape AttentionShape::of(AttentionOp, const VectorTarget &);
+template AttentionShape AttentionShape::of(AttentionGradOp, const VectorTarget &);
+template AttentionShape AttentionShape::of(DiffAttentionOp, const VectorTarget &);
+template AttentionShape AttentionShape::of(DiffAttentionGradOp, const VectorTarget &);
+template AttentionShape AttentionShape::of(RelativeAttentionOp, const VectorTarget &);
+template AttentionShape AttentionShape::of(RelativeAttentionGradOp, const VectorTarget &);
 
 AttentionTile::AttentionTile(KernelTask &task, const AttentionShape &shape, ScoreModifiers &modifiers)
     : task(task), kernel(task.builder), shape(shape), modifiers(modifiers) {}
@@ -90,11 +103,11 @@ Value AttentionTile::visible(Value key) {
   return result;
 }
 
-Value AttentionTile::modified(Value score, Value key) {
+Value AttentionTile::scoreOf(Value product, Value key) {
   for (const auto &modifier : modifiers)
     if (Value more = modifier->added(*this, key))
-      score = kernel.add(score, more);
-  return score;
+      product = kernel.add(product, more);
+  return shape.factor == Factor::step ? product : kernel.mul(product, kernel.constantVector(shape.scale));
 }
 
 Value AttentionTile::factor(Value key) {
@@ -103,6 +116,16 @@ Value AttentionTile::factor(Value key) {
     if (Value own = modifier->factor(*this, key))
       result = result ? kernel.mul(result, own) : own;
   return result;
+}
+
+void AttentionTile::startStrip() {
+  for (const auto &modifier : modifiers)
+    modifier->startStrip(*this);
+}
+
+void AttentionTile::startKeys(Value first, Value count) {
+  for (const auto &modifier : modifiers)
+    modifier->startKeys(*this, first, count);
 }
 
 void AttentionTile::startQueries() {
@@ -161,7 +184,11 @@ static void columnBlocks(KernelBuilder &kernel, int64_t columns, llvm::function_
     body(kernel.index(whole), columns - whole);
 }
 
-void AttentionTile::loadTransposed(const HeadRows &rows, const Array &target, double factor) {
+void AttentionTile::loadColumns(const HeadRows &rows, Factor factor, const Array &target, double scale) {
+  loadTransposed(factorsOverChannels(rows, factor), target, scale);
+}
+
+void AttentionTile::loadTransposed(const HeadRows &rows, const Array &target, double scale) {
   const int64_t lanes = kernel.width();
   Value last = kernel.sub(queryCount, kernel.index(1));
   columnBlocks(kernel, rows.width, [&](Value column, int64_t valid) {
@@ -173,7 +200,7 @@ void AttentionTile::loadTransposed(const HeadRows &rows, const Array &target, do
     }
     block = transposeLanes(kernel, block);
     for (int64_t i = 0; i < valid; ++i) {
-      Value scaled = factor == 1.0 ? block[i] : kernel.mul(block[i], kernel.constantVector(factor));
+      Value scaled = scale == 1.0 ? block[i] : kernel.mul(block[i], kernel.constantVector(scale));
       kernel.storeVector(scaled, target, kernel.mul(kernel.add(column, i), lanes));
     }
   });
@@ -213,95 +240,6 @@ void AttentionTile::fillZero(const Array &buffer, int64_t width) {
               [&](Value at) { kernel.storeVector(kernel.constantVector(0.0), buffer, at); });
 }
 
-AttentionTile::Values AttentionTile::products(ArrayRef<Array> columns, const HeadRows &rows, int64_t group) {
-  const int64_t unrolled = rows.width % 4 == 0 ? 4 : 1, vectors = static_cast<int64_t>(columns.size());
-  Values zeros(group * vectors, kernel.constantVector(0.0));
-  return kernel.loop(kernel.index(0), kernel.index(rows.width), unrolled, zeros, [&](Value column, Range sums) {
-    Values next(sums);
-    for (int64_t i = 0; i < unrolled; ++i) {
-      Value at = kernel.add(column, i);
-      Values queries;
-      for (const Array &own : columns)
-        queries.push_back(kernel.loadVector(own, kernel.mul(at, kernel.width())));
-      for (int64_t key = 0; key < group; ++key) {
-        Value element = kernel.splat(kernel.load(rows.first, kernel.add(at, key * rows.stride)));
-        for (int64_t v = 0; v < vectors; ++v)
-          next[key * vectors + v] = kernel.fma(queries[v], element, next[key * vectors + v]);
-      }
-    }
-    return next;
-  });
-}
-
-// Some keys at a time, and all columns of their rows one behind the other: a few columns of all keys would read a line
-// of each row, and rows are a power of two apart.
-void AttentionTile::addByKeys(const Array &weights, Value keys, const HeadRows &rows, const Array &sums) {
-  const int64_t lanes = kernel.width(), unrolled = rows.width % 2 == 0 ? 2 : 1;
-  groups(keys, {}, 8, [&](Value first, int64_t group, Range) {
-    Values own;
-    SmallVector<Array> groupRows;
-    for (int64_t i = 0; i < group; ++i) {
-      Value key = kernel.add(first, i);
-      own.push_back(kernel.loadVector(weights, kernel.mul(key, lanes)));
-      groupRows.push_back(from(rows, key).first);
-    }
-    kernel.loop(kernel.index(0), kernel.index(rows.width), unrolled, [&](Value at) {
-      for (int64_t column = 0; column < unrolled; ++column) {
-        Value d = kernel.add(at, column), place = kernel.mul(d, lanes), sum = kernel.loadVector(sums, place);
-        for (int64_t i = 0; i < group; ++i)
-          sum = kernel.fma(own[i], kernel.splat(kernel.load(groupRows[i], d)), sum);
-        kernel.storeVector(sum, sums, place);
-      }
-    });
-    return Values{};
-  });
-}
-
-// Some columns at a time, whose sums stay in registers while all keys are added.
-void AttentionTile::addByColumns(ArrayRef<Array> weights, Value keys, const HeadRows &rows, ArrayRef<Array> sums) {
-  const int64_t lanes = kernel.width(), vectors = static_cast<int64_t>(weights.size());
-  auto columnsFrom = [&](Value column, int64_t group) {
-    auto placeOf = [&](int64_t i) { return kernel.mul(kernel.add(column, i), lanes); };
-    Values start;
-    for (int64_t i = 0; i < group; ++i)
-      for (const Array &own : sums)
-        start.push_back(kernel.loadVector(own, placeOf(i)));
-    auto addKey = [&](Value key, Values &next) {
-      Values weight;
-      for (const Array &own : weights)
-        weight.push_back(kernel.loadVector(own, kernel.mul(key, lanes)));
-      Value row = kernel.add(kernel.mul(key, rows.stride), column);
-      for (int64_t i = 0; i < group; ++i) {
-        Value element = kernel.splat(kernel.load(rows.first, kernel.add(row, i)));
-        for (int64_t v = 0; v < vectors; ++v)
-          next[i * vectors + v] = kernel.fma(weight[v], element, next[i * vectors + v]);
-      }
-    };
-    Values end = groups(keys, start, together(4), [&](Value key, int64_t count, Range carried) {
-      Values next(carried);
-      for (int64_t i = 0; i < count; ++i)
-        addKey(kernel.add(key, i), next);
-      return next;
-    });
-    for (int64_t i = 0; i < group; ++i)
-      for (int64_t v = 0; v < vectors; ++v)
-        kernel.storeVector(end[i * vectors + v], sums[v], placeOf(i));
-  };
-  const int64_t group = 8 / vectors, whole = rows.width / group * group;
-  if (whole > 0)
-    kernel.loop(kernel.index(0), kernel.index(whole), group, [&](Value column) { columnsFrom(column, group); });
-  if (whole < rows.width)
-    columnsFrom(kernel.index(whole), rows.width - whole);
-}
-
-void AttentionTile::addWeighted(ArrayRef<Array> weights, Value keys, const HeadRows &rows, ArrayRef<Array> sums) {
-  // What lies on the stack of a CPU is shared memory of a warp, which waits between a write and a read of it.
-  if (kernel.target().isWarp || rows.isPacked || rows.stride == rows.width)
-    return addByColumns(weights, keys, rows, sums);
-  for (auto [own, target] : llvm::zip(weights, sums))
-    addByKeys(own, keys, rows, target);
-}
-
 // Element (((b H + h) M + m) T + t) S + s of the weights of M maps: a lane's keys are neighbours, but begin anywhere in
 // a block of four draws. So the draws of two blocks are kept, and each lane picks by where its row begins.
 void AttentionTile::drawDrops(Value first, Value count, const Array &target, int64_t map) {
@@ -339,18 +277,6 @@ void AttentionTile::drawDrops(Value first, Value count, const Array &target, int
     }
     return following;
   });
-}
-
-AttentionTile::Values AttentionTile::groups(Value count, Range initial, int64_t most,
-                                            llvm::function_ref<Values(Value, int64_t, Range)> body) {
-  Values state(initial);
-  Value begin = kernel.index(0);
-  for (int64_t group = most; group >= 1; group /= 2) {
-    Value end = kernel.mul(kernel.div(count, kernel.index(group)), group);
-    state = kernel.loop(begin, end, group, state, [&](Value at, Range carried) { return body(at, group, carried); });
-    begin = end;
-  }
-  return state;
 }
 
 } // namespace bifocal

@@ -2,6 +2,7 @@
 #ifndef BIFOCAL_CODEGEN_CPU_ATTENTIONTILE_H
 #define BIFOCAL_CODEGEN_CPU_ATTENTIONTILE_H
 
+#include "codegen/cpu/AttentionProducts.h"
 #include "codegen/cpu/CpuKernels.h"
 #include "codegen/cpu/ScoreModifiers.h"
 #include "passes/AttentionSchedule.h"
@@ -15,6 +16,7 @@ struct RelativeShape {
   bool perHead;                               ///< whether each head has channels of its own in them
   int64_t nearest, window;
   double spanUnit, ramp;
+  Factor factor; ///< of products with positions
 };
 
 /// What the forward and the backward kernels know about an op of the attention family.
@@ -28,15 +30,10 @@ struct AttentionShape {
   mlir::Value query, key, value, mask, rng; ///< operands of the op, or null
   /// Of relative attention.
   std::optional<RelativeShape> relative;
+  /// What products of queries, keys, values and gradients multiply.
+  Factor factor;
 
-  template <typename Op> static AttentionShape of(Op op);
-};
-
-/// Rows of one head in a tensor: of `width` channels each, `stride` elements apart.
-struct HeadRows {
-  Array first;
-  int64_t stride, width;
-  bool isPacked = false; ///< copied to the stack, where they do not push each other out of near memory
+  template <typename Op> static AttentionShape of(Op op, const VectorTarget &target);
 };
 
 /// Works on as many queries of one head as a vector has lanes. The queries are the lanes of all vectors, so maxima,
@@ -86,51 +83,40 @@ public:
   HeadRows outputRows(const Array &tensor, Value row);
   /// The keys of all maps side by side.
   HeadRows allKeyRows(const Array &tensor, Value row);
-  /// The rows of `rows` from `row` on.
-  HeadRows from(const HeadRows &rows, Value row) {
-    return {kernel.from(rows.first, kernel.mul(row, rows.stride)), rows.stride, rows.width, rows.isPacked};
-  }
   /// Where the numbers of this tile's queries begin in a tensor of one for each score map and query, as `lse`.
   Value statisticsAt(int64_t map = 0);
 
-  /// target[d][lane] = factor * rows[lane][d]; lanes without a query repeat the last one.
-  void loadTransposed(const HeadRows &rows, const Array &target, double factor = 1.0);
+  /// target[d][lane] = scale * rows[lane][d], as factors over channels; lanes without a query repeat the last one. The
+  /// scale of factors that are bf16 must be 1.
+  void loadColumns(const HeadRows &rows, Factor factor, const Array &target, double scale = 1.0);
   /// rows[lane][d] = factor[lane] * source[d][lane].
   void storeTransposed(const Array &source, const HeadRows &rows, Value factor);
   /// Zeros for [d][lane] with `width` channels.
   void fillZero(const Array &buffer, int64_t width);
 
-  /// The products of the queries in each of `columns` ([d][lane]) with the first `group` rows, row by row.
-  Values products(llvm::ArrayRef<Array> columns, const HeadRows &rows, int64_t group);
-  /// sums[d][lane] += sum over the first `keys` rows of weights[key][lane] * row[d], for each of the arrays.
-  void addWeighted(llvm::ArrayRef<Array> weights, Value keys, const HeadRows &rows, llvm::ArrayRef<Array> sums);
-
   /// Which lanes see a key; null: all.
   Value visible(Value key);
-  /// A score with what the modifiers add to it; the tile's block begins with `startBlock`.
-  Value modified(Value score, Value key);
+  /// What queries are multiplied by before their products: the scale of scores where it is not rounded there.
+  double queryScale() const { return shape.factor == Factor::step ? shape.scale : 1.0; }
+  /// A score, from a product and what the modifiers add to it; the tile's block begins with `startBlock`.
+  Value scoreOf(Value product, Value key);
   /// What the weight of a key is multiplied by; null: 1.
   Value factor(Value key);
+  // What the modifiers are told: `startStrip` and `startKeys` by the tile of all queries of a strip.
+  void startStrip();
+  void startKeys(Value first, Value count);
   void startQueries();
   void startBlock(Value first, Value count);
   /// Writes the drop factor of the keys [first, first + count) to `target` ([key][lane]); `first` is a multiple of 4.
   void drawDrops(Value first, Value count, const Array &target, int64_t map = 0);
 
-  /// Calls `body(at, group, carried)` for groups of `most`, a power of two, its half and so on, that cover [0, count).
-  Values groups(Value count, Range initial, int64_t most,
-                llvm::function_ref<Values(Value at, int64_t group, Range carried)> body);
-
-  /// Steps of a loop that are written as one: `most`, but one for a warp, whose code and registers are dearer.
-  int64_t together(int64_t most) const { return kernel.target().isWarp ? 1 : most; }
-
   KernelBuilder &builder() { return kernel; }
   const AttentionShape &form() const { return shape; }
 
 private:
+  void loadTransposed(const HeadRows &rows, const Array &target, double scale);
   HeadRows rowsOf(const Array &tensor, mlir::AffineExpr all, Value row, int64_t stride, Value head, int64_t width);
   Value kvHead();
-  void addByKeys(const Array &weights, Value keys, const HeadRows &rows, const Array &sums);
-  void addByColumns(llvm::ArrayRef<Array> weights, Value keys, const HeadRows &rows, llvm::ArrayRef<Array> sums);
 
   KernelTask &task;
   KernelBuilder &kernel;

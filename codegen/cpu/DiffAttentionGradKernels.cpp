@@ -25,9 +25,9 @@ struct DiffGradBuffers {
   std::array<Array, 2> query, queryGrad, weights;
   std::array<Array, 2> lse, delta; ///< [lane]
   Array outputGrad, weightGrads;
-  std::array<Array, 2> drops;         ///< of one group
-  std::array<Array, 2> keys, queries; ///< rows of a block, and of the strip
-  Array values, outputGradRows;       ///< the same
+  std::array<Array, 2> drops;               ///< of one group
+  std::array<FactorPlace, 2> keys, queries; ///< rows of a block, and of the strip
+  FactorPlace values, outputGrads;          ///< the same
 };
 
 class DiffGradWriter {
@@ -49,7 +49,7 @@ private:
   Array at(AttentionTile &tile, const Array &numbers, const Block &block) {
     return kernel.from(tile.own(numbers, panelPlace), kernel.mul(block.place, lanes));
   }
-  Array perColumn(AttentionTile &tile, const Array &all, int64_t width) { return tile.own(all, width * lanes); }
+  Array queryGrad(AttentionTile &tile, int64_t map) { return tile.own(memory.queryGrad[map], queryGradPlace); }
 
   /// The same places of all groups of a strip: a group's are `panelPlace` numbers behind those before.
   Array atAll(const Array &numbers, Value place) { return kernel.from(numbers, kernel.mul(place, lanes)); }
@@ -62,7 +62,7 @@ private:
 
   /// Keys of both maps, and values.
   struct BlockRows {
-    std::array<HeadRows, 2> keys;
+    std::array<FactorRows, 2> keys;
     HeadRows values;
   };
 
@@ -82,12 +82,14 @@ private:
   const AttentionShape &shape;
   ScoreModifiers modifiers;
   int64_t lanes = kernel.width(), panel = panelKeys(kernel, shape, 3);
-  int64_t keyWidth = shape.sizes.key, valueWidth = shape.sizes.value;
+  int64_t keyWidth = shape.sizes.key, queryGradPlace = keyWidth * lanes;
+  int64_t queryPlace = elementsOf(shape.factor, keyWidth) * lanes,
+          outputPlace = elementsOf(shape.factor, shape.sizes.value) * lanes;
   // Not a power of two apart: the sums for a key take its weights from all groups.
   int64_t panelPlace = (panel + AttentionTile::keyBlock + (kernel.target().isWarp ? 0 : 2)) * lanes;
   DiffGradBuffers memory;
-  std::array<HeadRows, 2> queryRows; ///< of the strip
-  HeadRows outputGradRows;
+  std::array<HeadRows, 2> queries; ///< rows of the strip
+  HeadRows outputGrads;            ///< the same
   Array deltas;
   Value lambda;
 };
@@ -98,37 +100,35 @@ DiffGradWriter::DiffGradWriter(KernelTask &task, const AttentionShape &shape, co
     : task(task), kernel(task.builder), shape(shape), modifiers(modifiersOf(task, shape)), deltas(deltas) {
   const int64_t groups = QueryStrip::groups(kernel, shape), block = AttentionTile::keyBlock;
   for (int64_t map = 0; map < 2; ++map) {
-    memory.query[map] = kernel.stackArray(groups * keyWidth * lanes);
-    memory.queryGrad[map] = kernel.stackArray(groups * keyWidth * lanes);
+    memory.query[map] = kernel.stackArray(groups * queryPlace);
+    memory.queryGrad[map] = kernel.stackArray(groups * queryGradPlace);
     memory.weights[map] = kernel.stackArray(groups * panelPlace);
     memory.lse[map] = kernel.stackArray(groups * lanes);
     memory.delta[map] = kernel.stackArray(groups * lanes);
     if (shape.dropRate > 0)
       memory.drops[map] = kernel.stackArray(block * lanes);
   }
-  memory.outputGrad = kernel.stackArray(groups * valueWidth * lanes);
+  memory.outputGrad = kernel.stackArray(groups * outputPlace);
   memory.weightGrads = kernel.stackArray(groups * panelPlace);
-  if (kernel.target().isWarp)
-    return;
-  const int64_t queries = QueryStrip::queries(kernel, shape);
+  const int64_t queryCount = QueryStrip::queries(kernel, shape), valueWidth = shape.sizes.value;
   for (int64_t map = 0; map < 2; ++map) {
-    memory.keys[map] = QueryStrip::stackRows(kernel, block, keyWidth);
-    memory.queries[map] = QueryStrip::stackRows(kernel, queries, keyWidth);
+    memory.keys[map] = FactorPlace::onStack(kernel, shape.factor, block, keyWidth, FactorPlace::both);
+    memory.queries[map] = FactorPlace::onStack(kernel, shape.factor, queryCount, keyWidth, FactorPlace::rows);
   }
-  memory.values = QueryStrip::stackRows(kernel, block, valueWidth);
-  memory.outputGradRows = QueryStrip::stackRows(kernel, queries, valueWidth);
+  memory.values = FactorPlace::onStack(kernel, shape.factor, block, valueWidth, FactorPlace::channels);
+  memory.outputGrads = FactorPlace::onStack(kernel, shape.factor, queryCount, valueWidth, FactorPlace::rows);
 }
 
 void DiffGradWriter::startGroup(AttentionTile &tile) {
   for (int64_t map = 0; map < 2; ++map) {
-    HeadRows queries = tile.queryRows(operand(queryOperand), tile.first(), map);
-    tile.loadTransposed(queries, perColumn(tile, memory.query[map], keyWidth), shape.scale);
-    tile.fillZero(perColumn(tile, memory.queryGrad[map], keyWidth), keyWidth);
+    tile.loadColumns(tile.queryRows(operand(queryOperand), tile.first(), map), shape.factor,
+                     tile.own(memory.query[map], queryPlace), tile.queryScale());
+    tile.fillZero(queryGrad(tile, map), keyWidth);
     tile.store(kernel.loadVector(operand(lseOperand), tile.statisticsAt(map), tile.realQueries()), memory.lse[map]);
     tile.store(kernel.constantVector(0.0), memory.delta[map]);
   }
-  tile.loadTransposed(tile.outputRows(operand(outputGradOperand), tile.first()),
-                      perColumn(tile, memory.outputGrad, valueWidth));
+  tile.loadColumns(tile.outputRows(operand(outputGradOperand), tile.first()), shape.factor,
+                   tile.own(memory.outputGrad, outputPlace));
 }
 
 void DiffGradWriter::draw(AttentionTile &tile, const Block &block) {
@@ -139,9 +139,9 @@ void DiffGradWriter::draw(AttentionTile &tile, const Block &block) {
 /// The products of the queries of both maps with their keys, and of the gradients of outputs with values.
 void DiffGradWriter::weighProducts(QueryTeam &team, const BlockRows &rows, const Block &block) {
   for (int64_t map = 0; map < 2; ++map)
-    team.products(team.own(memory.query[map], keyWidth * lanes), rows.keys[map], block.count,
+    team.products(team.own(memory.query[map], queryPlace), rows.keys[map].overChannels, block.count,
                   at(team, memory.weights[map], block));
-  team.products(team.own(memory.outputGrad, valueWidth * lanes), rows.values, block.count,
+  team.products(team.own(memory.outputGrad, outputPlace), rows.values, block.count,
                 at(team, memory.weightGrads, block));
 }
 
@@ -151,14 +151,15 @@ void DiffGradWriter::weigh(AttentionTile &tile, const Block &block) {
   draw(tile, block);
   std::array<Value, 2> lse{tile.load(memory.lse[0]), tile.load(memory.lse[1])};
   Values deltas{tile.load(memory.delta[0]), tile.load(memory.delta[1])};
-  deltas = tile.groups(block.count, deltas, 4, [&](Value first, int64_t group, Range carried) {
+  deltas = inGroups(kernel, block.count, deltas, 4, [&](Value first, int64_t group, Range carried) {
     Values next(carried);
     for (int64_t i = 0; i < group; ++i) {
       Value at = kernel.add(first, i), place = kernel.mul(at, lanes);
       Value gradient = kernel.loadVector(this->at(tile, memory.weightGrads, block), place);
       for (int64_t map = 0; map < 2; ++map) {
         const Array weights = this->at(tile, memory.weights[map], block);
-        Value weight = weightOf(tile, kernel.add(block.first, at), kernel.loadVector(weights, place), lse[map]);
+        Value key = kernel.add(block.first, at), score = tile.scoreOf(kernel.loadVector(weights, place), key);
+        Value weight = weightOf(tile, key, score, lse[map]);
         kernel.storeVector(weight, weights, place);
         if (memory.drops[map])
           weight = kernel.mul(weight, kernel.loadVector(memory.drops[map], place));
@@ -220,16 +221,16 @@ void DiffGradWriter::addTeam(QueryTeam &team, const BlockRows &rows, const Block
   };
   team.each(join);
   for (int64_t map = 0; map < 2; ++map)
-    team.addWeighted(at(team, memory.weights[map], block), block.count, rows.keys[map],
-                     team.own(memory.queryGrad[map], keyWidth * lanes));
+    team.addWeighted(at(team, memory.weights[map], block), block.count, rows.keys[map].overRows,
+                     team.own(memory.queryGrad[map], queryGradPlace));
 }
 
 DiffGradWriter::BlockRows DiffGradWriter::rowsOf(QueryStrip &strip, Value first, Value count) {
   BlockRows rows;
   AttentionTile &whole = strip.whole();
   for (int64_t map = 0; map < 2; ++map)
-    rows.keys[map] = strip.packedBlock(whole.keyRows(operand(keyOperand), first, map), count, memory.keys[map]);
-  rows.values = strip.packedBlock(whole.valueRows(operand(valueOperand), first), count, memory.values);
+    rows.keys[map] = strip.copiedBlock(whole.keyRows(operand(keyOperand), first, map), count, memory.keys[map]);
+  rows.values = strip.copiedBlock(whole.valueRows(operand(valueOperand), first), count, memory.values).overChannels;
   return rows;
 }
 
@@ -250,16 +251,16 @@ void DiffGradWriter::addBlock(QueryStrip &strip, Value first, Value count) {
       [&](QueryTeam &team) { hide(team, kernel.index(0)); });
   Value place = blockAt(first, count).place;
   for (int64_t map = 0; map < 2; ++map)
-    addToKeys(whole, atAll(memory.weights[map], place), count, queryRows[map],
-              whole.keyRows(keySumsOf(task), first, map), shape.scale, panelPlace);
-  addToKeys(whole, atAll(memory.weightGrads, place), count, outputGradRows, whole.valueRows(valueSumsOf(task), first),
-            1.0, panelPlace);
+    addToKeys(kernel, {atAll(memory.weights[map], place), whole.count(), panelPlace}, count, queries[map],
+              whole.keyRows(keySumsOf(task), first, map), shape.scale);
+  addToKeys(kernel, {atAll(memory.weightGrads, place), whole.count(), panelPlace}, count, outputGrads,
+            whole.valueRows(valueSumsOf(task), first), 1.0);
 }
 
 void DiffGradWriter::finishGroup(AttentionTile &tile) {
   for (int64_t map = 0; map < 2; ++map) {
-    tile.storeTransposed(perColumn(tile, memory.queryGrad[map], keyWidth),
-                         tile.queryRows(task.result(0), tile.first(), map), kernel.constantVector(shape.scale));
+    tile.storeTransposed(queryGrad(tile, map), tile.queryRows(task.result(0), tile.first(), map),
+                         kernel.constantVector(shape.scale));
     kernel.storeVector(tile.load(memory.delta[map]), deltas, tile.statisticsAt(map), tile.realQueries());
   }
 }
@@ -269,10 +270,12 @@ void DiffGradWriter::writeStrip(Value sentence, Value head, Value begin) {
   strip.eachGroup([&](AttentionTile &tile) { startGroup(tile); });
   AttentionTile &whole = strip.whole();
   for (int64_t map = 0; map < 2; ++map)
-    queryRows[map] =
-        strip.packed(whole.queryRows(operand(queryOperand), begin, map), whole.count(), memory.queries[map]);
-  outputGradRows =
-      strip.packed(whole.outputRows(operand(outputGradOperand), begin), whole.count(), memory.outputGradRows);
+    queries[map] =
+        copiedRows(kernel, whole.queryRows(operand(queryOperand), begin, map), whole.count(), memory.queries[map])
+            .overRows;
+  outputGrads =
+      copiedRows(kernel, whole.outputRows(operand(outputGradOperand), begin), whole.count(), memory.outputGrads)
+          .overRows;
   strip.eachBlock([&](Value first, Value count) {
     const BlockRows rows = rowsOf(strip, first, count);
     strip.eachTeam(first, [&](QueryTeam &team, Value seen) {
@@ -321,7 +324,7 @@ Array deltasOf(KernelTask &task) {
 }
 
 void writeDiffAttentionGrad(KernelTask &task, DiffAttentionGradOp op) {
-  AttentionShape shape = AttentionShape::of(op);
+  AttentionShape shape = AttentionShape::of(op, task.builder.target());
   const AffineExpr sentences = launchSymbols(op).operands[queryOperand][0];
   task.builder.stage(task.name(), 0, [&](Value kvHead) { DiffGradWriter(task, shape, deltasOf(task)).write(kvHead); });
   task.builder.stage(task.name(), 1, [&](Value) { writeLambdaGrad(task, shape, sentences); });

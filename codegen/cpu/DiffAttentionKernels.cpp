@@ -20,7 +20,8 @@ struct DiffBuffers {
   std::array<Array, 2> maximum; ///< the largest score so far
   std::array<Array, 2> total;   ///< the sum of weights so far; then what the weights of the map count
   Array sums, drops;
-  std::array<Array, 2> rows; ///< of a block: keys of each map, then values in the first
+  std::array<FactorPlace, 2> keys; ///< rows of a block
+  FactorPlace values;              ///< the same
 };
 
 /// Writes the outputs of a strip of queries.
@@ -63,7 +64,7 @@ private:
   const AttentionShape &shape;
   ScoreModifiers modifiers;
   int64_t lanes = kernel.width(), panel = panelKeys(kernel, shape, 2);
-  int64_t queryPlace = shape.sizes.key * lanes, sumsPlace = shape.sizes.value * lanes;
+  int64_t queryPlace = elementsOf(shape.factor, shape.sizes.key) * lanes, sumsPlace = shape.sizes.value * lanes;
   DiffBuffers memory;
 };
 
@@ -73,24 +74,23 @@ DiffWriter::DiffWriter(KernelTask &task, const AttentionShape &shape)
     : task(task), kernel(task.builder), shape(shape), modifiers(modifiersOf(task, shape)) {
   const int64_t groups = QueryStrip::groups(kernel, shape);
   for (int64_t map = 0; map < 2; ++map) {
-    memory.query[map] = kernel.stackArray(groups * shape.sizes.key * lanes);
+    memory.query[map] = kernel.stackArray(groups * queryPlace);
+    memory.keys[map] = FactorPlace::onStack(kernel, shape.factor, keyBlock, shape.sizes.key, FactorPlace::channels);
     memory.weights[map] = kernel.stackArray(groups * (panel + keyBlock) * lanes);
     memory.peaks[map] = kernel.stackArray(groups * (panel / keyBlock + 1) * lanes);
     memory.maximum[map] = kernel.stackArray(groups * lanes);
     memory.total[map] = kernel.stackArray(groups * lanes);
   }
   memory.sums = kernel.stackArray(groups * shape.sizes.value * lanes);
-  if (!kernel.target().isWarp)
-    memory.rows = {QueryStrip::stackRows(kernel, keyBlock, {shape.sizes.key, shape.sizes.value}),
-                   QueryStrip::stackRows(kernel, keyBlock, shape.sizes.key)};
+  memory.values = FactorPlace::onStack(kernel, shape.factor, keyBlock, shape.sizes.value, FactorPlace::rows);
   if (shape.dropRate > 0)
     memory.drops = kernel.stackArray(keyBlock * lanes);
 }
 
 void DiffWriter::startGroup(AttentionTile &tile) {
   for (int64_t map = 0; map < 2; ++map) {
-    tile.loadTransposed(tile.queryRows(task.operand(0), tile.first(), map), tile.own(memory.query[map], queryPlace),
-                        shape.scale);
+    tile.loadColumns(tile.queryRows(task.operand(0), tile.first(), map), shape.factor,
+                     tile.own(memory.query[map], queryPlace), tile.queryScale());
     tile.store(kernel.constantVector(AttentionTile::hiddenScore), memory.maximum[map]);
     tile.store(kernel.constantVector(0.0), memory.total[map]);
   }
@@ -167,7 +167,7 @@ void DiffWriter::write(Value sentence, Value head, Value begin) {
   strip.eachBlock([&](Value first, Value count) {
     std::array<HeadRows, 2> keys;
     for (int64_t map = 0; map < 2; ++map)
-      keys[map] = strip.packedBlock(keysFrom(first, map), count, memory.rows[map]);
+      keys[map] = strip.copiedBlock(keysFrom(first, map), count, memory.keys[map]).overChannels;
     strip.eachTeam(first, [&](QueryTeam &team, Value seen) {
       for (int64_t map = 0; map < 2; ++map)
         weigh(team, keys[map], blockAt(first, seen), map, /*again=*/false);
@@ -175,10 +175,13 @@ void DiffWriter::write(Value sentence, Value head, Value begin) {
   });
   strip.eachGroup([&](AttentionTile &tile) { finishWeights(tile); });
   strip.eachBlock([&](Value first, Value count) {
-    const HeadRows values = strip.packedBlock(strip.whole().valueRows(task.operand(2), first), count, memory.rows[0]);
-    strip.eachTeam(first, [&](QueryTeam &team, Value seen) {
-      addBlock(team, {keysFrom(first, 0), keysFrom(first, 1)}, values, blockAt(first, seen));
-    });
+    const HeadRows values =
+        strip.copiedBlock(strip.whole().valueRows(task.operand(2), first), count, memory.values).overRows;
+    // Keys that are scored again are read where they lie: mostly there are none.
+    std::array<HeadRows, 2> keys;
+    for (int64_t map = 0; map < 2; ++map)
+      keys[map] = factorsOverChannels(keysFrom(first, map), shape.factor);
+    strip.eachTeam(first, [&](QueryTeam &team, Value seen) { addBlock(team, keys, values, blockAt(first, seen)); });
   });
   strip.eachGroup([&](AttentionTile &tile) {
     tile.storeTransposed(tile.own(memory.sums, sumsPlace), tile.outputRows(task.result(0), tile.first()),
@@ -195,7 +198,7 @@ int64_t panelKeys(const KernelBuilder &kernel, const AttentionShape &shape, int6
 }
 
 static void writeDiffAttention(KernelTask &task, DiffAttentionOp op) {
-  AttentionShape shape = AttentionShape::of(op);
+  AttentionShape shape = AttentionShape::of(op, task.builder.target());
   auto write = [&](Value number) {
     auto [sentence, head, begin] = QueryStrip::placeOf(task, shape, number);
     DiffWriter(task, shape).write(sentence, head, begin);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen/cpu/RelativeModifiers.h"
 
+#include "codegen/common/Transpose.h"
 #include "codegen/cpu/AttentionStrip.h"
 
 using namespace mlir;
@@ -52,16 +53,33 @@ Value WindowModifier::visible(AttentionTile &tile, Value key) const {
 }
 
 PositionModifier::PositionModifier(KernelTask &task, const AttentionShape &shape)
-    : task(task), kernel(task.builder), shape(shape), perGroup(shape.sizes.key * kernel.width()),
-      queries(kernel.stackArray(QueryStrip::groups(kernel, shape) * perGroup)),
-      distances(kernel.stackArray((AttentionTile::keyBlock + kernel.width()) * kernel.width())) {}
+    : PositionModifier(task, shape, Array(), Array()) {}
 
 PositionModifier::PositionModifier(KernelTask &task, const AttentionShape &shape, const Array &queryGrad,
                                    const Array &sums)
-    : PositionModifier(task, shape) {
-  queryGrads = kernel.stackArray(QueryStrip::groups(kernel, shape) * perGroup);
-  queryGradTarget = queryGrad;
-  positionSums = sums;
+    : task(task), kernel(task.builder), shape(shape), factor(shape.relative->factor),
+      perGroup(elementsOf(factor, shape.sizes.key) * kernel.width()), perGradGroup(shape.sizes.key * kernel.width()),
+      queryGradTarget(queryGrad), positionSums(sums) {
+  const int64_t lanes = kernel.width(), groups = QueryStrip::groups(kernel, shape), width = shape.sizes.key;
+  const int64_t strip = QueryStrip::queries(kernel, shape);
+  queries = kernel.stackArray(groups * perGroup);
+  distances = kernel.stackArray((AttentionTile::keyBlock + lanes) * lanes);
+  rowPlace = FactorPlace::onStack(kernel, factor, AttentionTile::keyBlock + strip, width,
+                                  queryGrad ? FactorPlace::both : FactorPlace::channels);
+  if (!queryGrad)
+    return;
+  queryGrads = kernel.stackArray(groups * perGradGroup);
+  queryPlace = FactorPlace::onStack(kernel, factor, strip, width, FactorPlace::rows);
+}
+
+PositionRows PositionModifier::rowsOf(AttentionTile &tile, Value first, Value count) {
+  Value zero = kernel.index(0), one = kernel.index(1), all = kernel.expression(shape.relative->distances);
+  // The row of the last key and the first query, and the one behind that of the first key and the last query.
+  Value nearest = Distances(tile).first(
+      kernel.add(kernel.sub(kernel.add(first, count), one), kernel.index(shape.relative->nearest)));
+  Value end = kernel.add(nearest, kernel.sub(kernel.add(count, tile.count()), one));
+  Value row = kernel.min(kernel.max(nearest, zero), all);
+  return {row, kernel.max(kernel.sub(kernel.min(end, all), row), zero), kernel.max(kernel.sub(row, nearest), zero)};
 }
 
 HeadRows PositionModifier::positionsFrom(AttentionTile &tile, Value first) {
@@ -79,31 +97,49 @@ HeadRows PositionModifier::sumsFrom(AttentionTile &tile, Value first) {
   return {kernel.from(positionSums, kernel.mul(place, width)), width, width};
 }
 
+FactorRows PositionModifier::positionsOfBlock() {
+  Value behind = kernel.sub(rows.first, firstPosition);
+  return {rowsFrom(kernel, copiedPositions.overChannels, behind), rowsFrom(kernel, copiedPositions.overRows, behind)};
+}
+
+HeadRows PositionModifier::queriesOf(AttentionTile &tile) {
+  return rowsFrom(kernel, copiedQueries, kernel.sub(tile.first(), firstQuery));
+}
+
+void PositionModifier::startStrip(AttentionTile &strip) {
+  if (!queryGrads)
+    return;
+  firstQuery = strip.first();
+  const HeadRows own = strip.queryRows(task.operand(shape.relative->positionQuery), strip.first());
+  copiedQueries = copiedRows(kernel, own, strip.count(), queryPlace).overRows;
+}
+
+void PositionModifier::startKeys(AttentionTile &strip, Value first, Value count) {
+  const PositionRows needed = rowsOf(strip, first, count);
+  firstPosition = needed.first;
+  copiedPositions = copiedRows(kernel, positionsFrom(strip, needed.first), needed.count, rowPlace);
+}
+
 void PositionModifier::startQueries(AttentionTile &tile) {
-  tile.loadTransposed(tile.queryRows(task.operand(shape.relative->positionQuery), tile.first()),
-                      tile.own(queries, perGroup), shape.scale);
+  tile.loadColumns(tile.queryRows(task.operand(shape.relative->positionQuery), tile.first()), factor,
+                   tile.own(queries, perGroup), tile.queryScale());
 }
 
 void PositionModifier::startBlock(AttentionTile &tile, Value first, Value count) {
   const int64_t lanes = kernel.width();
-  Value zero = kernel.index(0), one = kernel.index(1), all = kernel.expression(shape.relative->distances);
-  // The row of the last key and the first query, and the one behind that of the first key and the last query.
-  Value nearestRow = Distances(tile).first(
-      kernel.add(kernel.sub(kernel.add(first, count), one), kernel.index(shape.relative->nearest)));
-  Value end = kernel.add(kernel.add(nearestRow, count), lanes - 1);
   blockFirst = first;
   blockCount = count;
-  row = kernel.min(kernel.max(nearestRow, zero), all);
-  rows = kernel.max(kernel.sub(kernel.min(end, all), row), zero);
-  before = kernel.sub(row, nearestRow);
-  const HeadRows positions = positionsFrom(tile, row);
-  const Array target = kernel.from(distances, kernel.mul(before, lanes)), own = tile.own(queries, perGroup);
-  tile.groups(rows, {}, 8, [&](Value at, int64_t group, Range) {
-    Values products = tile.products(own, tile.from(positions, at), group);
+  rows = rowsOf(tile, first, count);
+  const HeadRows positions = positionsOfBlock().overChannels;
+  const Array target = kernel.from(distances, kernel.mul(rows.before, lanes)), own = tile.own(queries, perGroup);
+  inGroups(kernel, rows.count, {}, 8, [&](Value at, int64_t group, Range) {
+    Values scores = productsOverChannels(kernel, own, rowsFrom(kernel, positions, at), group);
     for (int64_t i = 0; i < group; ++i)
-      kernel.storeVector(products[i], target, kernel.mul(kernel.add(at, i), lanes));
+      kernel.storeVector(scores[i], target, kernel.mul(kernel.add(at, i), lanes));
     return Values{};
   });
+  if (!kernel.target().isWarp)
+    turnScores();
 }
 
 /// Lane l of [i][lane] numbers from row `first` on that lies l rows behind it.
@@ -114,12 +150,27 @@ static Value diagonal(KernelBuilder &kernel, Value first) {
   return kernel.add(steps, kernel.splat(kernel.convert(kernel.mul(first, lanes), kernel.i32())));
 }
 
+/// Diagonals of the products become rows, in their places: that of the last key is the first one. What a lane gets
+/// where there is no row is read by nobody: its query does not see the key.
+void PositionModifier::turnScores() {
+  const int64_t lanes = kernel.width();
+  kernel.loop(kernel.index(0), blockCount, lanes, [&](Value first) {
+    Values products;
+    for (int64_t i = 0; i < 2 * lanes - 1; ++i)
+      products.push_back(kernel.loadVector(distances, kernel.mul(kernel.add(first, i), lanes)));
+    for (auto [i, scores] : llvm::enumerate(diagonals(kernel, products)))
+      kernel.storeVector(scores, distances, kernel.mul(kernel.add(first, static_cast<int64_t>(i)), lanes));
+  });
+}
+
 Value PositionModifier::added(AttentionTile &, Value key) const {
   Value last = kernel.sub(kernel.add(blockFirst, blockCount), kernel.index(1)), first = kernel.sub(last, key);
+  if (!kernel.target().isWarp)
+    return kernel.loadVector(distances, kernel.mul(first, kernel.width()));
   auto lanesOf = [&](Value scalar) { return kernel.splat(kernel.convert(scalar, kernel.i32())); };
   // Where there is no row, the query does not see the key.
-  Value number = kernel.add(kernel.lanes(kernel.i32(), kernel.width()), lanesOf(kernel.sub(first, before)));
-  return kernel.gather(distances, diagonal(kernel, first), kernel.lessUnsigned(number, lanesOf(rows)));
+  Value number = kernel.add(kernel.lanes(kernel.i32(), kernel.width()), lanesOf(kernel.sub(first, rows.before)));
+  return kernel.gather(distances, diagonal(kernel, first), kernel.lessUnsigned(number, lanesOf(rows.count)));
 }
 
 void PositionModifier::startHead(AttentionTile &tile) {
@@ -132,28 +183,51 @@ void PositionModifier::startHead(AttentionTile &tile) {
 }
 
 void PositionModifier::startGradients(AttentionTile &tile) {
-  tile.fillZero(tile.own(queryGrads, perGroup), shape.sizes.key);
+  tile.fillZero(tile.own(queryGrads, perGradGroup), shape.sizes.key);
+}
+
+/// Gradients by distances instead of keys: lane l of distance i is that of key count - 1 - i + l, where the block has
+/// one.
+void PositionModifier::turnGradients(const Array &gradients) {
+  const int64_t lanes = kernel.width();
+  Value end = kernel.add(rows.before, rows.count);
+  if (kernel.target().isWarp) {
+    Value own = kernel.lanes(kernel.i32(), lanes), keys = kernel.splat(kernel.convert(blockCount, kernel.i32()));
+    kernel.loop(rows.before, end, 1, [&](Value at) {
+      Value first = kernel.sub(kernel.sub(blockCount, kernel.index(1)), at);
+      Value key = kernel.add(own, kernel.splat(kernel.convert(first, kernel.i32())));
+      Value gradient = kernel.gather(gradients, diagonal(kernel, first), kernel.lessUnsigned(key, keys));
+      kernel.storeVector(gradient, distances, kernel.mul(at, lanes));
+    });
+    return;
+  }
+  // As many distances at a time as there are lanes.
+  Value begin = kernel.mul(kernel.div(rows.before, kernel.index(lanes)), lanes);
+  kernel.loop(begin, end, lanes, [&](Value first) {
+    Value key = kernel.sub(kernel.sub(blockCount, first), kernel.index(lanes));
+    Values byKey;
+    for (int64_t i = 0; i < 2 * lanes - 1; ++i) {
+      Value at = kernel.add(key, i);
+      // A key before the first one is above all others.
+      byKey.push_back(
+          kernel.loadVector(gradients, kernel.mul(at, lanes), kernel.splat(kernel.lessUnsigned(at, blockCount))));
+    }
+    for (auto [i, gradient] : llvm::enumerate(diagonals(kernel, byKey))) {
+      Value at = kernel.add(first, lanes - 1 - static_cast<int64_t>(i));
+      kernel.storeVector(gradient, distances, kernel.mul(at, lanes));
+    }
+  });
 }
 
 void PositionModifier::addScoreGradients(AttentionTile &tile, const Array &gradients) {
-  const int64_t lanes = kernel.width();
-  // By distances: lane l of distance i is that of key count - 1 - i + l, where the block has one.
-  Value last = kernel.sub(blockCount, kernel.index(1));
-  Value own = kernel.lanes(kernel.i32(), lanes), keys = kernel.splat(kernel.convert(blockCount, kernel.i32()));
-  kernel.loop(before, kernel.add(before, rows), 1, [&](Value at) {
-    Value first = kernel.sub(last, at);
-    Value key = kernel.add(own, kernel.splat(kernel.convert(first, kernel.i32())));
-    Value gradient = kernel.gather(gradients, diagonal(kernel, first), kernel.lessUnsigned(key, keys));
-    kernel.storeVector(gradient, distances, kernel.mul(at, lanes));
-  });
-  const Array byDistance = kernel.from(distances, kernel.mul(before, lanes));
-  tile.addWeighted(byDistance, rows, positionsFrom(tile, row), tile.own(queryGrads, perGroup));
-  addToKeys(tile, byDistance, rows, tile.queryRows(task.operand(shape.relative->positionQuery), tile.first()),
-            sumsFrom(tile, row), shape.scale);
+  turnGradients(gradients);
+  const Array byDistance = kernel.from(distances, kernel.mul(rows.before, kernel.width()));
+  addWeighted(kernel, byDistance, rows.count, positionsOfBlock().overRows, tile.own(queryGrads, perGradGroup));
+  addToKeys(kernel, {byDistance, tile.count()}, rows.count, queriesOf(tile), sumsFrom(tile, rows.first), shape.scale);
 }
 
 void PositionModifier::finishQueries(AttentionTile &tile) {
-  tile.storeTransposed(tile.own(queryGrads, perGroup), tile.queryRows(queryGradTarget, tile.first()),
+  tile.storeTransposed(tile.own(queryGrads, perGradGroup), tile.queryRows(queryGradTarget, tile.first()),
                        kernel.constantVector(shape.scale));
 }
 

@@ -41,14 +41,23 @@ struct RelativeSums {
   Array positions, spans;
 };
 
+/// The rows of positions from `first` on that some queries need for a block of keys. `before` counts the distances that
+/// come before the first one, from that of the last key and the first query on.
+struct PositionRows {
+  mlir::Value first, count, before;
+};
+
 /// Adds to scores what a query says to the position of a key. The products of a block's distances with all queries lie
-/// on the stack; a lane reads them along a diagonal, since the same key is one step farther from the next query.
+/// on the stack. The same key is one step farther from the next query, so its scores lie on a diagonal of them: a CPU
+/// turns diagonals into rows by blends, lanes of a warp pick what is theirs.
 class PositionModifier : public ScoreModifier {
 public:
   PositionModifier(KernelTask &task, const AttentionShape &shape);
   /// The same, backward: gradients of the queries go to `queryGrad`, those of positions to `sums`.
   PositionModifier(KernelTask &task, const AttentionShape &shape, const Array &queryGrad, const Array &sums);
 
+  void startStrip(AttentionTile &strip) override;
+  void startKeys(AttentionTile &strip, Value first, Value count) override;
   void startQueries(AttentionTile &tile) override;
   void startBlock(AttentionTile &tile, Value first, Value count) override;
   Value added(AttentionTile &tile, Value key) const override;
@@ -58,20 +67,33 @@ public:
   void finishQueries(AttentionTile &tile) override;
 
 private:
+  /// The rows of the distances from the keys [first, first + count) to the queries of a tile or strip.
+  PositionRows rowsOf(AttentionTile &tile, Value first, Value count);
   /// The rows of a head in positions and in their sums, from row `row` on.
   HeadRows positionsFrom(AttentionTile &tile, Value row);
   HeadRows sumsFrom(AttentionTile &tile, Value row);
+  /// Where a tile reads the rows that it needs for its block, and its position queries.
+  FactorRows positionsOfBlock();
+  HeadRows queriesOf(AttentionTile &tile);
+  void turnScores();
+  void turnGradients(const Array &gradients);
 
   KernelTask &task;
   KernelBuilder &kernel;
   const AttentionShape &shape;
-  int64_t perGroup; ///< numbers of a group of queries in what follows
-  Array queries;    ///< on the stack, of each group [d][lane]
-  Array distances;  ///< on the stack, [distance][lane], from the smallest of a block on
-  Array queryGrads, queryGradTarget, positionSums;
-  /// The block: its first key and how many there are; the first row of positions that it needs, how many, and how many
-  /// distances come before, which no row is for.
-  Value blockFirst, blockCount, row, rows, before;
+  Factor factor;
+  // On the stack: of each group of queries [d][lane]; [distance][lane] from the smallest of a block on.
+  int64_t perGroup, perGradGroup;
+  Array queries, queryGrads, distances;
+  Array queryGradTarget, positionSums;
+  /// Copies for a strip: rows of positions for a block of keys, and its queries.
+  FactorPlace rowPlace, queryPlace;
+  FactorRows copiedPositions;
+  HeadRows copiedQueries;
+  Value firstPosition, firstQuery;
+  /// The block: its first key, how many there are, and the rows that the tile needs for it.
+  Value blockFirst, blockCount;
+  PositionRows rows;
 };
 
 /// The ramp at the end of a span, which `part` of `unit` steps is.

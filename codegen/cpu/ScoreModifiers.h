@@ -29,6 +29,10 @@ public:
   /// The lanes whose query sees a key; null: all.
   virtual Value visible(AttentionTile &, Value /*key*/) const { return {}; }
 
+  /// `strip` has the queries that go over the keys together; before any of its tiles has got its own.
+  virtual void startStrip(AttentionTile & /*strip*/) {}
+  /// The tiles of `strip` come to the keys [first, first + count).
+  virtual void startKeys(AttentionTile & /*strip*/, Value /*first*/, Value /*count*/) {}
   /// The tile has got its queries; before any key is asked for.
   virtual void startQueries(AttentionTile &) {}
   /// Comes before the scores of the keys [first, first + count).

@@ -32,7 +32,7 @@ class AttentionGradWriter {
 public:
   template <typename Op>
   AttentionGradWriter(KernelTask &task, Op op)
-      : task(task), kernel(task.builder), tiles(task.builder), shape(AttentionShape::of(op)),
+      : task(task), kernel(task.builder), tiles(task.builder), shape(AttentionShape::of(op, task.builder.target())),
         tensors(GradTensors::of(op)), element(getElementTypeOrSelf(op.getQuery().getType())),
         sentences(launchSymbols(op).operands[1][0]) {}
 
@@ -346,7 +346,7 @@ FailureOr<bool> generateAttentionGradProducts(KernelTask &task) {
       tensors.push_back(op.getOutput());
     if constexpr (requires { op.getPositions(); })
       tensors.append({op.getPositionQuery(), op.getPositionQueryGrad()});
-    if (!AttentionHead::fits(AttentionShape::of(op), tensors))
+    if (!AttentionHead::fits(AttentionShape::of(op, task.builder.target()), tensors))
       return false;
     AttentionGradWriter writer(task, op);
     if (mapsOf(op) > 1)

@@ -35,7 +35,7 @@ class AttentionWriter {
 public:
   template <typename Op>
   AttentionWriter(KernelTask &task, Op op)
-      : task(task), kernel(task.builder), tiles(task.builder), shape(AttentionShape::of(op)),
+      : task(task), kernel(task.builder), tiles(task.builder), shape(AttentionShape::of(op, task.builder.target())),
         element(getElementTypeOrSelf(op.getQuery().getType())), sentences(launchSymbols(op).operands[0][0]) {
     if constexpr (requires { op.getLambda(); })
       lambda = op.getLambda();
@@ -281,7 +281,7 @@ FailureOr<bool> generateAttentionProducts(KernelTask &task) {
     SmallVector<Value> tensors{op.getQuery(), op.getKey(), op.getValue(), op.getOutput()};
     if constexpr (requires { op.getPositions(); })
       tensors.push_back(op.getPositionQuery());
-    if (!AttentionHead::fits(AttentionShape::of(op), tensors))
+    if (!AttentionHead::fits(AttentionShape::of(op, task.builder.target()), tensors))
       return false;
     AttentionWriter(task, op).write();
     return true;

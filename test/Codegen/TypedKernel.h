@@ -24,6 +24,8 @@ struct TypedKernel {
   /// As many elements of a mask are false, from the first on: all keys of the first of two sentences and more.
   int64_t hidden = 0;
   bool reordered = false;
+  /// CPUs take channels of bf16 by pairs, in another order than f32: they alone, and of bf16 alone, have the roundings.
+  bool pairs = false;
   /// How large the terms of the largest sums are.
   double terms = 4;
   /// The operand that holds spans: two of 0 to 1, then one below 0, one that is no number, and so on.

@@ -25,7 +25,8 @@ struct Options {
 };
 
 /// What belongs to language models alone, as the model was trained but for what the command line says.
-Result<std::optional<BlockOptions>> blockOptions(const Options &options, const Artifact &artifact) {
+Result<std::optional<BlockOptions>> blockOptions(const Options &options, const Artifact &artifact,
+                                                 const std::optional<BlockOptions> &trained) {
   if (!tools::isLanguageModel(artifact)) {
     for (const auto &[flag, value] : {std::pair("--context-window", options.contextWindow),
                                       {"--tokens-per-sample", options.tokensPerSample},
@@ -35,10 +36,7 @@ Result<std::optional<BlockOptions>> blockOptions(const Options &options, const A
                       fmt::format("{} belongs to language models, but this is a translation model", flag));
     return std::optional<BlockOptions>();
   }
-  Result<TrainingOptions> training = TrainingOptions::read(artifact.manifest().training);
-  if (!training.ok())
-    return training.status();
-  BlockOptions blocks = training->blocks.value_or(BlockOptions());
+  BlockOptions blocks = trained.value_or(BlockOptions());
   blocks.contextWindow = options.contextWindow.value_or(0);
   blocks.tokensPerSample = options.tokensPerSample.value_or(blocks.tokensPerSample);
   return std::optional(blocks);
@@ -46,14 +44,11 @@ Result<std::optional<BlockOptions>> blockOptions(const Options &options, const A
 
 /// Says so where rows are longer than in training: what a model makes of positions that it has never seen may be worth
 /// nothing, and its figures look like those of a bad model.
-void warnOfPositions(const BlockOptions &blocks, const Artifact &artifact) {
-  const Result<TrainingOptions> training = TrainingOptions::read(artifact.manifest().training);
-  if (!training.ok() || !training->blocks || RecurrentMemory::isUsed(artifact.manifest()))
-    return;
-  if (blocks.tokensPerSample > training->blocks->tokensPerSample)
+void warnOfPositions(const BlockOptions &blocks, const std::optional<BlockOptions> &trained) {
+  if (trained && blocks.tokensPerSample > trained->tokensPerSample)
     tools::say(
         "warning: rows have {} steps, but {} in training: what is behind has positions that were not trained on\n",
-        blocks.tokensPerSample, training->blocks->tokensPerSample);
+        blocks.tokensPerSample, trained->tokensPerSample);
 }
 
 void print(const Options &options, const LossSums &sums, const tools::Split &split, tools::LossUnit unit,
@@ -94,18 +89,22 @@ Status run(const Options &options) {
   if (!data.ok())
     return data.status();
   BIFOCAL_RETURN_IF_ERROR(tools::checkVocabularies(artifact, *data));
-  const Result<std::optional<BlockOptions>> blocks = blockOptions(options, artifact);
+  const Result<TrainingOptions> training = TrainingOptions::read(artifact.manifest().training);
+  if (!training.ok())
+    return training.status();
+  const Result<std::optional<BlockOptions>> blocks = blockOptions(options, artifact, training->blocks);
   if (!blocks.ok())
     return blocks.status();
   BatchLimits limits{options.maxTokens, 0, 1};
   // In one stream every step remembers what is before it.
-  if (*blocks && !options.maxTokensGiven && RecurrentMemory::isUsed(artifact.manifest()))
+  const bool remembers = RecurrentMemory::isUsed(artifact.manifest());
+  if (*blocks && remembers && !options.maxTokensGiven)
     limits.maxTokens = (*blocks)->tokensPerSample;
   Result<tools::Split> split = tools::Split::open(*data, options.split, {limits, *blocks}, artifact);
   if (!split.ok())
     return split.status();
-  if (*blocks)
-    warnOfPositions(**blocks, artifact);
+  if (*blocks && !remembers)
+    warnOfPositions(**blocks, training->blocks);
   const auto begin = std::chrono::steady_clock::now();
   const Result<LossSums> sums = evaluateData(**session, artifact.manifest(), *split->batches, options.memory);
   if (!sums.ok())
