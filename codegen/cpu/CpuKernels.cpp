@@ -2,6 +2,7 @@
 #include "codegen/cpu/CpuKernels.h"
 
 #include "codegen/cpu/GemmKernels.h"
+#include "codegen/cpu/Lowering.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -163,7 +164,7 @@ struct GenerateCpuKernels : PassWrapper<GenerateCpuKernels, OperationPass<Module
     for (const std::string &level : wanted) {
       std::optional<VectorTarget> target = VectorTarget::find(level);
       if (!target) {
-        getOperation().emitError("expects the level x86-64-v3, x86-64-v4 or x86-64-v4-dot, but got '") << level << "'";
+        getOperation().emitError(unknownLevel(level));
         return signalPassFailure();
       }
       if (failed(generateCpuKernels(getOperation(), *target)))

@@ -157,11 +157,15 @@ static llvm::StringMap<unsigned> distribute(ModuleOp lowered, unsigned parts) {
   return place;
 }
 
+std::string unknownLevel(StringRef level) {
+  return ("expects the level x86-64-v3, x86-64-v4 or x86-64-v4-dot, but got '" + level + "'").str();
+}
+
 static llvm::Expected<std::vector<std::unique_ptr<Part>>> emitParts(ModuleOp kernels, StringRef level, unsigned count,
                                                                     Output output) {
   std::optional<VectorTarget> target = VectorTarget::find(level);
   if (!target)
-    return failed("expects the level x86-64-v3, x86-64-v4 or x86-64-v4-dot, but got '" + level + "'");
+    return failed(unknownLevel(level));
   DialectRegistry registry;
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);

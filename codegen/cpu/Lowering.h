@@ -11,6 +11,9 @@ namespace bifocal {
 /// for `level`). `kernels` stays as it is.
 llvm::Expected<std::string> emitSharedObject(mlir::ModuleOp kernels, llvm::StringRef level);
 
+/// What to say of a level that there is none of.
+std::string unknownLevel(llvm::StringRef level);
+
 enum class KernelText { Llvm, Assembly };
 /// The optimised LLVM IR or the assembly of `kernels`.
 llvm::Expected<std::string> emitKernelText(mlir::ModuleOp kernels, llvm::StringRef level, KernelText kind);

@@ -11,6 +11,10 @@
 
 namespace bifocal::tools {
 
+/// All that --target takes but the last one.
+static constexpr std::string_view mostTargets =
+    "cpu, cpu:native, cpu:x86-64-v3, cpu:x86-64-v4, cpu:x86-64-v4-dot, cuda:sm_80, cuda:sm_90";
+
 /// `part` of --target: adds what it names to `phases`.
 static Status readTargetPart(const std::string &part, bool &allLevels, PhaseOptions &phases) {
   const auto addTo = [](std::vector<std::string> &list, const std::string &name) {
@@ -44,9 +48,7 @@ static Status readTargetPart(const std::string &part, bool &allLevels, PhaseOpti
     return {};
   }
   return {StatusCode::unsupported,
-          fmt::format("the target `{}` is not supported: allowed are cpu, cpu:native, cpu:x86-64-v3, cpu:x86-64-v4, "
-                      "cpu:x86-64-v4-dot, cuda:sm_80, cuda:sm_90 and cuda-emu",
-                      part)};
+          fmt::format("the target `{}` is not supported: allowed are {} and cuda-emu", part, mostTargets)};
 }
 
 Status readTargets(const std::string &targets, PhaseOptions &phases) {
@@ -62,8 +64,7 @@ Status readTargets(const std::string &targets, PhaseOptions &phases) {
     before = part;
   }
   if (!phases.cpu && !phases.cuda)
-    return {StatusCode::usage, "--target expects cpu, cpu:native, cpu:x86-64-v3, cpu:x86-64-v4, cpu:x86-64-v4-dot, "
-                               "cuda:sm_80, cuda:sm_90 or cuda-emu, but got none"};
+    return {StatusCode::usage, fmt::format("--target expects {} or cuda-emu, but got none", mostTargets)};
   // No list stands for all levels.
   if (allLevels)
     phases.cpuLevels.clear();
