@@ -87,15 +87,6 @@ Values inGroups(KernelBuilder &kernel, Value count, ValueRange initial, int64_t 
   return state;
 }
 
-static Value multiplyAdd(KernelBuilder &kernel, Factor factor, Value a, Value b, Value sum) {
-  return factor == Factor::pair ? kernel.addBf16Pairs(sum, a, b) : kernel.fma(a, b, sum);
-}
-
-/// Which of `count` neighbours is added as number `i`: halves of pairs in the order in which machines add pairs.
-static int64_t inOrder(Factor factor, int64_t i, int64_t count) {
-  return factor == Factor::halfOfPair && count > 1 ? i ^ 1 : i;
-}
-
 Values productsOverChannels(KernelBuilder &kernel, ArrayRef<Array> columns, const HeadRows &rows, int64_t group) {
   const int64_t unrolled = rows.width % 4 == 0 ? 4 : rows.factor == Factor::halfOfPair ? 2 : 1;
   const auto vectors = static_cast<int64_t>(columns.size());
@@ -103,7 +94,7 @@ Values productsOverChannels(KernelBuilder &kernel, ArrayRef<Array> columns, cons
   return kernel.loop(kernel.index(0), kernel.index(rows.width), unrolled, zeros, [&](Value column, ValueRange sums) {
     Values next(sums);
     for (int64_t i = 0; i < unrolled; ++i) {
-      Value at = kernel.add(column, inOrder(rows.factor, i, unrolled));
+      Value at = kernel.add(column, stepAddedAs(rows.factor, i));
       Values queries;
       for (const Array &own : columns)
         queries.push_back(kernel.loadVector(own, kernel.mul(at, kernel.width())));
@@ -126,7 +117,7 @@ Value productOfColumns(KernelBuilder &kernel, Factor factor, const Array &a, con
                   [&](Value column, ValueRange carried) {
                     Value next = carried[0];
                     for (int64_t i = 0; i < unrolled; ++i) {
-                      Value at = kernel.mul(kernel.add(column, inOrder(factor, i, unrolled)), lanes);
+                      Value at = kernel.mul(kernel.add(column, stepAddedAs(factor, i)), lanes);
                       next = multiplyAdd(kernel, factor, kernel.loadVector(a, at), kernel.loadVector(b, at), next);
                     }
                     return Values{next};

@@ -110,8 +110,7 @@ GemmAhead FloatGemm::aheadOf(const GemmTile &tile, Value position, Value column,
 Values FloatGemm::multiplyElements(const Array &panelA, const Array &panelB, int64_t number, ValueRange sums) {
   Values next(sums);
   for (int64_t at = 0; at < number; ++at) {
-    // Where a pair is two elements, the second one comes first, as the machines add that have instructions for pairs.
-    const int64_t element = factors.areHalves() ? at ^ 1 : at;
+    const int64_t element = stepAddedAs(factors.element, at);
     Value row[microVectors];
     for (int64_t v = 0; v < microVectors; ++v)
       row[v] = kernel.loadVector(panelB, kernel.index(element * panelColumns + v * kernel.width()));
@@ -119,7 +118,7 @@ Values FloatGemm::multiplyElements(const Array &panelA, const Array &panelB, int
       Value left = kernel.splat(kernel.load(panelA, kernel.index(element * microRows + i)));
       for (int64_t v = 0; v < microVectors; ++v) {
         Value &sum = next[i * microVectors + v];
-        sum = factors.arePairs() ? kernel.addBf16Pairs(sum, left, row[v]) : kernel.fma(left, row[v], sum);
+        sum = multiplyAdd(kernel, factors.element, left, row[v], sum);
       }
     }
   }

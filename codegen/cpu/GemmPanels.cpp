@@ -23,6 +23,10 @@ Value PanelFactors::elements(KernelBuilder &kernel, Value steps) const {
   return arePairs() ? half : areHalves() ? kernel.mul(half, 2) : steps;
 }
 
+Value multiplyAdd(KernelBuilder &kernel, PanelFactors::Element element, Value a, Value b, Value sum) {
+  return element == PanelFactors::Element::pair ? kernel.addBf16Pairs(sum, a, b) : kernel.fma(a, b, sum);
+}
+
 /// A vector of factors. What memory holds in the narrow type already needs no rounding.
 static Value loadFactors(KernelBuilder &kernel, const Array &source, const PanelFactors &factors, Value at,
                          Value mask) {

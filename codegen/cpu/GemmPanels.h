@@ -32,6 +32,15 @@ struct PanelFactors {
   mlir::Value elements(KernelBuilder &kernel, mlir::Value steps) const;
 };
 
+/// sum + a * b, of vectors of factors.
+mlir::Value multiplyAdd(KernelBuilder &kernel, PanelFactors::Element element, mlir::Value a, mlir::Value b,
+                        mlir::Value sum);
+/// Which step is added as number `at`, counted from an even one: where a pair is two elements, the second one comes
+/// first, as the machines add that have instructions for pairs.
+inline int64_t stepAddedAs(PanelFactors::Element element, int64_t at) {
+  return element == PanelFactors::Element::halfOfPair ? at ^ 1 : at;
+}
+
 /// Neighbouring columns of a row-major matrix: element i of step p is source[step(p) * stride + i], where step(p) is p,
 /// or `steps[p]` if that is there. `left` elements of a row exist; those behind them count as zeros.
 struct Neighbours {
