@@ -144,6 +144,12 @@ std::string bifocal::recurrentAttentionName(const Spec &spec, int64_t layer) {
 std::string bifocal::spanName(int64_t layer) {
   return recurrentPrefix(layer) + "attn.attn.adaptive_span._mask.current_val";
 }
+bool bifocal::isOfRecurrentWords(std::string_view name) {
+  return name.starts_with("word_emb.") || name.starts_with("in_emb.");
+}
+bool bifocal::isOfRecurrentSoftmax(std::string_view name) {
+  return name.starts_with("crit.") || name.starts_with("out_emb.");
+}
 std::string bifocal::wordTableName(int64_t band) { return fmt::format("word_emb.emb_layers.{}.weight", band); }
 std::string bifocal::wordProjectionName(int64_t band) { return fmt::format("word_emb.emb_projs.{}", band); }
 std::string bifocal::softmaxProjectionName(int64_t band) { return fmt::format("crit.out_projs.{}", band); }

@@ -18,6 +18,9 @@ std::string recurrentAttentionName(const Spec &spec, int64_t layer);
 std::string spanName(int64_t layer);
 std::string wordTableName(int64_t band);
 std::string wordProjectionName(int64_t band);
+/// Whether a trained parameter is part of the words, or of the softmax alone.
+bool isOfRecurrentWords(std::string_view name);
+bool isOfRecurrentSoftmax(std::string_view name);
 /// Of the softmax; those of tails may be the words'.
 std::string softmaxProjectionName(int64_t band);
 std::string softmaxBiasName(int64_t band);

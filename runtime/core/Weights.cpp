@@ -19,6 +19,39 @@ std::string_view nameInFile(const Parameter &parameter, const Safetensors &weigh
   return {};
 }
 
+/// The first few of things that are wrong in one way, and how many more there are.
+class Listing {
+public:
+  Listing(std::string_view before, std::string_view between) : before(before), between(between) {}
+  void add(std::string_view item) {
+    if (++count <= mostListed)
+      text += fmt::format("{}{}", text.empty() ? before : between, item);
+  }
+  std::string str() const {
+    return count > mostListed ? fmt::format("{} and {} more", text, count - mostListed) : text;
+  }
+
+private:
+  static constexpr size_t mostListed = 4;
+  std::string_view before, between;
+  size_t count = 0;
+  std::string text;
+};
+
+/// All that is wrong with the tensors of a file.
+struct Problems {
+  Listing missing{"expects the tensor ", ", "}, shapes{"", "; "};
+  Listing unknown{"expects only tensors of the model, but got ", ", "};
+
+  Status status() const {
+    std::string all;
+    for (const std::string &listed : {missing.str(), shapes.str(), unknown.str()})
+      if (!listed.empty())
+        all += (all.empty() ? "" : "; ") + listed;
+    return all.empty() ? Status() : Status(StatusCode::malformed, all);
+  }
+};
+
 } // namespace
 
 Status readParameters(Session &session, const Safetensors &weights) {
@@ -28,6 +61,7 @@ Status readParameters(Session &session, const Safetensors &weights) {
 Status readParameters(const Manifest &manifest, std::span<float> slab, const Safetensors &weights) {
   const std::vector<Parameter> &parameters = manifest.parameters;
   std::set<std::string_view> known;
+  Problems problems;
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Parameter &parameter = parameters[i];
     known.insert(parameter.name);
@@ -40,17 +74,17 @@ Status readParameters(const Manifest &manifest, std::span<float> slab, const Saf
     }
     const std::string_view name = nameInFile(parameter, weights);
     if (name.empty())
-      return {StatusCode::malformed, fmt::format("expects the tensor '{}'", parameter.name)};
-    const Safetensors::Entry &entry = *weights.find(name);
-    if (entry.shape != parameter.shape)
-      return {StatusCode::malformed, fmt::format("tensor '{}': expects the shape [{}], but got [{}]", name,
-                                                 fmt::join(parameter.shape, ", "), fmt::join(entry.shape, ", "))};
-    BIFOCAL_RETURN_IF_ERROR(weights.readFloats(name, values));
+      problems.missing.add(fmt::format("'{}'", parameter.name));
+    else if (const Safetensors::Entry &entry = *weights.find(name); entry.shape != parameter.shape)
+      problems.shapes.add(fmt::format("tensor '{}': expects the shape [{}], but got [{}]", name,
+                                      fmt::join(parameter.shape, ", "), fmt::join(entry.shape, ", ")));
+    else
+      BIFOCAL_RETURN_IF_ERROR(weights.readFloats(name, values));
   }
   for (const auto &[name, entry] : weights.tensors())
     if (!known.contains(name) && !isTrainingState(name))
-      return {StatusCode::malformed, fmt::format("expects only tensors of the model, but got '{}'", name)};
-  return {};
+      problems.unknown.add(fmt::format("'{}'", name));
+  return problems.status();
 }
 
 Status readParameters(Session &session, const std::string &path) {

@@ -125,7 +125,7 @@ void addTextOptions(CLI::App &verb, Options &options) {
                      "Of the draws. Without it, --temperature, --top-k and --top-p "
                      "the likeliest token is taken");
   options.ofText.push_back(
-      verb.add_flag("--one-line", options.text.oneLine, "End with the line that --prompt begins or is in")
+      verb.add_flag("--one-line", options.text.oneLine, "End where the line ends that --prompt begins")
           ->group("Language models"));
 }
 

@@ -23,18 +23,20 @@ Result<std::string> describeSpec(std::string_view text, std::string_view fileNam
                            {"published_multiply_adds",
                             {{"source_tokens", publishedTokens},
                              {"target_tokens", publishedTokens},
+                             {"memory_tokens", count.memory},
                              {"count", count.multiplyAdds}}}})
                .dump(2) +
            "\n";
   // A language model has one side.
   const std::string encoder = spec->isLanguageModel() ? "" : fmt::format("{} + ", spec->encoder.layers);
   const std::string source = spec->isLanguageModel() ? "" : fmt::format("{} + ", publishedTokens);
+  const std::string memory = count.memory > 0 ? fmt::format(" behind {} of memory", count.memory) : "";
   return fmt::format("{}{} layers of {} channels\n"
-                     "parameters {} trained, {} without embed_tokens\n"
-                     "published count of multiply-adds {} for {}{} tokens (products and attention; no taps, norms, "
+                     "parameters {} trained, {} without tables of words\n"
+                     "published count of multiply-adds {} for {}{} tokens{} (products and attention; no taps, norms, "
                      "softmax, embeddings, projection on the vocabulary)\n",
                      encoder, spec->decoder.layers, spec->model.dim, count.parameters, count.withoutEmbeddings,
-                     count.multiplyAdds, source, publishedTokens);
+                     count.multiplyAdds, source, publishedTokens, memory);
 }
 
 } // namespace bifocal::tools

@@ -58,6 +58,12 @@ Status outputError() { return {StatusCode::cannotRead, "cannot write all of the 
 
 Status flushOutput() { return std::fflush(stdout) != 0 || std::ferror(stdout) != 0 ? outputError() : Status(); }
 
+/// What `StatusCode` means to a caller.
+constexpr const char *exitCodes =
+    "Exit codes: 0 done, 1 the input has errors, 2 a wrong argument, 3 a file cannot be read or written, 4 a file's "
+    "content breaks its format, 5 this build or machine cannot do it, 6 over a budget of memory or size, 7 no such "
+    "device, 8 numbers differ from what was expected, 9 two equal runs differ, 70 a bug in Bifocal";
+
 } // namespace
 
 int tools::report(const Status &status) {
@@ -73,6 +79,7 @@ int main(int argc, char **argv) try {
   CLI::App app{"Bifocal compiles, trains and runs sequence models that see near (convolution) and far (attention)."};
   app.set_version_flag("--version", "bifocal " BIFOCAL_VERSION);
   app.require_subcommand(1);
+  app.footer(exitCodes);
   int exitCode = 0;
 #if BIFOCAL_HAS_COMPILER
   tools::addCompile(app, exitCode);

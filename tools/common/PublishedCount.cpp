@@ -3,7 +3,8 @@
 
 #include "dialect/bifocal/BifocalOps.h"
 #include "frontend/Import.h"
-#include "frontend/Parameters.h"
+#include "frontend/RecurrentParameters.h"
+#include "frontend/RecurrentSpec.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -20,9 +21,10 @@ namespace {
 /// The sizes of the values of one function.
 class Sizes {
 public:
-  Sizes(const NamedDims &dims, int64_t source, int64_t target) : dims(dims) {
+  /// The memories of layers are `M`, or one for each layer: `M0`, `M1`, ...
+  Sizes(const NamedDims &dims, int64_t source, int64_t target, int64_t memory) : dims(dims) {
     for (const std::string &name : dims.names())
-      values.push_back(name == "S" ? source : name == "T" ? target : 1);
+      values.push_back(name == "S" ? source : name == "T" ? target : StringRef(name).starts_with("M") ? memory : 1);
   }
 
   /// Of each axis of `value`.
@@ -56,8 +58,21 @@ bool isLeftOut(LinearOp linear, const Spec &spec) {
   if (!parameter)
     return false;
   const StringRef name = parameter.getParam();
+  if (isRecurrent(spec.decoder.mixer))
+    return isOfRecurrentSoftmax(name) || (isOfRecurrentWords(name) && name != wordProjectionName(0));
   const bool band = name.starts_with(adaptiveInputName) && name != bandProjectionName(0);
   return band || name.starts_with(adaptiveSoftmaxName) || name == outputProjectionName(spec);
+}
+
+bool isOfTables(StringRef name, const Spec &spec) {
+  return isRecurrent(spec.decoder.mixer) ? isOfRecurrentWords(name) : name.contains("embed_tokens");
+}
+
+/// Steps that layers of Transformer-XL remember in training, or the longest span.
+int64_t memoryOf(const StackSpec &stack) {
+  return stack.mixer == Mixer::relativeAttention ? stack.recurrent.training.steps
+         : stack.mixer == Mixer::spanAttention   ? stack.recurrent.span
+                                                 : 0;
 }
 
 int64_t countForward(func::FuncOp forward, const Spec &spec, const Sizes &sizes) {
@@ -75,6 +90,10 @@ int64_t countForward(func::FuncOp forward, const Spec &spec, const Sizes &sizes)
     } else if (auto paired = dyn_cast<DiffAttentionOp>(op)) {
       // The maps are subtracted before they meet the values.
       countPairs(paired.getQuery(), paired.getKey(), paired.getOutput());
+    } else if (auto relative = dyn_cast<RelativeAttentionOp>(op)) {
+      countPairs(relative.getQuery(), relative.getKey(), relative.getOutput());
+      // And a second query with the key of the distance.
+      count += product(sizes.of(relative.getQuery())) * sizes.of(relative.getKey())[1];
     }
   });
   return count;
@@ -88,14 +107,15 @@ PublishedCount countAsPublished(const Spec &spec, int64_t source, int64_t target
     if (parameter.constant)
       continue;
     count.parameters += parameter.elements();
-    count.withoutEmbeddings += StringRef(parameter.name).contains("embed_tokens") ? 0 : parameter.elements();
+    count.withoutEmbeddings += isOfTables(parameter.name, spec) ? 0 : parameter.elements();
   }
+  count.memory = memoryOf(spec.decoder);
   MLIRContext context;
   OwningOpRef<ModuleOp> module = importSpec(spec, context);
   auto forward = module->lookupSymbol<func::FuncOp>("forward");
   NamedDims dims(forward);
   if (succeeded(dims.infer()))
-    count.multiplyAdds = countForward(forward, spec, Sizes(dims, source, target));
+    count.multiplyAdds = countForward(forward, spec, Sizes(dims, source, target, count.memory));
   return count;
 }
 
