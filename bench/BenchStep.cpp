@@ -116,7 +116,7 @@ private:
 };
 
 Result<Steps> makeSteps(const Manifest &manifest, Session &session) {
-  if (!RecurrentMemory::isUsed(manifest))
+  if (!MemorySettings::isUsed(manifest))
     return Steps(session, std::nullopt);
   Result<RecurrentMemory> memory = RecurrentMemory::create(manifest, RecurrentMemory::Use::training);
   if (!memory.ok())

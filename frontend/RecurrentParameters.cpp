@@ -131,9 +131,10 @@ std::vector<ParameterSpec> RecurrentParameters::adaptiveSpan() {
   }
   addLinear("out_emb", vocabulary, dim, /*bias=*/true, "model.vocabulary");
   // Behind all others, so that one launch keeps all spans between 0 and 1.
+  const std::vector<int64_t> spans =
+      stack.recurrent.spanPerLayer ? std::vector<int64_t>{1} : std::vector<int64_t>{stack.heads, 1, 1};
   for (int64_t layer = 0; layer < stack.layers; ++layer)
-    add(spanName(layer), {stack.heads, 1, 1}, {"constant", stack.recurrent.spanInit}, "decoder.span_init").bounds = {
-        {0.0f, 1.0f}};
+    add(spanName(layer), spans, {"constant", stack.recurrent.spanInit}, "decoder.span_init").bounds = {{0.0f, 1.0f}};
   return std::move(parameters);
 }
 

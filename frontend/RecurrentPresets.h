@@ -93,6 +93,33 @@ max_sentences = 64
 max_tokens = 32768
 max_update = 600000
 )"},
+    // experiments/enwik8_small.sh: 6.5M parameters
+    {"adaptive_span_enwik8_256", R"([model]
+kind = "language_model"
+dim = 256
+norm = "post"
+vocabulary = 260
+max_positions = 4096
+dropout = 0.0
+
+[decoder]
+layers = 8
+mixer = "span_attention"
+heads = 4
+ffn_dim = 1024
+attention_span = 1024
+span_ramp = 32
+span_init = 0.0
+span_loss = 2e-6
+
+[training]
+optimizer = { name = "adagrad", clip = 0.03, epsilon = 1e-10 }
+schedule = { name = "constant", lr = 0.07, warmup_updates = 8000 }
+tokens_per_sample = 256
+max_sentences = 64
+max_tokens = 16384
+max_update = 150000
+)"},
     // Bytes, and little text: for minutes on a CPU.
     {"transformer_xl_enwik8_small", R"([model]
 kind = "language_model"

@@ -12,7 +12,7 @@ using namespace bifocal;
 bool bifocal::isRecurrent(Mixer mixer) { return mixer == Mixer::relativeAttention || mixer == Mixer::spanAttention; }
 
 static constexpr std::string_view memoryKeys[] = {"memory", "clamp_length", "same_length", "evaluation"};
-static constexpr std::string_view spanKeys[] = {"attention_span", "span_ramp", "span_init", "span_loss"};
+static constexpr std::string_view spanKeys[] = {"attention_span", "span_ramp", "span_init", "span_loss", "span_per"};
 
 /// Reports keys that belong to the mixer `owner`.
 static void rejectKeys(TableReader &table, std::span<const std::string_view> keys, std::string_view owner,
@@ -49,6 +49,8 @@ void bifocal::readRecurrent(TableReader &table, StackSpec &stack) {
   if (stack.mixer == Mixer::spanAttention) {
     recurrent.span = table.integer("attention_span", 1024, 1, 1 << 24);
     recurrent.ramp = table.integer("span_ramp", 32, 1, 1 << 24);
+    static constexpr TableReader::Choice owners[] = {{"head", 0}, {"layer", 1}};
+    recurrent.spanPerLayer = table.choice("span_per", 0, owners) == 1;
     recurrent.spanInit = table.number("span_init", 0, 0, 1);
     recurrent.spanLoss = table.number("span_loss", 2e-6, 0, std::numeric_limits<double>::infinity());
   } else {
@@ -87,6 +89,61 @@ static void checkDistances(TableReader &root, const Spec &spec) {
                              longest, memory, spec.training.tokensPerSample, spec.model.maxPositions));
 }
 
+namespace {
+/// A key that has one value in such models, or none.
+struct Fixed {
+  std::string_view path;
+  bool otherwise; ///< whether its value is not what such models have
+  std::string_view expected, why;
+  std::string found;
+};
+} // namespace
+
+static std::vector<Fixed> fixedKeys(const Spec &spec) {
+  const ModelSpec &model = spec.model;
+  const bool spans = spec.decoder.mixer == Mixer::spanAttention;
+  const auto quoted = [](std::string_view text) { return fmt::format("`{}`", text); };
+  const auto text = [](auto value) { return fmt::format("{}", value); };
+  constexpr std::string_view noConvolutions = ", which has no convolutions";
+  const double softmaxDropout = model.adaptiveSoftmax.dropout;
+  return {
+      {"decoder.ffn_activation", spec.decoder.ffnActivation != FfnActivation::relu, "`ffn_activation = \"relu\"`", "",
+       quoted(name(spec.decoder.ffnActivation))},
+      {"model.norm_kind", model.normKind != NormKind::layer, "`norm_kind = \"layer_norm\"`", "",
+       quoted(name(model.normKind))},
+      {"model.bias", !model.bias, "`bias = true`", "", text(model.bias)},
+      {"model.scale_embeddings", spans || !model.scaleEmbeddings,
+       spans ? "no `scale_embeddings`" : "`scale_embeddings = true`", spans ? ", whose words are not scaled" : "",
+       text(model.scaleEmbeddings)},
+      {"model.ffn_init", model.ffnInit != FfnInit::xavier, "no `ffn_init`",
+       ", whose first weights are the published ones", quoted(name(model.ffnInit))},
+      {"model.rotary_base", model.positions == PositionKind::rotary, "no `rotary_base`",
+       ", which knows distances alone", text(model.rotaryBase)},
+      {"model.input_dropout", model.inputDropout > 0, "no `input_dropout`", noConvolutions, text(model.inputDropout)},
+      {"model.weight_dropout", model.weightDropout > 0, "no `weight_dropout`", noConvolutions,
+       text(model.weightDropout)},
+      // Beside spans the whole table is an error.
+      {"model.adaptive_softmax.dropout", !spans && softmaxDropout > 0, "no `dropout` of the adaptive softmax", "",
+       text(softmaxDropout)}};
+}
+
+/// Reports what the user wrote for nothing. A preset of other models may say otherwise; it is overruled.
+static void fixKeys(TableReader &root, Spec &spec) {
+  const Mixer mixer = spec.decoder.mixer;
+  for (const Fixed &fixed : fixedKeys(spec))
+    if (fixed.otherwise && spec.where.contains(fixed.path))
+      root.errorAt(fixed.path, fmt::format("expects {} beside the mixer `{}`{}, but got {}", fixed.expected,
+                                           name(mixer), fixed.why, fixed.found));
+  ModelSpec &model = spec.model;
+  spec.decoder.ffnActivation = FfnActivation::relu;
+  model.normKind = NormKind::layer;
+  model.bias = true;
+  model.scaleEmbeddings = mixer == Mixer::relativeAttention;
+  model.ffnInit = FfnInit::xavier;
+  model.positions = PositionKind::sinusoidal;
+  model.inputDropout = model.weightDropout = model.adaptiveSoftmax.dropout = 0;
+}
+
 void bifocal::checkRecurrent(TableReader &root, Spec &spec) {
   const std::string_view mixer = name(spec.decoder.mixer);
   if (isRecurrent(spec.encoder.mixer) || (isRecurrent(spec.decoder.mixer) && !spec.isLanguageModel())) {
@@ -104,7 +161,6 @@ void bifocal::checkRecurrent(TableReader &root, Spec &spec) {
   if (spec.where.contains("model.positions"))
     root.errorAt("model.positions",
                  fmt::format("`positions` belongs to other mixers: `{}` knows distances alone", mixer));
-  spec.model.positions = PositionKind::sinusoidal;
   if (spec.decoder.mixer == Mixer::spanAttention && spec.model.norm == NormPlace::pre)
     root.errorAt("model.norm", "expects the norm `post` beside the mixer `span_attention`, but got `pre`");
   if (spec.training.sampleBreakMode != "none")
@@ -112,6 +168,7 @@ void bifocal::checkRecurrent(TableReader &root, Spec &spec) {
                  fmt::format("expects `none` beside the mixer `{}`, whose memory goes on where a segment ends, but got "
                              "`{}`",
                              mixer, spec.training.sampleBreakMode));
+  fixKeys(root, spec);
   checkVocabulary(root, spec);
   checkDistances(root, spec);
 }
@@ -125,7 +182,8 @@ std::string bifocal::printRecurrent(const StackSpec &stack) {
   if (stack.mixer == Mixer::relativeAttention)
     return fmt::format("{}\nevaluation = {{ {} }}\n", text(recurrent.training, "\n"), text(recurrent.evaluation, ", "));
   if (stack.mixer == Mixer::spanAttention)
-    return fmt::format("attention_span = {}\nspan_ramp = {}\nspan_init = {}\nspan_loss = {}\n", recurrent.span,
-                       recurrent.ramp, recurrent.spanInit, recurrent.spanLoss);
+    return fmt::format("attention_span = {}\nspan_ramp = {}\nspan_init = {}\nspan_loss = {}\nspan_per = \"{}\"\n",
+                       recurrent.span, recurrent.ramp, recurrent.spanInit, recurrent.spanLoss,
+                       recurrent.spanPerLayer ? "layer" : "head");
   return {};
 }

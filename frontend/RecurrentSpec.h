@@ -12,7 +12,8 @@ bool isRecurrent(Mixer mixer);
 /// Reads the keys of a stack that belong to its memory and spans; where the mixer has none, they are errors.
 void readRecurrent(TableReader &table, StackSpec &stack);
 
-/// What models with a memory ask of the rest of a spec; `root` is its whole table.
+/// What models with a memory ask of the rest of a spec, and what they have where its preset says otherwise; `root` is
+/// its whole table.
 void checkRecurrent(TableReader &root, Spec &spec);
 
 /// The keys of `readRecurrent` as they are written in a spec.

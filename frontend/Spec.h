@@ -54,6 +54,7 @@ struct RecurrentSpec {
   MemorySpec training, evaluation;   ///< of `Mixer::relativeAttention`
   int64_t span = 0, ramp = 0;        ///< of `Mixer::spanAttention`: the longest span, and the steps in which it ends
   double spanInit = 0, spanLoss = 0; ///< the first spans as parts of the longest one; the price of a step
+  bool spanPerLayer = false;         ///< all heads of a layer share a span
 
   bool operator==(const RecurrentSpec &) const = default;
 };

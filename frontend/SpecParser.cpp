@@ -356,8 +356,9 @@ Result<Spec> bifocal::parseSpec(std::string_view text, std::string_view fileName
                           "alone");
   readStack(root.table("decoder"), spec.decoder, spec.model, true);
   readTraining(root.table("training"), spec.training, spec.model);
-  checkRotary(root, spec);
+  // First the models that know distances alone, also where a preset has rotary positions.
   checkRecurrent(root, spec);
+  checkRotary(root, spec);
   root.finish();
   if (diagnostics.empty())
     checkSize(root, spec);

@@ -140,8 +140,10 @@ std::string bifocal::printSpec(const Spec &spec) {
                                  "{}ffn_init = \"{}\"\nmax_positions = {}\n",
                                  name(model.kind), model.dim, name(model.norm), name(model.sharing), positions,
                                  name(model.ffnInit), model.maxPositions);
-  text += fmt::format("norm_kind = \"{}\"\nbias = {}\nscale_embeddings = {}\n", name(model.normKind), model.bias,
-                      model.scaleEmbeddings);
+  text += fmt::format("norm_kind = \"{}\"\nbias = {}\n", name(model.normKind), model.bias);
+  // Words of adaptive span are not scaled, so the key would be an error.
+  if (spec.decoder.mixer != Mixer::spanAttention)
+    text += fmt::format("scale_embeddings = {}\n", model.scaleEmbeddings);
   if (model.positions == PositionKind::rotary)
     text += fmt::format("rotary_base = {}\n", model.rotaryBase);
   if (model.norm == NormPlace::pre)

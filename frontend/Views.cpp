@@ -138,7 +138,11 @@ void ViewBuilder::show(DiffAttentionOp op) {
 
 void ViewBuilder::show(RelativeAttentionOp op) {
   View view = viewOf(op, ViewKind::attention, static_cast<int64_t>(op.getHeads()));
-  if (auto span = op.getSpan() ? op.getSpan().getDefiningOp<ParamRefOp>() : nullptr) {
+  Value spans = op.getSpan();
+  // Heads that share a span have copies of it.
+  if (auto copies = spans ? spans.getDefiningOp<ConcatRowsOp>() : nullptr)
+    spans = copies.getInputs().front();
+  if (auto span = spans ? spans.getDefiningOp<ParamRefOp>() : nullptr) {
     view.span = span.getParam().str();
     view.spanUnit = static_cast<int64_t>(op.getSpanUnit());
     view.ramp = static_cast<int64_t>(op.getRamp());

@@ -274,9 +274,12 @@ static void addDistances(KernelTask &task, RelativeAttentionStepOp op, StepAtten
   const int64_t stride = cast<ShapedType>(op.getPositions().getType()).getShape().back();
   const Array positions = task.operand(op.getPositions());
   Value nearest = kernel.index(static_cast<int64_t>(op.getNearest())), zero = kernel.index(0), one = kernel.index(1);
-  Value rows = kernel.expression(launchSymbols(op).operands[4][0]), window = rows;
+  Value rows = kernel.expression(launchSymbols(op).operands[4][0]);
+  // Older steps have made room for new ones.
+  Value kept = kernel.sub(kernel.max(kernel.expression(launchSymbols(op).states[0][0]), nearest), nearest);
+  Value window = kernel.min(rows, kept);
   if (op.getWindow() > 0)
-    window = kernel.min(rows, kernel.index(static_cast<int64_t>(op.getWindow())));
+    window = kernel.min(window, kernel.index(static_cast<int64_t>(op.getWindow())));
   step.positionQuery = kernel.from(task.operand(op.getPositionQuery()), kernel.mul(hypothesis, channels));
   auto rowOf = [=, &kernel](Value position) { return kernel.sub(kernel.sub(now, position), nearest); };
   step.positions = [=, &kernel](Value number, Value position) {
@@ -316,9 +319,11 @@ template <typename Op> static void writeCachedStep(KernelTask &task, Op op, Valu
     if (lambda)
       step.lambda = kernel.load(task.operand(lambda), kernel.index(0));
     Value now = kernel.loadIndex(task.operand(op.getStep()), kernel.index(0));
-    Value rows = kernel.expression(symbols.states[0][1]);
-    // The caches are time-major: row r of step p is row p R + r.
-    Value own = kernel.add(kernel.mul(now, rows), hypothesis);
+    Value steps = kernel.expression(symbols.states[0][0]), rows = kernel.expression(symbols.states[0][1]);
+    constexpr bool forgets = std::is_same_v<Op, RelativeAttentionStepOp>;
+    // The caches are time-major: row r of step p is row p R + r. Those that forget begin anew behind their last step.
+    Value slot = forgets ? kernel.rem(now, steps) : now;
+    Value own = kernel.add(kernel.mul(slot, rows), hypothesis);
     for (const auto &[operand, cache, channels] :
          {std::tuple(op.getKey(), step.keys, step.sizes.keyChannels()),
           std::tuple(op.getValue(), step.values, step.sizes.valueChannels())}) {
@@ -332,14 +337,23 @@ template <typename Op> static void writeCachedStep(KernelTask &task, Op op, Valu
     Array history = kernel.from(task.operand(int64_t{table}),
                                 kernel.mul(hypothesis, kernel.expression(symbols.operands[table][1])));
     step.count = kernel.add(now, 1);
+    auto slotOf = [&](Value position) {
+      if (!forgets)
+        return position;
+      // Steps of a block that are forgotten are not seen; they are read as the oldest.
+      Value distance = kernel.min(kernel.sub(now, position), kernel.sub(steps, kernel.index(1)));
+      Value before = kernel.sub(slot, distance);
+      return kernel.select(kernel.less(before, kernel.index(0)), kernel.add(before, steps), before);
+    };
     step.row = [&](Value position) {
       // The table ends before this step, whose row is the hypothesis itself.
+      Value at = slotOf(position);
       Values row = kernel.choose(
-          kernel.less(position, now), [&] { return Values{kernel.loadIndex(history, position)}; },
+          kernel.less(position, now), [&] { return Values{kernel.loadIndex(history, at)}; },
           [&] { return Values{hypothesis}; });
-      return kernel.add(kernel.mul(position, rows), row[0]);
+      return kernel.add(kernel.mul(at, rows), row[0]);
     };
-    if constexpr (std::is_same_v<Op, RelativeAttentionStepOp>)
+    if constexpr (forgets)
       addDistances(task, op, step, hypothesis, now);
     writeHeads(kernel, step);
   });

@@ -131,9 +131,10 @@ def Bifocal_RelativeAttentionStepOp : Bifocal_Op<"relative_attention_step", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "relative attention of the newest step over cached keys and values";
   let description = [{
-    One decoding step of a `bifocal.relative_attention`, with its H, G, D, E and L. With t the value of `step` it first
-    writes `key[n]` and `value[n]` to row n of step t of the caches, then attends from `query[n]` to the steps p <= t that
-    are t - p away, whose row is `ancestors[n, p]` for p < t and n for p = t.
+    One decoding step of a `bifocal.relative_attention`, with its H, G, D, E and L. The caches keep the last P steps, step
+    p in slot p mod P. With t the value of `step` it first writes `key[n]` and `value[n]` to row n of step t, then attends
+    from `query[n]` to the steps t - P < p <= t that are t - p away, whose row is `ancestors[n, p mod P]` for p < t and n
+    for p = t. Steps before the first one count if t begins at P or above: their keys are what the caches began with.
 
     | Name                      | Shape                 | Element    | Meaning                                             |
     |---------------------------|-----------------------|------------|-----------------------------------------------------|
@@ -142,10 +143,10 @@ def Bifocal_RelativeAttentionStepOp : Bifocal_Op<"relative_attention_step", [
     | `value`                   | `[N, GE]`             | as `query` |                                                     |
     | `positions`               | `[L, HD]` or `[L, D]` | any float  | a row for each distance from `nearest` on           |
     | `span`                    | H elements            | f32        | optional; the spans as parts of `span_unit`         |
-    | `ancestors`               | `[N, P]`              | i32        | the physical row of hypothesis n's history, by step |
+    | `ancestors`               | `[N, P]`              | i32        | the physical row of hypothesis n's history, by slot |
     | `step`                    | scalar                | i32        | number of steps before this one                     |
-    | `key_cache`               | `[P, R, GD]`          | as `query` | state, time-major                                   |
-    | `value_cache`             | `[P, R, GE]`          | as `query` | state, time-major                                   |
+    | `key_cache`               | `[P, R, GD]`          | as `query` | state, slots first                                  |
+    | `value_cache`             | `[P, R, GE]`          | as `query` | state, slots first                                  |
     | `output`                  | `[N, HE]`             | as `query` |                                                     |
 
     Reads and writes the states, so it is neither moved nor merged. Sums are taken in f32.

@@ -66,13 +66,15 @@ Result<InputRules> InputRules::create(const Manifest &manifest, const EntryPlan 
     return model.status();
   const bool usesStates =
       std::ranges::any_of(plan.buffers, [](const PlanBuffer &buffer) { return buffer.region == Region::state; });
+  // Caches of a model with a memory keep the last P of any number of steps.
+  const auto steps = model.has("memory") ? std::optional<size_t>() : find(plan.symbols, "P");
   const auto state = [&](const char *symbol) {
     return usesStates ? find(manifest.stateSymbols, symbol) : std::optional<size_t>();
   };
   // By the name of an input: its values are below a number (-1: the model does not say) or a symbol.
   constexpr std::optional<size_t> none;
   const std::pair<std::string_view, Values> known[] = {
-      {"step", {0, -1, find(plan.symbols, "P"), none, none}}, // first: the histories need it
+      {"step", {0, steps ? -1 : INT32_MAX, steps, none, none}}, // first: the histories need it
       {"source", {0, source, none, none, none}},
       {"previous", {0, target, none, none, none}},
       {"target", {0, target, none, none, none}},

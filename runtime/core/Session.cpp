@@ -73,7 +73,7 @@ public:
   }
 
   Status run(std::string_view name, std::span<const TensorView> inputs, std::span<const TensorView> outputs) override;
-  Status sizeStates(const std::map<std::string, int64_t> &symbols) override;
+  Status sizeStates(const std::map<std::string, int64_t> &symbols, bool zeros) override;
   Result<int64_t> peakBytes(std::string_view name, std::span<const TensorView> inputs) const override;
 
   Result<std::vector<std::vector<int64_t>>> outputShapes(std::string_view name,
@@ -339,7 +339,7 @@ Result<std::vector<std::vector<int64_t>>> SessionImpl::outputShapes(std::string_
   return shapes;
 }
 
-Status SessionImpl::sizeStates(const std::map<std::string, int64_t> &symbols) {
+Status SessionImpl::sizeStates(const std::map<std::string, int64_t> &symbols, bool zeros) {
   const Manifest &manifest = artifact_->manifest();
   // Until all have their size none may be read: an error must not leave old memory behind new sizes.
   std::fill(states_.begin(), states_.end(), nullptr);
@@ -357,8 +357,8 @@ Status SessionImpl::sizeStates(const std::map<std::string, int64_t> &symbols) {
         return usage(fmt::format("state '{}' expects a size that fits in 64 bits", manifest.states[i].name));
     }
     stateBytes_[i] = bytes;
-    // Sentences come in all lengths: memory that suffices is kept.
-    if (stateMemory_[i] && stateMemory_[i]->size() >= static_cast<size_t>(bytes))
+    // Sentences come in all lengths: memory that suffices is kept. New memory is zero.
+    if (!zeros && stateMemory_[i] && stateMemory_[i]->size() >= static_cast<size_t>(bytes))
       continue;
     stateMemory_[i].reset();
     // Caches have room for all hypotheses at all steps, but sentences end before the last step.

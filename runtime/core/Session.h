@@ -42,8 +42,9 @@ public:
   virtual Result<std::vector<std::vector<int64_t>>> outputShapes(std::string_view entry,
                                                                  std::span<const TensorView> inputs) const = 0;
 
-  /// Allocates the states for these symbol values (e.g. {"B", 32}, {"S", 40}, {"R", 160}, {"P", 200}); content is lost.
-  virtual Status sizeStates(const std::map<std::string, int64_t> &symbols) = 0;
+  /// Allocates the states for these symbol values (e.g. {"B", 32}, {"S", 40}, {"R", 160}, {"P", 200}); content is lost,
+  /// or becomes `zeros`.
+  virtual Status sizeStates(const std::map<std::string, int64_t> &symbols, bool zeros = false) = 0;
 
   /// Arena bytes that `entry` needs for these inputs, of which only dims are looked at: the formula of the plan.
   virtual Result<int64_t> peakBytes(std::string_view entry, std::span<const TensorView> inputs) const = 0;

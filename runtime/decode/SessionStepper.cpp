@@ -2,6 +2,7 @@
 #include "runtime/decode/SessionStepper.h"
 
 #include "runtime/core/Json.h"
+#include "runtime/core/MemorySettings.h"
 #include "runtime/data/Vocabulary.h"
 
 #include <algorithm>
@@ -49,13 +50,37 @@ Result<SessionStepper> SessionStepper::create(Session &session) {
     stepper.candidateCount_ = *candidates;
   }
   stepper.maxSteps_ = model.integer("max_positions");
-  if (artifact.plan().find("encode_distances")) {
-    const int64_t clamp = JsonReader(model.object("memory"), "model.memory").integer("clamp_length", 0);
-    stepper.clampLength_ = clamp > 0 ? std::min(clamp, stepper.maxSteps_) : stepper.maxSteps_;
-  }
   if (!model.status().ok())
     return model.status();
+  if (MemorySettings::isUsed(artifact.manifest()))
+    BIFOCAL_RETURN_IF_ERROR(stepper.readMemory(artifact.manifest()));
   return stepper;
+}
+
+/// A token sees as much as in evaluation with segments of one token.
+Status SessionStepper::readMemory(const Manifest &manifest) {
+  const Result<MemorySettings> settings = MemorySettings::read(manifest);
+  if (!settings.ok())
+    return settings.status();
+  if (settings->hasSpans()) {
+    int64_t reach = 0;
+    const std::span<const float> parameters = session_->parameters();
+    for (size_t layer = 0; layer < settings->spans.size(); ++layer)
+      for (int64_t head = 0; head < settings->spans[layer].heads; ++head)
+        reach = std::max(reach, settings->reachOf(settings->spanOf(layer, head, parameters)));
+    window_ = reach + 1;
+    beginsWithZeros_ = true;
+    return {};
+  }
+  const int64_t clamp = settings->clampLength;
+  clampLength_ = clamp > 0 ? std::min(clamp, maxSteps_) : maxSteps_;
+  if (settings->evaluationSteps > 0)
+    window_ = settings->evaluationSteps + (settings->sameLength ? 0 : 1);
+  return {};
+}
+
+int64_t SessionStepper::cacheSteps(int64_t tokens) const {
+  return beginsWithZeros_ ? window_ : std::min(tokens, forgets() ? window_ : maxSteps_);
 }
 
 void SessionStepper::setSource(std::vector<int32_t> ids, int64_t sentences, int64_t steps) {
@@ -66,7 +91,9 @@ void SessionStepper::setSource(std::vector<int32_t> ids, int64_t sentences, int6
 
 Status SessionStepper::begin(int64_t rows, int64_t steps) {
   if (!readsSource_) {
-    BIFOCAL_RETURN_IF_ERROR(session_->sizeStates({{"R", rows}, {"N", rows}, {"P", steps}}));
+    BIFOCAL_RETURN_IF_ERROR(session_->sizeStates({{"R", rows}, {"N", rows}, {"P", steps}}, beginsWithZeros_));
+    // Before it are as many zeros as the caches have steps.
+    firstStep_ = beginsWithZeros_ ? steps : 0;
     return clampLength_ ? encodeDistances(steps) : Status();
   }
   if (static_cast<int64_t>(source_.size()) != sentences_ * sourceSteps_)
@@ -92,8 +119,9 @@ Status SessionStepper::encodeDistances(int64_t steps) {
 
 Status SessionStepper::run(const char *entry, const Rows &rows, std::span<const TensorView> outputs) {
   const auto count = static_cast<int64_t>(rows.tokens.size());
-  positions_.assign(rows.tokens.size(), static_cast<int32_t>(token::pad + 1 + rows.step));
-  auto step = static_cast<int32_t>(rows.step);
+  // Models that forget have no table of positions.
+  positions_.assign(rows.tokens.size(), static_cast<int32_t>(token::pad + 1 + (forgets() ? 0 : rows.step)));
+  auto step = static_cast<int32_t>(firstStep_ + rows.step);
   std::array<TensorView, 5> inputs;
   size_t used = 0;
   inputs[used++] = TensorView(ElementType::i32, {count}, readOnly(rows.tokens));

@@ -25,6 +25,11 @@ public:
 
   int64_t vocabularySize() const override { return vocabularySize_; }
   int64_t maxSteps() const override { return maxSteps_; }
+  /// Whether caches keep the last steps alone, those that the next one sees: the model has a memory, and its texts no
+  /// end.
+  bool forgets() const { return window_ > 0; }
+  /// Steps that the caches of one text of so many tokens have.
+  int64_t cacheSteps(int64_t tokens) const;
   /// Sizes the states and runs what comes before the steps, where there is something.
   Status begin(int64_t rows, int64_t steps) override;
   Status step(const Rows &rows, std::span<float> logProbabilities) override;
@@ -36,10 +41,14 @@ private:
   explicit SessionStepper(Session &session) : session_(&session) {}
   Status run(const char *entry, const Rows &rows, std::span<const TensorView> outputs);
   Status encodeDistances(int64_t steps);
+  Status readMemory(const Manifest &manifest);
 
   Session *session_;
   bool readsSource_ = false;
   int64_t vocabularySize_ = 0, candidateCount_ = 0, maxSteps_ = 0, encoderWidth_ = 0;
+  int64_t window_ = 0;    ///< steps that a step sees, itself included, of a model that forgets
+  int64_t firstStep_ = 0; ///< the number of a text's first step: behind zeros, as in evaluation
+  bool beginsWithZeros_ = false;
   std::optional<int64_t> clampLength_; ///< of a model that reads distances
   std::vector<int32_t> source_, positions_;
   int64_t sentences_ = 0, sourceSteps_ = 0;

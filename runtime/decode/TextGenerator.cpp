@@ -18,10 +18,13 @@ Result<TextGenerator> TextGenerator::create(Session &session) {
 
 Status TextGenerator::start(std::span<const int32_t> prompt, int64_t more) {
   const auto length = static_cast<int64_t>(prompt.size()) + 1;
-  const int64_t most = stepper_.maxSteps(), steps = more > most - length ? most : length + std::max<int64_t>(more, 0);
+  // No sum of both: `more` may be any number.
+  const int64_t most = stepper_.maxSteps();
+  const int64_t steps = stepper_.cacheSteps(more > most - length ? most : length + std::max<int64_t>(more, 0));
   ancestors_.assign(static_cast<size_t>(steps), 0);
   logProbabilities_.resize(static_cast<size_t>(stepper_.vocabularySize()));
   read_.clear();
+  position_ = 0;
   BIFOCAL_RETURN_IF_ERROR(stepper_.begin(/*rows=*/1, steps));
   BIFOCAL_RETURN_IF_ERROR(append(token::eos));
   for (const int32_t token : prompt)
@@ -30,9 +33,10 @@ Status TextGenerator::start(std::span<const int32_t> prompt, int64_t more) {
 }
 
 Status TextGenerator::append(int32_t token) {
-  if (read_.size() == ancestors_.size()) {
+  if (!stepper_.forgets() && read_.size() == ancestors_.size()) {
     const std::vector<int32_t> kept(read_.end() - static_cast<std::ptrdiff_t>(read_.size() / 2), read_.end());
     read_.clear();
+    position_ = 0;
     for (const int32_t earlier : kept)
       BIFOCAL_RETURN_IF_ERROR(step(earlier));
   }
@@ -43,9 +47,9 @@ Status TextGenerator::step(int32_t token) {
   constexpr int32_t sentence[] = {0};
   const int32_t tokens[] = {token};
   const auto steps = static_cast<int64_t>(ancestors_.size());
-  BIFOCAL_RETURN_IF_ERROR(
-      stepper_.step({static_cast<int64_t>(read_.size()), tokens, sentence, ancestors_, steps}, logProbabilities_));
-  read_.push_back(token);
+  BIFOCAL_RETURN_IF_ERROR(stepper_.step({position_++, tokens, sentence, ancestors_, steps}, logProbabilities_));
+  if (!stepper_.forgets())
+    read_.push_back(token);
   return {};
 }
 

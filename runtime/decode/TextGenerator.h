@@ -11,7 +11,8 @@
 namespace bifocal {
 
 /// Continues a text with a language model, token by token: each costs one step over the caches of those before. A text
-/// that outgrows the positions of the model goes on from its last half, which is read again.
+/// that outgrows the positions of the model goes on from its last half, which is read again; models with a memory go on
+/// with the last steps that it keeps.
 class TextGenerator {
 public:
   /// The session must outlive the generator.
@@ -29,7 +30,8 @@ private:
   Status step(int32_t token);
 
   SessionStepper stepper_;
-  std::vector<int32_t> read_; ///< tokens in the caches
+  int64_t position_ = 0;      ///< of the next token in the text, or in what was read again
+  std::vector<int32_t> read_; ///< tokens in the caches, of a model that would have to read them again
   std::vector<int32_t> ancestors_;
   std::vector<float> logProbabilities_;
 };

@@ -13,7 +13,7 @@ double LossSums::bitsPerCharacter() const { return nllPerToken() / std::numbers:
 Result<LossEntry> LossEntry::create(Session &session, const Manifest &manifest, RecurrentMemory::Use use,
                                     std::optional<int64_t> memorySteps) {
   LossEntry entry(session);
-  if (RecurrentMemory::isUsed(manifest)) {
+  if (MemorySettings::isUsed(manifest)) {
     Result<RecurrentMemory> memory = RecurrentMemory::create(manifest, use, memorySteps);
     if (!memory.ok())
       return memory.status();

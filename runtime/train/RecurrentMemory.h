@@ -2,7 +2,7 @@
 #ifndef BIFOCAL_RUNTIME_TRAIN_RECURRENTMEMORY_H
 #define BIFOCAL_RUNTIME_TRAIN_RECURRENTMEMORY_H
 
-#include "runtime/core/Manifest.h"
+#include "runtime/core/MemorySettings.h"
 #include "runtime/core/Safetensors.h"
 #include "runtime/core/Tensor.h"
 
@@ -13,7 +13,8 @@
 
 namespace bifocal {
 
-/// How far a model with adaptive spans looks back, in steps, over all heads of all layers.
+/// How far a model with adaptive spans looks back, in steps, over all heads of all layers: spans with their ramps, as
+/// the published code logs them.
 struct SpanStatistics {
   double mean = 0, largest = 0;
 };
@@ -28,8 +29,6 @@ class RecurrentMemory {
 public:
   enum class Use { training, evaluation };
 
-  /// Whether the model has one.
-  static bool isUsed(const Manifest &manifest);
   /// `steps` in place of those of the spec.
   ///
   /// Errors:
@@ -38,7 +37,7 @@ public:
   static Result<RecurrentMemory> create(const Manifest &manifest, Use use, std::optional<int64_t> steps = {});
 
   /// Whether what is kept depends on parameters.
-  bool readsSpans() const { return beginsWithZeros_; }
+  bool readsSpans() const { return settings_.hasSpans(); }
   /// Begins a text in so many rows; `parameters` is the slab, of which the spans are read, if any.
   void reset(int64_t rows, std::span<const float> parameters);
   /// Checks the sizes of the next segment, and appends what an entry takes beside its texts.
@@ -55,9 +54,9 @@ public:
   std::vector<SafetensorsItem> items();
   Status restore(const Safetensors &file, const std::string &path);
 
-  /// Steps to be kept where the longest span is `span` of at most `most` steps: enough for the blocks of 64 that the
-  /// published code attends to, and one more.
-  static int64_t trimmedSteps(double span, int64_t ramp, int64_t most);
+  /// Steps to be kept where `reach` of at most `most` steps count: enough for the blocks of 64 that the published code
+  /// attends to, and one more.
+  static int64_t trimmedSteps(int64_t reach, int64_t most);
 
 private:
   struct Layer {
@@ -65,14 +64,12 @@ private:
     int64_t kept = 0;                  ///< of them and of the next segment's
     std::vector<float> memory, states; ///< [rows, steps, dim], [rows, segment, dim]
     std::vector<float> sizes;          ///< [heads]: spans in steps
-    int64_t spanOffset = 0;            ///< of the spans in the parameter slab
   };
-  Status findSpans(const Manifest &manifest, const nlohmann::json &names);
+  explicit RecurrentMemory(MemorySettings settings) : settings_(std::move(settings)) {}
   void choose(Layer &layer) const;
 
-  int64_t dim_ = 0, rows_ = 0, segment_ = 0;
-  int64_t mostSteps_ = 0, mostDistance_ = 0, ramp_ = 0, spanUnit_ = 0;
-  bool beginsWithZeros_ = false;
+  MemorySettings settings_;
+  int64_t rows_ = 0, segment_ = 0, mostSteps_ = 0;
   std::vector<Layer> layers_;
   std::vector<float> next_;
 };

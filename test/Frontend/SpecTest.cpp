@@ -55,6 +55,7 @@ TEST(Spec, models_with_a_memory_have_the_published_sizes) {
   EXPECT_EQ(trained("preset = \"transformer_xl_enwik8\""), 41084164);
   EXPECT_EQ(trained("preset = \"transformer_xl_wt103\""), 151107538);
   EXPECT_EQ(trained("preset = \"adaptive_span_enwik8\"\n[model]\nvocabulary = 208\n"), 38541616);
+  EXPECT_EQ(trained("preset = \"adaptive_span_enwik8_256\""), 6508836);
   EXPECT_EQ(trained("preset = \"transformer_xl_enwik8_small\""), 5192964);
   EXPECT_EQ(trained("preset = \"adaptive_span_enwik8_small\""), 4931356);
 }
@@ -72,6 +73,28 @@ TEST(Spec, memories_are_those_of_training_unless_evaluation_has_its_own) {
     ASSERT_TRUE(again.ok()) << again.status().message();
     EXPECT_EQ(printSpec(*again), printSpec(*spec));
     EXPECT_EQ(again->decoder.recurrent, recurrent);
+  }
+}
+
+// What a preset of other models says is no error; what the user says is (test/Tools/bad-input).
+TEST(Spec, models_with_a_memory_overrule_presets_of_others) {
+  constexpr std::string_view xl = "[decoder]\nmixer = \"relative_attention\"\n[training]\ntokens_per_sample = 512\n";
+  constexpr std::string_view span = "[model]\nnorm = \"post\"\nshare_embeddings = \"none\"\n"
+                                    "[decoder]\nmixer = \"span_attention\"\n";
+  for (const auto &[preset, text] :
+       {std::pair{"rotary_lm_small", xl}, {"rotary_lm_small", span}, {"lite_transformer_lm", xl}}) {
+    Result<Spec> spec = parseSpec(fmt::format("preset = \"{}\"\n{}", preset, text), "m.toml");
+    ASSERT_TRUE(spec.ok()) << spec.status().message();
+    EXPECT_EQ(spec->model.normKind, NormKind::layer);
+    EXPECT_EQ(spec->model.positions, PositionKind::sinusoidal);
+    EXPECT_EQ(spec->model.scaleEmbeddings, text == xl);
+    EXPECT_TRUE(spec->model.bias);
+    EXPECT_FALSE(spec->model.finalNorm);
+    EXPECT_EQ(spec->model.weightDropout + spec->model.adaptiveSoftmax.dropout, 0);
+    EXPECT_EQ(spec->decoder.ffnActivation, FfnActivation::relu);
+    Result<Spec> again = parseSpec(printSpec(*spec), "m.toml");
+    ASSERT_TRUE(again.ok()) << again.status().message();
+    EXPECT_EQ(printSpec(*again), printSpec(*spec));
   }
 }
 

@@ -38,6 +38,8 @@ struct OpCase {
   std::string setupArguments = "", setup = "";
   /// How many calls of `@op` follow each other; states and parameters live on between them.
   int calls = 1;
+  /// Steps that caches have (P); 0: one for each call.
+  int cachedSteps = 0;
   /// Runs with more rows than two windows of `plan.slabs` have, too.
   bool manyRows = false;
   /// Runs with more queries than strips of attention have, too.

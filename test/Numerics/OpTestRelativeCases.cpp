@@ -45,6 +45,16 @@ static OpCase step(const std::string &name, const std::string &rows, const std::
   return op;
 }
 
+/// A text that goes on behind the steps that its caches have. An input `step` would have to be one of these.
+static OpCase forgetting(OpCase op, int cachedSteps, int calls) {
+  op.arguments.replace(op.arguments.find("step["), 4, "now");
+  op.body.replace(op.body.find("%step"), 5, "%now");
+  op.name += "_forgets";
+  op.cachedSteps = cachedSteps;
+  op.calls = calls;
+  return op;
+}
+
 std::vector<OpCase> test::relativeAttentionCases() {
   const std::string ramp = ", span_unit = 6 : i64, ramp = 4 : i64";
   OpCase shared = relative("shared_keys", "h*d", "", ", kv_heads = 1 : i64", "h=2 d=4 e=8");
@@ -62,5 +72,11 @@ std::vector<OpCase> test::relativeAttentionCases() {
       step("plain", "h*d", "", "", "h=3 d=5 e=6"),
       step("window", "d", "", ", nearest = 1 : i64, window = 2 : i64", "h=2 d=8 e=8"),
       step("span", "d", "h", ", nearest = 1 : i64, span_unit = 4 : i64, ramp = 2 : i64", "h=2 d=4 e=37"),
+      forgetting(step("plain", "h*d", "", "", "h=2 d=5 e=4"), 3, 8),
+      forgetting(step("window", "d", "", ", nearest = 1 : i64, window = 2 : i64", "h=1 d=8 e=8"), 5, 12),
+      forgetting(step("span", "d", "h", ", nearest = 1 : i64, span_unit = 9 : i64, ramp = 2 : i64", "h=2 d=4 e=5"), 4,
+                 9),
+      // Blocks of keys that begin before the oldest step.
+      forgetting(step("blocks", "d", "", "", "h=1 d=4 e=4"), 66, 100),
   };
 }

@@ -127,7 +127,7 @@ std::vector<Sizes> test::runSizes(const OpCase &op, const Sizes &statics) {
     runs.push_back({{'B', 1}, {'T', 301}, {'S', 330}, {'L', 340}, {'N', 1}});
   for (Sizes &run : runs) {
     run['R'] = run['N'] + 2; // states may have room for more rows than are decoded
-    run['P'] = op.calls;
+    run['P'] = op.cachedSteps > 0 ? op.cachedSteps : op.calls;
     run.insert(statics.begin(), statics.end());
   }
   return runs;

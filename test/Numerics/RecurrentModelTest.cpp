@@ -7,6 +7,7 @@
 #include "dialect/bifocal/BifocalOps.h"
 #include "frontend/Import.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/decode/SessionStepper.h"
 #include "tools/bifocal-golden/CompiledModule.h"
 
 #include <fmt/format.h>
@@ -143,6 +144,46 @@ TEST_P(RecurrentModel, steps_equal_one_pass) {
   }
 }
 
+/// The last `most` steps of a memory and of the step behind it.
+static HostTensor lastSteps(const HostTensor &memory, const HostTensor &step, int64_t most) {
+  const int64_t known = memory.shape[1] + 1, kept = std::min(known, most);
+  std::vector<float> joined;
+  for (int64_t row = 0; row < rows; ++row) {
+    std::vector<float> all(memory.floats().begin() + row * (known - 1) * dim,
+                           memory.floats().begin() + (row + 1) * (known - 1) * dim);
+    all.insert(all.end(), step.floats().begin() + row * dim, step.floats().begin() + (row + 1) * dim);
+    joined.insert(joined.end(), all.end() - kept * dim, all.end());
+  }
+  return HostTensor::ofFloats({rows, kept, dim}, joined);
+}
+
+TEST_P(RecurrentModel, decoding_without_end_equals_segments_of_one_step) {
+  const bool spans = GetParam().name.starts_with("span");
+  const int64_t most = spans ? 8 : 5;
+  Result<SessionStepper> stepper = SessionStepper::create(model->session());
+  ASSERT_TRUE(stepper.ok()) << stepper.status().message();
+  ASSERT_TRUE(stepper->forgets());
+  const int64_t kept = stepper->cacheSteps(1000);
+  EXPECT_LT(kept, steps);
+  ASSERT_EQ(stepper->begin(rows, kept).message(), "");
+  std::vector<int32_t> sentences(rows, 0), ancestors;
+  for (int32_t row = 0; row < rows; ++row)
+    ancestors.insert(ancestors.end(), static_cast<size_t>(kept), row);
+  std::vector<HostTensor> memory(layers, HostTensor::zeros({rows, spans ? most : 0, dim})), given;
+  for (int64_t step = 0; step < steps; ++step) {
+    std::vector<int32_t> column;
+    for (int64_t row = 0; row < rows; ++row)
+      column.push_back(static_cast<int32_t>(tokens[static_cast<size_t>(row * steps + step)]));
+    std::vector<float> found(rows * vocabulary);
+    ASSERT_EQ(stepper->step({step, column, sentences, ancestors, kept}, found).message(), "");
+    const HostTensor expected = pass(step, step + 1, memory, given);
+    for (size_t i = 0; i < found.size(); ++i)
+      ASSERT_NEAR(found[i], expected.floats()[i], 2e-5) << "step " << step << " element " << i;
+    for (size_t layer = 0; layer < layers; ++layer)
+      memory[layer] = lastSteps(memory[layer], given[layer], most);
+  }
+}
+
 static std::string nameOf(const testing::TestParamInfo<Variant> &info) { return info.param.name; }
 
 static const std::string xl = "mixer = \"relative_attention\"\nmemory = 5\n";
@@ -158,5 +199,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Variant{"xl_bands", fmt::format(fmt::runtime(bands), 1, ""), xl},
                     Variant{"xl_narrow_bands", fmt::format(fmt::runtime(bands), 2, ", compat = true"), xl},
                     Variant{"xl_tied_bands", fmt::format(fmt::runtime(bands), 2, ", tie_projections = true"), xl},
-                    Variant{"span", "", "mixer = \"span_attention\"\nattention_span = 12\nspan_ramp = 3\n"}),
+                    Variant{"span_of_layers", "",
+                            "mixer = \"span_attention\"\nattention_span = 8\nspan_ramp = 2\nspan_per = \"layer\"\n"},
+                    Variant{"span", "", "mixer = \"span_attention\"\nattention_span = 8\nspan_ramp = 2\n"}),
     nameOf);

@@ -136,7 +136,7 @@ inline Tensor historyOf(const Tensor &cache, const Tensor &ancestors, int64_t ro
                         int64_t slots) {
   std::vector<Tensor> rows;
   for (int64_t past = from; past <= step; ++past) {
-    int64_t physical = past == step ? row : ancestors[row][past].item<int64_t>();
+    int64_t physical = past == step ? row : ancestors[row][past % ancestors.size(1)].item<int64_t>();
     rows.push_back(cache[past % slots][physical]);
   }
   return torch::stack(rows);

@@ -114,11 +114,12 @@ bool Reference::evaluateRelative(mlir::Operation *op) {
         Tensor &keys = states.at(step.getKeyCache().str()), &values = states.at(step.getValueCache().str());
         const auto now = value(step.getStep()).item<int64_t>();
         for (auto [cache, newest] : {std::pair(keys, step.getKey()), std::pair(values, step.getValue())})
-          cache[now].index_put_({torch::indexing::Slice(0, query.size(0))}, value(newest));
+          cache[now % cache.size(0)].index_put_({torch::indexing::Slice(0, query.size(0))}, value(newest));
         std::vector<Tensor> rows;
         for (int64_t row = 0; row < query.size(0); ++row) {
           auto past = [&](const Tensor &cache) {
-            return historyOf(cache, value(step.getAncestors()), row, 0, now, cache.size(0));
+            const int64_t first = std::max<int64_t>(now - cache.size(0) + 1, 0);
+            return historyOf(cache, value(step.getAncestors()), row, first, now, cache.size(0));
           };
           rows.push_back(attendStep(step, {query[row], second[row], value(step.getPositions())}, past(keys),
                                     past(values), optional(step.getSpan())));

@@ -95,11 +95,11 @@ TEST(RecurrentMemory, checks_sizes_and_lengths) {
 
 TEST(RecurrentMemory, keeps_blocks_of_64_behind_the_longest_span) {
   // As the published code sizes its caches.
-  EXPECT_EQ(RecurrentMemory::trimmedSteps(8.8, 16, 192), 128);
-  EXPECT_EQ(RecurrentMemory::trimmedSteps(105.6, 16, 192), 192);
-  EXPECT_EQ(RecurrentMemory::trimmedSteps(0, 32, 8192), 128);
-  EXPECT_EQ(RecurrentMemory::trimmedSteps(8192, 32, 8192), 8192);
-  EXPECT_EQ(RecurrentMemory::trimmedSteps(0, 4, 16), 16);
+  EXPECT_EQ(RecurrentMemory::trimmedSteps(25, 192), 128);
+  EXPECT_EQ(RecurrentMemory::trimmedSteps(122, 192), 192);
+  EXPECT_EQ(RecurrentMemory::trimmedSteps(32, 8192), 128);
+  EXPECT_EQ(RecurrentMemory::trimmedSteps(8192, 8192), 8192);
+  EXPECT_EQ(RecurrentMemory::trimmedSteps(4, 16), 16);
 }
 
 TEST(RecurrentMemory, of_adaptive_spans_begins_with_zeros_and_follows_them) {
@@ -109,8 +109,8 @@ TEST(RecurrentMemory, of_adaptive_spans_begins_with_zeros_and_follows_them) {
   parameters[17] = 0.125f;
   memory->reset(1, parameters);
   ASSERT_TRUE(memory->spans());
-  EXPECT_EQ(memory->spans()->mean, 16);
-  EXPECT_EQ(memory->spans()->largest, 32);
+  EXPECT_EQ(memory->spans()->mean, 24);
+  EXPECT_EQ(memory->spans()->largest, 40);
   // 32 + 8 steps are a block of 64, and one more is kept.
   EXPECT_EQ(memory->items().front().shape, (std::vector<int64_t>{1, 128, 1}));
   std::vector<float> kept = advance(*memory, 1, 2, 5, {0, 32});
@@ -124,7 +124,7 @@ TEST(RecurrentMemory, of_adaptive_spans_begins_with_zeros_and_follows_them) {
   EXPECT_EQ(kept[188], 0);
   EXPECT_EQ(kept[189], 5);
   EXPECT_EQ(kept[191], 7);
-  EXPECT_EQ(memory->spans()->largest, 100);
+  EXPECT_EQ(memory->spans()->largest, 108);
   kept = advance(*memory, 1, 1, 8, {0, 1});
   ASSERT_EQ(kept.size(), 128u);
   EXPECT_EQ(kept[124], 5);

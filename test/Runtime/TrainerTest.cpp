@@ -58,7 +58,7 @@ public:
   Result<std::vector<std::vector<int64_t>>> outputShapes(std::string_view, std::span<const TensorView>) const override {
     return std::vector<std::vector<int64_t>>();
   }
-  Status sizeStates(const std::map<std::string, int64_t> &) override { return Status(); }
+  Status sizeStates(const std::map<std::string, int64_t> &, bool) override { return Status(); }
   Result<int64_t> peakBytes(std::string_view, std::span<const TensorView>) const override { return int64_t{0}; }
   std::span<float> parameters() override { return slabs_[0]; }
   std::span<float> gradients() override { return std::span(slabs_[1]).first(48); }

@@ -83,7 +83,7 @@ private:
   /// The memory of a model that has one, at the beginning of a text.
   Result<std::optional<RecurrentMemory>> begin(RecurrentMemory::Use use) {
     const Manifest &manifest = session_.artifact().manifest();
-    if (!RecurrentMemory::isUsed(manifest))
+    if (!MemorySettings::isUsed(manifest))
       return std::optional<RecurrentMemory>();
     Result<RecurrentMemory> memory = RecurrentMemory::create(manifest, use);
     if (!memory.ok())
@@ -149,10 +149,10 @@ private:
     if (!stepper.ok())
       return stepper.status();
     const auto &[sentences, sourceSteps, steps] = batch_.shape;
-    const int64_t rows = 2 * sentences;
+    const int64_t rows = 2 * sentences, kept = stepper->cacheSteps(steps);
     stepper->setSource(batch_.source, sentences, sourceSteps);
-    BIFOCAL_RETURN_IF_ERROR(stepper->begin(rows, steps));
-    std::vector<int32_t> tokens, sentenceOf, ancestors(static_cast<size_t>(rows * steps));
+    BIFOCAL_RETURN_IF_ERROR(stepper->begin(rows, kept));
+    std::vector<int32_t> tokens, sentenceOf, ancestors(static_cast<size_t>(rows * kept));
     std::vector<float> logProbabilities(static_cast<size_t>(rows * stepper->vocabularySize()));
     for (int64_t row = 0; row < rows; ++row)
       sentenceOf.push_back(static_cast<int32_t>(row / 2));
@@ -160,16 +160,15 @@ private:
       tokens.clear();
       for (int64_t row = 0; row < rows; ++row)
         tokens.push_back(batch_.previous[static_cast<size_t>(row / 2 * steps + (row % 2 == 0 ? step : 0))]);
-      BIFOCAL_RETURN_IF_ERROR(stepper->step({step, tokens, sentenceOf, ancestors, steps}, logProbabilities));
+      BIFOCAL_RETURN_IF_ERROR(stepper->step({step, tokens, sentenceOf, ancestors, kept}, logProbabilities));
       keep(fmt::format("decode_step {} log_probabilities", step), logProbabilities);
-      BIFOCAL_RETURN_IF_ERROR(
-          checkCandidates(*stepper, {step, tokens, sentenceOf, ancestors, steps}, logProbabilities));
+      BIFOCAL_RETURN_IF_ERROR(checkCandidates(*stepper, {step, tokens, sentenceOf, ancestors, kept}, logProbabilities));
       // Row r of the next step continues row r ^ 1 of this one.
       for (int64_t row = 0; row < rows; row += 2) {
-        const auto history = [&](int64_t r) { return ancestors.begin() + r * steps; };
-        std::swap_ranges(history(row), history(row) + step, history(row + 1));
-        *(history(row) + step) = static_cast<int32_t>(row + 1);
-        *(history(row + 1) + step) = static_cast<int32_t>(row);
+        const auto history = [&](int64_t r) { return ancestors.begin() + r * kept; };
+        std::swap_ranges(history(row), history(row + 1), history(row + 1));
+        *(history(row) + step % kept) = static_cast<int32_t>(row + 1);
+        *(history(row + 1) + step % kept) = static_cast<int32_t>(row);
       }
     }
     return {};

@@ -71,13 +71,13 @@ void print(const Options &options, const LossSums &sums, const tools::Split &spl
     fmt::print("{}\n", json.dump());
     return;
   }
-  const std::string measure = bits ? fmt::format("bits per character {:.4f}", sums.bitsPerCharacter())
-                                   : fmt::format("ppl {:.3f}", sums.perplexity());
+  const std::string perCharacter = bits ? fmt::format("bits per character {:.4f} ", sums.bitsPerCharacter()) : "";
   const std::string speed = pairs ? "" : fmt::format(", {:.0f} tokens/s", sums.tokens / seconds);
   const std::string spans =
       sums.spans ? fmt::format(", span {:.1f}, longest {:.1f}", sums.spans->mean, sums.spans->largest) : "";
-  fmt::print("loss {:.4f} nll {:.4f} {} over {} tokens of {} {}{}{}\n", sums.lossPerToken(), sums.nllPerToken(),
-             measure, tokens, split.batches->samples(), pairs ? "sentences" : "blocks", speed, spans);
+  fmt::print("loss {:.4f} nll {:.4f} {}ppl {:.3f} over {} tokens of {} {}{}{}\n", sums.lossPerToken(),
+             sums.nllPerToken(), perCharacter, sums.perplexity(), tokens, split.batches->samples(),
+             pairs ? "sentences" : "blocks", speed, spans);
 }
 
 Status run(const Options &options) {
@@ -97,7 +97,7 @@ Status run(const Options &options) {
     return blocks.status();
   BatchLimits limits{options.maxTokens, 0, 1};
   // In one stream every step remembers what is before it.
-  const bool remembers = RecurrentMemory::isUsed(artifact.manifest());
+  const bool remembers = MemorySettings::isUsed(artifact.manifest());
   if (*blocks && remembers && !options.maxTokensGiven)
     limits.maxTokens = (*blocks)->tokensPerSample;
   Result<tools::Split> split = tools::Split::open(*data, options.split, {limits, *blocks}, artifact);
@@ -121,7 +121,7 @@ Status run(const Options &options) {
 void tools::addEvaluate(CLI::App &app, int &exitCode) {
   auto options = std::make_shared<Options>();
   CLI::App *verb =
-      app.add_subcommand("evaluate", "Loss, and perplexity or bits per character, of a model on prepared data");
+      app.add_subcommand("evaluate", "Loss, perplexity, and of bytes bits per character, of a model on prepared data");
   options->model.addModel(*verb);
   verb->add_option("data", options->data, "Folder that `bifocal prepare` made")->required();
   options->model.addWeights(*verb);

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 using namespace bifocal;
@@ -142,22 +143,43 @@ Status inspectWeights(const std::string &path, bool asJson) {
 
 struct InspectOptions {
   std::string path, preset, format = "text", card, shape;
+  std::optional<std::string> tokens;
   bool kernels = false;
+
+  bool asJson() const { return format == "json"; }
+  bool isOfSpec() const { return !preset.empty() || path.ends_with(".toml"); }
 };
 
-/// A spec has no kernels yet: what it counts is that of the model.
-Status inspectSpec(const InspectOptions &options, bool asJson) {
+Status printRoofline(const InspectOptions &options, const Artifact &artifact) {
+  const Result<tools::Shape> given = tools::parseShape(options.shape);
+  if (!given.ok())
+    return given.status();
+  const Result<tools::Shape> shape = tools::completeShape(*given, artifact);
+  if (!shape.ok())
+    return shape.status();
+  const Result<std::string> text = tools::describeRoofline(artifact, *findCard(options.card), *shape);
+  if (text.ok())
+    fmt::print("{}", *text);
+  return text.status();
+}
+
+/// A spec has no kernels yet: what there is to say is that of the model and its plan.
+Status inspectSpec(const InspectOptions &options) {
 #if BIFOCAL_HAS_COMPILER
-  std::string text = fmt::format("preset = \"{}\"\n", options.preset);
+  std::string text = fmt::format("preset = \"{}\"\n", options.preset), name = "<preset>";
   if (options.preset.empty()) {
     constexpr size_t mostBytes = 1 << 24;
     const Result<std::vector<std::byte>> bytes = readFile(options.path, mostBytes);
     if (!bytes.ok())
       return bytes.status();
     text.assign(reinterpret_cast<const char *>(bytes->data()), bytes->size());
+    name = options.path;
   }
-  const Result<std::string> said =
-      tools::describeSpec(text, options.preset.empty() ? options.path : "<preset>", asJson);
+  if (!options.card.empty()) {
+    const Result<std::shared_ptr<const Artifact>> planned = tools::planSpec(text, name);
+    return planned.ok() ? printRoofline(options, **planned) : planned.status();
+  }
+  const Result<std::string> said = tools::describeSpec(text, name, options.tokens, options.asJson());
   if (said.ok())
     fmt::print("{}", *said);
   return said.status();
@@ -167,40 +189,35 @@ Status inspectSpec(const InspectOptions &options, bool asJson) {
 #endif
 }
 
-Status inspect(const InspectOptions &options) {
-  const bool asJson = options.format == "json";
+Status checkUse(const InspectOptions &options) {
   if (options.path.empty() && options.preset.empty())
     return {StatusCode::usage, "expects a file, but got none (see bifocal inspect --help)"};
   if (!options.path.empty() && !options.preset.empty())
     return {StatusCode::usage, "expects either a file or --preset, but got both"};
-  if (!options.preset.empty() || options.path.ends_with(".toml")) {
-    if (options.kernels || !options.card.empty())
-      return {StatusCode::usage, "--kernels and --what-if expect a compiled model, but got a spec"};
-    return inspectSpec(options, asJson);
-  }
+  if (options.kernels && options.isOfSpec())
+    return {StatusCode::usage, "--kernels expects a compiled model, but got a spec"};
+  if (options.tokens && !options.isOfSpec())
+    return {StatusCode::usage, fmt::format("--tokens expects a spec or --preset, but got '{}'", options.path)};
+  return {};
+}
+
+Status inspect(const InspectOptions &options) {
+  BIFOCAL_RETURN_IF_ERROR(checkUse(options));
+  if (options.isOfSpec())
+    return inspectSpec(options);
   if (options.path.ends_with(".safetensors") && !options.kernels && options.card.empty())
-    return inspectWeights(options.path, asJson);
+    return inspectWeights(options.path, options.asJson());
   Result<std::shared_ptr<const Artifact>> artifact = Artifact::open(options.path);
   if (!artifact.ok())
     return artifact.status();
   if (options.kernels)
-    fmt::print("{}", tools::describeKernels((*artifact)->deviceCode()));
-  if (!options.card.empty()) {
-    const Result<tools::Shape> given = tools::parseShape(options.shape);
-    if (!given.ok())
-      return given.status();
-    const Result<tools::Shape> shape = tools::completeShape(*given, **artifact);
-    if (!shape.ok())
-      return shape.status();
-    const Result<std::string> text = tools::describeRoofline(**artifact, *findCard(options.card), *shape);
-    if (!text.ok())
-      return text.status();
-    fmt::print("{}{}", options.kernels ? "\n" : "", *text);
-  }
-  if (options.kernels || !options.card.empty())
+    fmt::print("{}{}", tools::describeKernels((*artifact)->deviceCode()), options.card.empty() ? "" : "\n");
+  if (!options.card.empty())
+    return printRoofline(options, **artifact);
+  if (options.kernels)
     return {};
   const nlohmann::json json = describe(**artifact);
-  if (asJson)
+  if (options.asJson())
     fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   else
     printText(json, **artifact);
@@ -216,8 +233,13 @@ void tools::addInspect(CLI::App &app, int &exitCode) {
   verb->add_option("file", options->path,
                    "Compiled model (.bifocal), checkpoint or weights (.safetensors), or spec (.toml)");
 #if BIFOCAL_HAS_COMPILER
-  verb->add_option("--preset", options->preset, "Count the parameters and multiply-adds of a preset instead of a file")
+  verb->add_option("--preset", options->preset, "Preset to inspect instead of a file")
       ->check(CLI::IsMember(presetNames()));
+  CLI::Option *tokens =
+      verb->add_option("--tokens", options->tokens,
+                       "Tokens that the multiply-adds of a spec or a preset are counted for: of a source and a target, "
+                       "one number for both, or that of a language model; default: 30")
+          ->type_name("N[,M]");
 #endif
   CLI::Option *format =
       verb->add_option("--format", options->format, "text to read, or json with the same for programs")
@@ -230,7 +252,8 @@ void tools::addInspect(CLI::App &app, int &exitCode) {
   for (const Card &card : cards())
     names.emplace_back(card.name);
   CLI::Option *card =
-      verb->add_option("--what-if", options->card, "How long the entry points take on this card at least")
+      verb->add_option("--what-if", options->card,
+                       "How long the entry points of a model, a spec or a preset take on this card at least")
           ->check(CLI::IsMember(names))
           ->group("GPUs")
           ->excludes(format);
@@ -238,5 +261,8 @@ void tools::addInspect(CLI::App &app, int &exitCode) {
                    "Sizes for --what-if, e.g. B=32,S=40,T=40; default: the spec's max_tokens in sentences of 32 tokens")
       ->group("GPUs")
       ->needs(card);
+#if BIFOCAL_HAS_COMPILER
+  tokens->excludes(card);
+#endif
   verb->callback([options, &exitCode] { exitCode = report(inspect(*options)); });
 }

@@ -42,7 +42,7 @@ Result<Split> Split::open(const PreparedData &data, const std::string &name, con
                   fmt::format("expects rows of at most {} tokens, the positions of the model, but got "
                               "tokens_per_sample {}",
                               *positions, options.blocks->tokensPerSample));
-  if (RecurrentMemory::isUsed(artifact.manifest())) {
+  if (MemorySettings::isUsed(artifact.manifest())) {
     if (options.blocks->contextWindow > 0)
       return Status(StatusCode::usage, "expects no context window of a model with a memory: its context are the "
                                        "segments before");

@@ -74,7 +74,7 @@ TensorView tokensOf(std::vector<int32_t> &ids) {
 Status Run::addMemory(int64_t steps) {
   firstMemory_ = inputs_.size();
   const Manifest &manifest = session_.artifact().manifest();
-  if (!RecurrentMemory::isUsed(manifest))
+  if (!MemorySettings::isUsed(manifest))
     return {};
   Result<RecurrentMemory> memory = RecurrentMemory::create(manifest, RecurrentMemory::Use::evaluation);
   if (!memory.ok())
@@ -125,6 +125,8 @@ void Run::readSpans(const View &view, LayerView &result) const {
   for (const float part :
        session_.parameters().subspan(static_cast<size_t>(found->offset), static_cast<size_t>(found->elements())))
     result.spans.push_back(std::clamp(part, 0.0f, 1.0f) * static_cast<float>(view.spanUnit));
+  // Heads may share one.
+  result.spans.resize(static_cast<size_t>(view.heads), result.spans.front());
   result.longestSpan = view.spanUnit;
   result.ramp = view.ramp;
 }

@@ -10,7 +10,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "passes/NamedDims.h"
 
-#include <numeric>
+#include <limits>
 
 using namespace mlir;
 
@@ -44,8 +44,20 @@ private:
   SmallVector<int64_t> values;
 };
 
+/// Stands for all larger counts, which many tokens of a large model may have.
+constexpr int64_t most = std::numeric_limits<int64_t>::max();
+
+int64_t sum(int64_t a, int64_t b) {
+  int64_t result = 0;
+  return __builtin_add_overflow(a, b, &result) ? most : result;
+}
+
 int64_t product(ArrayRef<int64_t> sizes) {
-  return std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>());
+  int64_t result = 1;
+  for (int64_t size : sizes)
+    if (__builtin_mul_overflow(result, size, &result))
+      return most;
+  return result;
 }
 
 /// Whether a product belongs to the projection on the vocabulary, or is one of an adaptive input's but the widest band,
@@ -79,12 +91,12 @@ int64_t countForward(func::FuncOp forward, const Spec &spec, const Sizes &sizes)
   int64_t count = 0;
   // Queries with keys, weights with values: every pair of tokens once for every channel.
   auto countPairs = [&](Value query, Value key, Value output) {
-    count += (product(sizes.of(query)) + product(sizes.of(output))) * sizes.of(key)[1];
+    count = sum(count, product({sum(product(sizes.of(query)), product(sizes.of(output))), sizes.of(key)[1]}));
   };
   forward.walk([&](Operation *op) {
     if (auto linear = dyn_cast<LinearOp>(op)) {
       if (!isLeftOut(linear, spec))
-        count += product(sizes.of(linear.getInput())) * sizes.of(linear.getWeight()).front();
+        count = sum(count, product({product(sizes.of(linear.getInput())), sizes.of(linear.getWeight()).front()}));
     } else if (auto attention = dyn_cast<AttentionOp>(op)) {
       countPairs(attention.getQuery(), attention.getKey(), attention.getOutput());
     } else if (auto paired = dyn_cast<DiffAttentionOp>(op)) {
@@ -93,7 +105,7 @@ int64_t countForward(func::FuncOp forward, const Spec &spec, const Sizes &sizes)
     } else if (auto relative = dyn_cast<RelativeAttentionOp>(op)) {
       countPairs(relative.getQuery(), relative.getKey(), relative.getOutput());
       // And a second query with the key of the distance.
-      count += product(sizes.of(relative.getQuery())) * sizes.of(relative.getKey())[1];
+      count = sum(count, product({product(sizes.of(relative.getQuery())), sizes.of(relative.getKey())[1]}));
     }
   });
   return count;

@@ -13,7 +13,7 @@ struct PublishedCount {
   int64_t memory = 0;            ///< steps of earlier segments that tokens see besides, the longest of training
   /// Of one sentence: the products of all linears but the projection on the vocabulary, and the two sums of attention
   /// over all pairs of tokens, hidden ones as well; where distances have keys of their own, three. Taps of
-  /// convolutions, norms, softmax, biases and embeddings are not counted.
+  /// convolutions, norms, softmax, biases and embeddings are not counted. INT64_MAX: that many, or more.
   int64_t multiplyAdds = 0;
 };
 

@@ -14,6 +14,7 @@ def main() -> None:
     for result in results:
         assert result["tokens"] == size, (result, size)
         assert math.isclose(result["bits_per_character"], result["nll"] / math.log(2), rel_tol=1e-9), result
+        assert math.isclose(result["perplexity"], math.exp(result["nll"]), rel_tol=1e-9), result
         assert result["tokens_per_second"] > 0, result
     bits = [result["bits_per_character"] for result in results]
     assert max(bits) < 3, bits
