@@ -152,11 +152,12 @@ int main(int argc, char **argv) {
   app.add_option("--budget", options.budget.seconds, "Seconds to time a case, in at least five rounds")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
-  app.add_option("--only", options.only, "Cases whose name has a match of this regular expression");
+  app.add_option("only,--only", options.only, "Cases whose name has a match of this regular expression");
   app.add_flag("--list", options.list, "Print the names of the cases and measure nothing");
   app.add_flag("--quick", quick, "Few shapes and rounds, a small vocabulary: to see that all works");
   app.add_flag("--json", options.json, "One line of JSON a case");
-  app.footer("Examples:\n  bench-kernels --only 'light_conv.*K=31'\n  bench-kernels --json >kernels.jsonl\n\n"
+  app.footer("Examples:\n  bench-kernels attention\n  bench-kernels 'light_conv.*K=31'\n  bench-kernels --json "
+             ">kernels.jsonl\n\n"
              "Exit codes: 0, goals met or not; 2 a wrong argument; 8 results differ from PyTorch's; others as those of "
              "bifocal.");
   if (const std::optional<int> code = parse(app, argc, argv))
