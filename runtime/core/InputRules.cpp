@@ -67,7 +67,8 @@ Result<InputRules> InputRules::create(const Manifest &manifest, const EntryPlan 
   const bool usesStates =
       std::ranges::any_of(plan.buffers, [](const PlanBuffer &buffer) { return buffer.region == Region::state; });
   // Caches of a model with a memory keep the last P of any number of steps.
-  const auto steps = model.has("memory") ? std::optional<size_t>() : find(plan.symbols, "P");
+  const bool remembers = model.has("memory");
+  const auto cached = find(plan.symbols, "P"), steps = remembers ? std::optional<size_t>() : cached;
   const auto state = [&](const char *symbol) {
     return usesStates ? find(manifest.stateSymbols, symbol) : std::optional<size_t>();
   };
@@ -85,6 +86,8 @@ Result<InputRules> InputRules::create(const Manifest &manifest, const EntryPlan 
       {"ancestors", {0, -1, none, state("R"), stepInput(plan)}},
   };
   InputRules rules;
+  if (remembers && stepInput(plan))
+    rules.ring_ = cached;
   for (const auto &[name, limits] : known)
     for (size_t i = 0; i < plan.inputs.size(); ++i) {
       const PlanArgument &input = plan.inputs[i];
@@ -109,6 +112,9 @@ Status InputRules::check(const EntryPlan &plan, std::span<const TensorView> inpu
     return {StatusCode::usage, fmt::format("entry '{}' expects states with room for N = {} rows, but they were sized "
                                            "with R = {}",
                                            plan.name, symbols[rows_->symbol], states[rows_->state])};
+  if (ring_ && symbols[*ring_] == 0)
+    return {StatusCode::usage,
+            fmt::format("entry '{}' expects states with room for at least one step, but P is 0", plan.name)};
   for (const Steps &rule : steps_) {
     const TensorView &tensor = inputs[rule.input];
     if (const int64_t steps = tensor.extents[tensor.rank - 1]; steps > rule.limit)

@@ -47,6 +47,7 @@ private:
   std::vector<Values> values_;
   std::vector<Steps> steps_;
   std::optional<Rows> rows_;
+  std::optional<size_t> ring_; ///< the symbol of the steps that caches keep of any number
 };
 
 } // namespace bifocal

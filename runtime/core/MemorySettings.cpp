@@ -40,6 +40,14 @@ Result<MemorySettings> MemorySettings::read(const Manifest &manifest) {
   settings.mostDistance = reader.integer("max_distance", 0);
   settings.longestSpan = reader.integer("span", 0);
   settings.ramp = reader.integer("ramp", 0);
+  // What specs may ask for; sums of these overflow nowhere.
+  constexpr int64_t most = int64_t{1} << 24;
+  for (const auto &[key, value] : {std::pair("steps", settings.steps),
+                                   {"evaluation_steps", settings.evaluationSteps},
+                                   {"span", settings.longestSpan},
+                                   {"ramp", settings.ramp}})
+    if (value > most)
+      reader.fail(key, fmt::format("expects at most {}, but got {}", most, value));
   if (settings.dim < 1 || settings.layers < 1 || settings.layers > 1000 || settings.steps < 0 ||
       settings.evaluationSteps < 0 || settings.ramp < 0)
     reader.fail("dim", "expects layers, and sizes that are not negative");

@@ -144,6 +144,22 @@ TEST_P(RecurrentModel, steps_equal_one_pass) {
   }
 }
 
+TEST_P(RecurrentModel, caches_without_a_step_are_refused) {
+  ASSERT_EQ(model->session().sizeStates({{"R", rows}, {"P", 0}}).message(), "");
+  const std::vector<int64_t> word{3}, place{2}, number{0}, none;
+  HostTensor token = HostTensor::ofInts({1}, word), position = HostTensor::ofInts({1}, place);
+  HostTensor history = HostTensor::ofInts({1, 0}, none), at = HostTensor::ofInts({}, number);
+  HostTensor found = HostTensor::zeros({1, vocabulary});
+  EXPECT_EQ(model
+                ->run("decode_step", {{"tokens", &token},
+                                      {"positions", &position},
+                                      {"ancestors", &history},
+                                      {"step", &at},
+                                      {"log_probabilities", &found}})
+                .message(),
+            "entry 'decode_step' expects states with room for at least one step, but P is 0");
+}
+
 /// The last `most` steps of a memory and of the step behind it.
 static HostTensor lastSteps(const HostTensor &memory, const HostTensor &step, int64_t most) {
   const int64_t known = memory.shape[1] + 1, kept = std::min(known, most);
