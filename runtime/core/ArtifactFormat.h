@@ -10,8 +10,9 @@
 /// What the writer and the reader of an artifact must agree on (docs/Artifact.md). No dependencies.
 namespace bifocal::format {
 
-/// The value of "format" in the manifest. Raised when an older runtime could misread a newer artifact.
-inline constexpr int64_t version = 5;
+/// The value of "format" in the manifest. Raised when an older runtime could misread a newer artifact, or this one an
+/// older artifact.
+inline constexpr int64_t version = 6;
 
 inline constexpr std::string_view manifestEntry = "manifest.json";
 inline constexpr std::string_view planEntry = "plan.json";

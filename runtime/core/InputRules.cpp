@@ -66,8 +66,12 @@ Result<InputRules> InputRules::create(const Manifest &manifest, const EntryPlan 
     return model.status();
   const bool usesStates =
       std::ranges::any_of(plan.buffers, [](const PlanBuffer &buffer) { return buffer.region == Region::state; });
-  // Caches of a model with a memory keep the last P of any number of steps.
-  const bool remembers = model.has("memory");
+  // Caches of a model with a memory keep the last P of any number of steps: those of relative attention alone.
+  const auto runs = [&plan](std::string_view family) {
+    return std::ranges::any_of(plan.steps, [&](const PlanStep &step) { return step.family == family; });
+  };
+  const bool remembers =
+      model.has("memory") && runs("relative_attention_step") && !runs("attention_step") && !runs("diff_attention_step");
   const auto cached = find(plan.symbols, "P"), steps = remembers ? std::optional<size_t>() : cached;
   const auto state = [&](const char *symbol) {
     return usesStates ? find(manifest.stateSymbols, symbol) : std::optional<size_t>();

@@ -62,7 +62,8 @@ Result<MemorySettings> MemorySettings::read(const Manifest &manifest) {
 
 float MemorySettings::spanOf(size_t layer, int64_t head, std::span<const float> parameters) const {
   const float part = parameters[static_cast<size_t>(spans[layer].offset + head)];
-  return std::clamp(part, 0.0f, 1.0f) * static_cast<float>(longestSpan);
+  // What is no number is no span.
+  return part > 0 ? std::min(part, 1.0f) * static_cast<float>(longestSpan) : 0.0f;
 }
 
 int64_t MemorySettings::reachOf(double span) const {

@@ -79,9 +79,7 @@ Status SessionStepper::readMemory(const Manifest &manifest) {
   return {};
 }
 
-int64_t SessionStepper::cacheSteps(int64_t tokens) const {
-  return beginsWithZeros_ ? window_ : std::min(tokens, forgets() ? window_ : maxSteps_);
-}
+int64_t SessionStepper::cacheSteps(int64_t tokens) const { return forgets() ? window_ : std::min(tokens, maxSteps_); }
 
 void SessionStepper::setSource(std::vector<int32_t> ids, int64_t sentences, int64_t steps) {
   source_ = std::move(ids);

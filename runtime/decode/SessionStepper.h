@@ -25,10 +25,10 @@ public:
 
   int64_t vocabularySize() const override { return vocabularySize_; }
   int64_t maxSteps() const override { return maxSteps_; }
-  /// Whether caches keep the last steps alone, those that the next one sees: the model has a memory, and its texts no
-  /// end.
+  /// Whether caches keep the last steps alone, those that the next one sees: the model has a memory of at least one
+  /// step in evaluation, and its texts no end. Spans are those of the parameters when the stepper was created.
   bool forgets() const { return window_ > 0; }
-  /// Steps that the caches of one text of so many tokens have.
+  /// Steps that the caches of a text of so many tokens have; of a model that forgets all texts have the same.
   int64_t cacheSteps(int64_t tokens) const;
   /// Sizes the states and runs what comes before the steps, where there is something.
   Status begin(int64_t rows, int64_t steps) override;

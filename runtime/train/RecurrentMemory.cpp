@@ -4,7 +4,6 @@
 #include "runtime/core/Weights.h"
 
 #include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
 
 namespace bifocal {
@@ -109,15 +108,15 @@ std::optional<SpanStatistics> RecurrentMemory::spans() const {
   if (!settings_.hasSpans())
     return std::nullopt;
   SpanStatistics statistics;
-  size_t heads = 0;
-  for (const Layer &layer : layers_)
+  for (const Layer &layer : layers_) {
+    double sum = 0;
     for (float size : layer.sizes) {
-      const double seen = std::min<double>(size + static_cast<double>(settings_.ramp), settings_.longestSpan);
-      statistics.mean += seen;
-      statistics.largest = std::max(statistics.largest, seen);
-      ++heads;
+      sum += size;
+      statistics.largest = std::max(statistics.largest, static_cast<double>(settings_.reachOf(size)));
     }
-  statistics.mean /= static_cast<double>(std::max<size_t>(heads, 1));
+    statistics.mean += static_cast<double>(settings_.reachOf(sum / static_cast<double>(layer.sizes.size())));
+  }
+  statistics.mean /= static_cast<double>(layers_.size());
   return statistics;
 }
 

@@ -13,8 +13,8 @@
 
 namespace bifocal {
 
-/// How far a model with adaptive spans looks back, in steps, over all heads of all layers: spans with their ramps, as
-/// the published code logs them.
+/// How far a model with adaptive spans looks back, in whole steps: the mean of its layers, each with the mean span of
+/// its heads and a ramp, and the longest span with its ramp, as the published code logs them.
 struct SpanStatistics {
   double mean = 0, largest = 0;
 };

@@ -92,7 +92,7 @@ json descendEntry() {
 
 json exampleManifest() {
   return json::parse(R"({
-    "format": 5, "bifocal": "0.1.0", "digest": {}, "spec": "kind = 'test'", "spec_hash": "0123456789abcdef",
+    "format": 6, "bifocal": "0.1.0", "digest": {}, "spec": "kind = 'test'", "spec_hash": "0123456789abcdef",
     "model": {"kind": "test"}, "training": {},
     "parameters": [
       {"name": "weight", "aliases": ["tied"], "shape": [4, 8], "dtype": "f32", "offset": 0,

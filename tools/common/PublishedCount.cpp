@@ -66,6 +66,9 @@ bool isLeftOut(LinearOp linear, const Spec &spec) {
   Operation *weight = linear.getWeight().getDefiningOp();
   if (isa_and_nonnull<TransposeOp, ConcatRowsOp>(weight)) // of an adaptive softmax that is tied
     return true;
+  // A part of a table: the band of a softmax, or of a projection that makes queries, keys and values.
+  if (auto split = dyn_cast_or_null<SplitRowsOp>(weight))
+    weight = split->getOperand(0).getDefiningOp();
   auto parameter = dyn_cast_or_null<ParamRefOp>(weight);
   if (!parameter)
     return false;
