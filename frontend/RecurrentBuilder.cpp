@@ -182,7 +182,6 @@ Value GraphBuilder::transformerXlLayer(Value x, int64_t index, Value memory, Val
 /// Sukhbaatar et al. 2019: one table of positions for all layers and heads.
 Value GraphBuilder::spanLayer(Value x, int64_t index, Value memory, Value positions, const Step *step) {
   const std::string prefix = recurrentPrefix(index), attention = prefix + "attn";
-  const StackSpec &stackSpec = spec.decoder;
   at("decoder.attention_span", attention);
   Value all = step ? x : appendSteps(memory, x);
   at("decoder.heads", attention);
@@ -196,8 +195,8 @@ Value GraphBuilder::spanLayer(Value x, int64_t index, Value memory, Value positi
     return normalize(builder.create<AddOp>(location, x.getType(), x, y).getOutput(), norm);
   };
   Value span = parameter(spanName(index));
-  if (stackSpec.recurrent.spanPerLayer)
-    span = stack(SmallVector<Value>(static_cast<size_t>(stackSpec.heads), span));
+  if (spec.decoder.recurrent.spanPerLayer)
+    span = stack(SmallVector<Value>(static_cast<size_t>(spec.decoder.heads), span));
   Value y = step ? relativeAttentionStep(inputs, span, index, *step) : relativeAttention(inputs, span, {});
   x = plus(projected(y, "out"), prefix + "norm1");
   return plus(recurrentFeedForward(x, prefix + "ff.fc1", prefix + "ff.fc2"), prefix + "norm2");
@@ -310,12 +309,12 @@ SmallVector<Value> GraphBuilder::recurrentLoss(Value features, Value target) {
   }
   SmallVector<Value> sizes;
   const StackSpec &stack = spec.decoder;
-  const int64_t spans = stack.recurrent.spanPerLayer ? 1 : stack.heads;
   for (int64_t index = 0; stack.mixer == Mixer::spanAttention && index < stack.layers; ++index) {
     at("decoder.span_loss", spanName(index));
-    auto penalty = builder.create<SpanPenaltyOp>(
-        location, head[2].getType(), RankedTensorType::get({spans}, builder.getF32Type()), parameter(spanName(index)),
-        head[2], f32(stack.recurrent.spanLoss), static_cast<uint64_t>(stack.recurrent.span));
+    auto penalty = builder.create<SpanPenaltyOp>(location, head[2].getType(),
+                                                 RankedTensorType::get({stack.spans()}, builder.getF32Type()),
+                                                 parameter(spanName(index)), head[2], f32(stack.recurrent.spanLoss),
+                                                 static_cast<uint64_t>(stack.recurrent.span));
     losses.push_back(penalty.getPenalty());
     sizes.push_back(penalty.getSizes());
   }

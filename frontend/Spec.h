@@ -77,6 +77,9 @@ struct StackSpec {
   bool convBias = false;
   RecurrentSpec recurrent;
   bool maskBeforeLinear = false; ///< of branches: padding becomes zeros before the first linear, not after it
+
+  /// Of `Mixer::spanAttention`: how many spans a layer learns.
+  int64_t spans() const { return recurrent.spanPerLayer ? 1 : heads; }
 };
 
 /// A vocabulary in bands, the rarer words with less width each: adaptive input or softmax of a language model.

@@ -78,6 +78,22 @@ protected:
     return found;
   }
 
+  /// The message of decoding step `number` of as many hypotheses as there are `words`.
+  std::string decode(const std::vector<int64_t> &words, int64_t number, HostTensor history, HostTensor &found) {
+    const auto count = static_cast<int64_t>(words.size());
+    const std::vector<int64_t> places(words.size(), 2 + number), numbers{number};
+    HostTensor token = HostTensor::ofInts({count}, words), position = HostTensor::ofInts({count}, places);
+    HostTensor at = HostTensor::ofInts({}, numbers);
+    found = HostTensor::zeros({count, vocabulary});
+    return std::string(model
+                           ->run("decode_step", {{"tokens", &token},
+                                                 {"positions", &position},
+                                                 {"ancestors", &history},
+                                                 {"step", &at},
+                                                 {"log_probabilities", &found}})
+                           .message());
+  }
+
   void expectScores(const HostTensor &found, int64_t begin, int64_t end) {
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t step = begin; step < end; ++step)
@@ -127,36 +143,20 @@ TEST_P(RecurrentModel, steps_equal_one_pass) {
     ASSERT_EQ(model->run("encode_distances", {{"distances", &distances}}).message(), "");
   }
   for (int64_t step = 0; step < steps; ++step) {
-    std::vector<int64_t> column, number{step}, places(rows, 2 + step);
+    std::vector<int64_t> column;
     for (int64_t row = 0; row < rows; ++row)
       column.push_back(tokens[static_cast<size_t>(row * steps + step)]);
-    HostTensor token = HostTensor::ofInts({rows}, column), position = HostTensor::ofInts({rows}, places);
-    HostTensor at = HostTensor::ofInts({}, number), found = HostTensor::zeros({rows, vocabulary});
-    ASSERT_EQ(model
-                  ->run("decode_step", {{"tokens", &token},
-                                        {"positions", &position},
-                                        {"ancestors", &history},
-                                        {"step", &at},
-                                        {"log_probabilities", &found}})
-                  .message(),
-              "");
+    HostTensor found;
+    ASSERT_EQ(decode(column, step, history, found), "");
     expectScores(found, step, step + 1);
   }
 }
 
 TEST_P(RecurrentModel, caches_without_a_step_are_refused) {
   ASSERT_EQ(model->session().sizeStates({{"R", rows}, {"P", 0}}).message(), "");
-  const std::vector<int64_t> word{3}, place{2}, number{0}, none;
-  HostTensor token = HostTensor::ofInts({1}, word), position = HostTensor::ofInts({1}, place);
-  HostTensor history = HostTensor::ofInts({1, 0}, none), at = HostTensor::ofInts({}, number);
-  HostTensor found = HostTensor::zeros({1, vocabulary});
-  EXPECT_EQ(model
-                ->run("decode_step", {{"tokens", &token},
-                                      {"positions", &position},
-                                      {"ancestors", &history},
-                                      {"step", &at},
-                                      {"log_probabilities", &found}})
-                .message(),
+  const std::vector<int64_t> none;
+  HostTensor found;
+  EXPECT_EQ(decode({3}, 0, HostTensor::ofInts({1, 0}, none), found),
             "entry 'decode_step' expects states with room for at least one step, but P is 0");
 }
 
