@@ -18,6 +18,12 @@ Status fileError(const char *action, const std::string &path) {
   return {StatusCode::cannotRead, fmt::format("cannot {} '{}': {}", action, path, std::strerror(errno))};
 }
 
+/// A pipe or a device, which keeps nothing and which a rename would turn into a file.
+bool isStream(const std::string &path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
 /// Closes its descriptor on every way out.
 struct Descriptor {
   int number = -1;
@@ -99,6 +105,12 @@ MappedFile::~MappedFile() {
 }
 
 Result<std::unique_ptr<AtomicFile>> AtomicFile::create(const std::string &path) {
+  if (isStream(path)) {
+    const int stream = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (stream < 0)
+      return fileError("open", path);
+    return std::unique_ptr<AtomicFile>(new AtomicFile(path, /*temporary=*/"", stream));
+  }
   std::string temporary = path + ".partial-XXXXXX";
   const int descriptor = ::mkostemp(temporary.data(), O_CLOEXEC);
   if (descriptor < 0)
@@ -114,7 +126,8 @@ AtomicFile::~AtomicFile() {
   if (descriptor_ < 0)
     return;
   ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty())
+    ::unlink(temporary_.c_str());
 }
 
 Status AtomicFile::write(std::span<const std::byte> bytes) {
@@ -123,13 +136,18 @@ Status AtomicFile::write(std::span<const std::byte> bytes) {
     if (written < 0 && errno == EINTR)
       continue;
     if (written < 0)
-      return fileError("write", temporary_);
+      return fileError("write", temporary_.empty() ? path_ : temporary_);
     bytes = bytes.subspan(static_cast<size_t>(written));
   }
   return {};
 }
 
 Status AtomicFile::commit() {
+  if (temporary_.empty()) {
+    if (::close(std::exchange(descriptor_, -1)) != 0)
+      return fileError("close", path_);
+    return {};
+  }
   if (::fsync(descriptor_) != 0)
     return fileError("sync", temporary_);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)

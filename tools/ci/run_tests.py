@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs every test of a build and adds them up: lit, the GoogleTest programs, the golden files, the fuzz programs.
 
-The last line is `N passed, N failed`, the one before says how many were skipped; the exit status is 0 when nothing failed and something passed.
+The last line is `N passed, N failed`, the ones before say how many were skipped and name what failed; the exit status is 0 when nothing
+failed and something passed.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,11 +27,25 @@ LIT_OUTCOMES = {
 }  # fmt: skip
 
 
+@dataclass
+class Totals:
+    """What came of tests: how many passed, failed and were skipped, and the names of those that failed."""
+
+    passed: int = 0
+    skipped: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, other: Totals) -> None:
+        self.passed += other.passed
+        self.skipped += other.skipped
+        self.failures += other.failures
+
+
 def announce(text: str) -> None:
     print(f"== {text}", flush=True)
 
 
-def run_lit(build: Path, totals: Counter[str]) -> None:
+def run_lit(build: Path, totals: Totals) -> None:
     """The lit suite, through the target's own configuration."""
     lit = Path("/usr/lib/llvm-19/build/utils/lit/lit.py")
     with tempfile.TemporaryDirectory() as folder:
@@ -39,27 +54,28 @@ def run_lit(build: Path, totals: Counter[str]) -> None:
         subprocess.run(command, check=False)
         if not results.exists():
             print("the lit suite wrote no results")
-            totals["failed"] += 1
+            totals.failures.append("lit")
             return
         tests = json.loads(results.read_text())["tests"]
         if not tests:
             print("the lit suite has no tests")
-            totals["failed"] += 1
+            totals.failures.append("lit")
         for test in tests:
             outcome = LIT_OUTCOMES.get(test["code"], "failed")
-            if outcome:
-                totals[outcome] += 1
+            totals.passed += outcome == "passed"
+            totals.skipped += outcome == "skipped"
+            if outcome == "failed":
+                totals.failures.append(test["name"])
 
 
-def run_gtest(program: Path) -> tuple[str, Counter[str]]:
+def run_gtest(program: Path) -> tuple[str, Totals]:
     """One GoogleTest program: what it said, and its tests; a crash counts as a failure of its own."""
     begin = time.monotonic()
     said, totals = run_gtest_program(program)
     return f"{said.rstrip()}\n{program.name} took {time.monotonic() - begin:.0f} s", totals
 
 
-def run_gtest_program(program: Path) -> tuple[str, Counter[str]]:
-    totals: Counter[str] = Counter()
+def run_gtest_program(program: Path) -> tuple[str, Totals]:
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"
         command = [str(program), "--gtest_brief=1", f"--gtest_output=json:{results}"]
@@ -68,53 +84,57 @@ def run_gtest_program(program: Path) -> tuple[str, Counter[str]]:
                 command, cwd=ROOT, check=False, timeout=LIMIT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
             )
         except subprocess.TimeoutExpired:
-            return f"{program.name} took longer than {LIMIT} s", Counter(failed=1)
+            return f"{program.name} took longer than {LIMIT} s", Totals(failures=[program.name])
         said = done.stdout
         if not results.exists():
-            return f"{said}{program.name} ended with {done.returncode} and wrote no results", Counter(failed=1)
+            return f"{said}{program.name} ended with {done.returncode} and wrote no results", Totals(failures=[program.name])
         report = json.loads(results.read_text())
-        failed, skipped = report["failures"] + report.get("errors", 0), 0
-        for suite in report["testsuites"]:
-            skipped += sum(test["result"] == "SKIPPED" for test in suite["testsuite"])
-        totals["failed"] += failed
-        totals["skipped"] += skipped + report["disabled"]
-        totals["passed"] += report["tests"] - failed - skipped - report["disabled"]
-        if done.returncode != 0 and failed == 0:
-            said += f"{program.name} ended with {done.returncode} after its last test"
-            totals["failed"] += 1
-        return said, totals
+    totals = Totals()
+    for suite in report["testsuites"]:
+        for test in suite["testsuite"]:
+            failed, ran = "failures" in test, test["result"] == "COMPLETED"
+            totals.passed += ran and not failed
+            totals.skipped += not ran and not failed
+            if failed:
+                totals.failures.append(f"{program.name} {suite['name']}.{test['name']}")
+    if done.returncode != 0 and not totals.failures:
+        said += f"{program.name} ended with {done.returncode} after its last test"
+        totals.failures.append(program.name)
+    return said, totals
 
 
-def run_unit(build: Path, totals: Counter[str]) -> None:
+def run_unit(build: Path, totals: Totals) -> None:
     """Two programs at a time: most keep one core busy."""
     if not (build / "bin" / "op-test").exists():
         print("skipped: op-test and reference-test compare with LibTorch, which this build has not")
-        totals["skipped"] += 2
+        totals.skipped += 2
     programs = sorted((build / "bin").glob("*-test"))
     with ThreadPoolExecutor(2) as pool:
         for program, (said, counts) in zip(programs, pool.map(run_gtest, programs), strict=True):
             announce(program.name)
             print(said.rstrip(), flush=True)
-            totals.update(counts)
+            totals.add(counts)
 
 
-def compare_golden(program: Path, folder: Path, device: str) -> tuple[str, Counter[str]]:
+def compare_golden(program: Path, folder: Path, device: str) -> tuple[str, Totals]:
     done = subprocess.run([str(program), str(folder), f"--device={device}"], capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines()
     summary = re.search(r"(\d+) passed, (\d+) failed", lines[-1] if lines else "")
     if not summary:
         problem = f"bifocal-golden ended with {done.returncode} and without a summary\n{done.stderr[-2000:]}"
-        return problem, Counter(failed=1)
-    said = [line for line in lines if line.startswith("fail")] + [f"{device}: {lines[-1]}"]
-    return "\n".join(said), Counter(dict(zip(("passed", "failed"), map(int, summary.groups()), strict=True)))
+        return problem, Totals(failures=[f"bifocal-golden {device}"])
+    failures = [line for line in lines if line.startswith("fail")]
+    if len(failures) != int(summary[2]):
+        failures = [f"bifocal-golden {device}: {lines[-1]}"]
+    return "\n".join([*failures, f"{device}: {lines[-1]}"]), Totals(int(summary[1]), failures=failures)
 
 
-def run_golden(build: Path, shared: Path, totals: Counter[str]) -> None:
+def run_golden(build: Path, shared: Path, totals: Totals) -> None:
     """The published tensors: the small copy in the tree always, on the emulated GPU too; the whole set where it is there."""
     program = build / "bin" / "bifocal-golden"
     if not program.exists():
         print("skipped: bifocal-golden is not part of this build")
-        totals["skipped"] += 1
+        totals.skipped += 1
         return
     small, whole = ROOT / "test" / "Golden", shared / "golden"
     runs = [(program, small, "cuda-emu"), (program, small, "cpu")]
@@ -122,11 +142,11 @@ def run_golden(build: Path, shared: Path, totals: Counter[str]) -> None:
         runs.append((program, whole, "cpu"))
     else:
         print(f"skipped: {whole.name} is not on this machine")
-        totals["skipped"] += 1
+        totals.skipped += 1
     with ThreadPoolExecutor(2) as pool:
         for said, counts in pool.map(lambda run: compare_golden(*run), runs):
             print(said)
-            totals.update(counts)
+            totals.add(counts)
 
 
 def fuzz(program: Path, seconds: int, seed: int) -> list[str]:
@@ -149,20 +169,20 @@ def fuzz(program: Path, seconds: int, seed: int) -> list[str]:
     return problems
 
 
-def run_fuzzers(build: Path, seconds: int, seed: int, totals: Counter[str]) -> None:
+def run_fuzzers(build: Path, seconds: int, seed: int, totals: Totals) -> None:
     """Two programs at a time; each counts twice, for its seeds and for what it makes of them."""
     programs = sorted((build / "bin").glob("*-fuzz"))
     sources = sorted((ROOT / "test" / "Fuzz").glob("?*Fuzz.cpp"))
     if len(programs) != len(sources):
         print(f"expects {len(sources)} fuzz programs in {build}, but found {len(programs)}: install what "
               "tools/ci/install-dependencies.sh lists, then cmake --preset sanitized && cmake --build --preset sanitized")  # fmt: skip
-        totals["failed"] += 1
+        totals.failures.append("fuzz programs")
     with ThreadPoolExecutor(2) as pool:
         for problems in pool.map(lambda program: fuzz(program, seconds, seed), programs):
-            totals["failed"] += len(problems)
-            totals["passed"] += 2 - len(problems)
+            totals.passed += 2 - len(problems)
             for problem in problems:
                 print(problem)
+                totals.failures.append(problem.splitlines()[0])
 
 
 def main() -> int:
@@ -176,7 +196,7 @@ def main() -> int:
     args = parser.parse_args()
     build = args.build.resolve()
     shared = Path(os.environ.get("BIFOCAL_SHARED", ROOT.parent / "shared"))
-    totals: Counter[str] = Counter(passed=0, failed=0, skipped=0)
+    totals = Totals()
     begin = time.monotonic()
     # Threads that wait leave their core: other programs may need it, and no result depends on it.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -192,9 +212,12 @@ def main() -> int:
     if args.only in (None, "fuzz"):
         announce("fuzz programs")
         run_fuzzers(args.fuzz_build.resolve(), args.fuzz_seconds, args.fuzz_seed, totals)
-    print(f"{totals['skipped']} skipped, {time.monotonic() - begin:.0f} s")
-    print(f"{totals['passed']} passed, {totals['failed']} failed")
-    return 0 if totals["failed"] == 0 and totals["passed"] > 0 else 1
+    # The end of a log is what a reader has at hand.
+    for failure in totals.failures:
+        print(f"failed: {failure}")
+    print(f"{totals.skipped} skipped, {time.monotonic() - begin:.0f} s")
+    print(f"{totals.passed} passed, {len(totals.failures)} failed")
+    return 0 if totals.passed > 0 and not totals.failures else 1
 
 
 if __name__ == "__main__":
