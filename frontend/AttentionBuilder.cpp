@@ -14,6 +14,8 @@ llvm::APFloat GraphBuilder::attentionScale(Value query, int64_t heads) const {
   return f32(1 / std::sqrt(channels / static_cast<double>(heads)));
 }
 
+llvm::APFloat GraphBuilder::softCap() const { return f32(spec.model.attentionSoftCap); }
+
 static int64_t channelsOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape().back(); }
 
 Value GraphBuilder::attention(Value query, Value key, Value value, Value mask, int64_t heads, int64_t kvHeads,
@@ -24,7 +26,7 @@ Value GraphBuilder::attention(Value query, Value key, Value value, Value mask, i
   bool drops = rng && spec.model.attentionDropout > 0;
   return builder
       .create<AttentionOp>(location, withLast(query, channelsOf(value) / kvHeads * heads), lse, query, key, value, mask,
-                           drops ? rng : Value(), heads, attentionScale(query, heads), causal,
+                           drops ? rng : Value(), heads, attentionScale(query, heads), softCap(), causal,
                            f32(drops ? spec.model.attentionDropout : 0), drops ? site : 0,
                            kvHeads == heads ? 0 : kvHeads)
       .getOutput();
@@ -35,7 +37,7 @@ Value GraphBuilder::attentionStep(Value query, Value key, Value value, const Mix
   return builder
       .create<AttentionStepOp>(location, withLast(query, heads * part.headDim), query, key, value, step.ancestors,
                                step.step, part.prefix + "keys", part.prefix + "values", heads,
-                               attentionScale(query, heads), part.kvHeads == heads ? 0 : part.kvHeads)
+                               attentionScale(query, heads), softCap(), part.kvHeads == heads ? 0 : part.kvHeads)
       .getOutput();
 }
 
@@ -52,17 +54,17 @@ Value GraphBuilder::pairedAttention(Value query, Value key, Value value, const M
   uint32_t site = nextSite++;
   Value difference;
   if (step) {
-    difference =
-        builder
-            .create<DiffAttentionStepOp>(location, type, query, key, value, lambda, step->ancestors, step->step,
-                                         part.prefix + "keys", part.prefix + "values", part.heads, scale, kvHeads)
-            .getOutput();
+    difference = builder
+                     .create<DiffAttentionStepOp>(location, type, query, key, value, lambda, step->ancestors,
+                                                  step->step, part.prefix + "keys", part.prefix + "values", part.heads,
+                                                  scale, softCap(), kvHeads)
+                     .getOutput();
   } else {
     auto lse = RankedTensorType::get({type.getDimSize(0), 2 * part.heads, type.getDimSize(1)}, builder.getF32Type());
     bool drops = rng && spec.model.attentionDropout > 0;
     difference = builder
                      .create<DiffAttentionOp>(location, type, lse, query, key, value, lambda, mask,
-                                              drops ? rng : Value(), part.heads, scale, layer.decoder,
+                                              drops ? rng : Value(), part.heads, scale, softCap(), layer.decoder,
                                               f32(drops ? spec.model.attentionDropout : 0), drops ? site : 0, kvHeads)
                      .getOutput();
   }
@@ -108,7 +110,7 @@ Value GraphBuilder::crossAttention(Value input, const Layer &layer, Value encode
     x = builder
             .create<CrossAttentionStepOp>(location, query.getType(), query, step->sentences, prefix + ".keys",
                                           prefix + ".values", "source_mask", layer.stack.heads,
-                                          attentionScale(query, layer.stack.heads))
+                                          attentionScale(query, layer.stack.heads), softCap())
             .getOutput();
   else
     x = attention(query, linear(encoderOutput, prefix + ".k_proj", mask),

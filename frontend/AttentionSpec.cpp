@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontend/AttentionSpec.h"
+#include "frontend/RecurrentSpec.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -97,6 +98,23 @@ void bifocal::checkRotary(TableReader &root, const Spec &spec) {
         root.errorAt(fmt::format("{}.mixer[{}]", side, number),
                      fmt::format("rotary positions expect an even size of heads, but this branch has {}",
                                  branch.dim / branch.heads));
+}
+
+void bifocal::readSoftCap(TableReader &table, ModelSpec &model) {
+  constexpr double least = 0.001;
+  model.attentionSoftCap = table.number("attention_soft_cap", model.attentionSoftCap, 0, 1e6);
+  if (model.attentionSoftCap > 0 && model.attentionSoftCap < least)
+    table.error("attention_soft_cap",
+                fmt::format("expects attention_soft_cap of 0, for none, or of at least {}, but got {}", least,
+                            model.attentionSoftCap));
+}
+
+void bifocal::checkSoftCap(TableReader &root, const Spec &spec) {
+  // The decoder of a translation model attends to the encoder whatever its mixers.
+  if (spec.model.attentionSoftCap > 0 && spec.isLanguageModel() && !hasAttention(spec.decoder) &&
+      !isRecurrent(spec.decoder.mixer))
+    root.errorAt("model.attention_soft_cap", "expects a mixer with attention, whose scores it bounds, but no layer has "
+                                             "one");
 }
 
 std::string bifocal::printAttention(const StackSpec &stack) {

@@ -16,6 +16,12 @@ void readRotary(TableReader &table, ModelSpec &model);
 /// Rotary positions turn queries and keys, so some layer has to have them.
 void checkRotary(TableReader &root, const Spec &spec);
 
+/// Reads the most that a score of any attention of the model can be.
+void readSoftCap(TableReader &table, ModelSpec &model);
+
+/// Some layer has to have scores that it caps.
+void checkSoftCap(TableReader &root, const Spec &spec);
+
 /// The keys of `readAttention` as they are written in a spec.
 std::string printAttention(const StackSpec &stack);
 

@@ -148,6 +148,8 @@ private:
   Value optionalParameter(bool present, const std::string &name) { return present ? parameter(name) : Value(); }
   /// Of queries with so many heads.
   llvm::APFloat attentionScale(Value query, int64_t heads) const;
+  /// What no score of attention is beyond; 0 for none.
+  llvm::APFloat softCap() const;
   llvm::APFloat f32(double value) const { return llvm::APFloat(static_cast<float>(value)); }
   mlir::RankedTensorType withLast(Value like, int64_t last) const;
   mlir::RankedTensorType like(Value tokens, mlir::Type element) const;

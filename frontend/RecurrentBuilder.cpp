@@ -91,8 +91,8 @@ Value GraphBuilder::relativeAttention(const RelativeInputs &inputs, Value span, 
   return builder
       .create<RelativeAttentionOp>(location, type, lse, inputs.query, inputs.positionQuery, inputs.key, inputs.value,
                                    inputs.positions, span, drops ? rng : Value(), stack.heads,
-                                   attentionScale(inputs.query, stack.heads), nearest, windowOf(length), unit, ramp,
-                                   f32(drops ? spec.model.attentionDropout : 0), drops ? site : 0)
+                                   attentionScale(inputs.query, stack.heads), softCap(), nearest, windowOf(length),
+                                   unit, ramp, f32(drops ? spec.model.attentionDropout : 0), drops ? site : 0)
       .getOutput();
 }
 
@@ -102,10 +102,11 @@ Value GraphBuilder::relativeAttentionStep(const RelativeInputs &inputs, Value sp
   const std::string prefix = recurrentAttentionName(spec, index);
   const int64_t nearest = span ? 1 : 0, unit = span ? stack.recurrent.span : 0, ramp = span ? stack.recurrent.ramp : 0;
   return builder
-      .create<RelativeAttentionStepOp>(
-          location, inputs.query.getType(), inputs.query, inputs.positionQuery, inputs.key, inputs.value,
-          inputs.positions, span, step.ancestors, step.step, prefix + ".keys", prefix + ".values", stack.heads,
-          attentionScale(inputs.query, stack.heads), nearest, windowOf(stack.recurrent.evaluation), unit, ramp)
+      .create<RelativeAttentionStepOp>(location, inputs.query.getType(), inputs.query, inputs.positionQuery, inputs.key,
+                                       inputs.value, inputs.positions, span, step.ancestors, step.step,
+                                       prefix + ".keys", prefix + ".values", stack.heads,
+                                       attentionScale(inputs.query, stack.heads), softCap(), nearest,
+                                       windowOf(stack.recurrent.evaluation), unit, ramp)
       .getOutput();
 }
 

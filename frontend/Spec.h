@@ -127,6 +127,7 @@ struct ModelSpec {
   AdaptiveSoftmaxSpec adaptiveSoftmax;
   double dropout = 0;
   double attentionDropout = 0;
+  double attentionSoftCap = 0; ///< 0: none
   double reluDropout = 0;
   double inputDropout = 0;
   double weightDropout = 0;

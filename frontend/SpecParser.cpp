@@ -110,6 +110,7 @@ static void readModel(TableReader table, ModelSpec &model) {
     readVocabularies(table, model);
   model.dropout = table.number("dropout", 0.1, 0, 1, true);
   model.attentionDropout = table.number("attention_dropout", 0, 0, 1, true);
+  readSoftCap(table, model);
   model.reluDropout = table.number("relu_dropout", 0, 0, 1, true);
   model.inputDropout = table.number("input_dropout", 0, 0, 1, true);
   model.weightDropout = table.number("weight_dropout", model.attentionDropout, 0, 1, true);
@@ -359,6 +360,7 @@ Result<Spec> bifocal::parseSpec(std::string_view text, std::string_view fileName
   // First the models that know distances alone, also where a preset has rotary positions.
   checkRecurrent(root, spec);
   checkRotary(root, spec);
+  checkSoftCap(root, spec);
   root.finish();
   if (diagnostics.empty())
     checkSize(root, spec);

@@ -154,6 +154,7 @@ std::string bifocal::printSpec(const Spec &spec) {
   text +=
       fmt::format("dropout = {}\nattention_dropout = {}\nrelu_dropout = {}\ninput_dropout = {}\nweight_dropout = {}\n",
                   model.dropout, model.attentionDropout, model.reluDropout, model.inputDropout, model.weightDropout);
+  text += fmt::format("attention_soft_cap = {}\n", model.attentionSoftCap);
   text += printAdaptive(model);
   if (!spec.isLanguageModel())
     text += printStack("encoder", spec.encoder);

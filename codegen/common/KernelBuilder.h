@@ -98,6 +98,7 @@ public:
   Value expNonPositive(Value x);
   Value log(Value x);
   Value sigmoid(Value x);
+  Value tanh(Value x);
   Value add(Value a, int64_t b) { return add(a, index(b)); }
   Value mul(Value a, int64_t b) { return mul(a, index(b)); }
   Value bitAnd(Value a, Value b);

@@ -21,13 +21,16 @@ static Value polynomial(KernelBuilder &kernel, Value x, ArrayRef<double> highest
 
 static constexpr double log2OfE = 1.4426950408889634;
 
-/// e^(x - n ln 2), with n so near to x / ln 2 that the exponent r is at most ln(2)/2. Taylor terms to r^7: the first
-/// that is left out is below 2^-27.
-static Value expOfRest(KernelBuilder &kernel, Value x, Value n) {
+/// x - n ln 2, with n so near to x / ln 2 that it is at most ln(2)/2.
+static Value restOf(KernelBuilder &kernel, Value x, Value n) {
   Type type = x.getType();
   Value minusN = kernel.neg(n), r = kernel.fma(minusN, kernel.constant(type, 0.693145751953125), x);
-  r = kernel.fma(minusN, kernel.constant(type, 1.428606765330187e-06), r);
-  return polynomial(kernel, r, {1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1.0, 1.0});
+  return kernel.fma(minusN, kernel.constant(type, 1.428606765330187e-06), r);
+}
+
+/// e^r of such a rest. Taylor terms to r^7: the first that is left out is below 2^-27.
+static Value expOfRest(KernelBuilder &kernel, Value x, Value n) {
+  return polynomial(kernel, restOf(kernel, x, n), {1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1.0, 1.0});
 }
 
 // The power of two is applied in two halves, so results overflow to infinity and fade through the denormals to 0 where
@@ -108,6 +111,19 @@ Value KernelBuilder::bf16Bits(Value vector) {
 Value KernelBuilder::sigmoid(Value x) {
   Value one = constant(x.getType(), 1.0);
   return div(one, add(one, exp(neg(x))));
+}
+
+// tanh |x| = m / (m + 2) with m = e^(2 |x|) - 1 = 2^n (e^r - 1) + (2^n - 1), whose terms do not cancel: r is at least
+// -ln(2)/2, and n = 0 leaves the series of e^r - 1 alone. From |x| = 10 on it rounds to 1.
+Value KernelBuilder::tanh(Value x) {
+  Type type = x.getType(), integers = typeLike(type, i32());
+  Value one = constant(type, 1.0), twice = add(x, x);
+  twice = min(constant(type, 20.0), max(neg(twice), twice));
+  Value n = builder.create<math::RoundEvenOp>(loc, mul(twice, constant(type, log2OfE))), r = restOf(*this, twice, n);
+  Value series = polynomial(*this, r, {1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1.0});
+  Value power = bitcast(shiftLeft(add(convert(n, i32()), constantInt(integers, 127)), 23), type);
+  Value m = fma(mul(r, series), power, sub(power, one)), result = div(m, add(m, constant(type, 2.0)));
+  return select(less(x, constant(type, 0.0)), neg(result), result);
 }
 
 void KernelBuilder::columns(int64_t count, int64_t unrolled,

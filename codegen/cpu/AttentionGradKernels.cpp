@@ -120,7 +120,7 @@ void GradWriter::writeWeights(AttentionTile &tile, Value first, Value count) {
       }
       gradient = kernel.sub(gradient, delta);
       kernel.storeVector(dropped, weights, place);
-      kernel.storeVector(kernel.mul(weight, gradient), scoreGrads, place);
+      kernel.storeVector(shape.softCap.gradient(kernel, score, kernel.mul(weight, gradient)), scoreGrads, place);
       for (const auto &modifier : modifiers)
         modifier->addFactorGradient(tile, key, kernel.mul(whole, gradient));
     }

@@ -25,6 +25,7 @@ constexpr double hiddenScore = AttentionTile::hiddenScore;
 struct StepAttention {
   HeadSizes sizes;
   double scale;
+  SoftCap softCap;
   Array query, output; ///< rows of all heads
   Array keys, values;  ///< tensors of rows of all heads
   Value count;         ///< number of keys
@@ -108,7 +109,7 @@ static void writeScores(KernelBuilder &kernel, const StepAttention &step, const 
     if (step.positions)
       group = kernel.add(group,
                          products(kernel, kernel.from(step.positionQuery, head.query[map]), positions, step.sizes.key));
-    kernel.storeVector(kernel.mul(group, kernel.constantVector(step.scale)), scores, at);
+    kernel.storeVector(step.softCap.of(kernel, kernel.mul(group, kernel.constantVector(step.scale))), scores, at);
   });
   if (step.seen)
     kernel.loop(kernel.index(0), count, 1, [&](Value at) {
@@ -251,6 +252,7 @@ template <typename Op> static StepAttention shapeOf(KernelTask &task, Op op, con
   KernelBuilder &kernel = task.builder;
   return {.sizes = sizes,
           .scale = op.getScale().convertToFloat(),
+          .softCap = {op.getSoftCap().convertToFloat()},
           .query = kernel.from(task.operand(0), kernel.mul(row, sizes.queryChannels())),
           .output = kernel.from(task.result(0), kernel.mul(row, sizes.outputChannels())),
           .keys = task.state(0),

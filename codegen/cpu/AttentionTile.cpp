@@ -21,6 +21,7 @@ template <typename Op> AttentionShape AttentionShape::of(Op op, const VectorTarg
   AttentionShape shape{.sizes = headSizes(op),
                        .scale = op.getScale().convertToFloat(),
                        .dropRate = op.getDropRate().convertToFloat(),
+                       .softCap = {op.getSoftCap().convertToFloat()},
                        .site = op.getSite(),
                        .strip = 0,
                        .causal = false,
@@ -107,7 +108,8 @@ Value AttentionTile::scoreOf(Value product, Value key) {
   for (const auto &modifier : modifiers)
     if (Value more = modifier->added(*this, key))
       product = kernel.add(product, more);
-  return shape.factor == Factor::step ? product : kernel.mul(product, kernel.constantVector(shape.scale));
+  Value score = shape.factor == Factor::step ? product : kernel.mul(product, kernel.constantVector(shape.scale));
+  return shape.softCap.of(kernel, score);
 }
 
 Value AttentionTile::factor(Value key) {

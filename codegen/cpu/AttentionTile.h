@@ -23,6 +23,7 @@ struct RelativeShape {
 struct AttentionShape {
   HeadSizes sizes;
   double scale, dropRate;
+  SoftCap softCap;
   int64_t site;
   int64_t strip; ///< queries of a strip on a CPU
   bool causal;

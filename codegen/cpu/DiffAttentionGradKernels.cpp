@@ -23,6 +23,7 @@ enum Operand : int64_t { outputGradOperand, queryOperand, keyOperand, valueOpera
 /// panel, and [lane]; [key][lane] for one group at a time; and a number for each lane.
 struct DiffGradBuffers {
   std::array<Array, 2> query, queryGrad, weights;
+  std::array<Array, 2> slopes; ///< as the weights, where scores are capped: how much a gradient counts for its score
   std::array<Array, 2> lse, delta; ///< [lane]
   Array outputGrad, weightGrads;
   std::array<Array, 2> drops;               ///< of one group
@@ -43,6 +44,7 @@ private:
     Value first, count, place;
   };
 
+  bool hasSlopes() const { return shape.softCap.most > 0; }
   Array operand(Operand which) { return task.operand(int64_t{which}); }
   Block blockAt(Value first, Value count) { return {first, count, kernel.min(first, kernel.index(panel))}; }
   /// Where the numbers of a block lie in one of the panels.
@@ -81,7 +83,7 @@ private:
   KernelBuilder &kernel;
   const AttentionShape &shape;
   ScoreModifiers modifiers;
-  int64_t lanes = kernel.width(), panel = panelKeys(kernel, shape, 3);
+  int64_t lanes = kernel.width(), panel = panelKeys(kernel, shape, hasSlopes() ? 5 : 3);
   int64_t keyWidth = shape.sizes.key, queryGradPlace = keyWidth * lanes;
   int64_t queryPlace = elementsOf(shape.factor, keyWidth) * lanes,
           outputPlace = elementsOf(shape.factor, shape.sizes.value) * lanes;
@@ -103,6 +105,8 @@ DiffGradWriter::DiffGradWriter(KernelTask &task, const AttentionShape &shape, co
     memory.query[map] = kernel.stackArray(groups * queryPlace);
     memory.queryGrad[map] = kernel.stackArray(groups * queryGradPlace);
     memory.weights[map] = kernel.stackArray(groups * panelPlace);
+    if (hasSlopes())
+      memory.slopes[map] = kernel.stackArray(groups * panelPlace);
     memory.lse[map] = kernel.stackArray(groups * lanes);
     memory.delta[map] = kernel.stackArray(groups * lanes);
     if (shape.dropRate > 0)
@@ -161,6 +165,8 @@ void DiffGradWriter::weigh(AttentionTile &tile, const Block &block) {
         Value key = kernel.add(block.first, at), score = tile.scoreOf(kernel.loadVector(weights, place), key);
         Value weight = weightOf(tile, key, score, lse[map]);
         kernel.storeVector(weight, weights, place);
+        if (hasSlopes())
+          kernel.storeVector(shape.softCap.slope(kernel, score), this->at(tile, memory.slopes[map], block), place);
         if (memory.drops[map])
           weight = kernel.mul(weight, kernel.loadVector(memory.drops[map], place));
         next[map] = kernel.fma(weight, gradient, next[map]);
@@ -191,8 +197,12 @@ void DiffGradWriter::joinMaps(AttentionTile &tile, const Block &block) {
     }
     Value first = kernel.mul(weight[0], kernel.sub(own[0], deltas[0]));
     Value second = kernel.mul(kernel.mul(lambda, weight[1]), kernel.sub(deltas[1], own[1]));
-    kernel.storeVector(first, weights[0], place);
-    kernel.storeVector(second, weights[1], place);
+    std::array<Value, 2> scoreGrads{first, second};
+    for (int64_t map = 0; map < 2; ++map) {
+      if (hasSlopes())
+        scoreGrads[map] = kernel.mul(scoreGrads[map], kernel.loadVector(at(tile, memory.slopes[map], block), place));
+      kernel.storeVector(scoreGrads[map], weights[map], place);
+    }
     kernel.storeVector(kernel.sub(dropped[0], kernel.mul(lambda, dropped[1])), weightGrads, place);
   });
 }

@@ -3,9 +3,36 @@
 
 #include "codegen/cpu/AttentionTile.h"
 
+#include <limits>
+
 using namespace mlir;
 
 namespace bifocal {
+
+/// score / most, for which a constant stands that is a number.
+static Value partOf(KernelBuilder &kernel, Value score, double most) {
+  constexpr double largest = std::numeric_limits<float>::max();
+  return kernel.mul(score, kernel.constant(score.getType(), std::min(1 / most, largest)));
+}
+
+Value SoftCap::of(KernelBuilder &kernel, Value score) const {
+  if (most == 0)
+    return score;
+  return kernel.mul(kernel.tanh(partOf(kernel, score, most)), kernel.constant(score.getType(), most));
+}
+
+Value SoftCap::slope(KernelBuilder &kernel, Value capped) const {
+  if (most == 0)
+    return {};
+  Value part = partOf(kernel, capped, most), zero = kernel.constant(capped.getType(), 0.0);
+  // A key that no query sees may have a score that is no number, which then counts nothing.
+  return kernel.max(kernel.fma(kernel.neg(part), part, kernel.constant(capped.getType(), 1.0)), zero);
+}
+
+Value SoftCap::gradient(KernelBuilder &kernel, Value capped, Value gradient) const {
+  Value own = slope(kernel, capped);
+  return own ? kernel.mul(gradient, own) : gradient;
+}
 
 KeyRange CausalModifier::bound(AttentionTile &tile, KeyRange keys) const {
   KernelBuilder &kernel = tile.builder();

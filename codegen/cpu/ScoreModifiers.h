@@ -14,6 +14,18 @@ struct KeyRange {
   mlir::Value begin, end;
 };
 
+/// What a `soft_cap` makes of a scaled score, on vectors of any length.
+struct SoftCap {
+  double most = 0; ///< 0: it stays as it is
+
+  /// most tanh(score / most).
+  mlir::Value of(KernelBuilder &kernel, mlir::Value score) const;
+  /// How much a gradient of the capped score counts for the score itself; null: as much.
+  mlir::Value slope(KernelBuilder &kernel, mlir::Value capped) const;
+  /// `gradient` of a capped score as one of the score itself.
+  mlir::Value gradient(KernelBuilder &kernel, mlir::Value capped, mlir::Value gradient) const;
+};
+
 /// What an op of the attention family says about pairs of a query and a key beside their product. A tile asks all of
 /// its modifiers, in order; forward and backward ask the same ones, so that both see the same keys. A kind says what it
 /// adds to scores, what it weighs them by, and what it learns from their gradients; by default nothing. Keys are

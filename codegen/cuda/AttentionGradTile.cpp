@@ -125,14 +125,15 @@ PairTile AttentionGradTile::pair(ArrayRef<Value> products, Value weightGrad, con
   tile.weightGrad = weightGrad;
   for (auto [map, product] : llvm::enumerate(products)) {
     auto kept = [&, map = map](Value numbers) { return drawn[map] ? head.drop(numbers, drawn[map]) : numbers; };
-    Value whole = kernel.exp(kernel.sub(kernel.mul(product, scale), lines.lse[map]));
+    Value score = shape.softCap.of(kernel, kernel.mul(product, scale));
+    Value whole = kernel.exp(kernel.sub(score, lines.lse[map]));
     whole = kernel.select(visible, whole, zero);
     Value weight = ramp ? kernel.mul(whole, ramp) : whole;
     tile.dropped[map] = kept(weight);
     if (!weightGrad || !lines.delta[map])
       continue;
     Value gradient = kernel.sub(kept(weightGrad), lines.delta[map]);
-    tile.scoreGrad[map] = kernel.mul(weight, gradient);
+    tile.scoreGrad[map] = shape.softCap.gradient(kernel, score, kernel.mul(weight, gradient));
     if (ramp)
       tile.rampGrad = kernel.mul(whole, gradient);
   }

@@ -118,7 +118,7 @@ SmallVector<Sums> AttentionWriter::scoresOf(int64_t group, int64_t map) {
     if (head->relative)
       score = kernel.add(score, head->relative->diagonal(side, key, TileKeys::inColumns));
     Value isSeen = head->visible(queryOf(group, side), kernel.index(key), TileKeys::inColumns);
-    return kernel.select(isSeen, kernel.mul(score, scale), hidden);
+    return kernel.select(isSeen, shape.softCap.of(kernel, kernel.mul(score, scale)), hidden);
   };
   for (auto [number, tile] : llvm::enumerate(scores)) {
     const auto key = static_cast<int64_t>(8 * number);

@@ -43,8 +43,8 @@ LogicalResult AttentionOp::buildGradient(OpBuilder &builder, ArrayRef<Value> res
     return success();
   auto gradient = builder.create<AttentionGradOp>(
       getLoc(), TypeRange{getQuery().getType(), getKey().getType(), getValue().getType()}, resultGrads[0], getQuery(),
-      getKey(), getValue(), getOutput(), getLse(), getMask(), getRng(), getHeads(), getScale(), getCausal(),
-      getDropRate(), getSite(), getKvHeads());
+      getKey(), getValue(), getOutput(), getLse(), getMask(), getRng(), getHeads(), getScale(), getSoftCap(),
+      getCausal(), getDropRate(), getSite(), getKvHeads());
   for (unsigned i = 0; i < 3; ++i)
     operandGrads[i] = gradient.getResult(i);
   return success();
@@ -102,7 +102,10 @@ LogicalResult CrossAttentionStepOp::verify() {
   if (failed(verifyShape(*this, "output", getOutput(), query, "the shape of 'query'")))
     return failure();
   // (C3)
-  return verifyShape(*this, "sentences", getSentences(), {query[0]}, "one per row of 'query'");
+  if (failed(verifyShape(*this, "sentences", getSentences(), {query[0]}, "one per row of 'query'")))
+    return failure();
+  // (C5)
+  return verifySoftCap(*this, getSoftCap());
 }
 
 void CrossAttentionStepOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dims> &results) {

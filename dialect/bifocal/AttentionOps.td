@@ -12,11 +12,12 @@ def Bifocal_AttentionOp : Bifocal_PureOp<"attention", [AttrSizedOperandSegments,
     et al., 2023); a value has E channels, D or any other number. Over the visible keys s of query t (with `causal`
     s <= t, with `mask` only where it is true):
 
-        e[b, h, t, s]   = exp(scale * <query[b, t, h], key[b, s, g(h)]>)
+        e[b, h, t, s]   = exp(cap(scale * <query[b, t, h], key[b, s, g(h)]>))
         lse[b, h, t]    = log(sum over s of e[b, h, t, s])
         output[b, t, h] = sum over s of drop(e[b, h, t, s] / exp(lse[b, h, t])) * value[b, s, g(h)]
 
-    A query that sees no key gets zeros.
+    A query that sees no key gets zeros. With `soft_cap` M > 0 cap(x) = M tanh(x / M), so no score is beyond M (Gemma 2,
+    2024, section 2); without it, cap(x) = x.
 
     | Name     | Shape        | Element    | Meaning                              |
     |----------|--------------|------------|--------------------------------------|
@@ -40,6 +41,7 @@ def Bifocal_AttentionOp : Bifocal_PureOp<"attention", [AttrSizedOperandSegments,
     - (C5) `drop_rate` is in [0, 1); above 0 it needs `rng`.
     - (C6) `output` has the batch and the steps of `query` and HE channels.
     - (C7) `lse` has the shape `[B, H, T]`.
+    - (C8) `soft_cap` is a number >= 0.
 
     Example:
 
@@ -50,8 +52,8 @@ def Bifocal_AttentionOp : Bifocal_PureOp<"attention", [AttrSizedOperandSegments,
     ```
   }];
   let arguments = (ins Bifocal_Sequence:$query, Bifocal_Sequence:$key, Bifocal_Sequence:$value, Optional<Bifocal_Mask>:$mask,
-    Optional<Bifocal_Rng>:$rng, I64Attr:$heads, F32Attr:$scale, UnitAttr:$causal,
-    DefaultValuedAttr<F32Attr, "0.0f">:$drop_rate, DefaultValuedAttr<I32Attr, "0">:$site,
+    Optional<Bifocal_Rng>:$rng, I64Attr:$heads, F32Attr:$scale, DefaultValuedAttr<F32Attr, "0.0f">:$soft_cap,
+    UnitAttr:$causal, DefaultValuedAttr<F32Attr, "0.0f">:$drop_rate, DefaultValuedAttr<I32Attr, "0">:$site,
     DefaultValuedAttr<I64Attr, "0">:$kv_heads);
   let results = (outs Bifocal_Sequence:$output, 3DTensorOf<[F32]>:$lse);
   let assemblyFormat = [{ $query `,` $key `,` $value (`mask` $mask^)? (`rng` $rng^)? (`causal` $causal^)? attr-dict `:` functional-type(operands, results) }];
@@ -62,11 +64,12 @@ def Bifocal_AttentionOp : Bifocal_PureOp<"attention", [AttrSizedOperandSegments,
 def Bifocal_AttentionGradOp : Bifocal_PureOp<"attention_grad", [AttrSizedOperandSegments]> {
   let summary = "gradients of attention for query, key and value";
   let description = [{
-    With the weights p = exp(scale <q, k> - lse) of `bifocal.attention` computed again, m their drop factors, g the key and
-    value head of h, and d[b, h, t] = <output_grad[b, t, h], output[b, t, h]>:
+    With the weights p = exp(x - lse) of `bifocal.attention` computed again from its scores x = cap(scale <q, k>), m
+    their drop factors, g the key and value head of h, d[b, h, t] = <output_grad[b, t, h], output[b, t, h]>, and the
+    slope c = 1 - (x / M)^2 of a `soft_cap` M > 0 (1 without it):
 
         value_grad[b, s, g] = sum over the heads h of g and t of m p[h, t, s] * output_grad[b, t, h]
-        z[h, t, s]          = scale * p[h, t, s] * (m <output_grad[b, t, h], value[b, s, g]> - d[b, h, t])
+        z[h, t, s]          = scale * c[h, t, s] * p[h, t, s] * (m <output_grad[b, t, h], value[b, s, g]> - d[b, h, t])
         query_grad[b, t, h] = sum over s of z[h, t, s] * key[b, s, g]
         key_grad[b, s, g]   = sum over the heads h of g and t of z[h, t, s] * query[b, t, h]
 
@@ -80,7 +83,7 @@ def Bifocal_AttentionGradOp : Bifocal_PureOp<"attention_grad", [AttrSizedOperand
 
     Sums are taken in f32, in an order that the shape alone fixes.
 
-    Constraints: (C1) to (C5) as for `bifocal.attention`.
+    Constraints: (C1) to (C5) and (C8) as for `bifocal.attention`.
     - (C6) `output_grad` and `output` have the batch and the steps of `query` and HE channels, `lse` is `[B, H, T]`.
     - (C7) Every gradient has the shape of its operand.
 
@@ -94,8 +97,8 @@ def Bifocal_AttentionGradOp : Bifocal_PureOp<"attention_grad", [AttrSizedOperand
   }];
   let arguments = (ins Bifocal_Sequence:$output_grad, Bifocal_Sequence:$query, Bifocal_Sequence:$key, Bifocal_Sequence:$value,
     Bifocal_Sequence:$output, 3DTensorOf<[F32]>:$lse, Optional<Bifocal_Mask>:$mask, Optional<Bifocal_Rng>:$rng,
-    I64Attr:$heads, F32Attr:$scale, UnitAttr:$causal,
-    DefaultValuedAttr<F32Attr, "0.0f">:$drop_rate, DefaultValuedAttr<I32Attr, "0">:$site,
+    I64Attr:$heads, F32Attr:$scale, DefaultValuedAttr<F32Attr, "0.0f">:$soft_cap,
+    UnitAttr:$causal, DefaultValuedAttr<F32Attr, "0.0f">:$drop_rate, DefaultValuedAttr<I32Attr, "0">:$site,
     DefaultValuedAttr<I64Attr, "0">:$kv_heads);
   let results = (outs Bifocal_Sequence:$query_grad, Bifocal_Sequence:$key_grad, Bifocal_Sequence:$value_grad);
   let assemblyFormat = [{ $output_grad `,` $query `,` $key `,` $value `,` $output `,` $lse (`mask` $mask^)? (`rng` $rng^)? (`causal` $causal^)? attr-dict `:` functional-type(operands, results) }];
@@ -108,9 +111,9 @@ def Bifocal_AttentionStepOp : Bifocal_Op<"attention_step", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "attention of the newest step over cached keys and values";
   let description = [{
-    One decoding step of a causal `bifocal.attention`, with its H, G, D and E. With t the value of `step` it first writes `key[n]` and `value[n]`
-    to row n of step t of the caches, then attends from `query[n]` to the steps p <= t, whose row is `ancestors[n, p]`
-    for p < t and n for p = t.
+    One decoding step of a causal `bifocal.attention`, with its H, G, D and E and its `soft_cap`. With t the value of
+    `step` it first writes `key[n]` and `value[n]` to row n of step t of the caches, then attends from `query[n]` to the
+    steps p <= t, whose row is `ancestors[n, p]` for p < t and n for p = t.
 
     | Name          | Shape        | Element    | Meaning                                             |
     |---------------|--------------|------------|-----------------------------------------------------|
@@ -132,6 +135,7 @@ def Bifocal_AttentionStepOp : Bifocal_Op<"attention_step", [
     - (C3) `ancestors` has N rows.
     - (C4) `key_cache` and `value_cache` name states `[P, R, ...]` of the element type of `query` with the channels of `key`
       and of `value`.
+    - (C5) `soft_cap` is a number >= 0.
 
     Example:
 
@@ -143,7 +147,8 @@ def Bifocal_AttentionStepOp : Bifocal_Op<"attention_step", [
   }];
   let arguments = (ins Bifocal_Matrix:$query, Bifocal_Matrix:$key, Bifocal_Matrix:$value,
     2DTensorOf<[I32]>:$ancestors, 0DTensorOf<[I32]>:$step, FlatSymbolRefAttr:$key_cache, FlatSymbolRefAttr:$value_cache,
-    I64Attr:$heads, F32Attr:$scale, DefaultValuedAttr<I64Attr, "0">:$kv_heads);
+    I64Attr:$heads, F32Attr:$scale, DefaultValuedAttr<F32Attr, "0.0f">:$soft_cap,
+    DefaultValuedAttr<I64Attr, "0">:$kv_heads);
   let results = (outs Bifocal_Matrix:$output);
   let assemblyFormat = [{ $query `,` $key `,` $value `caches` $key_cache `,` $value_cache `ancestors` $ancestors `step` $step attr-dict `:` functional-type(operands, results) }];
   let hasVerifier = 1;
@@ -172,6 +177,7 @@ def Bifocal_CrossAttentionStepOp : Bifocal_Op<"cross_attention_step", [
     - (C2) `output` has the shape of `query`.
     - (C3) `sentences` has N elements.
     - (C4) `keys` and `values` name states `[B, S, C]` of the element type of `query`, `mask` one `[B, S]` of i1.
+    - (C5) `soft_cap` is a number >= 0.
 
     Example:
 
@@ -181,7 +187,7 @@ def Bifocal_CrossAttentionStepOp : Bifocal_Op<"cross_attention_step", [
     ```
   }];
   let arguments = (ins Bifocal_Matrix:$query, 1DTensorOf<[I32]>:$sentences, FlatSymbolRefAttr:$keys, FlatSymbolRefAttr:$values,
-    FlatSymbolRefAttr:$mask, I64Attr:$heads, F32Attr:$scale);
+    FlatSymbolRefAttr:$mask, I64Attr:$heads, F32Attr:$scale, DefaultValuedAttr<F32Attr, "0.0f">:$soft_cap);
   let results = (outs Bifocal_Matrix:$output);
   let assemblyFormat = [{ $query `sentences` $sentences `states` $keys `,` $values `,` $mask attr-dict `:` functional-type(operands, results) }];
   let hasVerifier = 1;

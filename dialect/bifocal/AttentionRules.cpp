@@ -7,6 +7,12 @@ using namespace mlir;
 
 namespace bifocal {
 
+LogicalResult verifySoftCap(Operation *op, const APFloat &softCap) {
+  if (softCap.isFinite() && !softCap.isNegative())
+    return success();
+  return op->emitOpError("expects a number >= 0 as soft_cap, but got ") << softCap.convertToFloat();
+}
+
 /// (C1) and the channels of keys and values in (C2): of `query` and `key` with the same axes before.
 template <typename AttentionLike> static LogicalResult verifyChannels(AttentionLike op, ArrayRef<int64_t> keyRows) {
   const auto heads = static_cast<int64_t>(op.getHeads()), given = static_cast<int64_t>(op.getKvHeads());
@@ -46,7 +52,10 @@ template <typename AttentionLike> LogicalResult verifyAttention(AttentionLike op
              << query[1] << " queries and " << key[1] << " keys";
   }
   // (C5)
-  return verifyDropRate(op, op.getDropRate(), op.getRng());
+  if (failed(verifyDropRate(op, op.getDropRate(), op.getRng())))
+    return failure();
+  // (C8)
+  return verifySoftCap(op, op.getSoftCap());
 }
 
 template <typename StepLike> LogicalResult verifyStep(StepLike op) {
@@ -58,8 +67,10 @@ template <typename StepLike> LogicalResult verifyStep(StepLike op) {
                          "rows of 'query', heads times the channels of a value")))
     return failure();
   // (C3)
-  return verifyShape(op, "ancestors", op.getAncestors(), {query[0], ShapedType::kDynamic},
-                     "one row per row of 'query'");
+  if (failed(verifyShape(op, "ancestors", op.getAncestors(), {query[0], ShapedType::kDynamic},
+                         "one row per row of 'query'")))
+    return failure();
+  return verifySoftCap(op, op.getSoftCap());
 }
 
 template <typename StepLike> LogicalResult verifyCaches(StepLike op, SymbolTableCollection &tables) {

@@ -46,11 +46,13 @@ template <typename AttentionLike> HeadSizes headSizes(AttentionLike op) {
   return {heads, kvHeads, maps, channels(op.getQuery()) / (heads * maps), channels(op.getValue()) / kvHeads};
 }
 
-/// (C1) to (C5), which the ops of the family share.
+/// (C1) to (C5) and (C8), which the ops of the family share.
 template <typename AttentionLike> llvm::LogicalResult verifyAttention(AttentionLike op);
-/// (C1) to (C3) of a decoding step.
+/// (C1) to (C3) of a decoding step, and its `soft_cap`.
 template <typename StepLike> llvm::LogicalResult verifyStep(StepLike op);
-/// (C4) of it.
+/// What all of them ask of `soft_cap`.
+llvm::LogicalResult verifySoftCap(mlir::Operation *op, const llvm::APFloat &softCap);
+/// (C4) of a decoding step.
 template <typename StepLike> llvm::LogicalResult verifyCaches(StepLike op, mlir::SymbolTableCollection &tables);
 /// Its cost: the cached steps are read, and those of the newest one written.
 template <typename StepLike> mlir::AffineExpr stepFlops(StepLike op, const SymbolicDims &dims);

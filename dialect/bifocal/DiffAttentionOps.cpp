@@ -46,7 +46,7 @@ LogicalResult DiffAttentionOp::buildGradient(OpBuilder &builder, ArrayRef<Value>
   auto gradient = builder.create<DiffAttentionGradOp>(
       getLoc(), TypeRange{getQuery().getType(), getKey().getType(), getValue().getType(), getLambda().getType()},
       resultGrads[0], getQuery(), getKey(), getValue(), getLambda(), getLse(), getMask(), getRng(), getHeads(),
-      getScale(), getCausal(), getDropRate(), getSite(), getKvHeads());
+      getScale(), getSoftCap(), getCausal(), getDropRate(), getSite(), getKvHeads());
   llvm::copy(gradient.getResults(), operandGrads.begin());
   return success();
 }

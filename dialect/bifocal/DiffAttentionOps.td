@@ -12,14 +12,14 @@ def Bifocal_DiffAttentionOp : Bifocal_PureOp<"diff_attention", [AttrSizedOperand
     likewise, and value g the channels [g E, (g + 1) E). Head h reads the keys and the values of g(h) = floor(h G / heads).
     Over the visible keys s of query t (with `causal` s <= t, with `mask` only where it is true), for m = 0, 1:
 
-        e[b, h, m, t, s]      = exp(scale * <query[b, t, h, m], key[b, s, g(h), m]>)
+        e[b, h, m, t, s]      = exp(cap(scale * <query[b, t, h, m], key[b, s, g(h), m]>))
         lse[b, 2h + m, t]     = log(sum over s of e[b, h, m, t, s])
         p[b, h, m, t, s]      = drop(e[b, h, m, t, s] / exp(lse[b, 2h + m, t]))
         output[b, t, h]       = sum over s of (p[b, h, 0, t, s] - lambda * p[b, h, 1, t, s]) * value[b, s, g(h)]
 
-    A query that sees no key gets zeros. The values are read once for both maps, and no sum of values of one map alone is
-    ever made: the norm per head behind it (`bifocal.rms_norm` with `group` = E) is an op of its own, since it reads rows
-    that this op has just written.
+    with cap as in `bifocal.attention`. A query that sees no key gets zeros. The values are read once for both maps, and
+    no sum of values of one map alone is ever made: the norm per head behind it (`bifocal.rms_norm` with `group` = E) is
+    an op of its own, since it reads rows that this op has just written.
 
     | Name     | Shape                     | Element    | Meaning                                      |
     |----------|---------------------------|------------|----------------------------------------------|
@@ -45,6 +45,7 @@ def Bifocal_DiffAttentionOp : Bifocal_PureOp<"diff_attention", [AttrSizedOperand
     - (C5) `drop_rate` is in [0, 1); above 0 it needs `rng`.
     - (C6) `output` has the batch and the steps of `query` and heads E channels.
     - (C7) `lse` has the shape `[B, 2 heads, T]`.
+    - (C8) `soft_cap` is a number >= 0.
 
     Example:
 
@@ -55,9 +56,9 @@ def Bifocal_DiffAttentionOp : Bifocal_PureOp<"diff_attention", [AttrSizedOperand
     ```
   }];
   let arguments = (ins Bifocal_Sequence:$query, Bifocal_Sequence:$key, Bifocal_Sequence:$value, Bifocal_Scalar:$lambda,
-    Optional<Bifocal_Mask>:$mask, Optional<Bifocal_Rng>:$rng, I64Attr:$heads, F32Attr:$scale, UnitAttr:$causal,
-    DefaultValuedAttr<F32Attr, "0.0f">:$drop_rate, DefaultValuedAttr<I32Attr, "0">:$site,
-    DefaultValuedAttr<I64Attr, "0">:$kv_heads);
+    Optional<Bifocal_Mask>:$mask, Optional<Bifocal_Rng>:$rng, I64Attr:$heads, F32Attr:$scale,
+    DefaultValuedAttr<F32Attr, "0.0f">:$soft_cap, UnitAttr:$causal, DefaultValuedAttr<F32Attr, "0.0f">:$drop_rate,
+    DefaultValuedAttr<I32Attr, "0">:$site, DefaultValuedAttr<I64Attr, "0">:$kv_heads);
   let results = (outs Bifocal_Sequence:$output, 3DTensorOf<[F32]>:$lse);
   let assemblyFormat = [{ $query `,` $key `,` $value `lambda` $lambda (`mask` $mask^)? (`rng` $rng^)? (`causal` $causal^)? attr-dict `:` functional-type(operands, results) }];
   let hasVerifier = 1;
@@ -67,12 +68,13 @@ def Bifocal_DiffAttentionOp : Bifocal_PureOp<"diff_attention", [AttrSizedOperand
 def Bifocal_DiffAttentionGradOp : Bifocal_PureOp<"diff_attention_grad", [AttrSizedOperandSegments]> {
   let summary = "gradients of diff_attention for query, key, value and lambda";
   let description = [{
-    With the weights a = exp(scale <q, k> - lse) of `bifocal.diff_attention` computed again, n their drop factors, g the
-    key and value head of h, and w[b, h, t, s] = <output_grad[b, t, h], value[b, s, g]>:
+    With the weights a = exp(x - lse) of `bifocal.diff_attention` computed again from its scores x = cap(scale <q, k>),
+    n their drop factors, c = 1 - (x / M)^2 the slope of a `soft_cap` M > 0 (1 without it), g the key and value head of
+    h, and w[b, h, t, s] = <output_grad[b, t, h], value[b, s, g]>:
 
         d[b, h, m, t]         = sum over s of n a[m, t, s] * w[t, s]
-        z[0, t, s]            = scale * a[0, t, s] * (n w[t, s] - d[0, t])
-        z[1, t, s]            = -lambda * scale * a[1, t, s] * (n w[t, s] - d[1, t])
+        z[0, t, s]            = scale * c a[0, t, s] * (n w[t, s] - d[0, t])
+        z[1, t, s]            = -lambda * scale * c a[1, t, s] * (n w[t, s] - d[1, t])
         query_grad[b, t, h, m] = sum over s of z[m, t, s] * key[b, s, g, m]
         key_grad[b, s, g, m]   = sum over the heads h of g and t of z[m, t, s] * query[b, t, h, m]
         value_grad[b, s, g]    = sum over the heads h of g and t of (n a[0, t, s] - lambda n a[1, t, s]) * output_grad[b, t, h]
@@ -90,7 +92,7 @@ def Bifocal_DiffAttentionGradOp : Bifocal_PureOp<"diff_attention_grad", [AttrSiz
     Neither the output nor the sums of a single map are read: d comes from the weights, which are there anyway. Sums are
     taken in f32, in an order that the shape alone fixes.
 
-    Constraints: (C1) to (C5) as for `bifocal.diff_attention`.
+    Constraints: (C1) to (C5) and (C8) as for `bifocal.diff_attention`.
     - (C6) `output_grad` has the batch and the steps of `query` and heads E channels, `lse` is `[B, 2 heads, T]`.
     - (C7) Every gradient has the shape of its operand.
 
@@ -105,8 +107,9 @@ def Bifocal_DiffAttentionGradOp : Bifocal_PureOp<"diff_attention_grad", [AttrSiz
   }];
   let arguments = (ins Bifocal_Sequence:$output_grad, Bifocal_Sequence:$query, Bifocal_Sequence:$key, Bifocal_Sequence:$value,
     Bifocal_Scalar:$lambda, 3DTensorOf<[F32]>:$lse, Optional<Bifocal_Mask>:$mask, Optional<Bifocal_Rng>:$rng,
-    I64Attr:$heads, F32Attr:$scale, UnitAttr:$causal, DefaultValuedAttr<F32Attr, "0.0f">:$drop_rate,
-    DefaultValuedAttr<I32Attr, "0">:$site, DefaultValuedAttr<I64Attr, "0">:$kv_heads);
+    I64Attr:$heads, F32Attr:$scale, DefaultValuedAttr<F32Attr, "0.0f">:$soft_cap, UnitAttr:$causal,
+    DefaultValuedAttr<F32Attr, "0.0f">:$drop_rate, DefaultValuedAttr<I32Attr, "0">:$site,
+    DefaultValuedAttr<I64Attr, "0">:$kv_heads);
   let results = (outs Bifocal_Sequence:$query_grad, Bifocal_Sequence:$key_grad, Bifocal_Sequence:$value_grad, Bifocal_Scalar:$lambda_grad);
   let assemblyFormat = [{ $output_grad `,` $query `,` $key `,` $value `lambda` $lambda `lse` $lse (`mask` $mask^)? (`rng` $rng^)? (`causal` $causal^)? attr-dict `:` functional-type(operands, results) }];
   let hasVerifier = 1;
@@ -118,9 +121,9 @@ def Bifocal_DiffAttentionStepOp : Bifocal_Op<"diff_attention_step", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "differential attention of the newest step over cached keys and values";
   let description = [{
-    One decoding step of a causal `bifocal.diff_attention`, with its G, D and E. With t the value of `step` it first writes
-    `key[n]` and `value[n]` to row n of step t of the caches, then attends from `query[n]` to the steps p <= t, whose row is
-    `ancestors[n, p]` for p < t and n for p = t. A cached value is read once for both maps.
+    One decoding step of a causal `bifocal.diff_attention`, with its G, D and E and its `soft_cap`. With t the value of
+    `step` it first writes `key[n]` and `value[n]` to row n of step t of the caches, then attends from `query[n]` to the
+    steps p <= t, whose row is `ancestors[n, p]` for p < t and n for p = t. A cached value is read once for both maps.
 
     | Name          | Shape         | Element    | Meaning                                             |
     |---------------|---------------|------------|-----------------------------------------------------|
@@ -143,6 +146,8 @@ def Bifocal_DiffAttentionStepOp : Bifocal_Op<"diff_attention_step", [
     - (C3) `ancestors` has N rows.
     - (C4) `key_cache` and `value_cache` name states `[P, R, ...]` of the element type of `query` with the channels of `key`
       and of `value`.
+    - (C5) `soft_cap` is a number >= 0.
+    - (C5) `soft_cap` is a number >= 0.
 
     Example:
 
@@ -154,7 +159,8 @@ def Bifocal_DiffAttentionStepOp : Bifocal_Op<"diff_attention_step", [
   }];
   let arguments = (ins Bifocal_Matrix:$query, Bifocal_Matrix:$key, Bifocal_Matrix:$value, Bifocal_Scalar:$lambda,
     2DTensorOf<[I32]>:$ancestors, 0DTensorOf<[I32]>:$step, FlatSymbolRefAttr:$key_cache, FlatSymbolRefAttr:$value_cache,
-    I64Attr:$heads, F32Attr:$scale, DefaultValuedAttr<I64Attr, "0">:$kv_heads);
+    I64Attr:$heads, F32Attr:$scale, DefaultValuedAttr<F32Attr, "0.0f">:$soft_cap,
+    DefaultValuedAttr<I64Attr, "0">:$kv_heads);
   let results = (outs Bifocal_Matrix:$output);
   let assemblyFormat = [{ $query `,` $key `,` $value `lambda` $lambda `caches` $key_cache `,` $value_cache `ancestors` $ancestors `step` $step attr-dict `:` functional-type(operands, results) }];
   let hasVerifier = 1;

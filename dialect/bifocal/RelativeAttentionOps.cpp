@@ -74,8 +74,8 @@ LogicalResult RelativeAttentionOp::buildGradient(OpBuilder &builder, ArrayRef<Va
     types.push_back(getOperand(i).getType());
   auto gradient = builder.create<RelativeAttentionGradOp>(
       getLoc(), types, resultGrads[0], getQuery(), getPositionQuery(), getKey(), getValue(), getPositions(),
-      getOutput(), getLse(), getSpan(), getRng(), getHeads(), getScale(), getNearest(), getWindow(), getSpanUnit(),
-      getRamp(), getDropRate(), getSite(), getKvHeads());
+      getOutput(), getLse(), getSpan(), getRng(), getHeads(), getScale(), getSoftCap(), getNearest(), getWindow(),
+      getSpanUnit(), getRamp(), getDropRate(), getSite(), getKvHeads());
   llvm::copy(gradient.getResults(), operandGrads.begin());
   return success();
 }

@@ -15,13 +15,15 @@ def Bifocal_RelativeAttentionOp : Bifocal_PureOp<"relative_attention", [AttrSize
     (a memory) and those of the queries, so query t and key s are d = M + t - s steps apart, and see each other where
     d >= `nearest` and, with `window` W > 0, d < `nearest` + W. Over them:
 
-        score[b, h, t, s] = scale * (<query[b, t, h], key[b, s, g(h)]> + <position_query[b, t, h], positions[d - nearest, h]>)
+        x[b, h, t, s]     = <query[b, t, h], key[b, s, g(h)]> + <position_query[b, t, h], positions[d - nearest, h]>
+        score[b, h, t, s] = cap(scale * x[b, h, t, s])
         e[b, h, t, s]     = exp(score[b, h, t, s]) * ramp(d, h)
         lse[b, h, t]      = log(sum over s of e[b, h, t, s])
         output[b, t, h]   = sum over s of drop(e[b, h, t, s] / exp(lse[b, h, t])) * value[b, s, g(h)]
 
-    Without `span`, ramp is 1. With it, z = span[h] * `span_unit`, ramp(d, h) = min(1, max(0, (z + 1 - d) / `ramp` + 1)), and keys
-    where it is 0 are not read: a head costs as much as its span is long. A query that sees no key gets zeros.
+    with cap as in `bifocal.attention`. Without `span`, ramp is 1. With it, z = span[h] * `span_unit`, ramp(d, h) =
+    min(1, max(0, (z + 1 - d) / `ramp` + 1)), and keys where it is 0 are not read: a head costs as much as its span is
+    long. A query that sees no key gets zeros.
 
     | Name             | Shape                   | Element    | Meaning                                               |
     |------------------|-------------------------|------------|-------------------------------------------------------|
@@ -50,6 +52,7 @@ def Bifocal_RelativeAttentionOp : Bifocal_PureOp<"relative_attention", [AttrSize
     - (C5) `drop_rate` is in [0, 1); above 0 it needs `rng`.
     - (C6) `output` has the batch and the steps of `query` and HE channels.
     - (C7) `lse` has the shape `[B, H, T]`.
+    - (C8) `soft_cap` is a number >= 0.
 
     Example:
 
@@ -61,6 +64,7 @@ def Bifocal_RelativeAttentionOp : Bifocal_PureOp<"relative_attention", [AttrSize
   }];
   let arguments = (ins Bifocal_Sequence:$query, Bifocal_Sequence:$position_query, Bifocal_Sequence:$key, Bifocal_Sequence:$value,
     Bifocal_Matrix:$positions, Optional<Bifocal_Span>:$span, Optional<Bifocal_Rng>:$rng, I64Attr:$heads, F32Attr:$scale,
+    DefaultValuedAttr<F32Attr, "0.0f">:$soft_cap,
     DefaultValuedAttr<I64Attr, "0">:$nearest, DefaultValuedAttr<I64Attr, "0">:$window,
     DefaultValuedAttr<I64Attr, "0">:$span_unit, DefaultValuedAttr<I64Attr, "0">:$ramp,
     DefaultValuedAttr<F32Attr, "0.0f">:$drop_rate, DefaultValuedAttr<I32Attr, "0">:$site,
@@ -75,11 +79,12 @@ def Bifocal_RelativeAttentionGradOp : Bifocal_PureOp<"relative_attention_grad", 
   let summary = "gradients of relative_attention for its queries, keys, values, positions and spans";
   let description = [{
     With the weights p = exp(score - lse) of `bifocal.relative_attention` without their ramp r, computed again, m their
-    drop factors, g the key and value head of h, and c[b, h, t] = <output_grad[b, t, h], output[b, t, h]>:
+    drop factors, g the key and value head of h, c[b, h, t] = <output_grad[b, t, h], output[b, t, h]>, and the slope y =
+    1 - (score / M)^2 of a `soft_cap` M > 0 (1 without it):
 
         w[h, t, s]                   = m <output_grad[b, t, h], value[b, s, g]> - c[b, h, t]
         value_grad[b, s, g]          = sum over the heads h of g and t of m r p[h, t, s] * output_grad[b, t, h]
-        z[h, t, s]                   = scale * r p[h, t, s] * w[h, t, s]
+        z[h, t, s]                   = scale * y r p[h, t, s] * w[h, t, s]
         query_grad[b, t, h]          = sum over s of z[h, t, s] * key[b, s, g]
         position_query_grad[b, t, h] = sum over s of z[h, t, s] * positions[d - nearest, h]
         key_grad[b, s, g]            = sum over the heads h of g and t of z[h, t, s] * query[b, t, h]
@@ -98,7 +103,7 @@ def Bifocal_RelativeAttentionGradOp : Bifocal_PureOp<"relative_attention_grad", 
 
     Sums are taken in f32, in an order that the shape and the spans alone fix.
 
-    Constraints: (C1) to (C5) as for `bifocal.relative_attention`.
+    Constraints: (C1) to (C5) and (C8) as for `bifocal.relative_attention`.
     - (C6) `output_grad` and `output` have the batch and the steps of `query` and HE channels, `lse` is `[B, H, T]`.
     - (C7) Every gradient has the shape of its operand; there is one of `span` where there is a `span`.
 
@@ -115,6 +120,7 @@ def Bifocal_RelativeAttentionGradOp : Bifocal_PureOp<"relative_attention_grad", 
   let arguments = (ins Bifocal_Sequence:$output_grad, Bifocal_Sequence:$query, Bifocal_Sequence:$position_query,
     Bifocal_Sequence:$key, Bifocal_Sequence:$value, Bifocal_Matrix:$positions, Bifocal_Sequence:$output,
     3DTensorOf<[F32]>:$lse, Optional<Bifocal_Span>:$span, Optional<Bifocal_Rng>:$rng, I64Attr:$heads, F32Attr:$scale,
+    DefaultValuedAttr<F32Attr, "0.0f">:$soft_cap,
     DefaultValuedAttr<I64Attr, "0">:$nearest, DefaultValuedAttr<I64Attr, "0">:$window,
     DefaultValuedAttr<I64Attr, "0">:$span_unit, DefaultValuedAttr<I64Attr, "0">:$ramp,
     DefaultValuedAttr<F32Attr, "0.0f">:$drop_rate, DefaultValuedAttr<I32Attr, "0">:$site,
@@ -131,10 +137,11 @@ def Bifocal_RelativeAttentionStepOp : Bifocal_Op<"relative_attention_step", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "relative attention of the newest step over cached keys and values";
   let description = [{
-    One decoding step of a `bifocal.relative_attention`, with its H, G, D, E and L. The caches keep the last P steps, step
-    p in slot p mod P. With t the value of `step` it first writes `key[n]` and `value[n]` to row n of step t, then attends
-    from `query[n]` to the steps t - P < p <= t that are t - p away, whose row is `ancestors[n, p mod P]` for p < t and n
-    for p = t. Steps before the first one count if t begins at P or above: their keys are what the caches began with.
+    One decoding step of a `bifocal.relative_attention`, with its H, G, D, E and L and its `soft_cap`. The caches keep
+    the last P steps, step p in slot p mod P. With t the value of `step` it first writes `key[n]` and `value[n]` to row
+    n of step t, then attends from `query[n]` to the steps t - P < p <= t that are t - p away, whose row is
+    `ancestors[n, p mod P]` for p < t and n for p = t. Steps before the first one count if t begins at P or above: their
+    keys are what the caches began with.
 
     | Name                      | Shape                 | Element    | Meaning                                             |
     |---------------------------|-----------------------|------------|-----------------------------------------------------|
@@ -159,6 +166,7 @@ def Bifocal_RelativeAttentionStepOp : Bifocal_Op<"relative_attention_step", [
     - (C4) `key_cache` and `value_cache` name states `[P, R, ...]` of the element type of `query` with the channels of `key`
       and of `value`.
     - (C5) `positions`, `span` and their attributes as for `bifocal.relative_attention`, (C3) and (C4).
+    - (C6) `soft_cap` is a number >= 0.
 
     Example:
 
@@ -172,6 +180,7 @@ def Bifocal_RelativeAttentionStepOp : Bifocal_Op<"relative_attention_step", [
   let arguments = (ins Bifocal_Matrix:$query, Bifocal_Matrix:$position_query, Bifocal_Matrix:$key, Bifocal_Matrix:$value,
     Bifocal_Matrix:$positions, Optional<Bifocal_Span>:$span, 2DTensorOf<[I32]>:$ancestors, 0DTensorOf<[I32]>:$step,
     FlatSymbolRefAttr:$key_cache, FlatSymbolRefAttr:$value_cache, I64Attr:$heads, F32Attr:$scale,
+    DefaultValuedAttr<F32Attr, "0.0f">:$soft_cap,
     DefaultValuedAttr<I64Attr, "0">:$nearest, DefaultValuedAttr<I64Attr, "0">:$window,
     DefaultValuedAttr<I64Attr, "0">:$span_unit, DefaultValuedAttr<I64Attr, "0">:$ramp,
     DefaultValuedAttr<I64Attr, "0">:$kv_heads);

@@ -123,6 +123,19 @@ TEST_P(KernelBuilderTest, SigmoidIsWithinThreeUlps) {
       ASSERT_LE(y[at], 2e-38f) << x[at];
 }
 
+TEST_P(KernelBuilderTest, TanhIsWithinThreeUlps) {
+  std::vector<float> x = sampleFloats(), y = apply(&KernelBuilder::tanh, x);
+  for (size_t at = 0; at < x.size(); ++at)
+    ASSERT_LE(ulps(y[at], std::tanh(static_cast<double>(x[at]))), 3.0) << x[at] << " -> " << y[at];
+  std::vector<float> edges = apply(&KernelBuilder::tanh, {INFINITY, -INFINITY, NAN, 0.0f, 1e-30f, -50.0f});
+  EXPECT_EQ(edges[0], 1.0f);
+  EXPECT_EQ(edges[1], -1.0f);
+  EXPECT_TRUE(std::isnan(edges[2]));
+  EXPECT_EQ(edges[3], 0.0f);
+  EXPECT_EQ(edges[4], 1e-30f);
+  EXPECT_EQ(edges[5], -1.0f);
+}
+
 TEST_P(KernelBuilderTest, PhiloxDrawsMatchTheReference) {
   std::vector<int64_t> rng = {-0x123456789ABCDEF, 0x100000007};
   for (int64_t first : {int64_t{0}, int64_t{4096}, (int64_t{1} << 34) - 8}) {

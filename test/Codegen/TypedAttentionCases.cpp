@@ -14,6 +14,10 @@ static std::vector<TypedKernel> sharedCases() {
        op("attention", "q:?x?x66xE k:?x?x22xE v:?x?x10xE m:?x?xi1", "%q, %k, %v mask %m causal",
           "y:?x?x30xE l:?x6x?xf32", shape + "}"),
        {2, 39, 2, 39, 2, 39, 2, 39, 2, 39, 2, 39}},
+      {"attention_capped",
+       op("attention", "q:?x?x66xE k:?x?x66xE v:?x?x30xE", "%q, %k, %v causal", "y:?x?x30xE l:?x6x?xf32",
+          "{heads = 6 : i64, scale = 0.3 : f32, soft_cap = 0.5 : f32}"),
+       {2, 39, 2, 39, 2, 39, 2, 39, 2, 39}},
       {"attention_shared_dropped",
        op("attention", "q:?x?x48xE k:?x?x16xE v:?x?x34xE r:2xi64", "%q, %k, %v rng %r", "y:?x?x102xE l:?x6x?xf32",
           dropped),
@@ -90,6 +94,11 @@ static std::vector<TypedKernel> stepCases() {
                    shape + "scale = 0.3 : f32}"),
        {5, 5, 5, 5, 400, 5, 400, 390, 400, 390},
        390},
+      {"attention_step_capped",
+       states + op("attention_step", "q:?x48xE a:?x24xE b:?x42xE h:?x?xi32 s:i32", "%q, %a, %b " + rest, "y:?x84xE",
+                   shape + "scale = 0.3 : f32, soft_cap = 0.5 : f32}"),
+       {5, 5, 5, 5, 40, 5, 40, 39, 40, 39},
+       39},
       {"diff_attention_step",
        states + op("diff_attention_step", "q:?x48xE a:?x24xE b:?x42xE w:f32 h:?x?xi32 s:i32",
                    "%q, %a, %b lambda %w " + rest, "y:?x84xE", shape + "scale = 0.3 : f32}"),
@@ -137,6 +146,9 @@ static std::vector<TypedKernel> layerCases() {
   };
 }
 
+/// Below many of the scores.
+static const std::string softCap = ", soft_cap = 0.25 : f32";
+
 std::vector<TypedKernel> layerAttentionCases() {
   std::vector<TypedKernel> cases;
   for (auto family : {sharedCases, differenceCases, stepCases, layerCases})
@@ -151,14 +163,16 @@ std::vector<TypedKernel> sharedProductCases() {
   for (auto [label, heads, kvHeads, keyDim, valueDim, options, queries, keys] :
        {std::tuple{"shared", 4, 2, 32, 32, "mask %m causal", 71, 71}, std::tuple{"one_head", 3, 1, 16, 48, "", 20, 37},
         std::tuple{"wide_values", 2, 2, 16, 112, "mask %m", 17, 33},
-        std::tuple{"narrow_values", 2, 1, 80, 16, "mask %m causal", 40, 40}}) {
+        std::tuple{"narrow_values", 2, 1, 80, 16, "mask %m causal", 40, 40},
+        std::tuple{"capped", 2, 2, 32, 32, "mask %m causal", 37, 37}}) {
     auto rows = [](int64_t channels) { return ":?x?x" + std::to_string(channels) + "xE"; };
     const std::string q = rows(heads * keyDim), k = rows(kvHeads * keyDim), v = rows(kvHeads * valueDim),
                       y = rows(heads * valueDim), l = "l:?x" + std::to_string(heads) + "x?xf32", text = options;
     const bool masked = text.find("mask") != std::string::npos;
     const std::string more = masked ? " m:?x?xi1" : "";
-    const std::string attributes =
-        "{heads = " + std::to_string(heads) + " : i64, kv_heads = " + std::to_string(kvHeads) + " : i64, scale = ";
+    const std::string attributes = "{heads = " + std::to_string(heads) +
+                                   " : i64, kv_heads = " + std::to_string(kvHeads) + " : i64" +
+                                   (label == std::string("capped") ? softCap : "") + ", scale = ";
     auto sizes = [&, masked = masked, queries = queries, keys = keys](const std::string &tensors) {
       std::vector<int64_t> all;
       for (const char tensor : tensors)
@@ -200,7 +214,8 @@ static std::vector<TypedKernel> diffProductCases() {
   for (auto [label, heads, kvHeads, keyDim, valueDim, options, queries, keys] :
        {std::tuple{"pairs", 2, 2, 16, 32, "mask %m causal", 71, 71},
         std::tuple{"shared", 4, 2, 32, 64, "causal", 32, 32}, std::tuple{"dropped", 2, 1, 16, 48, "rng %r", 20, 37},
-        std::tuple{"hidden", 1, 1, 64, 16, "mask %m", 17, 33}, std::tuple{"one_step", 2, 2, 16, 16, "", 1, 1}}) {
+        std::tuple{"hidden", 1, 1, 64, 16, "mask %m", 17, 33}, std::tuple{"one_step", 2, 2, 16, 16, "", 1, 1},
+        std::tuple{"capped", 2, 1, 32, 32, "causal", 37, 37}}) {
     const std::string q = farRows(2 * heads * keyDim), k = farRows(2 * kvHeads * keyDim),
                       v = farRows(kvHeads * valueDim), y = farRows(heads * valueDim),
                       l = "l:?x" + std::to_string(2 * heads) + "x?xf32", text = options;
@@ -208,6 +223,7 @@ static std::vector<TypedKernel> diffProductCases() {
     const std::string more = std::string(masked ? " m:?x?xi1" : "") + (drops ? " r:2xi64" : ""), m = masked ? "k" : "";
     const std::string attributes = "{heads = " + std::to_string(heads) +
                                    " : i64, kv_heads = " + std::to_string(kvHeads) + " : i64, scale = 0.05 : f32" +
+                                   (label == std::string("capped") ? softCap : "") +
                                    (drops ? ", drop_rate = 0.2 : f32, site = 3 : i32}" : "}");
     auto sizes = [queries = queries, keys = keys](const std::string &tensors) {
       return farSizes(tensors, queries, keys, 0);
@@ -252,6 +268,7 @@ static std::vector<TypedKernel> relativeProductCases() {
         RelativeForm{"few_rows", 1, 1, 64, 64, true, "f32", "", ", nearest = 2 : i64", 32, 64, 21},
         RelativeForm{"one_step", 2, 2, 16, 32, true, "E", "", "", 1, 17, 17},
         RelativeForm{"span", 4, 4, 16, 16, false, "f32", "span %z", span, 37, 77, 40},
+        RelativeForm{"span_capped", 2, 2, 32, 32, true, "E", "span %z", span + softCap, 37, 77, 40},
         // Of the queries that go over the keys together, the last ones have no row for any of the first block.
         RelativeForm{"far_queries", 1, 1, 16, 16, true, "E", "", "", 64, 128, 40},
         // Pairs of channels, but no whole vectors of them.

@@ -85,3 +85,11 @@ func.func @c7_span_grad(%g: tensor<2x6x8xf32>, %q: tensor<2x6x8xf32>, %k: tensor
   %dq, %dp, %dk, %dv, %dr, %dz = bifocal.relative_attention_grad %g, %q, %q, %k, %k, %r, %y, %lse span %z {heads = 2 : i64, scale = 0.5 : f32, span_unit = 2 : i64, ramp = 1 : i64} : (tensor<2x6x8xf32>, tensor<2x6x8xf32>, tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>, tensor<7x8xf32>, tensor<2x6x8xf32>, tensor<2x2x6xf32>, tensor<2xf32>) -> (tensor<2x6x8xf32>, tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>, tensor<7x8xf32>, tensor<2x1xf32>)
   return
 }
+
+// -----
+
+func.func @c8_cap_that_is_no_number(%g: tensor<?x?x512xf32>, %q: tensor<?x?x512xf32>, %k: tensor<?x?x512xf32>, %r: tensor<?x512xf32>, %lse: tensor<?x8x?xf32>) {
+  // expected-error@+1 {{'bifocal.relative_attention_grad' op expects a number >= 0 as soft_cap, but got nan}}
+  %dq, %dp, %dk, %dv, %dr = bifocal.relative_attention_grad %g, %q, %q, %k, %k, %r, %g, %lse {heads = 8 : i64, scale = 1.250000e-01 : f32, soft_cap = 0x7FC00000 : f32} : (tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x512xf32>, tensor<?x?x512xf32>, tensor<?x8x?xf32>) -> (tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x512xf32>)
+  return
+}

@@ -216,6 +216,33 @@ template <typename Op> static int countOf(Imported &imported, StringRef function
   return count;
 }
 
+/// Ops of attention in all functions of a model, steps too, and how many of them cap their scores at 30.
+static std::pair<int, int> countCapped(const std::string &text) {
+  Imported imported(text);
+  std::pair<int, int> counts;
+  imported.module->walk([&](Operation *op) {
+    if (!op->getName().getStringRef().contains("attention"))
+      return;
+    ++counts.first;
+    auto cap = op->getAttrOfType<FloatAttr>("soft_cap");
+    counts.second += cap && cap.getValueAsDouble() == 30;
+  });
+  return counts;
+}
+
+TEST(Import, a_soft_cap_is_that_of_every_attention) {
+  const std::string translation = smallSpec("attention");
+  for (const std::string &text :
+       {translation, smallSpec("diff_attention"), smallSpec("light_conv"), rotaryModel("mixer = \"attention\"\n")}) {
+    const auto [all, none] = countCapped(text);
+    EXPECT_GT(all, 3) << text;
+    EXPECT_EQ(none, 0) << text;
+    std::string capped = text;
+    capped.insert(capped.find("dim ="), "attention_soft_cap = 30\n");
+    EXPECT_EQ(countCapped(capped), std::pair(all, all)) << text;
+  }
+}
+
 // Two maps with keys of their own, one value as wide as both, the norm behind the difference.
 TEST(Import, paired_keys_end_in_a_norm_for_each_head) {
   Imported imported(rotaryModel("mixer = \"diff_attention\"\nheads = 4\nkv_heads = 2\n"));

@@ -140,6 +140,8 @@ INSTANTIATE_TEST_SUITE_P(
                 ""},
         Variant{"learned_post", "attention", "positions = \"learned\"\n", ""},
         Variant{"rotary_grouped", "attention", rotary, "kv_heads = 2\nhead_dim = 12\nffn_activation = \"swiglu\"\n"},
+        Variant{"rotary_capped", "attention", rotary + "attention_soft_cap = 0.5\n", "kv_heads = 2\n"},
+        Variant{"diff_v1_capped", "diff_attention", rotary + "attention_soft_cap = 0.5\n", ""},
         Variant{"diff_v1", "diff_attention", rotary, "ffn_activation = \"swiglu\"\n"},
         Variant{"diff_v1_grouped", "diff_attention", rotary, "kv_heads = 2\nffn_activation = \"swiglu\"\n"},
         Variant{"diff_v2_grouped", "diff_attention", rotary,

@@ -30,6 +30,13 @@ static OpCase shared(const std::string &name, const std::string &keys, const std
   return op;
 }
 
+/// The same with a bound that many scores come near to.
+static OpCase capped(OpCase op) {
+  op.name += "_capped";
+  op.body.replace(op.body.find("scale ="), 0, "soft_cap = 0.75 : f32, ");
+  return op;
+}
+
 static OpCase difference(const std::string &name, const std::string &keys, const std::string &options,
                          const std::string &mask, const std::string &sizes) {
   OpCase op = shared(name, keys, options, mask, sizes);
@@ -56,6 +63,10 @@ std::vector<OpCase> test::diffAttentionCases() {
       difference("padded", "S", " mask %mask", "real", "g=1 r=3 d=6 e=5"),
       difference("dropped", "S", " mask %mask rng %rng", "i1", "g=2 r=1 d=3 e=7"),
       difference("wide_heads", "T", " causal", "", "g=1 r=2 d=64 e=128"),
+      capped(shared("shared_keys", "S", " mask %mask", "real", "g=2 r=3 d=5 e=5")),
+      capped(shared("wide_heads", "T", " rng %rng causal", "", "g=1 r=2 d=64 e=64")),
+      capped(difference("causal", "T", " causal", "", "g=2 r=1 d=8 e=16")),
+      capped(difference("dropped", "S", " mask %mask rng %rng", "i1", "g=1 r=2 d=3 e=7")),
       {.name = "diff_lambda",
        .arguments = "a[d] b[d] c[d] e[d]",
        .body = "y[] = diff_lambda %a, %b, %c, %e {initial = 0.3555 : f32}",

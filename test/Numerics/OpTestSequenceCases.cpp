@@ -219,6 +219,13 @@ std::vector<OpCase> test::stepCases() {
   };
   for (OpCase &each : updateCases())
     cases.push_back(std::move(each));
+  // Decoding with a bound that many scores come near to.
+  for (size_t i = 0, count = cases.size(); i < count; ++i)
+    if (cases[i].body.find("attention_step") != std::string::npos) {
+      OpCase &capped = cases.emplace_back(cases[i]);
+      capped.name += "_capped";
+      capped.body.replace(capped.body.find("scale ="), 0, "soft_cap = 0.75 : f32, ");
+    }
   return cases;
 }
 

@@ -92,6 +92,13 @@ inline Tensor normalizeTaps(const Tensor &taps, int64_t padding, bool renormaliz
   return torch::softmax(masked, -1);
 }
 
+/// The scores of products, scaled and capped as `op` says.
+template <typename Op> Tensor scoresOf(Op op, const Tensor &products) {
+  Tensor scores = products * static_cast<double>(op.getScale().convertToFloat());
+  const double cap = op.getSoftCap().convertToFloat();
+  return cap > 0 ? cap * torch::tanh(scores / cap) : scores;
+}
+
 /// The weights [B, H, T, S] of score maps, dropped; `lse` gets their log-sums. Heads of keys are repeated.
 template <typename Op>
 Tensor attentionWeights(Op op, const Tensor &query, const Tensor &key, int64_t maps, const Tensor &mask,
@@ -100,8 +107,7 @@ Tensor attentionWeights(Op op, const Tensor &query, const Tensor &key, int64_t m
   auto split = [](const Tensor &x, int64_t heads) {
     return x.reshape({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
   };
-  Tensor scores = torch::matmul(split(query, maps), split(key, maps).transpose(2, 3)) *
-                  static_cast<double>(op.getScale().convertToFloat());
+  Tensor scores = scoresOf(op, torch::matmul(split(query, maps), split(key, maps).transpose(2, 3)));
   Tensor allowed = torch::ones({query.size(0), 1, steps, keys}, torch::kBool);
   if (mask.defined())
     allowed = allowed.logical_and(mask.unsqueeze(1).unsqueeze(1));

@@ -64,7 +64,7 @@ static Tensor attendRelative(Op op, const std::vector<Tensor> &in, const Tensor 
   Tensor near = positionScores(split(in[1]), in[4]).transpose(1, 2); // [B, H, T, L]
   near = near.gather(3, row.expand({near.size(0), heads, steps, keys}));
   Tensor content = torch::einsum("bthd,bshd->bhts", {split(in[0]), split(repeatHeads(in[2], groups, heads))});
-  Tensor scores = (content + near) * static_cast<double>(op.getScale().convertToFloat());
+  Tensor scores = scoresOf(op, content + near);
   Ramp ramp = rampOf(op, delta, in[4].size(0), in.size() > 5 ? in[5] : Tensor());
   Tensor weights = rampedWeights(scores, {ramp.seen.unsqueeze(0), ramp.factor.unsqueeze(0)}, &lse);
   if (double rate = op.getDropRate().convertToFloat(); rate > 0)
@@ -83,8 +83,7 @@ static Tensor attendStep(RelativeAttentionStepOp op, const std::vector<Tensor> &
   Tensor row = (delta - static_cast<int64_t>(op.getNearest())).clamp(0, in[2].size(0) - 1);
   Tensor near = positionScores(in[1].reshape({heads, -1}), in[2]).index_select(1, row);
   Tensor scores = torch::einsum("hd,shd->hs", {in[0].reshape({heads, -1}), split(keys)}) + near;
-  Tensor weights = rampedWeights(scores * static_cast<double>(op.getScale().convertToFloat()),
-                                 rampOf(op, delta, in[2].size(0), span), nullptr);
+  Tensor weights = rampedWeights(scoresOf(op, scores), rampOf(op, delta, in[2].size(0), span), nullptr);
   return torch::einsum("hs,shd->hd", {weights, split(values)}).reshape({-1});
 }
 

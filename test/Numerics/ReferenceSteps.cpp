@@ -18,9 +18,11 @@ static Tensor convolveRow(const Tensor &past, const Tensor &taps) {
 }
 
 /// Weights [maps, S] of one query; zeros where nothing is seen.
-static Tensor rowWeights(const Tensor &query, const Tensor &keys, int64_t maps, double scale, const Tensor &mask) {
+template <typename Op>
+static Tensor rowWeights(Op op, const Tensor &query, const Tensor &keys, int64_t maps, const Tensor &mask) {
   int64_t width = query.size(0) / maps;
-  Tensor scores = torch::einsum("shd,hd->hs", {keys.reshape({-1, maps, width}), query.reshape({maps, width})}) * scale;
+  Tensor products = torch::einsum("shd,hd->hs", {keys.reshape({-1, maps, width}), query.reshape({maps, width})});
+  Tensor scores = scoresOf(op, products);
   if (mask.defined() && !mask.any().item<bool>())
     return torch::zeros_like(scores);
   if (mask.defined())
@@ -28,9 +30,10 @@ static Tensor rowWeights(const Tensor &query, const Tensor &keys, int64_t maps, 
   return torch::softmax(scores, -1);
 }
 
-static Tensor attendRow(const Tensor &query, const Tensor &keys, const Tensor &values, int64_t heads, double scale,
+static Tensor attendRow(CrossAttentionStepOp op, const Tensor &query, const Tensor &keys, const Tensor &values,
                         const Tensor &mask) {
-  Tensor weights = rowWeights(query, keys, heads, scale, mask);
+  const auto heads = static_cast<int64_t>(op.getHeads());
+  Tensor weights = rowWeights(op, query, keys, heads, mask);
   return torch::einsum("hs,shd->hd", {weights, values.reshape({values.size(0), heads, -1})}).reshape({-1});
 }
 
@@ -85,7 +88,6 @@ bool Reference::evaluateStep(mlir::Operation *op) {
         Tensor &cachedValues = states.at(attention.getValueCache().str()), ancestors = value(attention.getAncestors());
         int64_t step = value(attention.getStep()).template item<int64_t>(), heads = attention.getHeads();
         int64_t groups = attention.getKvHeads() == 0 ? heads : attention.getKvHeads(), maps = isPaired ? 2 : 1;
-        double scale = attention.getScale().convertToFloat();
         std::vector<Tensor> rows;
         keys[step].index_put_({Slice(0, query.size(0))}, value(attention.getKey()));
         cachedValues[step].index_put_({Slice(0, query.size(0))}, value(attention.getValue()));
@@ -94,7 +96,7 @@ bool Reference::evaluateStep(mlir::Operation *op) {
             Tensor all = historyOf(cache, ancestors, row, 0, step, cache.size(0)).unsqueeze(0);
             return repeatHeads(all, groups, heads)[0];
           };
-          Tensor weights = rowWeights(query[row], past(keys), maps * heads, scale, Tensor());
+          Tensor weights = rowWeights(attention, query[row], past(keys), maps * heads, Tensor());
           if constexpr (isPaired) {
             Tensor pairs = weights.reshape({heads, 2, -1});
             weights = pairs.select(1, 0) - value(attention.getLambda()) * pairs.select(1, 1);
@@ -110,9 +112,8 @@ bool Reference::evaluateStep(mlir::Operation *op) {
         std::vector<Tensor> rows;
         for (int64_t row = 0; row < query.size(0); ++row) {
           int64_t sentence = value(attention.getSentences())[row].item<int64_t>();
-          rows.push_back(attendRow(query[row], states.at(attention.getKeys().str())[sentence],
-                                   states.at(attention.getValues().str())[sentence], attention.getHeads(),
-                                   attention.getScale().convertToFloat(),
+          rows.push_back(attendRow(attention, query[row], states.at(attention.getKeys().str())[sentence],
+                                   states.at(attention.getValues().str())[sentence],
                                    states.at(attention.getMask().str())[sentence]));
         }
         value(attention.getOutput()) = torch::stack(rows);
