@@ -19,13 +19,16 @@ struct Tiling {
 
   Tiling(const GemmArguments &g, bool fewRows, int64_t granularity, int threads) {
     // Twelve rows are a whole number of the innermost tiles on every level of CPUs.
-    constexpr int64_t microRows = 12, wantedRows = 144;
+    constexpr int64_t microRows = 12, wantedRows = 144, fewestColumns = 128;
     int64_t unit = std::lcm(microRows, granularity);
     if (unit > format::gemmMostRows / 2)
       unit = granularity <= format::gemmMostRows ? granularity : microRows;
     // An even number of parts keeps two threads equally busy, a multiple of four keeps four.
     int64_t parts = ceilDiv(g.m, wantedRows);
-    parts = fewRows ? 1 : parts > 4 ? roundUp(parts, 4) : parts > 1 ? roundUp(parts, 2) : 1;
+    parts = parts > 4 ? roundUp(parts, 4) : parts > 1 ? roundUp(parts, 2) : 1;
+    // Threads for which there are no columns share the rows, if there are some for each.
+    const int64_t most = ceilDiv(g.m, 2 * microRows), wanted = ceilDiv(threads, ceilDiv(g.n, fewestColumns));
+    parts = fewRows ? 1 : std::max(parts, std::min(wanted, most));
     rows = std::min(roundUp(ceilDiv(g.m, parts), unit), format::gemmMostRows / unit * unit);
     rowTiles = g.m == 0 ? 0 : ceilDiv(g.m, rows);
     columns = g.n;
@@ -34,7 +37,8 @@ struct Tiling {
     if (fewRows)
       columns = 2 * format::gemmColumnUnit;
     else if (rowTiles > 0 && rowTiles < threads)
-      columns = std::max<int64_t>(roundUp(ceilDiv(g.n, ceilDiv(threads, rowTiles)), format::gemmColumnUnit), 128);
+      columns =
+          std::max<int64_t>(roundUp(ceilDiv(g.n, ceilDiv(threads, rowTiles)), format::gemmColumnUnit), fewestColumns);
     columnTiles = ceilDiv(g.n, columns);
   }
   int64_t count() const { return rowTiles * columnTiles; }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// How a product is cut for threads; what it computes is tested with its generated kernels (test/Codegen).
+
+#include "runtime/cpu/Gemm.h"
+
+#include <atomic>
+#include <gtest/gtest.h>
+#include <vector>
+
+using namespace bifocal;
+
+namespace {
+
+std::atomic<int64_t> tiles;
+
+void nothing(void *const *, const int64_t *, int64_t, int64_t) {}
+void count(void *const *, const int64_t *, int64_t begin, int64_t end) { tiles += end - begin; }
+
+/// Tiles of a product [m, k] [k, n] whose B is packed first.
+int64_t tilesOf(int64_t m, int64_t n, int64_t k, int threads) {
+  float unused = 0;
+  GemmArguments arguments{.m = m, .n = n, .k = k};
+  arguments.a = arguments.b = arguments.c = arguments.workspace = &unused;
+  tiles = 0;
+  gemm(threads, {nothing, count, count}, arguments);
+  return tiles;
+}
+
+// The gradients of weights have few rows and columns, and thousands of steps between them.
+TEST(Gemm, every_thread_has_a_tile) {
+  for (const int threads : {1, 2, 3, 4, 8, 16})
+    for (const auto &[m, n] : std::vector<std::pair<int64_t, int64_t>>{
+             {128, 128}, {128, 256}, {256, 128}, {256, 256}, {512, 512}, {2048, 128}, {4000, 8}})
+      // Below 24 rows and 128 columns a tile would pack more than it computes.
+      if (m / 24 * ((n + 127) / 128) >= threads)
+        EXPECT_GE(tilesOf(m, n, 4000, threads), threads) << m << "x" << n << ", " << threads << " threads";
+}
+
+TEST(Gemm, one_thread_packs_no_rows_twice) { EXPECT_EQ(tilesOf(128, 4096, 64, 1), 1); }
+
+} // namespace
