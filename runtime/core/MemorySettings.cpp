@@ -60,10 +60,12 @@ Result<MemorySettings> MemorySettings::read(const Manifest &manifest) {
   return settings;
 }
 
+float MemorySettings::spanOf(float part, int64_t longest) {
+  return part > 0 ? std::min(part, 1.0f) * static_cast<float>(longest) : 0.0f;
+}
+
 float MemorySettings::spanOf(size_t layer, int64_t head, std::span<const float> parameters) const {
-  const float part = parameters[static_cast<size_t>(spans[layer].offset + head)];
-  // What is no number is no span.
-  return part > 0 ? std::min(part, 1.0f) * static_cast<float>(longestSpan) : 0.0f;
+  return spanOf(parameters[static_cast<size_t>(spans[layer].offset + head)], longestSpan);
 }
 
 int64_t MemorySettings::reachOf(double span) const {

@@ -34,6 +34,8 @@ struct MemorySettings {
   static Result<MemorySettings> read(const Manifest &manifest);
 
   bool hasSpans() const { return longestSpan > 0; }
+  /// What a span in the parameters means in steps: it is a part of the longest one, and no number is no span.
+  static float spanOf(float part, int64_t longest);
   /// The span of a head in steps; `parameters` is the slab.
   float spanOf(size_t layer, int64_t head, std::span<const float> parameters) const;
   /// Steps before a token that count where the longest span is `span`: as far as its ramp goes.

@@ -5,6 +5,7 @@
 #include "frontend/Import.h"
 #include "frontend/Views.h"
 #include "runtime/core/File.h"
+#include "runtime/core/MemorySettings.h"
 #include "runtime/core/Weights.h"
 #include "runtime/train/RecurrentMemory.h"
 
@@ -124,7 +125,7 @@ void Run::readSpans(const View &view, LayerView &result) const {
     return;
   for (const float part :
        session_.parameters().subspan(static_cast<size_t>(found->offset), static_cast<size_t>(found->elements())))
-    result.spans.push_back(std::clamp(part, 0.0f, 1.0f) * static_cast<float>(view.spanUnit));
+    result.spans.push_back(MemorySettings::spanOf(part, view.spanUnit));
   // Heads may share one.
   result.spans.resize(static_cast<size_t>(view.heads), result.spans.front());
   result.longestSpan = view.spanUnit;
