@@ -3,6 +3,7 @@
 #include "frontend/RecurrentSpec.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 
 using namespace bifocal;
@@ -102,7 +103,8 @@ void bifocal::checkRotary(TableReader &root, const Spec &spec) {
 
 void bifocal::readSoftCap(TableReader &table, ModelSpec &model) {
   constexpr double least = 0.001;
-  model.attentionSoftCap = table.number("attention_soft_cap", model.attentionSoftCap, 0, 1e6);
+  // -0.0 is 0.
+  model.attentionSoftCap = std::abs(table.number("attention_soft_cap", model.attentionSoftCap, 0, 1e6));
   if (model.attentionSoftCap > 0 && model.attentionSoftCap < least)
     table.error("attention_soft_cap",
                 fmt::format("expects attention_soft_cap of 0, for none, or of at least {}, but got {}", least,

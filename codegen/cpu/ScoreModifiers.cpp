@@ -3,16 +3,12 @@
 
 #include "codegen/cpu/AttentionTile.h"
 
-#include <limits>
-
 using namespace mlir;
 
 namespace bifocal {
 
-/// score / most, for which a constant stands that is a number.
 static Value partOf(KernelBuilder &kernel, Value score, double most) {
-  constexpr double largest = std::numeric_limits<float>::max();
-  return kernel.mul(score, kernel.constant(score.getType(), std::min(1 / most, largest)));
+  return kernel.mul(score, kernel.constant(score.getType(), 1 / most));
 }
 
 Value SoftCap::of(KernelBuilder &kernel, Value score) const {

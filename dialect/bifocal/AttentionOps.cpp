@@ -29,6 +29,7 @@ void AttentionOp::inferSymbolicDims(ArrayRef<Dims> operands, SmallVectorImpl<Dim
 
 AffineExpr AttentionOp::getFlops(const SymbolicDims &dims) {
   // Scores and the weighted sum: a multiply-add per channel and pair; scale and softmax: six operations per head.
+  // What a cap of scores takes is not counted, here and in the other ops of the family.
   const HeadSizes sizes = headSizes(*this);
   AffineExpr pairs = scoredPairs(*this, dims.operands[0], dims.operands[1]);
   return pairs * (2 * (sizes.scoreProducts() + sizes.valueProducts()) + 6 * sizes.heads);

@@ -41,7 +41,7 @@ def Bifocal_AttentionOp : Bifocal_PureOp<"attention", [AttrSizedOperandSegments,
     - (C5) `drop_rate` is in [0, 1); above 0 it needs `rng`.
     - (C6) `output` has the batch and the steps of `query` and HE channels.
     - (C7) `lse` has the shape `[B, H, T]`.
-    - (C8) `soft_cap` is a number >= 0.
+    - (C8) `soft_cap` is 0 or a normal number above it.
 
     Example:
 
@@ -135,7 +135,7 @@ def Bifocal_AttentionStepOp : Bifocal_Op<"attention_step", [
     - (C3) `ancestors` has N rows.
     - (C4) `key_cache` and `value_cache` name states `[P, R, ...]` of the element type of `query` with the channels of `key`
       and of `value`.
-    - (C5) `soft_cap` is a number >= 0.
+    - (C5) `soft_cap` is 0 or a normal number above it.
 
     Example:
 
@@ -159,8 +159,8 @@ def Bifocal_CrossAttentionStepOp : Bifocal_Op<"cross_attention_step", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "attention of the newest step to the encoded source";
   let description = [{
-    `bifocal.attention` of one query per hypothesis n to the keys and values of sentence `sentences[n]`, where the mask is
-    true.
+    `bifocal.attention`, with its `soft_cap`, of one query per hypothesis n to the keys and values of sentence
+    `sentences[n]`, where the mask is true.
 
     | Name             | Shape       | Element    | Meaning                          |
     |------------------|-------------|------------|----------------------------------|
@@ -177,7 +177,7 @@ def Bifocal_CrossAttentionStepOp : Bifocal_Op<"cross_attention_step", [
     - (C2) `output` has the shape of `query`.
     - (C3) `sentences` has N elements.
     - (C4) `keys` and `values` name states `[B, S, C]` of the element type of `query`, `mask` one `[B, S]` of i1.
-    - (C5) `soft_cap` is a number >= 0.
+    - (C5) `soft_cap` is 0 or a normal number above it.
 
     Example:
 

@@ -8,9 +8,9 @@ using namespace mlir;
 namespace bifocal {
 
 LogicalResult verifySoftCap(Operation *op, const APFloat &softCap) {
-  if (softCap.isFinite() && !softCap.isNegative())
+  if (softCap.isZero() || (softCap.isNormal() && !softCap.isNegative()))
     return success();
-  return op->emitOpError("expects a number >= 0 as soft_cap, but got ") << softCap.convertToFloat();
+  return op->emitOpError("expects 0 or a normal number above it as soft_cap, but got ") << softCap.convertToFloat();
 }
 
 /// (C1) and the channels of keys and values in (C2): of `query` and `key` with the same axes before.

@@ -45,7 +45,7 @@ def Bifocal_DiffAttentionOp : Bifocal_PureOp<"diff_attention", [AttrSizedOperand
     - (C5) `drop_rate` is in [0, 1); above 0 it needs `rng`.
     - (C6) `output` has the batch and the steps of `query` and heads E channels.
     - (C7) `lse` has the shape `[B, 2 heads, T]`.
-    - (C8) `soft_cap` is a number >= 0.
+    - (C8) `soft_cap` is 0 or a normal number above it.
 
     Example:
 
@@ -146,8 +146,7 @@ def Bifocal_DiffAttentionStepOp : Bifocal_Op<"diff_attention_step", [
     - (C3) `ancestors` has N rows.
     - (C4) `key_cache` and `value_cache` name states `[P, R, ...]` of the element type of `query` with the channels of `key`
       and of `value`.
-    - (C5) `soft_cap` is a number >= 0.
-    - (C5) `soft_cap` is a number >= 0.
+    - (C5) `soft_cap` is 0 or a normal number above it.
 
     Example:
 

@@ -52,7 +52,7 @@ def Bifocal_RelativeAttentionOp : Bifocal_PureOp<"relative_attention", [AttrSize
     - (C5) `drop_rate` is in [0, 1); above 0 it needs `rng`.
     - (C6) `output` has the batch and the steps of `query` and HE channels.
     - (C7) `lse` has the shape `[B, H, T]`.
-    - (C8) `soft_cap` is a number >= 0.
+    - (C8) `soft_cap` is 0 or a normal number above it.
 
     Example:
 
@@ -166,7 +166,7 @@ def Bifocal_RelativeAttentionStepOp : Bifocal_Op<"relative_attention_step", [
     - (C4) `key_cache` and `value_cache` name states `[P, R, ...]` of the element type of `query` with the channels of `key`
       and of `value`.
     - (C5) `positions`, `span` and their attributes as for `bifocal.relative_attention`, (C3) and (C4).
-    - (C6) `soft_cap` is a number >= 0.
+    - (C6) `soft_cap` is 0 or a normal number above it.
 
     Example:
 

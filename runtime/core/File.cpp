@@ -24,6 +24,15 @@ bool isStream(const std::string &path) {
   return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
 }
 
+/// Where a link leads: a rename would put a file in place of the link.
+std::string withoutLinks(const std::string &path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error))
+    return path;
+  const std::filesystem::path target = std::filesystem::canonical(path, error);
+  return error ? path : target.string();
+}
+
 /// Closes its descriptor on every way out.
 struct Descriptor {
   int number = -1;
@@ -104,7 +113,8 @@ MappedFile::~MappedFile() {
     ::munmap(const_cast<std::byte *>(bytes_.data()), bytes_.size());
 }
 
-Result<std::unique_ptr<AtomicFile>> AtomicFile::create(const std::string &path) {
+Result<std::unique_ptr<AtomicFile>> AtomicFile::create(const std::string &given) {
+  const std::string path = withoutLinks(given);
   if (isStream(path)) {
     const int stream = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
     if (stream < 0)

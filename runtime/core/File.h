@@ -36,7 +36,7 @@ private:
 
 /// Writes a file so that readers, and a machine that loses power, see the old content or the new one and nothing in
 /// between: the bytes go to a temporary file beside it, which `commit` syncs and renames. Without a commit nothing
-/// stays. A pipe or a device, such as /dev/null, is written as it is.
+/// stays. A link is followed; a pipe or a device, such as /dev/null, is written as it is.
 class AtomicFile {
 public:
   static Result<std::unique_ptr<AtomicFile>> create(const std::string &path);

@@ -27,7 +27,8 @@ struct Tiling {
     int64_t parts = ceilDiv(g.m, wantedRows);
     parts = parts > 4 ? roundUp(parts, 4) : parts > 1 ? roundUp(parts, 2) : 1;
     // Threads for which there are no columns share the rows, if there are some for each.
-    const int64_t most = ceilDiv(g.m, 2 * microRows), wanted = ceilDiv(threads, ceilDiv(g.n, fewestColumns));
+    const int64_t most = ceilDiv(g.m, 2 * microRows),
+                  wanted = ceilDiv(threads, std::max<int64_t>(1, g.n / fewestColumns));
     parts = fewRows ? 1 : std::max(parts, std::min(wanted, most));
     rows = std::min(roundUp(ceilDiv(g.m, parts), unit), format::gemmMostRows / unit * unit);
     rowTiles = g.m == 0 ? 0 : ceilDiv(g.m, rows);

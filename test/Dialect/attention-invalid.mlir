@@ -97,7 +97,7 @@ func.func @c2_value_of_a_part(%q: tensor<2x6x8xf32>, %k: tensor<2x9x4xf32>, %v: 
 // -----
 
 func.func @c8_cap_below_zero(%q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %v: tensor<2x9x8xf32>) {
-  // expected-error@+1 {{'bifocal.attention' op expects a number >= 0 as soft_cap, but got -1.0}}
+  // expected-error@+1 {{'bifocal.attention' op expects 0 or a normal number above it as soft_cap, but got -1.0}}
   %y, %lse = bifocal.attention %q, %k, %v {heads = 2 : i64, scale = 0.5 : f32, soft_cap = -1.0 : f32} : (tensor<2x6x8xf32>, tensor<2x9x8xf32>, tensor<2x9x8xf32>) -> (tensor<2x6x8xf32>, tensor<2x2x6xf32>)
   return
 }

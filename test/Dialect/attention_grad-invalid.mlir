@@ -105,7 +105,7 @@ func.func @c7_value_grad_of_the_queries(%g: tensor<2x6x8xf32>, %q: tensor<2x6x8x
 // -----
 
 func.func @c8_cap_that_is_no_number(%g: tensor<?x?x512xf32>, %q: tensor<?x?x512xf32>, %k: tensor<?x?x512xf32>, %v: tensor<?x?x512xf32>, %y: tensor<?x?x512xf32>, %lse: tensor<?x8x?xf32>) {
-  // expected-error@+1 {{'bifocal.attention_grad' op expects a number >= 0 as soft_cap, but got nan}}
+  // expected-error@+1 {{'bifocal.attention_grad' op expects 0 or a normal number above it as soft_cap, but got nan}}
   %dq, %dk, %dv = bifocal.attention_grad %g, %q, %k, %v, %y, %lse causal {heads = 8 : i64, scale = 1.250000e-01 : f32, soft_cap = 0x7FC00000 : f32} : (tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x8x?xf32>) -> (tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>)
   return
 }

@@ -93,7 +93,7 @@ func.func @c4_value_cache_of_all_heads(%q: tensor<5x8xf32>, %k: tensor<5x4xf32>,
 bifocal.state @self.key : tensor<?x?x512xf32> dims ["P", "R", ""]
 bifocal.state @self.value : tensor<?x?x512xf32> dims ["P", "R", ""]
 func.func @c5_cap_that_is_no_number(%q: tensor<?x512xf32>, %k: tensor<?x512xf32>, %v: tensor<?x512xf32>, %a: tensor<?x?xi32>, %t: tensor<i32>) {
-  // expected-error@+1 {{'bifocal.attention_step' op expects a number >= 0 as soft_cap, but got nan}}
+  // expected-error@+1 {{'bifocal.attention_step' op expects 0 or a normal number above it as soft_cap, but got nan}}
   %y = bifocal.attention_step %q, %k, %v caches @self.key, @self.value ancestors %a step %t {heads = 8 : i64, scale = 1.250000e-01 : f32, soft_cap = 0x7FC00000 : f32} : (tensor<?x512xf32>, tensor<?x512xf32>, tensor<?x512xf32>, tensor<?x?xi32>, tensor<i32>) -> tensor<?x512xf32>
   return
 }

@@ -59,7 +59,7 @@ bifocal.state @cross.key : tensor<?x?x512xf32> dims ["B", "S", ""]
 bifocal.state @cross.value : tensor<?x?x512xf32> dims ["B", "S", ""]
 bifocal.state @source_mask : tensor<?x?xi1> dims ["B", "S"]
 func.func @c5_cap_that_is_no_number(%q: tensor<?x512xf32>, %s: tensor<?xi32>) {
-  // expected-error@+1 {{'bifocal.cross_attention_step' op expects a number >= 0 as soft_cap, but got nan}}
+  // expected-error@+1 {{'bifocal.cross_attention_step' op expects 0 or a normal number above it as soft_cap, but got nan}}
   %y = bifocal.cross_attention_step %q sentences %s states @cross.key, @cross.value, @source_mask {heads = 8 : i64, scale = 1.250000e-01 : f32, soft_cap = 0x7FC00000 : f32} : (tensor<?x512xf32>, tensor<?xi32>) -> tensor<?x512xf32>
   return
 }

@@ -89,7 +89,7 @@ func.func @c7_log_sums_of_heads(%q: tensor<2x6x8xf32>, %k: tensor<2x9x8xf32>, %v
 // -----
 
 func.func @c8_cap_that_is_no_number(%q: tensor<?x?x512xf32>, %k: tensor<?x?x512xf32>, %v: tensor<?x?x512xf32>, %l: tensor<f32>) {
-  // expected-error@+1 {{'bifocal.diff_attention' op expects a number >= 0 as soft_cap, but got nan}}
+  // expected-error@+1 {{'bifocal.diff_attention' op expects 0 or a normal number above it as soft_cap, but got nan}}
   %y, %lse = bifocal.diff_attention %q, %k, %v lambda %l causal {heads = 4 : i64, scale = 1.250000e-01 : f32, soft_cap = 0x7FC00000 : f32} : (tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<f32>) -> (tensor<?x?x512xf32>, tensor<?x8x?xf32>)
   return
 }

@@ -89,7 +89,7 @@ func.func @c7_span_grad(%g: tensor<2x6x8xf32>, %q: tensor<2x6x8xf32>, %k: tensor
 // -----
 
 func.func @c8_cap_that_is_no_number(%g: tensor<?x?x512xf32>, %q: tensor<?x?x512xf32>, %k: tensor<?x?x512xf32>, %r: tensor<?x512xf32>, %lse: tensor<?x8x?xf32>) {
-  // expected-error@+1 {{'bifocal.relative_attention_grad' op expects a number >= 0 as soft_cap, but got nan}}
+  // expected-error@+1 {{'bifocal.relative_attention_grad' op expects 0 or a normal number above it as soft_cap, but got nan}}
   %dq, %dp, %dk, %dv, %dr = bifocal.relative_attention_grad %g, %q, %q, %k, %k, %r, %g, %lse {heads = 8 : i64, scale = 1.250000e-01 : f32, soft_cap = 0x7FC00000 : f32} : (tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x512xf32>, tensor<?x?x512xf32>, tensor<?x8x?xf32>) -> (tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x?x512xf32>, tensor<?x512xf32>)
   return
 }

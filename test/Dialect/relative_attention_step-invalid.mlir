@@ -73,7 +73,7 @@ func.func @c5_ramp(%q: tensor<5x8xf32>, %p: tensor<5x8xf32>, %k: tensor<5x8xf32>
 bifocal.state @self.key : tensor<?x?x512xf32> dims ["P", "R", ""]
 bifocal.state @self.value : tensor<?x?x512xf32> dims ["P", "R", ""]
 func.func @c6_cap_that_is_no_number(%q: tensor<?x512xf32>, %r: tensor<?x512xf32>, %a: tensor<?x?xi32>, %t: tensor<i32>) {
-  // expected-error@+1 {{'bifocal.relative_attention_step' op expects a number >= 0 as soft_cap, but got nan}}
+  // expected-error@+1 {{'bifocal.relative_attention_step' op expects 0 or a normal number above it as soft_cap, but got nan}}
   %y = bifocal.relative_attention_step %q, %q, %q, %q, %r caches @self.key, @self.value ancestors %a step %t {heads = 8 : i64, scale = 1.250000e-01 : f32, soft_cap = 0x7FC00000 : f32, window = 5 : i64} : (tensor<?x512xf32>, tensor<?x512xf32>, tensor<?x512xf32>, tensor<?x512xf32>, tensor<?x512xf32>, tensor<?x?xi32>, tensor<i32>) -> tensor<?x512xf32>
   return
 }

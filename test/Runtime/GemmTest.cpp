@@ -3,6 +3,7 @@
 
 #include "runtime/cpu/Gemm.h"
 
+#include <algorithm>
 #include <atomic>
 #include <gtest/gtest.h>
 #include <vector>
@@ -15,6 +16,18 @@ std::atomic<int64_t> tiles;
 
 void nothing(void *const *, const int64_t *, int64_t, int64_t) {}
 void count(void *const *, const int64_t *, int64_t begin, int64_t end) { tiles += end - begin; }
+
+std::atomic<int64_t> largest;
+
+/// A kernel that keeps how many elements the largest tile has.
+void measure(void *const *, const int64_t *sizes, int64_t begin, int64_t end) {
+  const int64_t m = sizes[0], n = sizes[1], rows = sizes[4], columns = sizes[5], across = (n + columns - 1) / columns;
+  for (int64_t tile = begin; tile < end; ++tile) {
+    const int64_t own = std::min(rows, m - tile / across * rows) * std::min(columns, n - tile % across * columns);
+    for (int64_t seen = largest; seen < own && !largest.compare_exchange_weak(seen, own);)
+      ;
+  }
+}
 
 /// Tiles of a product [m, k] [k, n] whose B is packed first.
 int64_t tilesOf(int64_t m, int64_t n, int64_t k, int threads) {
@@ -34,6 +47,18 @@ TEST(Gemm, every_thread_has_a_tile) {
       // Below 24 rows and 128 columns a tile would pack more than it computes.
       if (m / 24 * ((n + 127) / 128) >= threads)
         EXPECT_GE(tilesOf(m, n, 4000, threads), threads) << m << "x" << n << ", " << threads << " threads";
+}
+
+// A remnant behind whole columns is no share for a thread.
+TEST(Gemm, two_threads_have_about_as_much_to_do) {
+  for (const int64_t n : {128, 136, 160, 200, 256, 300}) {
+    float unused = 0;
+    GemmArguments arguments{.m = 128, .n = n, .k = 4000};
+    arguments.a = arguments.b = arguments.c = arguments.workspace = &unused;
+    largest = 0;
+    gemm(2, {nothing, measure, measure}, arguments);
+    EXPECT_LE(largest, 0.6 * 128 * static_cast<double>(n)) << n;
+  }
 }
 
 TEST(Gemm, one_thread_packs_no_rows_twice) { EXPECT_EQ(tilesOf(128, 4096, 64, 1), 1); }

@@ -123,9 +123,10 @@ def compare_golden(program: Path, folder: Path, device: str) -> tuple[str, Total
     if not summary:
         problem = f"bifocal-golden ended with {done.returncode} and without a summary\n{done.stderr[-2000:]}"
         return problem, Totals(failures=[f"bifocal-golden {device}"])
-    failures = [line for line in lines if line.startswith("fail")]
-    if len(failures) != int(summary[2]):
-        failures = [f"bifocal-golden {device}: {lines[-1]}"]
+    place = f"bifocal-golden {device} {folder.name}"
+    failures = [f"{place}: {line}" for line in lines if line.startswith("fail ")]
+    if done.returncode != 0 and not failures:
+        failures = [f"{place} ended with {done.returncode}: {lines[-1]}"]
     return "\n".join([*failures, f"{device}: {lines[-1]}"]), Totals(int(summary[1]), failures=failures)
 
 
