@@ -48,10 +48,12 @@ Result<Shape> completeShape(const Shape &given, const Artifact &artifact) {
                  {"N", 5 * sentences}, {"R", 5 * sentences}, {"P", 2 * steps}};
   // M, or M0, M1, ...: steps that layers remember.
   const nlohmann::json &model = artifact.manifest().model;
-  const int64_t memory = model.contains("memory") ? std::max<int64_t>(1, model["memory"].value("steps", 1)) : 1;
-  // Caches of such a model are as long as what a token sees.
-  if (model.contains("memory"))
+  int64_t memory = 1;
+  if (model.contains("memory")) {
+    memory = std::max<int64_t>(1, model["memory"].value("steps", 1));
+    // Caches of such a model are as long as what a token sees.
     shape["P"] = 1 + std::max<int64_t>(model["memory"].value("evaluation_steps", memory), 1);
+  }
   for (const EntryPlan &entry : artifact.plan().entries)
     for (const std::string &symbol : entry.symbols)
       if (symbol != format::windowSymbol)
