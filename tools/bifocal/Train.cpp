@@ -11,7 +11,10 @@
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
+#include <atomic>
+#include <chrono>
 #include <csignal>
+#include <ctime>
 #include <filesystem>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -67,23 +70,34 @@ bool isIgnored(int number) {
   return sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/// The first signal asks for an orderly end, the second ends at once, also where it is another one. SIGHUP comes from a
-/// terminal that closes, SIGPIPE when nobody reads the log any more; where they are ignored, as under `nohup` and some
-/// service managers, they stay so.
+/// timeout(1) and service managers send a signal to a process and to its group: what comes so soon after the first is
+/// the same request, not a second one.
+constexpr std::chrono::milliseconds oneRequest{500};
+
+/// The first signal asks for an orderly end, a second one ends at once, also where it is another one.
+void onStopSignal(int number) {
+  static std::atomic<int64_t> first{0};
+  static_assert(std::atomic<int64_t>::is_always_lock_free, "a signal handler must not wait");
+  struct timespec now {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const int64_t milliseconds = 1000 * int64_t{now.tv_sec} + now.tv_nsec / 1'000'000;
+  int64_t none = 0;
+  stopRequested = true;
+  if (first.compare_exchange_strong(none, milliseconds) || milliseconds - none < oneRequest.count())
+    return;
+  std::signal(number, SIG_DFL);
+  raise(number);
+}
+
+/// SIGHUP comes from a terminal that closes, SIGPIPE when nobody reads the log any more; where they are ignored, as
+/// under `nohup` and some service managers, they stay so.
 void stopOnSignals() {
-  static const bool hangsUp = !isIgnored(SIGHUP);
   struct sigaction action {};
   action.sa_flags = SA_RESTART;
-  action.sa_handler = [](int) {
-    stopRequested = true;
-    std::signal(SIGTERM, SIG_DFL);
-    std::signal(SIGINT, SIG_DFL);
-    if (hangsUp)
-      std::signal(SIGHUP, SIG_DFL);
-  };
+  action.sa_handler = onStopSignal;
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
-  if (hangsUp)
+  if (!isIgnored(SIGHUP))
     sigaction(SIGHUP, &action, nullptr);
   // Each further line of the log gives one more: none of them may end the training before it has saved.
   action.sa_handler = [](int) { stopRequested = true; };

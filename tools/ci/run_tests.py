@@ -29,7 +29,7 @@ LIT_OUTCOMES = {
 
 @dataclass
 class Totals:
-    """What came of tests: how many passed, failed and were skipped, and the names of those that failed."""
+    """What came of tests: how many passed, failed and were skipped, and of those that failed the names and last words."""
 
     passed: int = 0
     skipped: int = 0
@@ -39,6 +39,11 @@ class Totals:
         self.passed += other.passed
         self.skipped += other.skipped
         self.failures += other.failures
+
+
+def with_end(name: str, output: str, lines: int = 8) -> str:
+    """The name of a failed test, and the end of what it printed."""
+    return "\n  ".join([name, *output.rstrip().splitlines()[-lines:]])
 
 
 def announce(text: str) -> None:
@@ -65,7 +70,7 @@ def run_lit(build: Path, totals: Totals) -> None:
             totals.passed += outcome == "passed"
             totals.skipped += outcome == "skipped"
             if outcome == "failed":
-                totals.failures.append(test["name"])
+                totals.failures.append(with_end(test["name"], test["output"].replace("--\n\n********************", "")))
 
 
 def run_gtest(program: Path) -> tuple[str, Totals]:
@@ -96,7 +101,8 @@ def run_gtest_program(program: Path) -> tuple[str, Totals]:
             totals.passed += ran and not failed
             totals.skipped += not ran and not failed
             if failed:
-                totals.failures.append(f"{program.name} {suite['name']}.{test['name']}")
+                name = f"{program.name} {suite['name']}.{test['name']}"
+                totals.failures.append(with_end(name, test["failures"][0]["failure"]))
     if done.returncode != 0 and not totals.failures:
         said += f"{program.name} ended with {done.returncode} after its last test"
         totals.failures.append(program.name)
