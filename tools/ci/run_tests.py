@@ -43,7 +43,8 @@ class Totals:
 
 def with_end(name: str, output: str, lines: int = 8) -> str:
     """The name of a failed test, and the end of what it printed."""
-    return "\n  ".join([name, *output.rstrip().splitlines()[-lines:]])
+    said = [line for line in output.splitlines() if line.strip("- ")]
+    return "\n  ".join([name, *said[-lines:]])
 
 
 def announce(text: str) -> None:
@@ -70,7 +71,7 @@ def run_lit(build: Path, totals: Totals) -> None:
             totals.passed += outcome == "passed"
             totals.skipped += outcome == "skipped"
             if outcome == "failed":
-                totals.failures.append(with_end(test["name"], test["output"].replace("--\n\n********************", "")))
+                totals.failures.append(with_end(test["name"], test["output"]))
 
 
 def run_gtest(program: Path) -> tuple[str, Totals]:
