@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 
 using namespace bifocal;
@@ -23,6 +24,7 @@ struct Options {
   uint64_t seed = 2;
   bool json = false;
   bool profile = false; ///< on other devices than a CPU
+  bool shortList = false;
 };
 
 struct Measurement {
@@ -55,9 +57,9 @@ public:
   }
   Status step(const Rows &rows, std::span<float> logProbabilities) override {
     BIFOCAL_RETURN_IF_ERROR(timed([&] { return model_.step(rows, logProbabilities); }));
-    const auto vocabulary = static_cast<size_t>(vocabularySize());
+    const size_t columns = shortList().empty() ? static_cast<size_t>(vocabularySize()) : shortList().size();
     for (size_t row = 0; row < rows.tokens.size(); ++row) {
-      const std::span<float> scores = logProbabilities.subspan(row * vocabulary, vocabulary);
+      const std::span<float> scores = logProbabilities.subspan(row * columns, columns);
       if (!isLast(rows, row)) {
         scores[eos_] = minusInfinity_;
       } else {
@@ -67,6 +69,7 @@ public:
     }
     return {};
   }
+  std::span<const int32_t> shortList() const override { return model_.shortList(); }
   int64_t candidateCount() const override { return model_.candidateCount(); }
   Status candidates(const Rows &rows, std::span<float> logProbabilities, std::span<int32_t> tokens) override {
     BIFOCAL_RETURN_IF_ERROR(timed([&] { return model_.candidates(rows, logProbabilities, tokens); }));
@@ -166,6 +169,14 @@ Result<Measurement> measure(const Options &options, const std::string &path) {
   Result<SessionStepper> model = SessionStepper::create(*session);
   if (!model.ok())
     return model.status();
+  if (options.shortList) {
+    if (model->shortListSize() == 0)
+      return Status(StatusCode::unsupported,
+                    "expects a model with the entry 'decode_short_list', but this one has none");
+    std::vector<int32_t> list(static_cast<size_t>(model->shortListSize()));
+    std::iota(list.begin(), list.end(), 0);
+    model->setShortList(std::move(list));
+  }
   const std::vector<BenchBatch> batches = makeBenchSentences(options.steps, options.batch, vocabulary, options.seed);
   Measurement warm, result;
   for (int64_t i = 0; i < options.warmup; ++i)
@@ -255,6 +266,7 @@ int main(int argc, char **argv) {
   app.add_option("--beam", options.beam, "Hypotheses per sentence")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--steps", options.steps, "Batches to time")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--warmup", options.warmup, "Batches before")->check(CLI::Range(0, 1000))->capture_default_str();
+  app.add_flag("--short-list", options.shortList, "Search the first tokens alone, as many as a short list has");
   options.device.add(app);
   app.add_option("--seed", options.seed, "Seed of parameters and sentences")->capture_default_str();
   app.add_flag("--profile", options.profile,

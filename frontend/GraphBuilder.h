@@ -42,6 +42,8 @@ public:
   void writeEncoderStates(Value encoderOutput, Value mask);
   /// [..., C] -> [..., V]; of the rows where `mask` is true, or of all without one.
   Value project(Value features, Value mask);
+  /// [N, C] and K tokens -> [N, K], the logits of these tokens alone.
+  Value projectTo(Value features, Value tokens);
   /// loss, nll, count.
   mlir::ValueRange crossEntropy(Value logits, Value target) { return crossEntropy(logits, target, padId); }
   /// The same by an adaptive softmax, from [B, T, C].

@@ -15,6 +15,20 @@ namespace {
 /// Tokens that `decode_candidates` gives for every row: enough for a beam of 14 without rules for repeats.
 constexpr int64_t mostCandidates = 32;
 
+/// Tokens of the lists that `decode_short_list` takes, a quarter of the vocabulary: batches of sentences need about as
+/// many. 0 where there is no such entry, because the product with the whole vocabulary is small or in bands already.
+int64_t shortListSize(const ModelSpec &model) {
+  constexpr int64_t share = 4, least = 512, most = 4096, multiple = 64;
+  if (model.kind == ModelKind::languageModel || model.adaptiveSoftmax.isUsed() ||
+      model.targetVocabulary < share * least)
+    return 0;
+  return std::min(model.targetVocabulary / share / multiple * multiple, most);
+}
+
+/// What a step of decoding gives: the log-probabilities of all tokens, the likeliest tokens with theirs, or those of
+/// the tokens in a list, which share all of the probability.
+enum class StepResult { all, candidates, shortList };
+
 /// One argument of an entry function.
 struct Argument {
   StringRef name;
@@ -51,7 +65,8 @@ private:
   void buildForward();
   void buildEncode();
   void buildEncodeDistances();
-  void buildDecodeStep(bool candidates);
+  void buildDecodeStep(StepResult result);
+  Value stepLogProbabilities(GraphBuilder &graph, Value features, Value shortList);
   func::FuncOp begin(StringRef name, ArrayRef<Argument> arguments, StringRef path);
   void finish(func::FuncOp function, ValueRange results, ArrayRef<StringRef> names);
 
@@ -287,25 +302,32 @@ void Importer::buildEncodeDistances() {
   finish(function, {}, {});
 }
 
-/// A step of decoding gives the log-probabilities of all tokens, or the likeliest tokens with theirs.
-void Importer::buildDecodeStep(bool candidates) {
+/// Log-probabilities [N, V], or of the tokens in a list if there is one.
+Value Importer::stepLogProbabilities(GraphBuilder &graph, Value features, Value shortList) {
+  if (spec.model.adaptiveSoftmax.isUsed())
+    return recurrent() ? graph.recurrentLogits(features) : graph.adaptiveLogProbabilities(features);
+  Value logits = recurrent() ? graph.recurrentLogits(features)
+                 : shortList ? graph.projectTo(features, shortList)
+                             : graph.project(features, Value());
+  return builder.create<LogSoftmaxOp>(graph.loc(), logits.getType(), logits);
+}
+
+void Importer::buildDecodeStep(StepResult result) {
   SmallVector<Argument> arguments{tokens("tokens", {"N"}), tokens("positions", {"N"})};
   if (!spec.isLanguageModel())
     arguments.push_back(tokens("sentences", {"N"}));
   arguments.append({tokens("ancestors", {"N", "P"}), tokens("step", {})});
-  func::FuncOp function = begin(candidates ? "decode_candidates" : "decode_step", arguments, "decoder");
+  const bool listed = result == StepResult::shortList, candidates = result == StepResult::candidates;
+  if (listed)
+    arguments.push_back({"short_list", builder.getI32Type(), {""}, {shortListSize(spec.model)}});
+  StringRef name = listed ? "decode_short_list" : candidates ? "decode_candidates" : "decode_step";
+  func::FuncOp function = begin(name, arguments, "decoder");
   GraphBuilder graph(spec, builder, parameterTypes, Value());
-  auto last = function.getArguments().take_back(3);
+  auto last = function.getArguments().drop_back(listed).take_back(3);
   GraphBuilder::Step step{spec.isLanguageModel() ? Value() : Value(last[0]), last[1], last[2]};
   Value features = recurrent() ? graph.recurrentStep(function.getArgument(0), step)
                                : graph.decoderStep(function.getArgument(0), function.getArgument(1), step);
-  Value all;
-  if (spec.model.adaptiveSoftmax.isUsed()) {
-    all = recurrent() ? graph.recurrentLogits(features) : graph.adaptiveLogProbabilities(features);
-  } else {
-    Value logits = recurrent() ? graph.recurrentLogits(features) : graph.project(features, Value());
-    all = builder.create<LogSoftmaxOp>(graph.loc(), logits.getType(), logits);
-  }
+  Value all = stepLogProbabilities(graph, features, listed ? Value(function.getArguments().back()) : Value());
   if (!candidates)
     return finish(function, all, {"log_probabilities"});
   const int64_t vocabulary = cast<RankedTensorType>(all.getType()).getShape().back();
@@ -335,8 +357,10 @@ OwningOpRef<ModuleOp> Importer::run() {
     buildEncode();
   if (!distanceStates(spec).empty())
     buildEncodeDistances();
-  buildDecodeStep(/*candidates=*/false);
-  buildDecodeStep(/*candidates=*/true);
+  buildDecodeStep(StepResult::all);
+  buildDecodeStep(StepResult::candidates);
+  if (shortListSize(spec.model) > 0)
+    buildDecodeStep(StepResult::shortList);
   return module;
 }
 

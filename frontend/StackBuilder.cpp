@@ -115,6 +115,11 @@ Value GraphBuilder::project(Value features, Value mask) {
       .getOutput();
 }
 
+Value GraphBuilder::projectTo(Value features, Value tokens) {
+  at("model.share_embeddings", "decoder.output_projection");
+  return product(features, lookUp(tokens, parameter(outputProjectionName(spec)), /*scale=*/1), Value());
+}
+
 ValueRange GraphBuilder::crossEntropy(Value logits, Value target, int64_t ignored) {
   at("training.criterion", "criterion");
   auto scalar = RankedTensorType::get({}, builder.getF32Type());

@@ -84,6 +84,7 @@ Result<InputRules> InputRules::create(const Manifest &manifest, const EntryPlan 
       {"previous", {0, target, none, none, none}},
       {"target", {0, target, none, none, none}},
       {"tokens", {0, target, none, none, none}},
+      {"short_list", {0, target, none, none, none}},
       {"positions", {0, positions < 0 ? -1 : std::max<int64_t>(positions + pad + 1, 0), none, none, none}},
       {"distances", {0, positions, none, none, none}},
       {"sentences", {0, -1, none, state("B"), none}},

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <limits>
+#include <optional>
 #include <ranges>
 
 namespace bifocal {
@@ -61,6 +62,10 @@ public:
 
 private:
   size_t beam() const { return static_cast<size_t>(options_.beam); }
+  /// Tokens that a row has scores of.
+  size_t columns() const { return list_.empty() ? static_cast<size_t>(stepper_.vocabularySize()) : list_.size(); }
+  int32_t tokenOf(size_t column) const { return list_.empty() ? static_cast<int32_t>(column) : list_[column]; }
+  std::optional<size_t> columnOf(int32_t token) const;
   int64_t maxLength(int64_t sourceLength) const;
   Status callStepper(int64_t step, int64_t rows);
   bool candidatesSuffice(int64_t step) const;
@@ -79,7 +84,8 @@ private:
   std::vector<Sentence> sentences_;
   std::vector<std::vector<Hypothesis>> finished_;
   std::vector<int32_t> tokens_, sentenceOfRow_, ancestors_;
-  /// [rows, vocabulary]; or, if `fewTokens_`, those of the tokens in `best_`, [rows, candidateCount].
+  std::span<const int32_t> list_; ///< see Stepper::shortList
+  /// [rows, columns]; or, if `fewTokens_`, those of the tokens in `best_`, [rows, candidateCount].
   std::vector<float> scores_;
   std::vector<int32_t> best_;
   bool fewTokens_ = false;
@@ -95,9 +101,16 @@ int64_t Search::maxLength(int64_t sourceLength) const {
   return static_cast<int64_t>(std::clamp(wanted, 0.0, static_cast<double>(stepper_.maxSteps() - 1)));
 }
 
+std::optional<size_t> Search::columnOf(int32_t token) const {
+  if (list_.empty())
+    return static_cast<size_t>(token);
+  const auto found = std::ranges::lower_bound(list_, token);
+  return found != list_.end() && *found == token ? std::optional(static_cast<size_t>(found - list_.begin()))
+                                                 : std::nullopt;
+}
+
 /// Runs the model for all rows of all sentences, in order.
 Status Search::callStepper(int64_t step, int64_t rows) {
-  const int64_t vocabulary = stepper_.vocabularySize();
   tokens_.clear();
   sentenceOfRow_.clear();
   ancestors_.assign(static_cast<size_t>(rows * steps_), 0);
@@ -113,7 +126,7 @@ Status Search::callStepper(int64_t step, int64_t rows) {
   const Stepper::Rows all{step, tokens_, sentenceOfRow_, ancestors_, steps_};
   fewTokens_ = candidatesSuffice(step);
   if (!fewTokens_) {
-    scores_.resize(static_cast<size_t>(rows * vocabulary));
+    scores_.resize(static_cast<size_t>(rows) * columns());
     return stepper_.step(all, scores_);
   }
   best_.resize(static_cast<size_t>(rows * stepper_.candidateCount()));
@@ -123,7 +136,7 @@ Status Search::callStepper(int64_t step, int64_t rows) {
 
 /// Whether the best continuations are among the likeliest tokens of every row, whatever `constrain` would take out.
 bool Search::candidatesSuffice(int64_t step) const {
-  if (options_.temperature != 1 || options_.unknownPenalty < 0)
+  if (options_.temperature != 1 || options_.unknownPenalty < 0 || !list_.empty())
     return false;
   int64_t forbidden = 3; // padding, the end, an unknown word that falls behind others
   for (const Sentence &sentence : sentences_) {
@@ -136,7 +149,7 @@ bool Search::candidatesSuffice(int64_t step) const {
   return stepper_.candidateCount() >= std::min(2 * options_.beam + forbidden, stepper_.vocabularySize());
 }
 
-/// Applies everything that forbids or prices tokens.
+/// Applies everything that forbids or prices tokens. Padding, the end and unknown words are columns of every list.
 void Search::constrain(std::span<float> scores, const Active &active, int64_t step, int64_t maxLength) const {
   if (options_.temperature != 1) {
     double sum = 0, largest = *std::max_element(scores.begin(), scores.end()) / options_.temperature;
@@ -153,7 +166,8 @@ void Search::constrain(std::span<float> scores, const Active &active, int64_t st
   if (step >= maxLength)
     std::fill(scores.begin(), scores.end(), minusInfinity);
   for (const int32_t token : repeats_)
-    scores[static_cast<size_t>(token)] = minusInfinity;
+    if (const std::optional<size_t> column = columnOf(token))
+      scores[*column] = minusInfinity;
   scores[token::eos] = step < maxLength && step < options_.minLength ? minusInfinity : end;
 }
 
@@ -182,8 +196,8 @@ void Search::offer(const Candidate &candidate, size_t wanted) {
   std::push_heap(candidates_.begin(), candidates_.end(), isBetter);
 }
 
-/// Offers every token of a row. Most blocks have no candidate, which their largest score tells: adding the same to all
-/// keeps their order, and among equals the earlier ones stay.
+/// Offers every token that a row has a score of. Most blocks have no candidate, which their largest score tells: adding
+/// the same to all keeps their order, and among equals the earlier ones stay.
 void Search::offerAll(std::span<const float> scores, float before, size_t row, size_t wanted) {
   constexpr size_t block = 64;
   for (size_t first = 0; first < scores.size(); first += block) {
@@ -191,7 +205,7 @@ void Search::offerAll(std::span<const float> scores, float before, size_t row, s
     if (candidates_.size() == wanted && before + peakOf(part) <= candidates_.front().score)
       continue;
     for (size_t i = 0; i < part.size(); ++i)
-      offer({before + part[i], static_cast<int32_t>(row), static_cast<int32_t>(first + i)}, wanted);
+      offer({before + part[i], static_cast<int32_t>(row), tokenOf(first + i)}, wanted);
   }
 }
 
@@ -210,8 +224,7 @@ void Search::offerCandidates(const Active &active, size_t modelRow, size_t row, 
 
 /// Puts the best 2 * beam continuations of a sentence into `candidates_`, best first.
 void Search::collect(const Sentence &sentence, int64_t firstRow, int64_t step) {
-  const auto vocabulary = static_cast<size_t>(stepper_.vocabularySize());
-  const size_t rows = sentence.active.size(), wanted = std::min(2 * beam(), rows * vocabulary - 1);
+  const size_t rows = sentence.active.size(), wanted = std::min(2 * beam(), rows * columns() - 1);
   candidates_.clear();
   for (size_t row = 0; row < rows; ++row) {
     const Active &active = sentence.active[row];
@@ -221,7 +234,7 @@ void Search::collect(const Sentence &sentence, int64_t firstRow, int64_t step) {
       offerCandidates(active, modelRow, row, step, wanted);
       continue;
     }
-    const std::span<float> scores(scores_.data() + modelRow * vocabulary, vocabulary);
+    const std::span<float> scores(scores_.data() + modelRow * columns(), columns());
     constrain(scores, active, step, sentence.maxLength);
     offerAll(scores, active.score(), row, wanted);
   }
@@ -272,6 +285,7 @@ Status Search::run(std::span<const int64_t> sourceLengths) {
     steps_ = std::max(steps_, sentences_.back().maxLength + 1);
   }
   BIFOCAL_RETURN_IF_ERROR(stepper_.begin(static_cast<int64_t>(sourceLengths.size()) * options_.beam, steps_));
+  list_ = stepper_.shortList();
   for (int64_t step = 0; !sentences_.empty(); ++step) {
     int64_t rows = 0;
     for (const Sentence &sentence : sentences_)
@@ -300,7 +314,9 @@ Status Stepper::candidates(const Rows &, std::span<float>, std::span<int32_t>) {
 
 Result<std::vector<std::vector<Hypothesis>>> beamSearch(Stepper &stepper, std::span<const int64_t> sourceLengths,
                                                         const BeamOptions &options) {
-  const int64_t mostBeam = std::min(BeamOptions::mostBeam, (stepper.vocabularySize() - 1) / 2);
+  const auto listed = static_cast<int64_t>(stepper.shortList().size());
+  const int64_t tokens = listed > 0 ? listed : stepper.vocabularySize();
+  const int64_t mostBeam = std::min(BeamOptions::mostBeam, (tokens - 1) / 2);
   if (options.beam < 1 || options.beam > mostBeam)
     return Status(StatusCode::usage, fmt::format("expects a beam from 1 to {}, but got {}", mostBeam, options.beam));
   if (!(options.temperature > 0))

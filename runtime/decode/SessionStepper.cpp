@@ -4,6 +4,7 @@
 #include "runtime/core/Json.h"
 #include "runtime/core/MemorySettings.h"
 #include "runtime/data/Vocabulary.h"
+#include "runtime/decode/ShortList.h"
 
 #include <algorithm>
 #include <array>
@@ -48,6 +49,16 @@ Result<SessionStepper> SessionStepper::create(Session &session) {
     if (!candidates.ok())
       return candidates.status();
     stepper.candidateCount_ = *candidates;
+  }
+  if (artifact.plan().find("decode_short_list")) {
+    const Result<int64_t> listed = outputWidth(artifact.plan(), "decode_short_list");
+    if (!listed.ok())
+      return listed.status();
+    if (*listed < leastShortList || *listed > *vocabulary)
+      return Status(StatusCode::malformed,
+                    fmt::format("entry 'decode_short_list' expects from {} to {} tokens, but got {}", leastShortList,
+                                *vocabulary, *listed));
+    stepper.shortListSize_ = *listed;
   }
   stepper.maxSteps_ = model.integer("max_positions");
   if (!model.status().ok())
@@ -120,7 +131,7 @@ Status SessionStepper::run(const char *entry, const Rows &rows, std::span<const 
   // Models that forget have no table of positions.
   positions_.assign(rows.tokens.size(), static_cast<int32_t>(token::pad + 1 + (forgets() ? 0 : rows.step)));
   auto step = static_cast<int32_t>(firstStep_ + rows.step);
-  std::array<TensorView, 5> inputs;
+  std::array<TensorView, 6> inputs;
   size_t used = 0;
   inputs[used++] = TensorView(ElementType::i32, {count}, readOnly(rows.tokens));
   inputs[used++] = TensorView(ElementType::i32, {count}, positions_.data());
@@ -128,13 +139,16 @@ Status SessionStepper::run(const char *entry, const Rows &rows, std::span<const 
     inputs[used++] = TensorView(ElementType::i32, {count}, readOnly(rows.sentences));
   inputs[used++] = TensorView(ElementType::i32, {count, rows.stride}, readOnly(rows.ancestors));
   inputs[used++] = TensorView(ElementType::i32, {}, &step);
+  if (!shortList_.empty())
+    inputs[used++] = TensorView(ElementType::i32, {static_cast<int64_t>(shortList_.size())}, readOnly(shortList_));
   return session_->run(entry, std::span(inputs).first(used), outputs);
 }
 
 Status SessionStepper::step(const Rows &rows, std::span<float> logProbabilities) {
   const auto count = static_cast<int64_t>(rows.tokens.size());
-  const TensorView outputs[] = {TensorView(ElementType::f32, {count, vocabularySize_}, logProbabilities.data())};
-  return run("decode_step", rows, outputs);
+  const int64_t tokens = shortList_.empty() ? vocabularySize_ : shortListSize_;
+  const TensorView outputs[] = {TensorView(ElementType::f32, {count, tokens}, logProbabilities.data())};
+  return run(shortList_.empty() ? "decode_step" : "decode_short_list", rows, outputs);
 }
 
 Status SessionStepper::candidates(const Rows &rows, std::span<float> logProbabilities, std::span<int32_t> tokens) {

@@ -7,12 +7,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace bifocal {
 
 /// Decodes with a model: the entries `encode` (of a translation model), `encode_distances` (of Transformer-XL),
-/// `decode_step` and `decode_candidates` of a session, whose states are the caches.
+/// `decode_step`, `decode_candidates` and `decode_short_list` of a session, whose states are the caches.
 class SessionStepper final : public Stepper {
 public:
   /// The session must outlive the stepper.
@@ -22,6 +23,10 @@ public:
   bool readsSource() const { return readsSource_; }
   /// The sentences of the next search: ids [sentences, steps] with padding.
   void setSource(std::vector<int32_t> ids, int64_t sentences, int64_t steps);
+  /// The tokens of the short lists that the model takes; 0: it takes none.
+  int64_t shortListSize() const { return shortListSize_; }
+  /// What the next searches choose from, as `Stepper::shortList` says: `shortListSize` tokens, or none.
+  void setShortList(std::vector<int32_t> tokens) { shortList_ = std::move(tokens); }
 
   int64_t vocabularySize() const override { return vocabularySize_; }
   int64_t maxSteps() const override { return maxSteps_; }
@@ -35,6 +40,7 @@ public:
   Status step(const Rows &rows, std::span<float> logProbabilities) override;
   /// Above 0 where the probabilities of all tokens would have to be copied from a device.
   int64_t candidateCount() const override { return candidateCount_; }
+  std::span<const int32_t> shortList() const override { return shortList_; }
   Status candidates(const Rows &rows, std::span<float> logProbabilities, std::span<int32_t> tokens) override;
 
 private:
@@ -45,12 +51,12 @@ private:
 
   Session *session_;
   bool readsSource_ = false;
-  int64_t vocabularySize_ = 0, candidateCount_ = 0, maxSteps_ = 0, encoderWidth_ = 0;
+  int64_t vocabularySize_ = 0, candidateCount_ = 0, shortListSize_ = 0, maxSteps_ = 0, encoderWidth_ = 0;
   int64_t window_ = 0;    ///< steps that a step sees, itself included, of a model that forgets
   int64_t firstStep_ = 0; ///< the number of a text's first step: behind zeros, as in evaluation
   bool beginsWithZeros_ = false;
   std::optional<int64_t> clampLength_; ///< of a model that reads distances
-  std::vector<int32_t> source_, positions_;
+  std::vector<int32_t> source_, positions_, shortList_;
   int64_t sentences_ = 0, sourceSteps_ = 0;
   std::vector<float> encoderOutput_;
 };

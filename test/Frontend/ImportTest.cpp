@@ -66,6 +66,22 @@ TEST_P(ImportMixer, makes_a_valid_module_with_all_functions) {
     EXPECT_TRUE(imported.function(name)) << name.str();
 }
 
+// A step from a short list multiplies the rows of its tokens alone, and draws nothing.
+TEST_P(ImportMixer, large_vocabularies_have_short_lists) {
+  for (const auto &[vocabulary, listed] : {std::pair(41, 0), {2047, 0}, {2048, 512}, {6632, 1600}, {100000, 4096}}) {
+    std::string text = smallSpec(GetParam());
+    const std::string_view key = "vocabulary = 41";
+    Imported imported(text.replace(text.find(key), key.size(), fmt::format("vocabulary = {}", vocabulary)));
+    func::FuncOp step = imported.function("decode_short_list");
+    ASSERT_EQ(static_cast<bool>(step), listed > 0) << vocabulary;
+    if (!step)
+      continue;
+    EXPECT_EQ(cast<RankedTensorType>(step.getArgumentTypes().back()).getShape(), ArrayRef<int64_t>{listed});
+    EXPECT_EQ(cast<RankedTensorType>(step.getResultTypes()[0]).getShape().back(), listed);
+    step.walk([](DropoutOp) { ADD_FAILURE() << "dropout in a step"; });
+  }
+}
+
 TEST_P(ImportMixer, numbers_dropout_sites_once) {
   Imported imported(smallSpec(GetParam()));
   std::set<uint32_t> sites;

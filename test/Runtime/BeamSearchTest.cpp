@@ -43,11 +43,12 @@ public:
         history.push_back(cache_[static_cast<size_t>(p)].at(
             static_cast<size_t>(rows.ancestors[n * static_cast<size_t>(rows.stride) + static_cast<size_t>(p)])));
       history.push_back(rows.tokens[n]);
-      const std::vector<float> row = distribution(rows.sentences[n], history);
+      const std::vector<float> row = restricted(distribution(rows.sentences[n], history));
       std::copy(row.begin(), row.end(), logProbabilities.begin() + static_cast<std::ptrdiff_t>(n * row.size()));
     }
     return Status();
   }
+  std::span<const int32_t> shortList() const override { return masks ? std::span<const int32_t>() : listed; }
 
   int64_t candidateCount() const override { return few; }
   Status candidates(const Rows &rows, std::span<float> logProbabilities, std::span<int32_t> tokens) override {
@@ -87,9 +88,23 @@ public:
 
   std::vector<int64_t> rowsPerStep;
   int64_t few = 0, candidateSteps = 0;             ///< the number of candidates, and how often they were asked for
+  Ids listed;                                      ///< the short list; empty: none
+  bool masks = false;                              ///< no list, but all that is not in it has no probability
   std::optional<std::pair<size_t, float>> changed; ///< a token and its score in every row
 
 private:
+  /// A row as a model with the short list gives it.
+  std::vector<float> restricted(const std::vector<float> &row) const {
+    if (listed.empty())
+      return row;
+    std::vector<float> few, masked(row.size(), -std::numeric_limits<float>::infinity());
+    for (const int32_t id : listed) {
+      few.push_back(row[static_cast<size_t>(id)]);
+      masked[static_cast<size_t>(id)] = few.back();
+    }
+    return masks ? masked : few;
+  }
+
   int64_t vocabulary_, maxSteps_;
   uint64_t seed_;
   bool flat_;
@@ -224,6 +239,37 @@ TEST(BeamSearch, candidates_are_as_good_as_all_probabilities) {
   }
 }
 
+// A short list leads to what a model finds for which nothing else has any probability, whatever the rules.
+TEST(BeamSearch, a_short_list_is_all_there_is) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    ToyStepper all(205, 50, seed), few(205, 50, seed);
+    // Two blocks of scores, the second one with a rest; the last token of the vocabulary is in every other list.
+    for (int32_t id = 0; id < 205; id += id < token::firstFree ? 1 : 1 + static_cast<int32_t>(seed % 2) + id % 2)
+      few.listed.push_back(id);
+    all.listed = few.listed;
+    all.masks = true;
+    few.few = 22; // not asked for
+    BeamOptions options;
+    options.beam = 1 + static_cast<int64_t>(seed % 6);
+    options.maxLengthOffset = 9;
+    options.minLength = static_cast<int64_t>(seed % 5);
+    options.unknownPenalty = seed % 7 == 0 ? -2 : static_cast<double>(seed % 3);
+    options.noRepeatNgram = static_cast<int64_t>(seed % 3);
+    options.temperature = seed % 11 == 0 ? 1.5 : 1;
+    const std::vector<int64_t> lengths{3, 9, 1};
+    const auto expected = beamSearch(all, lengths, options), result = beamSearch(few, lengths, options);
+    ASSERT_TRUE(expected.ok() && result.ok());
+    for (size_t i = 0; i < lengths.size(); ++i) {
+      expectSame((*result)[i], (*expected)[i]);
+      for (const Hypothesis &hypothesis : (*result)[i])
+        for (const int32_t id : hypothesis.tokens)
+          EXPECT_TRUE(std::ranges::binary_search(few.listed, id)) << id;
+    }
+    EXPECT_EQ(few.candidateSteps, 0);
+  }
+}
+
 // Rows move and sentences leave at different steps; each result must be what the sentence gives alone.
 TEST(BeamSearch, batch_equals_a_plain_search_of_each_sentence) {
   for (uint64_t seed = 1; seed <= 40; ++seed) {
@@ -334,6 +380,9 @@ TEST(BeamSearch, options_out_of_range_are_errors) {
               "expects a beam from 1 to 6, but got " + std::to_string(beam));
   }
   EXPECT_EQ(beamSearch(model, lengths, cold).status().code(), StatusCode::usage);
+  model.listed = {0, 1, 2, 3, 5, 7, 11};
+  wide.beam = 4;
+  EXPECT_EQ(beamSearch(model, lengths, wide).status().message(), "expects a beam from 1 to 3, but got 4");
 }
 
 } // namespace

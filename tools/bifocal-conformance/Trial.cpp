@@ -2,6 +2,7 @@
 #include "tools/bifocal-conformance/Trial.h"
 
 #include "runtime/core/Session.h"
+#include "runtime/data/Vocabulary.h"
 #include "runtime/decode/SessionStepper.h"
 #include "runtime/train/RecurrentMemory.h"
 
@@ -163,6 +164,7 @@ private:
       BIFOCAL_RETURN_IF_ERROR(stepper->step({step, tokens, sentenceOf, ancestors, kept}, logProbabilities));
       keep(fmt::format("decode_step {} log_probabilities", step), logProbabilities);
       BIFOCAL_RETURN_IF_ERROR(checkCandidates(*stepper, {step, tokens, sentenceOf, ancestors, kept}, logProbabilities));
+      BIFOCAL_RETURN_IF_ERROR(listTokens(*stepper, {step, tokens, sentenceOf, ancestors, kept}));
       // Row r of the next step continues row r ^ 1 of this one.
       for (int64_t row = 0; row < rows; row += 2) {
         const auto history = [&](int64_t r) { return ancestors.begin() + r * kept; };
@@ -172,6 +174,22 @@ private:
       }
     }
     return {};
+  }
+
+  /// The step once more, for a short list: the first tokens of the vocabulary and the last.
+  Status listTokens(SessionStepper &stepper, const Stepper::Rows &rows) {
+    const auto count = static_cast<size_t>(stepper.shortListSize());
+    if (count == 0)
+      return {};
+    std::vector<int32_t> list(count);
+    std::iota(list.begin(), list.end(), static_cast<int32_t>(stepper.vocabularySize() - stepper.shortListSize()));
+    std::iota(list.begin(), list.begin() + token::firstFree, 0);
+    stepper.setShortList(std::move(list));
+    std::vector<float> logProbabilities(rows.tokens.size() * count);
+    const Status status = stepper.step(rows, logProbabilities);
+    stepper.setShortList({});
+    keep(fmt::format("decode_short_list {} log_probabilities", rows.step), logProbabilities);
+    return status;
   }
 
   /// The step once more, for the best tokens alone: the caches get what they have, and the probabilities are those of

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/data/LexicalTable.h"
 #include "runtime/data/Text.h"
 #include "runtime/data/Vocabulary.h"
 #include "runtime/decode/Translator.h"
@@ -11,6 +12,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <fmt/format.h>
+#include <optional>
 #include <unistd.h>
 
 using namespace bifocal;
@@ -22,8 +24,9 @@ namespace {
 struct Options {
   tools::ModelOptions model;
   std::string data, input = "-";
-  BeamOptions beam;
-  int64_t nbest = 1, batchSize = 50;
+  TranslateOptions search;
+  std::string shortList; ///< the file of a lexical table; empty: none
+  int64_t nbest = 1;
   bool scores = false, noNormalize = false;
   tools::TextOptions text;
   CLI::Option *temperature = nullptr, *seed = nullptr;
@@ -45,7 +48,7 @@ Status runText(Options &options, Session &session, const PreparedData &data) {
   SampleOptions &sample = options.text.sample;
   const bool draws =
       options.temperature->count() > 0 || options.seed->count() > 0 || sample.topK > 0 || sample.topP < 1;
-  sample.temperature = draws ? options.beam.temperature : 0;
+  sample.temperature = draws ? options.search.beam.temperature : 0;
   options.text.input = options.input;
   return generateText(session, data.tokenizer(), options.text);
 }
@@ -65,9 +68,21 @@ void print(const Options &options, const Tokenizer &tokenizer, const std::vector
   }
 }
 
+/// The table of --short-list, which must be of the data's vocabularies.
+Result<LexicalTable> readTable(const std::string &path, const PreparedData &data) {
+  Result<LexicalTable> table = LexicalTable::read(path);
+  if (!table.ok())
+    return table;
+  if (const std::string expected = tools::describeVocabularies(data); table->vocabularies() != expected)
+    return Status(StatusCode::usage,
+                  fmt::format("--short-list '{}' expects the vocabularies {}, as the data has, but got {}", path,
+                              expected, table->vocabularies()));
+  return table;
+}
+
 /// Translates lines.
 Status runTranslation(Options &options, Session &session, const PreparedData &data) {
-  options.beam.normalize = !options.noNormalize;
+  options.search.beam.normalize = !options.noNormalize;
   Result<std::vector<std::string>> lines = readLines(options.input);
   if (!lines.ok())
     return lines.status();
@@ -76,9 +91,17 @@ Status runTranslation(Options &options, Session &session, const PreparedData &da
     sentences.push_back(data.sourceTokenizer().encode(line));
     sentences.back().push_back(token::eos);
   }
+  std::optional<LexicalTable> table;
+  if (!options.shortList.empty()) {
+    Result<LexicalTable> read = readTable(options.shortList, data);
+    if (!read.ok())
+      return read.status();
+    table = read.take();
+    options.search.table = &*table;
+  }
   const auto begin = std::chrono::steady_clock::now();
   const bool onTerminal = isatty(STDERR_FILENO);
-  const auto translations = translate(session, sentences, options.batchSize, options.beam, [&](int64_t done) {
+  const auto translations = translate(session, sentences, options.search, [&](int64_t done) {
     if (onTerminal)
       tools::say("\r{} of {} sentences", done, sentences.size());
   });
@@ -92,11 +115,13 @@ Status runTranslation(Options &options, Session &session, const PreparedData &da
 }
 
 Status run(Options &options) {
-  if (options.nbest < 1 || options.nbest > options.beam.beam)
-    return Status(StatusCode::usage,
-                  fmt::format("expects --nbest from 1 to --beam {}, but got {}", options.beam.beam, options.nbest));
+  if (options.nbest < 1 || options.nbest > options.search.beam.beam)
+    return Status(StatusCode::usage, fmt::format("expects --nbest from 1 to --beam {}, but got {}",
+                                                 options.search.beam.beam, options.nbest));
   if (options.model.model == "-" && options.input == "-" && !options.text.prompt)
     return Status(StatusCode::usage, "expects the model or the text from stdin, but got `-` for both");
+  if (options.shortList == "-")
+    return Status(StatusCode::usage, "--short-list expects a file, but got `-`");
   Result<PreparedData> data = PreparedData::open(options.data);
   if (!data.ok())
     return data.status();
@@ -133,8 +158,8 @@ void addTextOptions(CLI::App &verb, Options &options) {
 
 void tools::addGenerate(CLI::App &app, int &exitCode) {
   auto options = std::make_shared<Options>();
-  options->beam.maxLengthRatio = 1.5;
-  options->beam.maxLengthOffset = 20;
+  options->search.beam.maxLengthRatio = 1.5;
+  options->search.beam.maxLengthOffset = 20;
   CLI::App *verb =
       app.add_subcommand("generate", "Translate lines from stdin to stdout with beam search, or continue text");
   options->model.addModel(*verb);
@@ -147,21 +172,26 @@ void tools::addGenerate(CLI::App &app, int &exitCode) {
     options->ofTranslation.push_back(option);
     return option;
   };
-  search("--beam", options->beam.beam, "Hypotheses kept per sentence; 1: greedy")
+  search("--beam", options->search.beam.beam, "Hypotheses kept per sentence; 1: greedy")
       ->check(integerFrom(1, BeamOptions::mostBeam));
-  search("--lenpen", options->beam.lengthPenalty, "Scores are divided by length^lenpen; above 1 favours long ones");
-  search("--max-len-a", options->beam.maxLengthRatio, "At most a * (source length) + b tokens")->check(atLeast(0));
-  search("--max-len-b", options->beam.maxLengthOffset, "The b of it")->check(integerFrom(0));
-  search("--min-len", options->beam.minLength, "At least so many tokens before the end")->check(integerFrom(0));
-  search("--unkpen", options->beam.unknownPenalty, "Penalty of an unknown token; negative favours them");
-  options->temperature = verb->add_option("--temperature", options->beam.temperature, "Divides the logits")
+  search("--lenpen", options->search.beam.lengthPenalty,
+         "Scores are divided by length^lenpen; above 1 favours long ones");
+  search("--max-len-a", options->search.beam.maxLengthRatio, "At most a * (source length) + b tokens")
+      ->check(atLeast(0));
+  search("--max-len-b", options->search.beam.maxLengthOffset, "The b of it")->check(integerFrom(0));
+  search("--min-len", options->search.beam.minLength, "At least so many tokens before the end")->check(integerFrom(0));
+  search("--unkpen", options->search.beam.unknownPenalty, "Penalty of an unknown token; negative favours them");
+  options->temperature = verb->add_option("--temperature", options->search.beam.temperature, "Divides the logits")
                              ->capture_default_str()
                              ->group("Search");
-  search("--no-repeat-ngram", options->beam.noRepeatNgram, "No n-gram of this size twice; 0: off")
+  search("--no-repeat-ngram", options->search.beam.noRepeatNgram, "No n-gram of this size twice; 0: off")
       ->check(integerFrom(0));
   const auto ofTranslation = [&](CLI::Option *option) { options->ofTranslation.push_back(option); };
   ofTranslation(
       verb->add_flag("--no-normalize", options->noNormalize, "Scores are sums, whatever the length")->group("Search"));
+  ofTranslation(verb->add_option("--short-list", options->shortList,
+                                 "Table of `bifocal short-list`: search the tokens alone that a batch may need")
+                    ->group("Search"));
   ofTranslation(verb->add_option("--nbest", options->nbest, "Hypotheses per sentence, as `number<TAB>score<TAB>text`")
                     ->check(integerFrom(1))
                     ->capture_default_str()
@@ -169,10 +199,10 @@ void tools::addGenerate(CLI::App &app, int &exitCode) {
   ofTranslation(verb->add_flag("--scores", options->scores, "Print `score<TAB>text`")->group("Output"));
   addTextOptions(*verb, *options);
   options->model.device.add(*verb);
-  ofTranslation(
-      verb->add_option("--batch-size", options->batchSize, "Sentences translated at once; does not change the result")
-          ->check(integerFrom(1))
-          ->capture_default_str()
-          ->group("Device"));
+  ofTranslation(verb->add_option("--batch-size", options->search.batchSize,
+                                 "Sentences translated at once; changes no result without --short-list")
+                    ->check(integerFrom(1))
+                    ->capture_default_str()
+                    ->group("Device"));
   verb->callback([options, &exitCode] { exitCode = report(run(*options)); });
 }

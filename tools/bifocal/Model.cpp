@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/bifocal/Model.h"
 
+#include "runtime/core/Artifact.h"
 #include "runtime/core/Json.h"
 #include "runtime/core/Weights.h"
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <span>
 
 namespace bifocal::tools {
 
@@ -93,6 +95,15 @@ Status checkVocabularies(const nlohmann::json &model, const PreparedData &data) 
     return checkVocabulary(reader, "", data.tokenizer());
   BIFOCAL_RETURN_IF_ERROR(checkVocabulary(reader, "source_", data.sourceTokenizer()));
   return checkVocabulary(reader, "target_", data.targetTokenizer());
+}
+
+std::string describeVocabularies(const PreparedData &data) {
+  const auto digestOf = [](const Tokenizer &tokenizer) {
+    const std::string text = tokenizer.serialized();
+    return digest(std::as_bytes(std::span(text)));
+  };
+  return fmt::format("{} {}, {} {}", data.sourceLanguage(), digestOf(data.sourceTokenizer()), data.targetLanguage(),
+                     digestOf(data.targetTokenizer()));
 }
 
 Result<int64_t> maxPositions(const Artifact &artifact) {

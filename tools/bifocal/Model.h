@@ -36,6 +36,9 @@ Status checkVocabularies(const Artifact &artifact, const PreparedData &data);
 /// The same for what a manifest, or who has none yet, says of the model: its `kind` and its vocabularies.
 Status checkVocabularies(const nlohmann::json &model, const PreparedData &data);
 
+/// What tells both vocabularies of pairs from others of their sizes, e.g. "de 0123456789abcdef, en fedcba9876543210".
+std::string describeVocabularies(const PreparedData &data);
+
 /// Whether the model continues text, and does not translate it.
 bool isLanguageModel(const Artifact &artifact);
 

@@ -14,6 +14,7 @@ namespace bifocal::tools {
 /// everything else to stderr, and stores its exit code in `exitCode`.
 void addCompile(CLI::App &app, int &exitCode);
 void addPrepare(CLI::App &app, int &exitCode);
+void addShortList(CLI::App &app, int &exitCode);
 void addTrain(CLI::App &app, int &exitCode);
 void addGenerate(CLI::App &app, int &exitCode);
 void addEvaluate(CLI::App &app, int &exitCode);

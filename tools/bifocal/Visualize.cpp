@@ -83,10 +83,10 @@ Result<std::vector<int32_t>> translateSource(const Options &options, const std::
   Result<std::unique_ptr<Session>> session = options.model.openWithWeights();
   if (!session.ok())
     return session.status();
-  BeamOptions beam;
-  beam.maxLengthRatio = 1.5;
-  beam.maxLengthOffset = 20;
-  const auto translations = translate(**session, std::span(&source, 1), 1, beam);
+  TranslateOptions search;
+  search.beam.maxLengthRatio = 1.5;
+  search.beam.maxLengthOffset = 20;
+  const auto translations = translate(**session, std::span(&source, 1), search);
   if (!translations.ok())
     return translations.status();
   std::vector<int32_t> tokens = translations->front().front().tokens;

@@ -85,6 +85,7 @@ int main(int argc, char **argv) try {
   tools::addCompile(app, exitCode);
 #endif
   tools::addPrepare(app, exitCode);
+  tools::addShortList(app, exitCode);
   tools::addTrain(app, exitCode);
   tools::addGenerate(app, exitCode);
   tools::addEvaluate(app, exitCode);
