@@ -214,6 +214,18 @@ void expectSame(const std::vector<Hypothesis> &got, const std::vector<Hypothesis
   }
 }
 
+/// Every rule in one seed or another.
+BeamOptions optionsOf(uint64_t seed) {
+  BeamOptions options;
+  options.beam = 1 + static_cast<int64_t>(seed % 6);
+  options.maxLengthOffset = 9;
+  options.minLength = static_cast<int64_t>(seed % 5);
+  options.unknownPenalty = seed % 7 == 0 ? -2 : static_cast<double>(seed % 3);
+  options.noRepeatNgram = static_cast<int64_t>(seed % 3);
+  options.temperature = seed % 11 == 0 ? 1.5 : 1;
+  return options;
+}
+
 // A device that gives a few tokens of each row instead of all probabilities leads to the same hypotheses; where a few
 // may not be enough, it is asked for all.
 TEST(BeamSearch, candidates_are_as_good_as_all_probabilities) {
@@ -222,13 +234,7 @@ TEST(BeamSearch, candidates_are_as_good_as_all_probabilities) {
     const int64_t vocabulary = seed % 4 == 0 ? 13 : 205;
     ToyStepper all(vocabulary, 50, seed), few(vocabulary, 50, seed);
     few.few = seed % 4 == 0 ? 13 : 22;
-    BeamOptions options;
-    options.beam = 1 + static_cast<int64_t>(seed % 6);
-    options.maxLengthOffset = 9;
-    options.minLength = static_cast<int64_t>(seed % 5);
-    options.unknownPenalty = seed % 7 == 0 ? -2 : static_cast<double>(seed % 3);
-    options.noRepeatNgram = static_cast<int64_t>(seed % 3);
-    options.temperature = seed % 11 == 0 ? 1.5 : 1;
+    const BeamOptions options = optionsOf(seed);
     const std::vector<int64_t> lengths{3, 9, 1};
     const auto expected = beamSearch(all, lengths, options), result = beamSearch(few, lengths, options);
     ASSERT_TRUE(expected.ok() && result.ok());
@@ -250,13 +256,7 @@ TEST(BeamSearch, a_short_list_is_all_there_is) {
     all.listed = few.listed;
     all.masks = true;
     few.few = 22; // not asked for
-    BeamOptions options;
-    options.beam = 1 + static_cast<int64_t>(seed % 6);
-    options.maxLengthOffset = 9;
-    options.minLength = static_cast<int64_t>(seed % 5);
-    options.unknownPenalty = seed % 7 == 0 ? -2 : static_cast<double>(seed % 3);
-    options.noRepeatNgram = static_cast<int64_t>(seed % 3);
-    options.temperature = seed % 11 == 0 ? 1.5 : 1;
+    const BeamOptions options = optionsOf(seed);
     const std::vector<int64_t> lengths{3, 9, 1};
     const auto expected = beamSearch(all, lengths, options), result = beamSearch(few, lengths, options);
     ASSERT_TRUE(expected.ok() && result.ok());
