@@ -57,9 +57,9 @@ public:
   }
   Status step(const Rows &rows, std::span<float> logProbabilities) override {
     BIFOCAL_RETURN_IF_ERROR(timed([&] { return model_.step(rows, logProbabilities); }));
-    const size_t columns = shortList().empty() ? static_cast<size_t>(vocabularySize()) : shortList().size();
+    const auto width = static_cast<size_t>(columns());
     for (size_t row = 0; row < rows.tokens.size(); ++row) {
-      const std::span<float> scores = logProbabilities.subspan(row * columns, columns);
+      const std::span<float> scores = logProbabilities.subspan(row * width, width);
       if (!isLast(rows, row)) {
         scores[eos_] = minusInfinity_;
       } else {

@@ -71,7 +71,7 @@ struct LexicalOptions {
 
 /// Learns a table from pairs of sentences by expectation maximisation on IBM Model 1 (Brown et al. 1993, "The
 /// Mathematics of Statistical Machine Translation: Parameter Estimation", section 4.1), whose empty word is the
-/// source's `</s>`. The same pairs give the same bits. Memory is some 50 bytes for each two tokens that share a pair.
+/// source's `</s>`. The same pairs give the same bits. Memory is some 30 bytes for each two tokens that share a pair.
 /// `progress` is told after each iteration its number and the bits per target token that the table before it gave; may
 /// be null. Both corpora have as many sentences.
 LexicalTable learnLexicalTable(const Corpus &source, const Corpus &target, const LexicalOptions &options,

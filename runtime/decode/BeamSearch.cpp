@@ -63,7 +63,7 @@ public:
 private:
   size_t beam() const { return static_cast<size_t>(options_.beam); }
   /// Tokens that a row has scores of.
-  size_t columns() const { return list_.empty() ? static_cast<size_t>(stepper_.vocabularySize()) : list_.size(); }
+  size_t columns() const { return static_cast<size_t>(stepper_.columns()); }
   int32_t tokenOf(size_t column) const { return list_.empty() ? static_cast<int32_t>(column) : list_[column]; }
   std::optional<size_t> columnOf(int32_t token) const;
   int64_t maxLength(int64_t sourceLength) const;
@@ -314,9 +314,7 @@ Status Stepper::candidates(const Rows &, std::span<float>, std::span<int32_t>) {
 
 Result<std::vector<std::vector<Hypothesis>>> beamSearch(Stepper &stepper, std::span<const int64_t> sourceLengths,
                                                         const BeamOptions &options) {
-  const auto listed = static_cast<int64_t>(stepper.shortList().size());
-  const int64_t tokens = listed > 0 ? listed : stepper.vocabularySize();
-  const int64_t mostBeam = std::min(BeamOptions::mostBeam, (tokens - 1) / 2);
+  const int64_t mostBeam = std::min(BeamOptions::mostBeam, (stepper.columns() - 1) / 2);
   if (options.beam < 1 || options.beam > mostBeam)
     return Status(StatusCode::usage, fmt::format("expects a beam from 1 to {}, but got {}", mostBeam, options.beam));
   if (!(options.temperature > 0))

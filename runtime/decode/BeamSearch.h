@@ -28,7 +28,7 @@ public:
     std::span<const int32_t> ancestors; ///< [n, stride] the row of step p at [., p], for p < step; 0 from there
     int64_t stride = 0;                 ///< the `steps` of `begin`
   };
-  /// Writes the log-probabilities of the next token, [n, vocabularySize], or of those in the short list.
+  /// Writes the log-probabilities of the next token, [n, columns].
   virtual Status step(const Rows &rows, std::span<float> logProbabilities) = 0;
   /// How many tokens `candidates` writes for each row; 0: `step` is as good.
   virtual int64_t candidateCount() const { return 0; }
@@ -36,8 +36,10 @@ public:
   /// equals the smaller token.
   virtual Status candidates(const Rows &rows, std::span<float> logProbabilities, std::span<int32_t> tokens);
   /// The tokens that share all of the probability, ascending, the `token::firstFree` first ones among them; empty: all
-  /// of the vocabulary. `step` then writes [n, |short list|], and there are no candidates.
+  /// of the vocabulary. Where there is a list, there are no candidates.
   virtual std::span<const int32_t> shortList() const { return {}; }
+  /// How many log-probabilities `step` writes for each row.
+  int64_t columns() const { return shortList().empty() ? vocabularySize() : static_cast<int64_t>(shortList().size()); }
 };
 
 struct BeamOptions {

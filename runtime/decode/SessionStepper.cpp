@@ -146,8 +146,7 @@ Status SessionStepper::run(const char *entry, const Rows &rows, std::span<const 
 
 Status SessionStepper::step(const Rows &rows, std::span<float> logProbabilities) {
   const auto count = static_cast<int64_t>(rows.tokens.size());
-  const int64_t tokens = shortList_.empty() ? vocabularySize_ : shortListSize_;
-  const TensorView outputs[] = {TensorView(ElementType::f32, {count, tokens}, logProbabilities.data())};
+  const TensorView outputs[] = {TensorView(ElementType::f32, {count, columns()}, logProbabilities.data())};
   return run(shortList_.empty() ? "decode_step" : "decode_short_list", rows, outputs);
 }
 

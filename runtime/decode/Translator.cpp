@@ -15,10 +15,10 @@ namespace {
 Status checkTable(const LexicalTable &table, const SessionStepper &stepper,
                   std::span<const std::vector<int32_t>> sentences) {
   if (stepper.shortListSize() == 0)
-    return {StatusCode::unsupported,
-            fmt::format("expects a model with the entry 'decode_short_list', which those with at least 2048 target "
-                        "tokens have, but this one has {} tokens and no such entry",
-                        stepper.vocabularySize())};
+    return {
+        StatusCode::unsupported,
+        fmt::format("expects a model with the entry 'decode_short_list', but this one, of {} target tokens, has none",
+                    stepper.vocabularySize())};
   if (table.targetVocabulary() != stepper.vocabularySize())
     return {StatusCode::usage, fmt::format("expects a lexical table of {} target tokens, as the model has, but got {}",
                                            stepper.vocabularySize(), table.targetVocabulary())};

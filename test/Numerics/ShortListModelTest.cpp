@@ -3,6 +3,7 @@
 // Translation models with a short list of the vocabulary, compiled and run: the tokens in it share all of the
 // probability, in the proportions that all tokens give them.
 
+#include "runtime/decode/Translator.h"
 #include "tools/bifocal-golden/CompiledModule.h"
 
 #include <cmath>
@@ -95,6 +96,31 @@ TEST_P(ShortListModel, its_tokens_share_all_of_the_probability) {
             << "row " << row << " step " << step << " token " << list[static_cast<size_t>(i)];
     }
   }
+}
+
+// From C++: tokens of a translation are in its list, and what does not fit model or table is an error.
+TEST_P(ShortListModel, translations_are_made_of_it) {
+  std::vector<int32_t> frequent(vocabulary);
+  std::iota(frequent.begin(), frequent.end(), 0);
+  const LexicalTable table(std::vector<std::vector<LexicalTable::Translation>>(vocabulary), frequent);
+  TranslateOptions options;
+  options.beam.maxLengthOffset = 6;
+  options.table = &table;
+  std::vector<std::vector<int32_t>> source{{100, 2000, 2}, {7, 2}};
+  const auto found = translate(model->session(), source, options);
+  ASSERT_TRUE(found.ok()) << found.status().message();
+  for (const Hypotheses &hypotheses : *found)
+    for (const Hypothesis &hypothesis : hypotheses)
+      for (const int32_t token : hypothesis.tokens)
+        EXPECT_LT(token, listed) << "without translations a list has the most frequent tokens";
+  source[1][0] = -1;
+  EXPECT_EQ(translate(model->session(), source, options).status().message(),
+            "expects source tokens from 0 to below 2048, as the lexical table has, but got -1");
+  frequent.pop_back();
+  const LexicalTable other({}, frequent);
+  options.table = &other;
+  EXPECT_EQ(translate(model->session(), source, options).status().message(),
+            "expects a lexical table of 2048 target tokens, as the model has, but got 2047");
 }
 
 TEST_P(ShortListModel, tokens_outside_of_the_vocabulary_are_refused) {

@@ -7,9 +7,7 @@
 #include "tools/bifocal/Verb.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 using namespace bifocal;
 
@@ -28,9 +26,6 @@ Status run(Options &options) {
     return {StatusCode::usage,
             "expects data of pairs, which translations are learned from, but the data is text in one "
             "language"};
-  if (std::ranges::find(data->splits(), options.split) == data->splits().end())
-    return {StatusCode::usage, fmt::format("--split expects a split out of {}, but got '{}'",
-                                           fmt::join(data->splits(), ", "), options.split)};
   const Result<Corpus> source = data->corpus(options.split, data->sourceLanguage());
   if (!source.ok())
     return source.status();
